@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libatomicio: untorn writes on Linux.
+ *
+ * An untorn write is one page that, after a crash or a power cut, is on the disk either
+ * wholly new or wholly old, never a mixture of both.  That is the whole promise.  It says
+ * nothing about durability (ask for it with ATOMICIO_DSYNC or atomicio_sync()), nothing
+ * about the order of two writes, and nothing about what a concurrent reader sees.
+ *
+ * The library has three acts:
+ *
+ *	probe	atomicio_probe() says what one open file can do, and why not more.
+ *	write	atomicio_write() checks the shape of a write, issues it with RWF_ATOMIC and,
+ *		when the kernel says no, asks a policy of yours: retry, fall back, or fail.
+ *	journal	where no hardware helps, a double-write journal (journal.h) makes the same
+ *		promise on any file, direct or buffered, for one flush.
+ *
+ * A first program:
+ *
+ *	struct atomicio_options options = { .policy = atomicio_policy_default };
+ *	struct atomicio_file *file;
+ *	int fd = open("data", O_RDWR | O_DIRECT);
+ *	int error = atomicio_open(fd, &options, sizeof(options), &file);
+ *
+ *	if (!error)
+ *		error = atomicio_write(file, page, 16384, 0, ATOMICIO_DSYNC);
+ *	if (error)
+ *		fprintf(stderr, "not written: %s\n", strerror(-error));
+ *
+ * Rules that hold for every call
+ * ------------------------------
+ * Returns: 0, or a negative errno.  Never a byte count: an untorn write has no short result.
+ * Outputs are untouched when a call fails.  No call prints, reads the environment, installs
+ * a signal handler, keeps global state or changes errno.
+ *
+ * Memory is taken in atomicio_open() and the create calls only.  A write that the hardware
+ * or the filesystem takes costs one system call, no allocation and no lock.
+ *
+ * Threads: a handle may be used from several threads at once.  Closing it may not overlap
+ * any other use of it.  Two writes that overlap in the file and in time are yours to order.
+ *
+ * Structs that you fill or read travel with their size as the next argument, and may grow in
+ * later releases.  Pass sizeof(the struct); zero it first.  A struct of yours that is shorter
+ * than the library's reads as if its tail were zero; a longer one is refused with -E2BIG if
+ * its unknown tail is not zero; one shorter than that of the first release gives -EINVAL.
+ *
+ * Lengths, offsets and units are in bytes unless a name says otherwise.
+ */
+#ifndef LIBATOMICIO_ATOMICIO_H
+#define LIBATOMICIO_ATOMICIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ATOMICIO_VERSION_MAJOR 0
+#define ATOMICIO_VERSION_MINOR 1
+#define ATOMICIO_VERSION_PATCH 0
+
+struct atomicio_file;	 /* one open file, made by atomicio_open() */
+struct atomicio_queue;	 /* a ring of our own for batches, see uring.h */
+struct atomicio_journal; /* a double-write journal, see journal.h */
+
+/* The version of the library that is loaded, as major * 10000 + minor * 100 + patch. */
+uint32_t atomicio_version(void);
+
+/*
+ * Probe: what can this file do?
+ * =============================
+ */
+
+/* Who makes a write untorn (struct atomicio_limits, mechanism). */
+#define ATOMICIO_MECHANISM_NONE 0	/* nobody: use a journal */
+#define ATOMICIO_MECHANISM_HARDWARE 1	/* the device, in one command */
+#define ATOMICIO_MECHANISM_FILESYSTEM 2 /* the filesystem, by copy on write */
+#define ATOMICIO_MECHANISM_MIXED 3	/* device up to unit_max_hw, filesystem above it */
+
+/*
+ * What one way of writing can do.  A write is untorn if its length is a power of two from
+ * unit_min to unit_max and its offset is a multiple of its length.  All fields are zero
+ * where the mechanism is NONE.
+ */
+struct atomicio_limits {
+	uint32_t mechanism;    /* ATOMICIO_MECHANISM_* */
+	uint32_t unit_min;     /* smallest untorn write, a power of two */
+	uint32_t unit_max;     /* largest untorn write, a power of two */
+	uint32_t unit_max_hw;  /* largest one that the device takes alone, 0: none */
+	uint32_t segments_max; /* buffers a write may have: 1 on every kernel up to 7.3 */
+	uint32_t reserved;     /* zero */
+};
+
+/* Which sources the probe could hear (struct atomicio_caps, evidence). */
+#define ATOMICIO_EVIDENCE_STATX 0x1u   /* statx(2) knows STATX_WRITE_ATOMIC */
+#define ATOMICIO_EVIDENCE_QUEUE 0x2u   /* the queue limits in sysfs were read */
+#define ATOMICIO_EVIDENCE_BLKID 0x4u   /* libblkid identified the device's contents */
+#define ATOMICIO_EVIDENCE_CONFIRM 0x8u /* the kernel answered the confirming call */
+#define ATOMICIO_EVIDENCE_DISK 0x10u   /* the disk below is known by name */
+
+/*
+ * The answer of atomicio_probe(): the verdict, the reasons, and the evidence behind them.
+ * Evidence that could not be had is zero, and `evidence` and `reasons` say so.
+ */
+struct atomicio_caps {
+	struct atomicio_limits direct; /* through O_DIRECT */
+	struct atomicio_limits
+		buffered;      /* through the page cache: NONE on every kernel up to 7.3 */
+	uint32_t memory_align; /* a direct write's buffer address is a multiple of this */
+	uint32_t offset_align; /* and its offset and length are multiples of this */
+	uint64_t reasons;      /* ATOMICIO_REASON_*: why it cannot do more */
+
+	uint32_t evidence;		/* ATOMICIO_EVIDENCE_* */
+	int32_t confirm_result;		/* the confirming call's result: -EINVAL means capable */
+	uint64_t statx_mask;		/* stx_mask */
+	uint64_t statx_attributes;	/* stx_attributes */
+	uint64_t statx_attributes_mask; /* stx_attributes_mask */
+	uint32_t statx_unit_min;	/* stx_atomic_write_unit_min */
+	uint32_t statx_unit_max;	/* stx_atomic_write_unit_max */
+	uint32_t statx_unit_max_opt;	/* stx_atomic_write_unit_max_opt, since Linux 6.16 */
+	uint32_t queue_unit_min;	/* queue/atomic_write_unit_min_bytes */
+	uint32_t queue_unit_max;	/* queue/atomic_write_unit_max_bytes */
+	uint32_t queue_max;		/* queue/atomic_write_max_bytes */
+	uint32_t queue_boundary;	/* queue/atomic_write_boundary_bytes, 0: none */
+	uint32_t logical_block;		/* queue/logical_block_size */
+	uint32_t physical_block;	/* queue/physical_block_size */
+	uint32_t file_mode;		/* the file's type, as in stat(2): S_IFREG or S_IFBLK */
+	uint64_t partition_offset;	/* where the partition starts on the disk, 0: whole disk */
+	uint32_t device_major;		/* the device that holds the file, or is the file */
+	uint32_t device_minor;
+	uint32_t kernel_major; /* of the running kernel, from uname(2) */
+	uint32_t kernel_minor;
+	uint32_t kernel_patch;
+	uint32_t is_partition;	  /* 1: the device is a partition of the disk */
+	char disk_name[32];	  /* "nvme0n1", "" where unknown */
+	char filesystem_type[16]; /* "xfs", "ext4", "overlay", "" where unknown */
+	char filesystem_uuid[40]; /* "" where unknown */
+};
+
+/*
+ * Why a file cannot do more: one bit each.  Every bit has a stable short name, a sentence
+ * and, where something can be done, the command or option that would change it.
+ */
+#define ATOMICIO_REASON(n) (UINT64_C(1) << (n))
+#define ATOMICIO_REASON_KERNEL_TOO_OLD ATOMICIO_REASON(0)
+#define ATOMICIO_REASON_NOT_DIRECT ATOMICIO_REASON(1)
+#define ATOMICIO_REASON_FS_UNSUPPORTED ATOMICIO_REASON(2)
+#define ATOMICIO_REASON_DEVICE_UNSUPPORTED ATOMICIO_REASON(3)
+#define ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC ATOMICIO_REASON(4)
+#define ATOMICIO_REASON_XFS_NEEDS_REFLINK ATOMICIO_REASON(5)
+#define ATOMICIO_REASON_XFS_SOFTWARE ATOMICIO_REASON(6)
+#define ATOMICIO_REASON_XFS_SUSPECT_KERNEL ATOMICIO_REASON(7)
+#define ATOMICIO_REASON_PARTITION_MISALIGNED ATOMICIO_REASON(8)
+#define ATOMICIO_REASON_LAYER_BLOCKS ATOMICIO_REASON(9)
+#define ATOMICIO_REASON_OVERLAY ATOMICIO_REASON(10)
+#define ATOMICIO_REASON_DATA_JOURNALED ATOMICIO_REASON(11)
+#define ATOMICIO_REASON_DAX ATOMICIO_REASON(12)
+#define ATOMICIO_REASON_APPEND_ONLY ATOMICIO_REASON(13)
+#define ATOMICIO_REASON_READ_ONLY ATOMICIO_REASON(14)
+#define ATOMICIO_REASON_UNCONFIRMED ATOMICIO_REASON(15)
+#define ATOMICIO_REASON_NVME_AWUPF_IGNORED ATOMICIO_REASON(16)
+#define ATOMICIO_REASON_NOT_REGULAR ATOMICIO_REASON(17)
+#define ATOMICIO_REASON_BUFFERED_NOT_IN_KERNEL ATOMICIO_REASON(18)
+#define ATOMICIO_REASON_IMMUTABLE ATOMICIO_REASON(19)
+#define ATOMICIO_REASON_CONTRADICTED ATOMICIO_REASON(20)
+#define ATOMICIO_REASON_DISK_UNKNOWN ATOMICIO_REASON(21)
+#define ATOMICIO_REASON_QUEUE_UNREADABLE ATOMICIO_REASON(22)
+#define ATOMICIO_REASON_CONTENTS_UNKNOWN ATOMICIO_REASON(23)
+#define ATOMICIO_REASON_REOPEN_FAILED ATOMICIO_REASON(24)
+/* These concern one write, not the file: see atomicio_check() and struct atomicio_failure. */
+#define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO ATOMICIO_REASON(32)
+#define ATOMICIO_REASON_LENGTH_TOO_SMALL ATOMICIO_REASON(33)
+#define ATOMICIO_REASON_LENGTH_TOO_LARGE ATOMICIO_REASON(34)
+#define ATOMICIO_REASON_OFFSET_UNALIGNED ATOMICIO_REASON(35)
+#define ATOMICIO_REASON_MEMORY_UNALIGNED ATOMICIO_REASON(36)
+#define ATOMICIO_REASON_FILE_SIZE_LIMIT ATOMICIO_REASON(37)
+#define ATOMICIO_REASON_DEVICE_END ATOMICIO_REASON(38)
+#define ATOMICIO_REASON_REGISTERED_BUFFER ATOMICIO_REASON(39)
+#define ATOMICIO_REASON_NOWAIT_NEVER ATOMICIO_REASON(40)
+#define ATOMICIO_REASON_CACHED_PAGES ATOMICIO_REASON(41)
+#define ATOMICIO_REASON_SHORT_WRITE ATOMICIO_REASON(42)
+#define ATOMICIO_REASON_HANDLE_POISONED ATOMICIO_REASON(43)
+
+/*
+ * Probe an open descriptor: fill *caps with what it can do, and why not more.  The file may
+ * be a regular file, a block device or a partition, open in any mode; no privilege is needed,
+ * nothing is written, and what a missing privilege hides is named in the reasons.  `direct`
+ * is what O_DIRECT writes can do, whether or not fd has O_DIRECT set; NOT_DIRECT in the
+ * reasons says that fd has not.  The answer holds for this open descriptor: a remount may
+ * change it for the next one.
+ *
+ * Safe from any thread.  About 16 system calls, no allocation of the library's own.
+ *
+ * Returns 0; -EBADF: fd is not open, or was opened with O_PATH; -EISDIR: a directory;
+ * -ESPIPE: a pipe, FIFO or socket; -EINVAL: another thing that is neither a regular file nor
+ * a block device, or caps_size is too small; -EFAULT: caps is NULL; or what statx(2) says.
+ */
+int atomicio_probe(int fd, struct atomicio_caps *caps, size_t caps_size);
+
+/*
+ * Name and explain one reason bit.  The name is stable and short ("xfs-needs-reflink"), the
+ * text one sentence, the fix the command or option that would change it, or NULL where
+ * nothing would.  Constant strings, never freed; NULL for anything but one known bit.
+ */
+const char *atomicio_reason_name(uint64_t reason);
+const char *atomicio_reason_text(uint64_t reason);
+const char *atomicio_reason_fix(uint64_t reason);
+
+/*
+ * Policy: what happens when a write cannot be made as asked?
+ * ==========================================================
+ */
+
+/* What went wrong (struct atomicio_failure, kind), and so what is on disk. */
+#define ATOMICIO_KIND_SHAPE 1	    /* our own check, no call was made; old */
+#define ATOMICIO_KIND_UNSUPPORTED 2 /* EOPNOTSUPP, ENOSYS: this file cannot; old */
+#define ATOMICIO_KIND_NOT_DIRECT 3  /* ENOTBLK: this write cannot be done direct; old */
+#define ATOMICIO_KIND_LAYOUT 4	    /* EINVAL on a valid shape: the extents do not allow it; old */
+#define ATOMICIO_KIND_BUSY 5  /* EAGAIN, EINTR: cached pages or a full queue in the way; old */
+#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old */
+#define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
+#define ATOMICIO_KIND_BROKEN                                                                       \
+	8 /* a torn result: a short count, or a write that bypassed the                            \
+	   * untorn path; unknown; the handle is poisoned */
+
+/* What is on disk in the range after the failure (on_disk). */
+#define ATOMICIO_DISK_OLD 1	   /* the old bytes, all of them */
+#define ATOMICIO_DISK_OLD_OR_NEW 2 /* all old or all new, undefined which */
+#define ATOMICIO_DISK_UNKNOWN 3	   /* anything: treat the range as lost */
+
+/* What a policy may answer: one bit of `allowed`. */
+#define ATOMICIO_RETRY 1u    /* the same write again on the same path */
+#define ATOMICIO_FALLBACK 2u /* the fallback that the options name */
+#define ATOMICIO_FAIL 4u     /* give the error to the caller */
+
+/* Where a write went, or should go (atomicio_options.path, atomicio_failure.path). */
+#define ATOMICIO_PATH_AUTO 0	/* hardware if the write fits, else journal, else filesystem */
+#define ATOMICIO_PATH_KERNEL 1	/* RWF_ATOMIC, whoever makes it untorn */
+#define ATOMICIO_PATH_JOURNAL 2 /* the double-write journal */
+#define ATOMICIO_PATH_PLAIN 3	/* a plain write that may tear: only ever as a fallback */
+
+/* One failure, as the policy sees it. */
+struct atomicio_failure {
+	uint32_t size;	  /* of this struct */
+	uint32_t kind;	  /* ATOMICIO_KIND_* */
+	int32_t error;	  /* the negative errno that FAIL will return */
+	uint32_t on_disk; /* ATOMICIO_DISK_* */
+	uint32_t allowed; /* answers that make sense; any other counts as FAIL */
+	uint32_t attempt; /* 1 for the first failure of this write on this path */
+	uint32_t path;	  /* ATOMICIO_PATH_*: where it failed */
+	uint32_t flags;	  /* the write's flags */
+	uint64_t offset;  /* the write's offset */
+	uint64_t length;  /* and length */
+	uint64_t reasons; /* ATOMICIO_REASON_*: what is known of the cause, 0: nothing more */
+};
+
+/*
+ * Decide about one failure: answer ATOMICIO_RETRY, ATOMICIO_FALLBACK or ATOMICIO_FAIL.
+ * Called on the thread that writes, with no lock held.  The answer is masked with
+ * failure->allowed, and anything that is not one allowed bit counts as FAIL: a wrong policy
+ * costs an error, never a torn page.  The library bounds RETRY with options.retries_max and,
+ * before a retry of BUSY, writes back the cached pages that are in the way.
+ */
+typedef uint32_t atomicio_policy(void *context, const struct atomicio_failure *failure);
+
+/*
+ * Retry what may pass (BUSY unless ATOMICIO_NOWAIT was asked for, NOT_DIRECT once, MEDIA once),
+ * then fall back if a fallback is configured, else fail.  The context is ignored.
+ */
+uint32_t atomicio_policy_default(void *context, const struct atomicio_failure *failure);
+
+/* Fail at once, always. */
+uint32_t atomicio_policy_strict(void *context, const struct atomicio_failure *failure);
+
+/* "busy", "layout", ...; "hardware", "none", ...: constant strings, NULL if unknown. */
+const char *atomicio_kind_name(uint32_t kind);
+const char *atomicio_mechanism_name(uint32_t mechanism);
+
+/*
+ * Write
+ * =====
+ */
+
+/* What FALLBACK means for a file (struct atomicio_options, fallback). */
+#define ATOMICIO_FALLBACK_DEFAULT 0 /* the journal if one is given, else none */
+#define ATOMICIO_FALLBACK_NONE 1    /* nothing: FALLBACK is never allowed */
+#define ATOMICIO_FALLBACK_JOURNAL 2 /* the journal: still untorn */
+#define ATOMICIO_FALLBACK_PLAIN 3   /* a plain write: it MAY TEAR, and so must be asked for */
+
+/*
+ * Flags of atomicio_open(): open an O_DIRECT description of the same file for the library's
+ * writes where the caller's fd is buffered.  Needs /proc.  If it cannot be had, the handle
+ * opens all the same, with REOPEN_FAILED in its reasons.  Closing such a handle drops the
+ * process's POSIX record locks on the file, as every close(2) does; OFD locks stay.
+ */
+#define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
+
+/* How a file is opened.  Zero is the default of every field. */
+struct atomicio_options {
+	atomicio_policy *policy;	  /* NULL: atomicio_policy_default */
+	void *policy_context;		  /* handed to the policy */
+	struct atomicio_journal *journal; /* NULL: none.  It must outlive the file */
+	uint64_t file_id;		  /* with a journal: your name for this file, not 0 */
+	uint32_t fallback;		  /* ATOMICIO_FALLBACK_* */
+	uint32_t path;			  /* ATOMICIO_PATH_AUTO, _KERNEL or _JOURNAL */
+	uint32_t retries_max;		  /* RETRY answers allowed a write, 0: 8; at most 1000 */
+	uint32_t bounce_max;		  /* copy buffers of up to this size that are not aligned to
+					   * memory_align, 0: refuse them; at most 64 MiB */
+	uint32_t flags;			  /* ATOMICIO_OPEN_* */
+	uint32_t reserved;		  /* zero */
+};
+
+/*
+ * Probe fd and make a handle to write through.  fd stays the caller's and must stay open, and
+ * the same file, until atomicio_close(): the library does not duplicate it (closing a
+ * duplicate would drop the process's POSIX record locks).  The capability is latched here, as
+ * the kernel latches it at open(2); so is RLIMIT_FSIZE if it is unlimited.
+ *
+ * A file that can do nothing opens too: its writes go to the policy with UNSUPPORTED.
+ * options may be NULL for all defaults (options_size is then ignored).
+ *
+ * Returns 0; -EBADF: fd is not open for writing; -EINVAL: an option is out of range, or a
+ * journal without file_id, or fallback or path JOURNAL without a journal; -EPERM: the file is
+ * immutable; -ENOMEM; or what atomicio_probe() says.
+ */
+int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
+		  struct atomicio_file **file);
+
+/*
+ * Free a handle.  NULL is fine.  fd stays open.  With a journal, the file is synced first so
+ * that its frames can be retired; without one, nothing is synced: call atomicio_sync().
+ * Returns 0, or the negative errno of that sync; the handle is gone in either case.
+ */
+int atomicio_close(struct atomicio_file *file);
+
+/* Write flags. */
+#define ATOMICIO_DSYNC 0x1u	  /* durable on return, with the metadata to find it */
+#define ATOMICIO_NOWAIT 0x2u	  /* -EAGAIN rather than block, unless a fallback blocks */
+#define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
+
+/*
+ * Write `length` bytes at `offset`, untorn.
+ *
+ * On return 0 the page is written as the options allow: untorn, unless the options name
+ * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error
+ * of the kinds SHAPE to SPACE the old page is on disk.  After -EIO and other errors of kind
+ * MEDIA it is old or new, but whole.  The buffer is only read.
+ *
+ * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
+ * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
+ * file cannot write untorn (atomicio_file_caps() has the reasons); -ENOTBLK: the kernel
+ * cannot do this write direct; -EAGAIN: ATOMICIO_NOWAIT would block, or the range is held
+ * dirty in the page cache by another writer; -ENOSPC, -EDQUOT, -EFBIG: no room; -EIO and
+ * others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
+ * -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and reopen it.
+ */
+int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
+		   uint32_t flags);
+
+/*
+ * Check a write without making it: 0 if atomicio_write() would hand it to RWF_ATOMIC, else the
+ * bits of all the rules it breaks (ATOMICIO_REASON_LENGTH_... and on), or the file's own
+ * reasons if it can take no untorn write at all.  No system call.
+ */
+uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer, size_t length,
+			uint64_t offset);
+
+/* One write of a batch.  Filled by the caller but for `result`. */
+struct atomicio_op {
+	struct atomicio_file *file;
+	const void *buffer;
+	uint64_t offset;
+	uint64_t length;
+	int32_t result;	   /* out: 0 or a negative errno, as from atomicio_write() */
+	uint32_t reserved; /* zero */
+};
+
+/*
+ * Write several pages, each untorn on its own, in no order that you may rely on.  With a NULL
+ * queue they run one by one, in order.  Flags as for atomicio_write(): with ATOMICIO_DSYNC all
+ * are durable on return; with ATOMICIO_ALL_OR_NONE the batch is one group, which a crash
+ * leaves whole or absent (all files need the same journal).
+ *
+ * A failed op does not stop the others (but for ALL_OR_NONE): each has its own result.
+ *
+ * Returns 0 if every op did; else the result of the first op, by index, that failed.  With
+ * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
+ * reserved, an unknown flag; -EOPNOTSUPP: ALL_OR_NONE without a journal; -EXDEV: ALL_OR_NONE
+ * over files of several journals; -EMSGSIZE: a group that does not fit the journal's largest
+ * frame; -EBUSY: the queue is in use by another thread.
+ */
+int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
+			 uint32_t flags);
+
+/*
+ * Make all writes that returned 0 before this call durable (fdatasync).  Returns 0 or a
+ * negative errno.  A failed sync poisons the handle, because the kernel reports it
+ * only once: later calls give -ENOTRECOVERABLE until the file is reopened.
+ */
+int atomicio_sync(struct atomicio_file *file);
+
+/* The capability latched in the handle.  Returns 0, -EFAULT or -EINVAL as atomicio_probe(). */
+int atomicio_file_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
+		       size_t caps_size);
+
+/* What a handle has done since it was opened.  Each count is exact; they are not one snapshot. */
+struct atomicio_stats {
+	uint64_t writes_hardware;   /* done by RWF_ATOMIC, within unit_max_hw */
+	uint64_t writes_filesystem; /* done by RWF_ATOMIC, above it */
+	uint64_t writes_journal;    /* done through the journal */
+	uint64_t writes_plain;	    /* done by the PLAIN fallback: these may tear */
+	uint64_t writes_failed;	    /* gave an error to the caller */
+	uint64_t bytes;		    /* in the writes done */
+	uint64_t retries;	    /* RETRY answers taken */
+	uint64_t fallbacks;	    /* FALLBACK answers taken */
+	uint64_t bounces;	    /* buffers copied to be aligned */
+	uint64_t writebacks;	    /* cached ranges written back before a retry */
+	uint64_t syncs;		    /* fdatasync calls */
+	uint64_t failures[9];	    /* failures that the policy saw, by ATOMICIO_KIND_* */
+};
+
+/* Read the counters of a handle: cheap enough to poll.  Returns 0, -EFAULT or -EINVAL. */
+int atomicio_file_stats(const struct atomicio_file *file, struct atomicio_stats *stats,
+			size_t stats_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBATOMICIO_ATOMICIO_H */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls of this machine's kernel: the table sys_linux.  See sys.h for the rules.
+ */
+#define _GNU_SOURCE
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+#include "sys_blkid.h"
+
+/* Numbers that are the same on every architecture; Debian 12's headers lack the second. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+/* FS_IOC_GETFSUUID of Linux 6.9, include/uapi/linux/fs.h. */
+struct fsuuid2 {
+	uint8_t length;
+	uint8_t uuid[16];
+};
+#define SYS_IOC_GETFSUUID _IOR(0x15, 0, struct fsuuid2)
+
+struct cachestat_range {
+	uint64_t offset;
+	uint64_t length;
+};
+
+/* The result of one call as S1 wants it: `call` is evaluated once, errno restored. */
+#define SYS_RESULT(type, call)                                                                     \
+	({                                                                                         \
+		const int sys_saved = errno;                                                       \
+		type sys_value = (type)(call);                                                     \
+		if (sys_value < 0) {                                                               \
+			sys_value = (type)-errno;                                                  \
+			errno = sys_saved;                                                         \
+		}                                                                                  \
+		sys_value;                                                                         \
+	})
+
+static int linux_open(const char *path, int flags)
+{
+	return SYS_RESULT(int, syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0));
+}
+
+static int linux_close(int fd)
+{
+	return SYS_RESULT(int, syscall(SYS_close, fd));
+}
+
+static int linux_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
+{
+	const int flags = path[0] ? 0 : AT_EMPTY_PATH;
+
+	return SYS_RESULT(int, syscall(SYS_statx, fd, path, flags, mask, out));
+}
+
+static int linux_getfl(int fd)
+{
+	return SYS_RESULT(int, fcntl(fd, F_GETFL));
+}
+
+static int linux_lock(int fd)
+{
+	return SYS_RESULT(int, flock(fd, LOCK_EX | LOCK_NB));
+}
+
+static ssize_t linux_read(int fd, void *buffer, size_t length)
+{
+	return SYS_RESULT(ssize_t, syscall(SYS_read, fd, buffer, length));
+}
+
+static ssize_t linux_pread(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	return SYS_RESULT(ssize_t, pread64(fd, buffer, length, (off64_t)offset));
+}
+
+/*
+ * The write.  The kernel takes the position in two halves and ignores the high one where a
+ * long holds all of it (fs/read_write.c:pos_from_hilo, every version).
+ */
+static ssize_t linux_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
+			      int flags)
+{
+	return SYS_RESULT(ssize_t, syscall(SYS_pwritev2, fd, vector, count, (unsigned long)offset,
+					   (unsigned long)(offset >> 32), flags));
+}
+
+static int linux_fdatasync(int fd)
+{
+	return SYS_RESULT(int, syscall(SYS_fdatasync, fd));
+}
+
+static int linux_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	return SYS_RESULT(int, sync_file_range(fd, (off64_t)offset, (off64_t)length,
+					       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+						       SYNC_FILE_RANGE_WAIT_AFTER));
+}
+
+static int linux_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
+{
+	const struct cachestat_range range = {.offset = offset, .length = length};
+
+	return SYS_RESULT(int, syscall(SYS_cachestat, fd, &range, out, 0));
+}
+
+static int linux_device_size(int fd, uint64_t *size)
+{
+	return SYS_RESULT(int, ioctl(fd, BLKGETSIZE64, size));
+}
+
+static int linux_fs_magic(int fd, uint32_t *magic)
+{
+	struct statfs statfs;
+	const int result = SYS_RESULT(int, fstatfs(fd, &statfs));
+
+	if (result == 0)
+		*magic = (uint32_t)statfs.f_type;
+	return result;
+}
+
+static int linux_fs_uuid(int fd, uint8_t uuid[16])
+{
+	struct fsuuid2 answer;
+	const int result = SYS_RESULT(int, ioctl(fd, SYS_IOC_GETFSUUID, &answer));
+
+	if (result < 0)
+		return result;
+	if (answer.length != sizeof(answer.uuid))
+		return -ENODATA;
+	memcpy(uuid, answer.uuid, sizeof(answer.uuid));
+	return 0;
+}
+
+static ssize_t linux_readlink(const char *path, char *buffer, size_t size)
+{
+	return SYS_RESULT(ssize_t, readlink(path, buffer, size));
+}
+
+static int linux_list(const char *path, struct sys_list *out)
+{
+	const int saved = errno;
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	int result;
+
+	if (!directory) {
+		result = -errno;
+		errno = saved;
+		return result;
+	}
+	out->count = 0;
+	while (out->count < SYS_LIST_MAX && (entry = readdir(directory))) {
+		const size_t length = strlen(entry->d_name);
+
+		if (entry->d_name[0] == '.' || length >= SYS_NAME_MAX)
+			continue;
+		memcpy(out->name[out->count++], entry->d_name, length + 1);
+	}
+	closedir(directory);
+	errno = saved;
+	return 0;
+}
+
+static int linux_release(char *buffer, size_t size)
+{
+	struct utsname name;
+	const int result = SYS_RESULT(int, uname(&name));
+	size_t length;
+
+	if (result < 0)
+		return result;
+	length = strnlen(name.release, size - 1);
+	memcpy(buffer, name.release, length);
+	buffer[length] = '\0';
+	return 0;
+}
+
+static int linux_file_size_limit(uint64_t *limit)
+{
+	struct rlimit value;
+	const int result = SYS_RESULT(int, getrlimit(RLIMIT_FSIZE, &value));
+
+	if (result == 0)
+		*limit = value.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)value.rlim_cur;
+	return result;
+}
+
+static void linux_sleep_us(uint32_t microseconds)
+{
+	const struct timespec time = {.tv_sec = microseconds / 1000000,
+				      .tv_nsec = (long)(microseconds % 1000000) * 1000};
+
+	(void)SYS_RESULT(int, syscall(SYS_nanosleep, &time, NULL));
+}
+
+static int linux_random(void *buffer, size_t length)
+{
+	const ssize_t result = SYS_RESULT(ssize_t, syscall(SYS_getrandom, buffer, length, 0));
+
+	if (result < 0)
+		return (int)result;
+	return (size_t)result == length ? 0 : -EIO;
+}
+
+static void *linux_allocate(size_t alignment, size_t size)
+{
+	const int saved = errno;
+	const size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+	void *memory = rounded < size ? NULL : aligned_alloc(alignment, rounded);
+
+	if (memory)
+		memset(memory, 0, rounded);
+	errno = saved;
+	return memory;
+}
+
+static void linux_release_memory(void *memory)
+{
+	free(memory);
+}
+
+const struct sys_calls sys_linux = {
+	.open = linux_open,
+	.close = linux_close,
+	.statx = linux_statx,
+	.getfl = linux_getfl,
+	.lock = linux_lock,
+	.read = linux_read,
+	.pread = linux_pread,
+	.pwritev2 = linux_pwritev2,
+	.fdatasync = linux_fdatasync,
+	.write_back = linux_write_back,
+	.cachestat = linux_cachestat,
+	.device_size = linux_device_size,
+	.fs_magic = linux_fs_magic,
+	.fs_uuid = linux_fs_uuid,
+	.readlink = linux_readlink,
+	.list = linux_list,
+	.identify = sys_blkid_identify,
+	.release = linux_release,
+	.file_size_limit = linux_file_size_limit,
+	.sleep_us = linux_sleep_us,
+	.random = linux_random,
+	.allocate = linux_allocate,
+	.release_memory = linux_release_memory,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam: every system call of the library, as one table.
+ *
+ * Flow: below everything else; probe, write and journal hold a pointer to a table and call
+ * through it.  Production code uses sys_linux; tests pass a table of their own.
+ *
+ * Rules:
+ * S1 an entry returns its result, or a negative errno.  Nothing outside sys.c sees errno, and
+ *    sys.c leaves errno as it found it.
+ * S2 no entry is a cancellation point of pthreads: a write is never cut by pthread_cancel().
+ * S3 no entry retries, and none interprets: that is for the callers.
+ */
+#ifndef LIBATOMICIO_SYS_H
+#define LIBATOMICIO_SYS_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Constants that the headers of Debian 12 do not know; values from Linux 7.3 uapi. */
+#define SYS_RWF_DSYNC 0x00000002
+#define SYS_RWF_NOWAIT 0x00000008
+#define SYS_RWF_NOAPPEND 0x00000020 /* since 6.9 */
+#define SYS_RWF_ATOMIC 0x00000040   /* since 6.11 */
+
+#define SYS_STATX_BASIC 0x000007ffU
+#define SYS_STATX_DIOALIGN 0x00002000U	   /* since 6.1 */
+#define SYS_STATX_WRITE_ATOMIC 0x00010000U /* since 6.11 */
+#define SYS_STATX_ATTR_IMMUTABLE 0x00000010U
+#define SYS_STATX_ATTR_APPEND 0x00000020U
+#define SYS_STATX_ATTR_DAX 0x00200000U
+#define SYS_STATX_ATTR_WRITE_ATOMIC 0x00400000U
+
+struct sys_statx_time {
+	int64_t sec;
+	uint32_t nsec;
+	int32_t pad;
+};
+
+/* struct statx of Linux 7.3 (include/uapi/linux/stat.h), with a spare tail as there. */
+struct sys_statx {
+	uint32_t mask;
+	uint32_t blksize;
+	uint64_t attributes;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint16_t mode;
+	uint16_t pad1;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks;
+	uint64_t attributes_mask;
+	struct sys_statx_time atime, btime, ctime, mtime;
+	uint32_t rdev_major;
+	uint32_t rdev_minor;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t mnt_id;
+	uint32_t dio_mem_align;
+	uint32_t dio_offset_align;
+	uint64_t subvol;
+	uint32_t atomic_write_unit_min;
+	uint32_t atomic_write_unit_max;
+	uint32_t atomic_write_segments_max;
+	uint32_t dio_read_offset_align;
+	uint32_t atomic_write_unit_max_opt;
+	uint32_t spare2;
+	uint64_t spare3[8];
+};
+
+static_assert(sizeof(struct sys_statx) == 256, "the kernel writes 256 bytes");
+static_assert(offsetof(struct sys_statx, mnt_id) == 0x90, "statx layout");
+static_assert(offsetof(struct sys_statx, dio_mem_align) == 0x98, "statx layout");
+static_assert(offsetof(struct sys_statx, atomic_write_unit_min) == 0xa8, "statx layout");
+static_assert(offsetof(struct sys_statx, atomic_write_unit_max_opt) == 0xb8, "statx layout");
+
+/* What libblkid can say of a block device. */
+struct sys_identity {
+	char type[16]; /* filesystem type, "" if none found */
+	char uuid[40];
+};
+
+/* Results of cachestat(2), since 6.5: struct cachestat of uapi/linux/mman.h. */
+struct sys_cachestat {
+	uint64_t cache;
+	uint64_t dirty;
+	uint64_t writeback;
+	uint64_t evicted;
+	uint64_t recently_evicted;
+};
+
+/* Names of one directory, "." and ".." left out (sys_calls, list). */
+#define SYS_LIST_MAX 16
+#define SYS_NAME_MAX 32
+struct sys_list {
+	uint32_t count;
+	char name[SYS_LIST_MAX][SYS_NAME_MAX];
+};
+
+struct sys_calls {
+	/* Files. */
+	int (*open)(const char *path, int flags);
+	int (*close)(int fd);
+	int (*statx)(int fd, const char *path, uint32_t mask, struct sys_statx *out);
+	int (*getfl)(int fd); /* fcntl(F_GETFL) */
+	int (*lock)(int fd);  /* flock(LOCK_EX | LOCK_NB) */
+	ssize_t (*read)(int fd, void *buffer, size_t length);
+	ssize_t (*pread)(int fd, void *buffer, size_t length, uint64_t offset);
+	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,
+			    int flags);
+	int (*fdatasync)(int fd);
+	int (*write_back)(int fd, uint64_t offset, uint64_t length); /* sync_file_range, and wait */
+	int (*cachestat)(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
+	int (*device_size)(int fd, uint64_t *size); /* ioctl(BLKGETSIZE64) */
+
+	/* What a file lies on. */
+	int (*fs_magic)(int fd, uint32_t *magic); /* fstatfs, f_type */
+	int (*fs_uuid)(int fd, uint8_t uuid[16]); /* ioctl(FS_IOC_GETFSUUID), 6.9 */
+	ssize_t (*readlink)(const char *path, char *buffer, size_t size);
+	int (*list)(const char *path, struct sys_list *out);
+	int (*identify)(const char *device, uint32_t major, uint32_t minor,
+			struct sys_identity *out); /* libblkid, low-level probe */
+
+	/* The process and the machine. */
+	int (*release)(char *buffer, size_t size); /* uname, release */
+	int (*file_size_limit)(uint64_t *limit);   /* RLIMIT_FSIZE, UINT64_MAX: none */
+	void (*sleep_us)(uint32_t microseconds);
+	int (*random)(void *buffer, size_t length);	  /* getrandom */
+	void *(*allocate)(size_t alignment, size_t size); /* zeroed, NULL: no memory */
+	void (*release_memory)(void *memory);
+};
+
+/* The real thing. */
+extern const struct sys_calls sys_linux;
+
+#endif /* LIBATOMICIO_SYS_H */
