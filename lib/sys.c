@@ -114,6 +114,12 @@ static int linux_write_back(int fd, uint64_t offset, uint64_t length)
 						       SYNC_FILE_RANGE_WAIT_AFTER));
 }
 
+static int linux_drop_cache(int fd, uint64_t offset, uint64_t length)
+{
+	/* posix_fadvise() returns its error and leaves errno alone. */
+	return -posix_fadvise(fd, (off64_t)offset, (off64_t)length, POSIX_FADV_DONTNEED);
+}
+
 static int linux_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
 {
 	const struct cachestat_range range = {.offset = offset, .length = length};
@@ -248,6 +254,7 @@ const struct sys_calls sys_linux = {
 	.pwritev2 = linux_pwritev2,
 	.fdatasync = linux_fdatasync,
 	.write_back = linux_write_back,
+	.drop_cache = linux_drop_cache,
 	.cachestat = linux_cachestat,
 	.device_size = linux_device_size,
 	.fs_magic = linux_fs_magic,

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomicio_probe(): what can this open file do, and why not more?
+ *
+ * Flow: public border -> the order of the sources -> verdict (probe_verdict.c).  The rules
+ * are in probe_internal.h.
+ *
+ * System calls, in order: statx, fcntl, uname; for a regular file fstatfs and
+ * FS_IOC_GETFSUUID; readlink; three for each file of sysfs; pwritev2.  That makes 16 where the
+ * disk has no untorn writes, because its other limits are then zero and need not be read; 25
+ * where it has; 3 more on a partition.  libblkid reads every place where a signature may be,
+ * over a hundred calls and some milliseconds, and so is asked only where the one ioctl has no
+ * answer: block devices, and kernels before 6.9.
+ */
+#include "probe.h"
+
+#include <assert.h>
+
+#include "abi.h"
+#include "probe_internal.h"
+
+/* What struct atomicio_caps was in the first release, 0.1: callers may be that old. */
+#define PROBE_CAPS_FIRST_SIZE 256
+
+static_assert(offsetof(struct atomicio_caps, filesystem_uuid) + 40 == PROBE_CAPS_FIRST_SIZE,
+	      "the last member of the first release");
+static_assert(sizeof(struct atomicio_caps) >= PROBE_CAPS_FIRST_SIZE, "a struct only grows");
+
+int probe_file(const struct sys_calls *sys, int fd, struct atomicio_caps *caps)
+{
+	struct probe probe = {.sys = sys, .fd = fd};
+	int result;
+
+	result = probe_statx(&probe);
+	if (result < 0)
+		return result;
+	result = probe_flags(&probe);
+	if (result < 0)
+		return result;
+	probe_release(&probe);
+	probe_filesystem(&probe);
+	probe_disk(&probe);
+	probe_contents(&probe);
+	probe_confirm(&probe);
+	probe_verdict(&probe);
+	*caps = probe.caps;
+	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_probe(int fd, struct atomicio_caps *caps, size_t caps_size)
+{
+	struct atomicio_caps found;
+	int result;
+
+	result = abi_check(caps, caps_size, PROBE_CAPS_FIRST_SIZE);
+	if (result < 0)
+		return result;
+	result = probe_file(&sys_linux, fd, &found);
+	if (result < 0)
+		return result;
+	abi_write(caps, caps_size, &found, sizeof(found));
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the probe family share: one probe under way, and its steps.
+ *
+ * Flow: probe.c calls the steps in the order below; each fills its part of probe->caps, and
+ * probe_verdict() draws the conclusion from what they found.
+ *
+ * Rules:
+ * P1 only statx(2) can say yes.  Every other source narrows, explains, or takes it back.
+ * P2 a source that cannot be heard costs a reason, and never makes the verdict larger.
+ * P3 the caller's struct is written once, at the end of a probe that succeeded.
+ */
+#ifndef LIBATOMICIO_PROBE_INTERNAL_H
+#define LIBATOMICIO_PROBE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "libatomicio/atomicio.h"
+#include "sys.h"
+
+/* Superblock magic numbers that the verdict depends on, as in uapi/linux/magic.h. */
+#define PROBE_MAGIC_XFS 0x58465342u
+#define PROBE_MAGIC_EXT4 0x0000ef53u /* ext2 and ext3 too */
+#define PROBE_MAGIC_OVERLAY 0x794c7630u
+
+struct probe {
+	const struct sys_calls *sys;
+	int fd;
+	struct atomicio_caps caps;
+	uint32_t block_size;		/* stx_blksize */
+	uint32_t segments_max;		/* stx_atomic_write_segments_max */
+	uint32_t fs_magic;		/* f_type, 0: unknown or a block device */
+	bool writable;			/* fd may be written through */
+	bool queue_failed;		/* the queue limits should be there and were not read */
+	bool uuid_answered;		/* the kernel was heard on the UUID, be it none */
+	bool layer_blocks;		/* dm or md: it cannot, but a device below it can */
+	char device_name[SYS_NAME_MAX]; /* the device itself: "nvme0n1p2", "" unknown */
+};
+
+/* Ask statx and check the type.  0, or the negative errno that the probe returns. */
+int probe_statx(struct probe *probe);
+
+/* Read the descriptor's open flags.  0, or the negative errno that the probe returns. */
+int probe_flags(struct probe *probe);
+
+/* Read and parse the running kernel's release; zeros where that fails. */
+void probe_release(struct probe *probe);
+
+/* Name the filesystem that the file is on, and find its UUID where one call does it. */
+void probe_filesystem(struct probe *probe);
+
+/* Find the disk below the device, its queue limits, and what layers are in between. */
+void probe_disk(struct probe *probe);
+
+/* Ask libblkid for what is still unknown of the device's contents. */
+void probe_contents(struct probe *probe);
+
+/* Make the confirming call, which writes nothing, if the descriptor is open for writing. */
+void probe_confirm(struct probe *probe);
+
+/* Fill limits and reasons from the evidence.  Pure: no system call. */
+void probe_verdict(struct probe *probe);
+
+#endif /* LIBATOMICIO_PROBE_INTERNAL_H */
