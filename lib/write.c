@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The write: the order of its steps, and the branching.
+ *
+ *	validate -> submit -> classify -> done
+ *	    ^                     |
+ *	    +---- retry ------- policy ----> fail
+ *	    +---- fallback -------+
+ *
+ * Flow: the border of the write family; open is in write_open.c.  The rules W1 to W5 are in
+ * write.h.
+ */
+#include "write.h"
+
+#include <errno.h>
+
+#include "abi.h"
+
+#define KNOWN_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
+
+#define SYNC_IS_FINAL(error) ((error) != -EINTR && (error) != -EBADF && (error) != -EINVAL)
+
+static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see hot_rwf");
+static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see hot_rwf");
+
+void write_poison(struct atomicio_file *file)
+{
+	atomic_store_explicit(&file->poisoned, 1, memory_order_relaxed);
+}
+
+static bool poisoned(const struct atomicio_file *file)
+{
+	return atomic_load_explicit(&file->poisoned, memory_order_relaxed);
+}
+
+/* Count a write that was done, by who made it untorn. */
+void write_count_done(const struct write_request *request)
+{
+	struct write_counters *counters = &request->file->counters;
+	_Atomic uint64_t *by_path = &counters->writes_plain;
+
+	if (request->path == ATOMICIO_PATH_KERNEL)
+		by_path = request->length <= request->file->unit_max_hw
+				  ? &counters->writes_hardware
+				  : &counters->writes_filesystem;
+	else if (request->path == ATOMICIO_PATH_JOURNAL)
+		by_path = &counters->writes_journal;
+	write_count(by_path, 1);
+	write_count(&counters->bytes, request->length);
+}
+
+static void attempt(const struct write_request *request, struct write_outcome *outcome)
+{
+	switch (request->path) {
+	case ATOMICIO_PATH_KERNEL:
+		write_kernel(request, outcome);
+		break;
+	default:
+		assert(request->path == ATOMICIO_PATH_PLAIN);
+		write_plain(request, outcome);
+		break;
+	}
+}
+
+/* Attempt and ask until done or given up; bounded by retries_max and one fallback (W5). */
+int write_run(struct write_request *request)
+{
+	struct write_outcome outcome;
+
+	for (;;) {
+		if (poisoned(request->file))
+			return -ENOTRECOVERABLE;
+		attempt(request, &outcome);
+		if (outcome.kind == 0) {
+			write_count_done(request);
+			return 0;
+		}
+		if (write_decide(request, &outcome) == WRITE_GIVE_UP)
+			return outcome.error;
+	}
+}
+
+/* Everything but the first attempt of a well-shaped write on a plain kernel path. */
+static __attribute__((noinline)) int write_cold(struct atomicio_file *file, const void *buffer,
+						uint64_t length, uint64_t offset, uint32_t flags)
+{
+	struct write_request request = {
+		.file = file, .buffer = buffer, .length = length, .offset = offset, .flags = flags};
+	int error;
+
+	if (!file)
+		return -EINVAL;
+	error = write_misuse(buffer, length, offset, flags, KNOWN_FLAGS);
+	if (error)
+		return error;
+	request.path = write_route(file, length);
+	return write_run(&request);
+}
+
+/* The first attempt failed in the kernel: go on from its result. */
+static __attribute__((noinline)) int write_refused(struct atomicio_file *file, const void *buffer,
+						   uint64_t length, uint64_t offset, uint32_t flags,
+						   int64_t result)
+{
+	struct write_request request = {.file = file,
+					.buffer = buffer,
+					.length = length,
+					.offset = offset,
+					.flags = flags,
+					.path = ATOMICIO_PATH_KERNEL};
+	struct write_outcome outcome;
+
+	write_interpret(&request, result, &outcome);
+	if (write_decide(&request, &outcome) == WRITE_GIVE_UP)
+		return outcome.error;
+	return write_run(&request);
+}
+
+/* A shape that needs one call and nothing else; the rules are those of write_shape(). */
+static inline bool is_hot(const struct atomicio_file *file, const void *buffer, uint64_t length,
+			  uint64_t offset, uint32_t flags)
+{
+	const struct write_limits *hot = &file->hot;
+
+	return length <= hot->unit_max && length >= hot->unit_min && (length & (length - 1)) == 0 &&
+	       (offset & (length - 1)) == 0 && offset <= INT64_MAX - length &&
+	       ((uintptr_t)buffer & (hot->memory_align - 1)) == 0 && (flags & ~KNOWN_FLAGS) == 0 &&
+	       buffer && !poisoned(file);
+}
+
+ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length,
+				   uint64_t offset, uint32_t flags)
+{
+	const struct iovec vector = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = length};
+	int64_t result;
+
+	if (!file || !is_hot(file, buffer, length, offset, flags))
+		return write_cold(file, buffer, length, offset, flags);
+	result = file->sys->pwritev2(file->fd, &vector, 1, offset,
+				     SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND |
+					     (int)((flags & ATOMICIO_DSYNC) << 1) |
+					     (int)((flags & ATOMICIO_NOWAIT) << 2));
+	if (result != (int64_t)length)
+		return write_refused(file, buffer, length, offset, flags, result);
+	write_count(length <= file->unit_max_hw ? &file->counters.writes_hardware
+						: &file->counters.writes_filesystem,
+		    1);
+	write_count(&file->counters.bytes, length);
+	return 0;
+}
+
+ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer,
+					size_t length, uint64_t offset)
+{
+	uint64_t broken;
+
+	if (!file || file->limits.unit_max == 0)
+		return file ? file->caps.reasons : ATOMICIO_REASON_NOT_REGULAR;
+	if (poisoned(file))
+		return ATOMICIO_REASON_HANDLE_POISONED;
+	broken = write_shape(&file->limits, buffer, length, offset);
+	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED && length <= file->options.bounce_max)
+		broken = 0;
+	return broken;
+}
+
+ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
+{
+	int error;
+
+	if (!file)
+		return -EINVAL;
+	if (poisoned(file))
+		return -ENOTRECOVERABLE;
+	error = file->sys->fdatasync(file->fd);
+	write_count(&file->counters.syncs, 1);
+	/* The kernel reports a lost write once: the next sync would succeed, and lie. */
+	if (error && SYNC_IS_FINAL(error))
+		write_poison(file);
+	return error;
+}
+
+ATOMICIO_EXPORT uint32_t atomicio_version(void)
+{
+	return ATOMICIO_VERSION_MAJOR * 10000 + ATOMICIO_VERSION_MINOR * 100 +
+	       ATOMICIO_VERSION_PATCH;
+}

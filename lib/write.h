@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The write family: validate, submit, classify, policy.
+ *
+ * Flow: write.c holds the order: each attempt is checked (write_validate.c), submitted
+ * (write_sync.c), its result classified (write_classify.c) and a failure put to the policy
+ * (write_policy.c), until the write is done or failed.  write_open.c makes handles.
+ *
+ * Rules:
+ * W1 a shape is checked before every submission, on every kernel (XFS of 6.13 did not refuse
+ *    writes that were too large).
+ * W2 only a result equal to the length is a success; a shorter one is never continued.
+ * W3 the policy's answer is masked with what is allowed; what is not one allowed bit is FAIL.
+ * W4 no success is reported for a write that may have gone through the page cache.
+ * W5 every loop is bounded: retries by retries_max, fallbacks by one a write.
+ */
+#ifndef LIBATOMICIO_WRITE_H
+#define LIBATOMICIO_WRITE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "libatomicio/atomicio.h"
+#include "sys.h"
+
+#define WRITE_RETRIES_DEFAULT 8
+#define WRITE_RETRIES_LIMIT 1000
+#define WRITE_BOUNCE_LIMIT (64u << 20)
+#define WRITE_BOUNCE_ALIGN 4096
+
+/* The untorn writes that one way of writing takes: 0 units mean none. */
+struct write_limits {
+	uint32_t unit_min;
+	uint32_t unit_max;
+	uint32_t memory_align;
+};
+
+struct write_counters {
+	_Atomic uint64_t writes_hardware, writes_filesystem, writes_journal, writes_plain;
+	_Atomic uint64_t writes_failed, bytes, retries, fallbacks, bounces, writebacks, syncs;
+	_Atomic uint64_t failures[ATOMICIO_KIND_BROKEN + 1];
+};
+
+struct atomicio_file {
+	/* What the hot path reads, together in one cache line. */
+	const struct sys_calls *sys;
+	int fd;			   /* of the writes: the caller's, or our own (own_fd) */
+	_Atomic uint32_t poisoned; /* after BROKEN or a failed sync */
+	struct write_limits hot;   /* units 0 where each write needs more than one call */
+	uint32_t unit_max_hw;	   /* hardware up to here, filesystem above */
+
+	struct write_counters counters;
+
+	struct write_limits limits; /* of the kernel path */
+	int caller_fd;
+	bool own_fd;			 /* fd is ours to close */
+	bool is_device;			 /* a block device: see write_sync.c */
+	bool device_nowait;		 /* and it takes RWF_NOWAIT */
+	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
+	bool plain_noappend;		 /* the kernel knows RWF_NOAPPEND, since 6.9 */
+	struct atomicio_options options; /* defaults filled in */
+	struct atomicio_caps caps;
+
+	pthread_mutex_t bounce_lock; /* of the one bounce buffer; never on the hot path */
+	void *bounce;
+};
+
+/* One write on its way, on the caller's stack or in the caller's io_uring request. */
+struct write_request {
+	struct atomicio_file *file;
+	const void *buffer;
+	uint64_t length;
+	uint64_t offset;
+	uint32_t flags;
+	uint32_t path;	  /* the path now tried, ATOMICIO_PATH_* but AUTO */
+	uint32_t attempt; /* failures so far on this path */
+	uint32_t retries; /* RETRY answers so far */
+};
+
+/* How one attempt ended; kind 0: done. */
+struct write_outcome {
+	uint32_t kind;
+	int32_t error;
+	uint32_t on_disk;
+	uint32_t allowed; /* by its kind alone: FALLBACK and RETRY are narrowed later */
+	uint64_t reasons;
+};
+
+/* What to do after a failure (write_decide). */
+enum write_action { WRITE_TRY_AGAIN, WRITE_GIVE_UP };
+
+/* write_validate.c: pure. */
+int write_misuse(const void *buffer, uint64_t length, uint64_t offset, uint32_t flags,
+		 uint32_t known_flags);
+uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint64_t length,
+		     uint64_t offset);
+uint32_t write_route(const struct atomicio_file *file, uint64_t length);
+
+/* write_classify.c: pure. */
+void write_fail(struct write_outcome *outcome, uint32_t kind, int32_t error, uint64_t reasons);
+void write_classify(struct write_outcome *outcome, int64_t result, uint64_t length);
+
+/* write_policy.c */
+enum write_action write_decide(struct write_request *request, const struct write_outcome *outcome);
+
+/* write_sync.c */
+bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
+int write_rwf(uint32_t flags);
+void write_interpret(const struct write_request *request, int64_t result,
+		     struct write_outcome *outcome);
+void write_kernel(const struct write_request *request, struct write_outcome *outcome);
+void write_plain(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_device.c: an untorn write to a raw block device. */
+void write_device(const struct write_request *request, const struct iovec *vector,
+		  struct write_outcome *outcome);
+
+/* write_open.c: atomicio_open() over any system table. */
+int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
+	       size_t options_size, struct atomicio_file **file);
+
+/* write.c */
+int write_run(struct write_request *request);
+void write_count_done(const struct write_request *request);
+void write_poison(struct atomicio_file *file);
+
+static inline void write_count(_Atomic uint64_t *counter, uint64_t amount)
+{
+	atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+#endif /* LIBATOMICIO_WRITE_H */

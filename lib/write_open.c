@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Make, read and free a handle.
+ *
+ * Flow: open probes the descriptor once and lays out what the hot path of write.c will read;
+ * nothing later in the write family allocates.
+ */
+#define _GNU_SOURCE
+#include "write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "abi.h"
+#include "probe.h"
+
+/* The sizes that these structs had in the first release, 0.1. */
+#define OPTIONS_SIZE_FIRST 56
+#define STATS_SIZE_FIRST 160
+#define CAPS_SIZE_FIRST sizeof(struct atomicio_caps)
+
+static_assert(sizeof(struct atomicio_options) == OPTIONS_SIZE_FIRST, "grow at the end only");
+static_assert(sizeof(struct atomicio_stats) == STATS_SIZE_FIRST, "grow at the end only");
+
+static int check_options(struct atomicio_options *options)
+{
+	if (options->reserved || options->flags & ~ATOMICIO_OPEN_REOPEN_DIRECT)
+		return -EINVAL;
+	if (options->fallback > ATOMICIO_FALLBACK_PLAIN || options->path > ATOMICIO_PATH_JOURNAL)
+		return -EINVAL;
+	if (options->retries_max > WRITE_RETRIES_LIMIT || options->bounce_max > WRITE_BOUNCE_LIMIT)
+		return -EINVAL;
+	if (options->journal || options->fallback == ATOMICIO_FALLBACK_JOURNAL ||
+	    options->path == ATOMICIO_PATH_JOURNAL)
+		return -EOPNOTSUPP;
+	if (!options->policy)
+		options->policy = atomicio_policy_default;
+	if (options->retries_max == 0)
+		options->retries_max = WRITE_RETRIES_DEFAULT;
+	if (options->fallback == ATOMICIO_FALLBACK_DEFAULT)
+		options->fallback = ATOMICIO_FALLBACK_NONE;
+	return 0;
+}
+
+/*
+ * Open a direct description of our own for the file behind fd.  /proc leads to the very file,
+ * also if it was renamed or unlinked; its numbers are compared all the same.
+ */
+static int reopen_direct(struct atomicio_file *file, int status)
+{
+	const struct sys_calls *sys = file->sys;
+	struct sys_statx theirs, ours;
+	char path[32];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->caller_fd);
+	fd = sys->open(path, (status & O_ACCMODE) | O_DIRECT);
+	if (fd < 0)
+		return fd;
+	error = sys->statx(file->caller_fd, "", SYS_STATX_BASIC, &theirs);
+	if (!error)
+		error = sys->statx(fd, "", SYS_STATX_BASIC, &ours);
+	if (!error && (theirs.ino != ours.ino || theirs.dev_major != ours.dev_major ||
+		       theirs.dev_minor != ours.dev_minor))
+		error = -ESTALE;
+	if (!error)
+		error = probe_file(sys, fd, &file->caps);
+	if (error) {
+		sys->close(fd);
+		return error;
+	}
+	file->fd = fd;
+	file->own_fd = true;
+	return 0;
+}
+
+/* What a raw device needs besides: see write_device.c. */
+static void prepare_device(struct atomicio_file *file)
+{
+	const struct sys_calls *sys = file->sys;
+	const struct iovec nothing = {.iov_base = NULL, .iov_len = 3};
+	struct sys_cachestat pages;
+
+	file->is_device = true;
+	/* Without cachestat() no success could be proven. */
+	if (sys->cachestat(file->fd, 0, 1, &pages) < 0) {
+		file->limits = (struct write_limits){.memory_align = file->limits.memory_align};
+		file->caps.reasons |= ATOMICIO_REASON_CACHED_PAGES;
+		return;
+	}
+	/* As the probe's confirming call: a length of 3 is refused, the flags are judged first. */
+	file->device_nowait =
+		sys->pwritev2(file->fd, &nothing, 1, 0,
+			      SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | SYS_RWF_NOWAIT) == -EINVAL;
+}
+
+/* From the verdict to the numbers that each write is checked against. */
+static int prepare_limits(struct atomicio_file *file)
+{
+	const struct atomicio_limits *direct = &file->caps.direct;
+	uint64_t limit;
+	int error;
+
+	file->limits.memory_align = file->caps.memory_align ? file->caps.memory_align : 1;
+	if (!(file->caps.reasons & ATOMICIO_REASON_NOT_DIRECT)) {
+		file->limits.unit_min = direct->unit_min;
+		file->limits.unit_max = direct->unit_max;
+		file->unit_max_hw = direct->unit_max_hw;
+	}
+	/* RWF_ATOMIC (6.11) came after RWF_NOAPPEND (6.9). */
+	file->plain_noappend = file->caps.kernel_major > 6 ||
+			       (file->caps.kernel_major == 6 && file->caps.kernel_minor >= 9);
+	error = file->sys->file_size_limit(&limit);
+	if (error)
+		return error;
+	file->limited = limit != UINT64_MAX;
+	if (file->caps.file_mode == S_IFBLK)
+		prepare_device(file);
+	file->hot = file->limits;
+	if (file->limited || file->is_device || file->options.journal)
+		file->hot.unit_min = file->hot.unit_max = 0;
+	return 0;
+}
+
+static int prepare(struct atomicio_file *file)
+{
+	const struct sys_calls *sys = file->sys;
+	int status, error;
+
+	error = probe_file(sys, file->fd, &file->caps);
+	if (error)
+		return error;
+	status = sys->getfl(file->fd);
+	if (status < 0)
+		return status;
+	if ((status & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (file->caps.reasons & ATOMICIO_REASON_IMMUTABLE)
+		return -EPERM;
+	if ((file->options.flags & ATOMICIO_OPEN_REOPEN_DIRECT) &&
+	    (file->caps.reasons & ATOMICIO_REASON_NOT_DIRECT) && reopen_direct(file, status))
+		file->caps.reasons |= ATOMICIO_REASON_REOPEN_FAILED;
+	error = prepare_limits(file);
+	if (error)
+		return error;
+	if (file->options.bounce_max) {
+		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN
+					     ? file->limits.memory_align
+					     : WRITE_BOUNCE_ALIGN;
+
+		file->bounce = sys->allocate(align, file->options.bounce_max);
+		if (!file->bounce)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void destroy(struct atomicio_file *file)
+{
+	const struct sys_calls *sys = file->sys;
+
+	if (file->own_fd)
+		sys->close(file->fd);
+	if (file->bounce)
+		sys->release_memory(file->bounce);
+	pthread_mutex_destroy(&file->bounce_lock);
+	sys->release_memory(file);
+}
+
+int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
+	       size_t options_size, struct atomicio_file **file)
+{
+	struct atomicio_options ours = {.policy = NULL};
+	struct atomicio_file *made;
+	int error = 0;
+
+	if (!file)
+		return -EFAULT;
+	if (options)
+		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
+	if (!error)
+		error = check_options(&ours);
+	if (error)
+		return error;
+	made = sys->allocate(_Alignof(struct atomicio_file) < 64 ? 64
+								 : _Alignof(struct atomicio_file),
+			     sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->sys = sys;
+	made->fd = made->caller_fd = fd;
+	made->options = ours;
+	pthread_mutex_init(&made->bounce_lock, NULL); /* cannot fail without attributes */
+	error = prepare(made);
+	if (error) {
+		destroy(made);
+		return error;
+	}
+	*file = made;
+	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_open(int fd, const struct atomicio_options *options,
+				  size_t options_size, struct atomicio_file **file)
+{
+	return write_open(&sys_linux, fd, options, options_size, file);
+}
+
+ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
+{
+	if (file)
+		destroy(file);
+	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_file_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
+				       size_t caps_size)
+{
+	const int error = abi_check(caps, caps_size, CAPS_SIZE_FIRST);
+
+	if (error)
+		return error;
+	if (!file)
+		return -EINVAL;
+	abi_write(caps, caps_size, &file->caps, sizeof(file->caps));
+	return 0;
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+ATOMICIO_EXPORT int atomicio_file_stats(const struct atomicio_file *file,
+					struct atomicio_stats *stats, size_t stats_size)
+{
+	const struct write_counters *counters;
+	struct atomicio_stats ours;
+	const int error = abi_check(stats, stats_size, STATS_SIZE_FIRST);
+
+	if (error)
+		return error;
+	if (!file)
+		return -EINVAL;
+	counters = &file->counters;
+	ours = (struct atomicio_stats){
+		.writes_hardware = read_counter(&counters->writes_hardware),
+		.writes_filesystem = read_counter(&counters->writes_filesystem),
+		.writes_journal = read_counter(&counters->writes_journal),
+		.writes_plain = read_counter(&counters->writes_plain),
+		.writes_failed = read_counter(&counters->writes_failed),
+		.bytes = read_counter(&counters->bytes),
+		.retries = read_counter(&counters->retries),
+		.fallbacks = read_counter(&counters->fallbacks),
+		.bounces = read_counter(&counters->bounces),
+		.writebacks = read_counter(&counters->writebacks),
+		.syncs = read_counter(&counters->syncs),
+	};
+	for (size_t i = 0; i < sizeof(ours.failures) / sizeof(ours.failures[0]); i++)
+		ours.failures[i] = read_counter(&counters->failures[i]);
+	abi_write(stats, stats_size, &ours, sizeof(ours));
+	return 0;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Put a failure to the application's policy, and do what it may answer.
+ *
+ * Flow: after a failed attempt on any path; the answer is to try again, on the same path or on
+ * the fallback's, or to give up.  The two stock policies are here too.
+ */
+#include "write.h"
+
+#include <errno.h>
+
+#include "abi.h"
+
+/* The longest pause before a retry, and the first one. */
+#define PAUSE_MAX_US 5000u
+#define PAUSE_MIN_US 50u
+
+/* The path that FALLBACK leads to from here, or AUTO if there is none. */
+static uint32_t fallback_path(const struct write_request *request)
+{
+	switch (request->file->options.fallback) {
+	case ATOMICIO_FALLBACK_JOURNAL:
+		return request->path == ATOMICIO_PATH_KERNEL ? ATOMICIO_PATH_JOURNAL
+							     : ATOMICIO_PATH_AUTO;
+	case ATOMICIO_FALLBACK_PLAIN:
+		return request->path == ATOMICIO_PATH_PLAIN ? ATOMICIO_PATH_AUTO
+							    : ATOMICIO_PATH_PLAIN;
+	default:
+		return ATOMICIO_PATH_AUTO;
+	}
+}
+
+/* Narrow what the kind allows to what this write, now, can still do (W5). */
+static uint32_t allowed_now(const struct write_request *request,
+			    const struct write_outcome *outcome)
+{
+	uint32_t allowed = outcome->allowed;
+
+	if (fallback_path(request) == ATOMICIO_PATH_AUTO)
+		allowed &= ~ATOMICIO_FALLBACK;
+	if (request->retries >= request->file->options.retries_max)
+		allowed &= ~ATOMICIO_RETRY;
+	/* The filesystem will answer the same every time: do not let anybody spin. */
+	if (outcome->reasons & ATOMICIO_REASON_NOWAIT_NEVER)
+		allowed &= ~ATOMICIO_RETRY;
+	return allowed;
+}
+
+static uint32_t ask(const struct write_request *request, const struct write_outcome *outcome)
+{
+	const struct atomicio_options *options = &request->file->options;
+	const struct atomicio_failure failure = {
+		.size = sizeof(failure),
+		.kind = outcome->kind,
+		.error = outcome->error,
+		.on_disk = outcome->on_disk,
+		.allowed = allowed_now(request, outcome),
+		.attempt = request->attempt,
+		.path = request->path,
+		.flags = request->flags,
+		.offset = request->offset,
+		.length = request->length,
+		.reasons = outcome->reasons,
+	};
+	const uint32_t answer = options->policy(options->policy_context, &failure);
+
+	/* W3: one bit, and an allowed one. */
+	if (answer != ATOMICIO_RETRY && answer != ATOMICIO_FALLBACK)
+		return ATOMICIO_FAIL;
+	return answer & failure.allowed ? answer : ATOMICIO_FAIL;
+}
+
+/*
+ * Make room for a retry.  EAGAIN from a call that may block means that cached pages of the
+ * range could not be dropped (Linux 6.17 to 7.3, fs/iomap/direct-io.c:__iomap_dio_rw), so
+ * write them back; their writer may dirty them again, so pause longer each time.
+ */
+static void prepare_retry(const struct write_request *request, const struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+	uint32_t pause = PAUSE_MAX_US;
+
+	if (request->flags & ATOMICIO_NOWAIT)
+		return;
+	if (outcome->error == -EAGAIN) {
+		/* Its failure shows in the retry. */
+		(void)file->sys->write_back(file->fd, request->offset, request->length);
+		write_count(&file->counters.writebacks, 1);
+	}
+	if (request->retries < 2)
+		return;
+	if (request->retries < 8)
+		pause = PAUSE_MIN_US << (request->retries - 2);
+	file->sys->sleep_us(pause);
+}
+
+enum write_action write_decide(struct write_request *request, const struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+
+	request->attempt++;
+	write_count(&file->counters.failures[outcome->kind], 1);
+	if (outcome->kind == ATOMICIO_KIND_BROKEN)
+		write_poison(file);
+	switch (ask(request, outcome)) {
+	case ATOMICIO_RETRY:
+		request->retries++;
+		write_count(&file->counters.retries, 1);
+		prepare_retry(request, outcome);
+		return WRITE_TRY_AGAIN;
+	case ATOMICIO_FALLBACK:
+		request->path = fallback_path(request);
+		request->attempt = 0;
+		write_count(&file->counters.fallbacks, 1);
+		return WRITE_TRY_AGAIN;
+	default:
+		write_count(&file->counters.writes_failed, 1);
+		return WRITE_GIVE_UP;
+	}
+}
+
+ATOMICIO_EXPORT uint32_t atomicio_policy_default(void *context,
+						 const struct atomicio_failure *failure)
+{
+	bool transient = false;
+
+	(void)context;
+	switch (failure->kind) {
+	case ATOMICIO_KIND_BUSY:
+		transient = !(failure->flags & ATOMICIO_NOWAIT);
+		break;
+	case ATOMICIO_KIND_NOT_DIRECT:
+	case ATOMICIO_KIND_MEDIA:
+		transient = failure->attempt == 1;
+		break;
+	default:
+		break;
+	}
+	if (transient && (failure->allowed & ATOMICIO_RETRY))
+		return ATOMICIO_RETRY;
+	return failure->allowed & ATOMICIO_FALLBACK ? ATOMICIO_FALLBACK : ATOMICIO_FAIL;
+}
+
+ATOMICIO_EXPORT uint32_t atomicio_policy_strict(void *context,
+						const struct atomicio_failure *failure)
+{
+	(void)context;
+	(void)failure;
+	return ATOMICIO_FAIL;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One attempt of a synchronous write: check it, submit it, classify the result.
+ *
+ * Flow: called by write.c for the kernel path and for the PLAIN fallback; raw block devices
+ * take the way of write_device.c.
+ *
+ * Every write carries RWF_NOAPPEND: with O_APPEND the kernel moves an untorn write to the end
+ * of file after it was validated, and XFS then zeroes old bytes (seen on 6.18 and 7.3;
+ * fs/read_write.c:generic_write_checks).  RWF_DONTCACHE is never passed.
+ */
+#include "write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+int write_rwf(uint32_t flags)
+{
+	int rwf = SYS_RWF_NOAPPEND;
+
+	if (flags & ATOMICIO_DSYNC)
+		rwf |= SYS_RWF_DSYNC;
+	if (flags & ATOMICIO_NOWAIT)
+		rwf |= SYS_RWF_NOWAIT;
+	return rwf;
+}
+
+/*
+ * Refuse a range that the kernel would cut short.  RLIMIT_FSIZE is applied after the kernel
+ * validated the write: it would write a part of the page, and on XFS zero bytes behind it (seen
+ * on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
+ * an end, at which 6.11 and early 6.12 cut writes too.
+ */
+static bool fits_limits(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	const uint64_t end = request->offset + request->length;
+	uint64_t limit;
+	int error;
+
+	if (file->is_device) {
+		error = file->sys->device_size(file->fd, &limit);
+		if (!error && end > limit) {
+			write_fail(outcome, ATOMICIO_KIND_SPACE, -ENOSPC,
+				   ATOMICIO_REASON_DEVICE_END);
+			return false;
+		}
+	} else if (file->limited) {
+		error = file->sys->file_size_limit(&limit);
+		if (!error && end > limit) {
+			write_fail(outcome, ATOMICIO_KIND_SPACE, -EFBIG,
+				   ATOMICIO_REASON_FILE_SIZE_LIMIT);
+			return false;
+		}
+	} else {
+		return true;
+	}
+	/* A limit that cannot be read cannot be kept: nothing was written. */
+	if (error)
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, 0);
+	return !error;
+}
+
+/* All that is known before the call.  False: the outcome says why not. */
+bool write_precheck(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	uint64_t broken;
+
+	if (file->limits.unit_max == 0) {
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, file->caps.reasons);
+		return false;
+	}
+	broken = write_shape(&file->limits, request->buffer, request->length, request->offset);
+	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED &&
+	    request->length <= file->options.bounce_max)
+		broken = 0;
+	if (broken) {
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
+		return false;
+	}
+	return fits_limits(request, outcome);
+}
+
+/* Classify a result, and add what this file and these flags tell beyond the errno. */
+void write_interpret(const struct write_request *request, int64_t result,
+		     struct write_outcome *outcome)
+{
+	write_classify(outcome, result, request->length);
+	if (outcome->kind != ATOMICIO_KIND_BUSY || outcome->error != -EAGAIN)
+		return;
+	/* XFS's copy on write cannot do without blocking: fs/xfs/xfs_file.c, 6.16 to 7.3. */
+	if ((request->flags & ATOMICIO_NOWAIT) && request->length > request->file->unit_max_hw)
+		outcome->reasons |= ATOMICIO_REASON_NOWAIT_NEVER;
+	else if (!(request->flags & ATOMICIO_NOWAIT))
+		outcome->reasons |= ATOMICIO_REASON_CACHED_PAGES;
+}
+
+static void submit(const struct write_request *request, const void *buffer,
+		   struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	const struct iovec vector = {
+		.iov_base = (void *)(uintptr_t)buffer, /* only read; iovec has no const */
+		.iov_len = request->length,
+	};
+	int64_t result;
+
+	if (file->is_device) {
+		write_device(request, &vector, outcome);
+		return;
+	}
+	result = file->sys->pwritev2(file->fd, &vector, 1, request->offset,
+				     SYS_RWF_ATOMIC | write_rwf(request->flags));
+	write_interpret(request, result, outcome);
+}
+
+/* The kernel path: one untorn write. */
+void write_kernel(const struct write_request *request, struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+
+	if (!write_precheck(request, outcome))
+		return;
+	if (((uintptr_t)request->buffer & (file->limits.memory_align - 1)) == 0) {
+		submit(request, request->buffer, outcome);
+		return;
+	}
+	pthread_mutex_lock(&file->bounce_lock);
+	memcpy(file->bounce, request->buffer, request->length);
+	submit(request, file->bounce, outcome);
+	pthread_mutex_unlock(&file->bounce_lock);
+	write_count(&file->counters.bounces, 1);
+}
+
+/*
+ * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND; there the write may
+ * go out without it, unless O_APPEND would move it.
+ */
+static ssize_t plain_call(const struct write_request *request, const struct iovec *vector,
+			  uint64_t offset)
+{
+	const struct atomicio_file *file = request->file;
+	const struct sys_calls *sys = file->sys;
+	int rwf = write_rwf(request->flags);
+
+	if (!file->plain_noappend) {
+		const int status = sys->getfl(file->caller_fd);
+
+		if (status < 0)
+			return status;
+		if (status & O_APPEND)
+			return -EOPNOTSUPP;
+		rwf &= ~SYS_RWF_NOAPPEND;
+	}
+	return sys->pwritev2(file->caller_fd, vector, 1, offset, rwf);
+}
+
+/*
+ * The PLAIN fallback: all bytes are written, in as many pieces as the kernel likes.  It may
+ * tear, so a failure leaves the range unknown.  It goes through the caller's descriptor: if that
+ * is buffered, any shape will do.
+ */
+void write_plain(const struct write_request *request, struct write_outcome *outcome)
+{
+	struct iovec vector = {
+		.iov_base = (void *)(uintptr_t)request->buffer,
+		.iov_len = request->length,
+	};
+	uint64_t done = 0;
+
+	if (!fits_limits(request, outcome))
+		return;
+	while (done < request->length) {
+		const ssize_t result = plain_call(request, &vector, request->offset + done);
+
+		if (result <= 0) {
+			write_classify(outcome, result < 0 ? result : -EIO, request->length);
+			outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
+			outcome->allowed &= ~ATOMICIO_FALLBACK;
+			return;
+		}
+		done += (uint64_t)result;
+		vector.iov_base = (char *)vector.iov_base + result;
+		vector.iov_len -= (size_t)result;
+	}
+	*outcome = (struct write_outcome){.kind = 0};
+}

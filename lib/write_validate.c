@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is this write one that the kernel could make untorn, and which path should it take?
+ *
+ * Flow: the first step of every attempt; pure, no call is made and nothing is changed.
+ *
+ * The rules of shape are those of generic_atomic_write_valid() (fs/read_write.c, the same text
+ * from 6.12 to 7.3) and of the direct I/O alignment, checked here because the kernel
+ * answers all of them, and others, with one EINVAL.
+ */
+#include "write.h"
+
+#include <errno.h>
+
+/* Arguments that no file could take: 0, or -EINVAL. */
+int write_misuse(const void *buffer, uint64_t length, uint64_t offset, uint32_t flags,
+		 uint32_t known_flags)
+{
+	if (!buffer || length == 0)
+		return -EINVAL;
+	if (offset > INT64_MAX || length > INT64_MAX - offset)
+		return -EINVAL;
+	if (flags & ~known_flags)
+		return -EINVAL;
+	return 0;
+}
+
+/* The rules that a write breaks, as reason bits; 0: none. */
+uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint64_t length,
+		     uint64_t offset)
+{
+	uint64_t broken = 0;
+
+	if (length == 0 || (length & (length - 1)))
+		broken |= ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO;
+	else if (offset & (length - 1))
+		broken |= ATOMICIO_REASON_OFFSET_UNALIGNED;
+	if (length < limits->unit_min)
+		broken |= ATOMICIO_REASON_LENGTH_TOO_SMALL;
+	if (length > limits->unit_max)
+		broken |= ATOMICIO_REASON_LENGTH_TOO_LARGE;
+	if ((uintptr_t)buffer & (limits->memory_align - 1))
+		broken |= ATOMICIO_REASON_MEMORY_UNALIGNED;
+	return broken;
+}
+
+/*
+ * The path a write takes first.  AUTO: the hardware if the length is one of its units, else the
+ * journal if there is one, else the filesystem's copy on write.
+ */
+uint32_t write_route(const struct atomicio_file *file, uint64_t length)
+{
+	const struct atomicio_options *options = &file->options;
+
+	if (options->path != ATOMICIO_PATH_AUTO)
+		return options->path;
+	if (options->journal && length > file->unit_max_hw)
+		return ATOMICIO_PATH_JOURNAL;
+	return ATOMICIO_PATH_KERNEL;
+}
