@@ -81,6 +81,16 @@ static int linux_lock(int fd)
 	return SYS_RESULT(int, flock(fd, LOCK_EX | LOCK_NB));
 }
 
+static int linux_unlock(int fd)
+{
+	return SYS_RESULT(int, flock(fd, LOCK_UN));
+}
+
+static int linux_truncate(int fd, uint64_t size)
+{
+	return SYS_RESULT(int, ftruncate64(fd, (off64_t)size));
+}
+
 static ssize_t linux_read(int fd, void *buffer, size_t length)
 {
 	return SYS_RESULT(ssize_t, syscall(SYS_read, fd, buffer, length));
@@ -249,6 +259,8 @@ const struct sys_calls sys_linux = {
 	.statx = linux_statx,
 	.getfl = linux_getfl,
 	.lock = linux_lock,
+	.unlock = linux_unlock,
+	.truncate = linux_truncate,
 	.read = linux_read,
 	.pread = linux_pread,
 	.pwritev2 = linux_pwritev2,

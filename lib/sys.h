@@ -106,8 +106,10 @@ struct sys_calls {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
 	int (*statx)(int fd, const char *path, uint32_t mask, struct sys_statx *out);
-	int (*getfl)(int fd); /* fcntl(F_GETFL) */
-	int (*lock)(int fd);  /* flock(LOCK_EX | LOCK_NB) */
+	int (*getfl)(int fd);  /* fcntl(F_GETFL) */
+	int (*lock)(int fd);   /* flock(LOCK_EX | LOCK_NB) */
+	int (*unlock)(int fd); /* flock(LOCK_UN) */
+	int (*truncate)(int fd, uint64_t size);
 	ssize_t (*read)(int fd, void *buffer, size_t length);
 	ssize_t (*pread)(int fd, void *buffer, size_t length, uint64_t offset);
 	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,

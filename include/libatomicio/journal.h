@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libatomicio: the double-write journal.
+ *
+ * Where neither the disk nor the filesystem makes a write untorn, a journal does, on any file,
+ * direct or buffered.  Each write, or a whole batch over several files, is first made durable
+ * in one frame of the journal, with one flush, and then written home.  After a crash, recovery
+ * writes every durable frame home again.  So a page is never torn, a group is never half
+ * there, and the caller pays one flush, as for an unprotected durable write.
+ *
+ *	create	once: atomicio_journal_create() lays the journal out in an empty file.
+ *	open	at each start: atomicio_journal_open(); if frames are live, recover first.
+ *	attach	give the journal and a file_id to atomicio_open(): its writes may then fall
+ *		back to the journal, or always go through it.
+ *
+ * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC.
+ *
+ * Three rules are yours to keep, because the library cannot see you break them:
+ *
+ * 1. While a file has live frames, write to it through the library only: a write that the journal
+ *    does not know of may be undone by recovery, which brings the frame's page back.
+ * 2. Before a file is truncated, deleted, replaced, or its file_id given to another file, call
+ *    atomicio_journal_forget(), or close its handle, which does the same.
+ * 3. A file_id names one file for as long as the journal lives, over restarts.
+ *
+ * Rules for all calls, on returns, sizes of structs and threads, are in atomicio.h.
+ */
+#ifndef LIBATOMICIO_JOURNAL_H
+#define LIBATOMICIO_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomicio.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Flag of atomicio_journal_create(): lay the journal out even if the file is not empty, or is a
+ * block device.  What was there is lost.
+ */
+#define ATOMICIO_JOURNAL_OVERWRITE 0x1u
+
+/* How a journal is laid out.  Zero is the default of every field. */
+struct atomicio_journal_options {
+	uint64_t size;	    /* of the journal, 0: 64 MiB; a multiple of 4096 */
+	uint32_t frame_max; /* the largest frame, headers included, 0: 2 MiB or what fits; a
+			     * multiple of 4096, from 8 KiB to 64 MiB, at most half the ring,
+			     * which is size - 8192 */
+	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
+};
+
+/*
+ * Lay out a journal in the file behind fd: its space is written, not just reserved, so that
+ * later frames change no metadata.  options may be NULL for the defaults.  It is durable on
+ * return, except for the file's name: sync the directory if you made the file.
+ *
+ * Returns 0; -EBADF: fd is not open for reading and writing; -EEXIST: the file is not empty and
+ * OVERWRITE was not asked for; -EINVAL: an option is out of range, or fd is neither a regular
+ * file nor a block device; -EBUSY: the journal is open elsewhere; -ENOSPC and other errors of
+ * the filesystem: an empty file is made empty again.
+ */
+int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
+			    size_t options_size);
+
+/*
+ * Open a journal, lock it against every other opener, and look for live frames: the whole
+ * ring is read once.  fd stays the caller's and must stay open; an O_DIRECT description of
+ * the library's own is used where /proc can give one.  All memory that the journal needs is
+ * taken here: two frames, and an index.
+ *
+ * If frames are live, info says so, and writes through the journal give -EUCLEAN until
+ * atomicio_journal_recover() has run.
+ *
+ * Returns 0; -EBADF: fd is not open for reading and writing; -ENODATA: no journal is in this file;
+ * -EPROTONOSUPPORT: its format version is another; -EBADMSG: both headers are damaged;
+ * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process
+ * or another; -ENOMEM; or an error of reading.
+ */
+int atomicio_journal_open(int fd, struct atomicio_journal **journal);
+
+/*
+ * Which descriptor has the file of this id?  Answer a descriptor open for writing, which stays
+ * the caller's and must stay open until recovery returns; -ENOENT: the file is gone, skip its
+ * pages; any other negative errno ends the recovery with it.  Called once an id.
+ */
+typedef int atomicio_resolve(void *context, uint64_t file_id);
+
+/* What a recovery did. */
+struct atomicio_recovery {
+	uint64_t frames;	/* replayed, all of them whole */
+	uint64_t pages;		/* written home */
+	uint64_t bytes;		/* in these pages */
+	uint64_t pages_skipped; /* of files that are gone */
+	uint64_t files;		/* written to, and synced */
+	uint64_t files_gone;	/* for which resolve answered -ENOENT */
+	uint64_t bytes_scanned; /* of the ring */
+	uint32_t tail_torn;	/* 1: a frame that never became durable was dropped */
+	uint32_t reserved;	/* zero */
+};
+
+/*
+ * Write every live frame home, in order, make that durable, and retire the frames.  May be
+ * killed at any point and run again.  Without live frames it does nothing and succeeds.  Nothing
+ * else may use the journal meanwhile, and no file of it may be open through the library.
+ *
+ * Give it descriptors as they were open for the writes, or buffered ones.
+ *
+ * Returns 0, with *recovery filled if it is not NULL; -EBUSY: a file is attached; -EBADMSG: a frame
+ * is damaged and a later one is not, so an acknowledged write is lost: nothing was written, info
+ * has the place; -ENOMEM; an error of resolve; or an error of reading the journal or writing a
+ * file: run it again when the cause is gone.
+ */
+int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve,
+			     void *context, struct atomicio_recovery *recovery,
+			     size_t recovery_size);
+
+/*
+ * Sync every file with live frames and retire the frames.  Runs by itself when the ring is
+ * full; call it to choose the moment.  Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE:
+ * the journal is poisoned; or the error of a sync, which poisons it.
+ */
+int atomicio_journal_checkpoint(struct atomicio_journal *journal);
+
+/*
+ * Make sure that no frame of this file is ever replayed: call it before the file is truncated,
+ * deleted, replaced or renamed to another id.  No write to that file may be on its way.
+ * Returns as atomicio_journal_checkpoint(); at once if the file has no live frame.
+ */
+int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
+
+/* State of a journal (struct atomicio_journal_info, state). */
+#define ATOMICIO_JOURNAL_READY 1   /* takes writes */
+#define ATOMICIO_JOURNAL_UNCLEAN 2 /* has live frames of an earlier run: recover */
+#define ATOMICIO_JOURNAL_CORRUPT 3 /* a damaged frame before a whole one: see corrupt_offset */
+#define ATOMICIO_JOURNAL_POISONED                                                                  \
+	4 /* a frame, a home write or a flush failed: close, open, recover */
+
+/* What a journal is, and what it has done since it was opened. */
+struct atomicio_journal_info {
+	uint32_t version;	 /* of the format: 1 */
+	uint32_t state;		 /* ATOMICIO_JOURNAL_* */
+	uint8_t id[16];		 /* random, from create */
+	uint64_t size;		 /* of the journal */
+	uint32_t block_size;	 /* frames are multiples of it: 4096 */
+	uint32_t frame_max;	 /* the largest frame */
+	uint64_t tail_offset;	 /* where the oldest live frame starts, in the file */
+	uint64_t tail_sequence;	 /* and its sequence number */
+	uint64_t head_offset;	 /* where the next frame will go */
+	uint64_t head_sequence;	 /* and its sequence number */
+	uint64_t live_frames;	 /* head_sequence - tail_sequence */
+	uint64_t live_bytes;	 /* of the ring in use */
+	uint64_t corrupt_offset; /* of the damaged frame if CORRUPT, else 0 */
+	/* Counters. */
+	uint64_t frames;	/* written */
+	uint64_t pages;		/* in them */
+	uint64_t bytes;		/* of these pages */
+	uint64_t bytes_written; /* to the journal in all */
+	uint64_t flushes;	/* durable writes of the journal and syncs of files */
+	uint64_t checkpoints;
+	uint64_t group_max; /* most writers that shared a frame */
+	uint64_t recoveries;
+};
+
+/* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */
+int atomicio_journal_info(const struct atomicio_journal *journal,
+			  struct atomicio_journal_info *info, size_t info_size);
+
+/*
+ * Free a journal and its lock.  All files attached to it must be closed before.  Live frames
+ * stay live and are found by the next open.  NULL is fine.
+ */
+void atomicio_journal_close(struct atomicio_journal *journal);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBATOMICIO_JOURNAL_H */

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Make, open and close a journal; attach files to it.
+ *
+ * Flow: the border of the journal family, and its headers on disk.  The rules J1 to J10 are in
+ * journal.h.
+ */
+#define _GNU_SOURCE
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "abi.h"
+
+/* The sizes that these structs had in the first release, 0.1. */
+#define OPTIONS_SIZE_FIRST 16
+static_assert(sizeof(struct atomicio_journal_options) == OPTIONS_SIZE_FIRST, "grow at the end");
+
+/* Create writes its zeroes in pieces of this size. */
+#define ZERO_PIECE (1u << 20)
+
+/* A description of the journal's file for our use: direct where that can be had. */
+static int open_own(const struct sys_calls *sys, int fd)
+{
+	struct sys_statx stat;
+	char path[32];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = sys->open(path, O_RDWR | O_DIRECT);
+	if (own >= 0) {
+		/* Blocks larger than ours cannot be written direct. */
+		if (sys->statx(own, "", SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat) == 0 &&
+		    stat.dio_offset_align <= JOURNAL_BLOCK && stat.dio_mem_align <= JOURNAL_BLOCK)
+			return own;
+		sys->close(own);
+	}
+	own = sys->open(path, O_RDWR);
+	/* Without /proc the caller's own description will do. */
+	return own >= 0 ? own : fd;
+}
+
+static void close_own(const struct sys_calls *sys, int own, int fd)
+{
+	if (own == fd)
+		sys->unlock(fd);
+	else
+		sys->close(own);
+}
+
+/* Is fd one that a journal can live in?  Its mode and size. */
+static int look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+{
+	struct sys_statx stat;
+	int status, error;
+
+	error = sys->statx(fd, "", SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	status = sys->getfl(fd);
+	if (status < 0)
+		return status;
+	if ((status & O_ACCMODE) != O_RDWR || status & O_PATH)
+		return -EBADF;
+	*mode = stat.mode & S_IFMT;
+	*size = stat.size;
+	if (*mode == S_IFBLK)
+		return sys->device_size(fd, size);
+	return *mode == S_IFREG ? 0 : -EINVAL;
+}
+
+static int write_all(const struct sys_calls *sys, int fd, const uint8_t *data, uint64_t length,
+		     uint64_t offset)
+{
+	return journal_write_home(sys, fd, SYS_RWF_DSYNC, data, length, offset);
+}
+
+/* Fill the file with zeroes, then the first header: a crash before that leaves no journal. */
+static int lay_out(const struct sys_calls *sys, int fd, const struct journal_header *header)
+{
+	uint8_t *piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
+	uint64_t offset = 0;
+	int error = piece ? 0 : -ENOMEM;
+
+	while (!error && offset < header->size) {
+		const uint64_t left = header->size - offset;
+		const uint64_t length = left < ZERO_PIECE ? left : ZERO_PIECE;
+
+		/* The first piece is durable at once: it ends what was there before. */
+		error = journal_write_home(sys, fd, offset ? 0 : SYS_RWF_DSYNC, piece, length,
+					   offset);
+		offset += length;
+	}
+	if (!error)
+		error = sys->fdatasync(fd);
+	if (!error) {
+		journal_encode_header(piece, header);
+		error = write_all(sys, fd, piece, JOURNAL_BLOCK, 0);
+	}
+	if (piece)
+		sys->release_memory(piece);
+	return error;
+}
+
+/* Fill in defaults: 0 or -EINVAL. */
+static int plan(struct atomicio_journal_options *options, struct journal_header *header)
+{
+	const uint64_t size = options->size ? options->size : JOURNAL_SIZE_DEFAULT;
+	uint32_t frame_max = options->frame_max;
+
+	if (options->flags & ~ATOMICIO_JOURNAL_OVERWRITE || size < JOURNAL_RING_START)
+		return -EINVAL;
+	if (frame_max == 0) {
+		const uint64_t half = (size - JOURNAL_RING_START) / 2;
+
+		frame_max = half < JOURNAL_FRAME_DEFAULT ? (uint32_t)half & ~(JOURNAL_BLOCK - 1)
+							 : JOURNAL_FRAME_DEFAULT;
+	}
+	*header = (struct journal_header){
+		.size = size,
+		.generation = 1,
+		.tail_offset = JOURNAL_RING_START,
+		.tail_sequence = 1,
+		.frame_max = frame_max,
+	};
+	return journal_check_geometry(size, frame_max);
+}
+
+int journal_create(const struct sys_calls *sys, int fd,
+		   const struct atomicio_journal_options *options, size_t options_size)
+{
+	struct atomicio_journal_options ours = {.size = 0};
+	struct journal_header header;
+	uint32_t mode;
+	uint64_t size;
+	int own, error = 0;
+
+	if (options)
+		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
+	if (!error)
+		error = plan(&ours, &header);
+	if (!error)
+		error = look_at(sys, fd, &mode, &size);
+	if (!error && size && !(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
+		error = -EEXIST;
+	if (!error && mode == S_IFBLK && size < header.size)
+		error = -ENOSPC;
+	if (!error)
+		error = sys->random(header.id, sizeof(header.id));
+	if (error)
+		return error;
+	own = open_own(sys, fd);
+	error = sys->lock(own);
+	if (error) {
+		if (own != fd)
+			sys->close(own);
+		return error == -EWOULDBLOCK ? -EBUSY : error;
+	}
+	error = lay_out(sys, own, &header);
+	if (error && size == 0)
+		(void)sys->truncate(fd, 0); /* the error that counts is the first */
+	close_own(sys, own, fd);
+	return error;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
+					    size_t options_size)
+{
+	return journal_create(&sys_linux, fd, options, options_size);
+}
+
+int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
+			 uint64_t tail_sequence)
+{
+	struct journal_header next = journal->header;
+	int error;
+
+	next.generation++;
+	next.tail_offset = tail_offset;
+	next.tail_sequence = tail_sequence;
+	journal_encode_header(journal->header_block, &next);
+	error = write_all(journal->sys, journal->fd, journal->header_block, JOURNAL_BLOCK,
+			  next.generation % 2 ? 0 : JOURNAL_BLOCK);
+	journal->counters.flushes++;
+	journal->counters.bytes_written += JOURNAL_BLOCK;
+	if (!error)
+		journal->header = next;
+	return error;
+}
+
+/* The newer of the two headers; one of them may be torn by a crash. */
+static int read_header(struct atomicio_journal *journal)
+{
+	int found = -ENODATA;
+
+	for (uint64_t i = 0; i < 2; i++) {
+		struct journal_header header;
+		ssize_t result = journal->sys->pread(journal->fd, journal->header_block,
+						     JOURNAL_BLOCK, i * JOURNAL_BLOCK);
+		int error;
+
+		if (result < 0)
+			return (int)result;
+		error = result == JOURNAL_BLOCK
+				? journal_decode_header(journal->header_block, &header)
+				: -ENODATA;
+		if (error == -EPROTONOSUPPORT)
+			return error;
+		if (error && found != 0 && error != -ENODATA)
+			found = error;
+		if (error)
+			continue;
+		if (found == 0 && memcmp(header.id, journal->header.id, JOURNAL_ID_SIZE) != 0)
+			return -EBADMSG;
+		if (found != 0 || header.generation > journal->header.generation)
+			journal->header = header;
+		found = 0;
+	}
+	return found;
+}
+
+static void destroy(struct atomicio_journal *journal)
+{
+	const struct sys_calls *sys = journal->sys;
+
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		if (journal->stages[i].frame)
+			sys->release_memory(journal->stages[i].frame);
+	if (journal->header_block)
+		sys->release_memory(journal->header_block);
+	pthread_cond_destroy(&journal->changed);
+	pthread_mutex_destroy(&journal->lock);
+	sys->release_memory(journal);
+}
+
+/* With the lock on the file: read it, take the memory, find the live frames. */
+static int load(struct atomicio_journal *journal, uint64_t size)
+{
+	const struct sys_calls *sys = journal->sys;
+	int error;
+
+	journal->header_block = sys->allocate(JOURNAL_BLOCK, JOURNAL_BLOCK);
+	if (!journal->header_block)
+		return -ENOMEM;
+	error = read_header(journal);
+	if (error)
+		return error;
+	if (size < journal->header.size)
+		return -ERANGE;
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
+		journal->stages[i].frame = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+		if (!journal->stages[i].frame)
+			return -ENOMEM;
+	}
+	return journal_scan(journal);
+}
+
+int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal)
+{
+	struct atomicio_journal *made;
+	uint32_t mode;
+	uint64_t size;
+	int error;
+
+	if (!journal)
+		return -EFAULT;
+	error = look_at(sys, fd, &mode, &size);
+	if (error)
+		return error;
+	made = sys->allocate(64, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->sys = sys;
+	made->caller_fd = fd;
+	made->waiting_end = &made->waiting;
+	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
+	pthread_cond_init(&made->changed, NULL);
+	made->fd = open_own(sys, fd);
+	error = sys->lock(made->fd);
+	if (error) {
+		if (made->fd != fd)
+			sys->close(made->fd);
+		destroy(made);
+		return error == -EWOULDBLOCK ? -EBUSY : error;
+	}
+	error = load(made, size);
+	if (error) {
+		close_own(sys, made->fd, fd);
+		destroy(made);
+		return error;
+	}
+	*journal = made;
+	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_open(int fd, struct atomicio_journal **journal)
+{
+	return journal_open(&sys_linux, fd, journal);
+}
+
+ATOMICIO_EXPORT void atomicio_journal_close(struct atomicio_journal *journal)
+{
+	if (!journal)
+		return;
+	close_own(journal->sys, journal->fd, journal->caller_fd);
+	destroy(journal);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The role of the one thread at work, the journal's state, and the checkpoint.
+ *
+ * Flow: called by commit when the ring is full, and by close, forget and the application.
+ */
+#include "journal.h"
+
+#include <errno.h>
+
+/* Wait for the role, with the lock held on return (it is dropped during the work itself). */
+void journal_enter(struct atomicio_journal *journal)
+{
+	while (journal->busy)
+		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal->busy = true;
+}
+
+void journal_leave(struct atomicio_journal *journal)
+{
+	journal->busy = false;
+	pthread_cond_broadcast(&journal->changed);
+}
+
+int journal_refused(const struct atomicio_journal *journal)
+{
+	switch (journal->state) {
+	case ATOMICIO_JOURNAL_READY:
+		return 0;
+	case ATOMICIO_JOURNAL_POISONED:
+		return -ENOTRECOVERABLE;
+	default:
+		return -EUCLEAN;
+	}
+}
+
+void journal_poison(struct atomicio_journal *journal)
+{
+	journal->state = ATOMICIO_JOURNAL_POISONED;
+	pthread_cond_broadcast(&journal->changed);
+}
+
+static int sync_files(struct atomicio_journal *journal)
+{
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		int error;
+
+		if (!file->dirty)
+			continue;
+		error = journal->sys->fdatasync(file->fd);
+		journal->counters.flushes++;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/*
+ * Retire all live frames.  The caller holds the lock and the role; the lock is kept, because
+ * nobody could do anything but wait.
+ */
+int journal_checkpoint_locked(struct atomicio_journal *journal)
+{
+	int error;
+
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		while (journal->stages[i].homing)
+			pthread_cond_wait(&journal->changed, &journal->lock);
+	error = journal_refused(journal);
+	if (error || journal->live_bytes == 0)
+		return error;
+	error = sync_files(journal); /* J2 */
+	if (!error)
+		error = journal_write_header(journal, journal->head_offset, journal->head_sequence);
+	if (error) {
+		journal_poison(journal); /* J9 */
+		return error;
+	}
+	journal->live_bytes = 0;
+	journal->counters.checkpoints++;
+	for (struct journal_file *file = journal->files; file; file = file->next)
+		file->dirty = false;
+	journal_uncover_all(journal);
+	return 0;
+}
+
+int journal_checkpoint(struct atomicio_journal *journal)
+{
+	int error;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	error = journal_refused(journal);
+	if (!error)
+		error = journal_checkpoint_locked(journal);
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}

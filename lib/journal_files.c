@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files attached to a journal, and the calls that the application makes between writes.
+ *
+ * Flow: attach and detach are called when a handle is opened and closed.
+ */
+#include "journal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "abi.h"
+
+#define INFO_SIZE_FIRST 160
+static_assert(sizeof(struct atomicio_journal_info) == INFO_SIZE_FIRST, "grow at the end only");
+
+static bool same_inode(const struct journal_file *a, const struct journal_file *b)
+{
+	return a->inode == b->inode && a->device_major == b->device_major &&
+	       a->device_minor == b->device_minor;
+}
+
+int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	/* One id, one file, and the other way round: replay and J3 both go by the id. */
+	for (const struct journal_file *other = journal->files; other; other = other->next)
+		if ((other->file_id == file->file_id) != same_inode(other, file))
+			error = -EEXIST;
+	if (!error) {
+		file->dirty = false;
+		file->next = journal->files;
+		journal->files = file;
+	}
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
+int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
+{
+	struct journal_file **at;
+	int error = 0;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	if (file->dirty)
+		error = journal_checkpoint_locked(journal); /* J10 */
+	for (at = &journal->files; *at != file;)
+		at = &(*at)->next;
+	*at = file->next;
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)
+{
+	return journal ? journal_checkpoint(journal) : -EINVAL;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id)
+{
+	bool dirty = false;
+	int error;
+
+	if (!journal || file_id == 0)
+		return -EINVAL;
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if (file->file_id == file_id && file->dirty)
+			dirty = true;
+	error = journal->state == ATOMICIO_JOURNAL_READY || dirty ? 0 : journal_refused(journal);
+	if (!error && dirty)
+		error = journal_checkpoint_locked(journal); /* J10 */
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_info(const struct atomicio_journal *journal,
+					  struct atomicio_journal_info *info, size_t info_size)
+{
+	/* The lock is the journal's own affair: reading it changes nothing of what it is. */
+	struct atomicio_journal *open = (struct atomicio_journal *)(uintptr_t)journal;
+	struct atomicio_journal_info ours;
+	const int error = abi_check(info, info_size, INFO_SIZE_FIRST);
+
+	if (error)
+		return error;
+	if (!journal)
+		return -EINVAL;
+	pthread_mutex_lock(&open->lock);
+	ours = (struct atomicio_journal_info){
+		.version = JOURNAL_VERSION,
+		.state = open->state,
+		.size = open->header.size,
+		.block_size = JOURNAL_BLOCK,
+		.frame_max = open->header.frame_max,
+		.tail_offset = open->header.tail_offset,
+		.tail_sequence = open->header.tail_sequence,
+		.head_offset = open->head_offset,
+		.head_sequence = open->head_sequence,
+		.live_frames = open->head_sequence - open->header.tail_sequence,
+		.live_bytes = open->live_bytes,
+		.corrupt_offset = open->corrupt_offset,
+		.frames = open->counters.frames,
+		.pages = open->counters.pages,
+		.bytes = open->counters.bytes,
+		.bytes_written = open->counters.bytes_written,
+		.flushes = open->counters.flushes,
+		.checkpoints = open->counters.checkpoints,
+		.group_max = open->counters.group_max,
+		.recoveries = open->counters.recoveries,
+	};
+	memcpy(ours.id, open->header.id, sizeof(ours.id));
+	pthread_mutex_unlock(&open->lock);
+	abi_write(info, info_size, &ours, sizeof(ours));
+	return 0;
+}
