@@ -141,6 +141,18 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_HANDLE_POISONED, "handle-poisoned",
 	 "An earlier write through this handle ended torn, so that it takes no more.",
 	 "repair the range, then atomicio_close() and atomicio_open() again"},
+	{ATOMICIO_REASON_LENGTH_UNALIGNED, "length-unaligned",
+	 "The file is open with O_DIRECT, and the length is not a multiple of offset_align.",
+	 "write a multiple of offset_align, or open the file without O_DIRECT"},
+	{ATOMICIO_REASON_FRAME_TOO_LARGE, "frame-too-large",
+	 "The write, or the group, does not fit the journal's largest frame.",
+	 "write less at once, or create the journal with a larger frame_max"},
+	{ATOMICIO_REASON_JOURNAL_UNCLEAN, "journal-unclean",
+	 "The journal has live frames of an earlier run.",
+	 "call atomicio_journal_recover(), or type atomicio journal recover, first"},
+	{ATOMICIO_REASON_JOURNAL_POISONED, "journal-poisoned",
+	 "A frame, a home write or a flush of the journal failed, so that it takes no more.",
+	 "close the journal, remove the cause, open it again and recover"},
 };
 
 /* Exactly one known bit, or NULL. */

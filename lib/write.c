@@ -28,11 +28,6 @@ void write_poison(struct atomicio_file *file)
 	atomic_store_explicit(&file->poisoned, 1, memory_order_relaxed);
 }
 
-static bool poisoned(const struct atomicio_file *file)
-{
-	return atomic_load_explicit(&file->poisoned, memory_order_relaxed);
-}
-
 /* Count a write that was done, by who made it untorn. */
 void write_count_done(const struct write_request *request)
 {
@@ -55,6 +50,9 @@ static void attempt(const struct write_request *request, struct write_outcome *o
 	case ATOMICIO_PATH_KERNEL:
 		write_kernel(request, outcome);
 		break;
+	case ATOMICIO_PATH_JOURNAL:
+		write_journal(request, outcome);
+		break;
 	default:
 		assert(request->path == ATOMICIO_PATH_PLAIN);
 		write_plain(request, outcome);
@@ -68,7 +66,7 @@ int write_run(struct write_request *request)
 	struct write_outcome outcome;
 
 	for (;;) {
-		if (poisoned(request->file))
+		if (write_is_poisoned(request->file))
 			return -ENOTRECOVERABLE;
 		attempt(request, &outcome);
 		if (outcome.kind == 0) {
@@ -93,7 +91,7 @@ static __attribute__((noinline)) int write_cold(struct atomicio_file *file, cons
 	error = write_misuse(buffer, length, offset, flags, KNOWN_FLAGS);
 	if (error)
 		return error;
-	request.path = write_route(file, length);
+	request.path = write_route(&request);
 	return write_run(&request);
 }
 
@@ -125,7 +123,7 @@ static inline bool is_hot(const struct atomicio_file *file, const void *buffer, 
 	return length <= hot->unit_max && length >= hot->unit_min && (length & (length - 1)) == 0 &&
 	       (offset & (length - 1)) == 0 && offset <= INT64_MAX - length &&
 	       ((uintptr_t)buffer & (hot->memory_align - 1)) == 0 && (flags & ~KNOWN_FLAGS) == 0 &&
-	       buffer && !poisoned(file);
+	       buffer && !write_is_poisoned(file);
 }
 
 ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length,
@@ -152,16 +150,18 @@ ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffe
 ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer,
 					size_t length, uint64_t offset)
 {
-	uint64_t broken;
+	const struct write_request request = {
+		.file = (struct atomicio_file *)(uintptr_t)file, /* only read */
+		.buffer = buffer,
+		.length = length,
+		.offset = offset,
+	};
 
 	if (!file || file->limits.unit_max == 0)
 		return file ? file->caps.reasons : ATOMICIO_REASON_NOT_REGULAR;
-	if (poisoned(file))
+	if (write_is_poisoned(file))
 		return ATOMICIO_REASON_HANDLE_POISONED;
-	broken = write_shape(&file->limits, buffer, length, offset);
-	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED && length <= file->options.bounce_max)
-		broken = 0;
-	return broken;
+	return write_shape_broken(&request, file->limits.unit_max);
 }
 
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
@@ -170,7 +170,7 @@ ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 
 	if (!file)
 		return -EINVAL;
-	if (poisoned(file))
+	if (write_is_poisoned(file))
 		return -ENOTRECOVERABLE;
 	error = file->sys->fdatasync(file->fd);
 	write_count(&file->counters.syncs, 1);

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "journal.h"
 #include "libatomicio/atomicio.h"
 #include "sys.h"
 
@@ -54,6 +55,8 @@ struct atomicio_file {
 
 	struct write_limits limits; /* of the kernel path */
 	int caller_fd;
+	uint32_t home_align;		 /* journaled pages are multiples of it: 1 if buffered */
+	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
 	bool is_device;			 /* a block device: see write_sync.c */
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
@@ -61,6 +64,8 @@ struct atomicio_file {
 	bool plain_noappend;		 /* the kernel knows RWF_NOAPPEND, since 6.9 */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
+
+	struct journal_file home; /* with a journal: how it knows this file */
 
 	pthread_mutex_t bounce_lock; /* of the one bounce buffer; never on the hot path */
 	void *bounce;
@@ -95,7 +100,9 @@ int write_misuse(const void *buffer, uint64_t length, uint64_t offset, uint32_t 
 		 uint32_t known_flags);
 uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint64_t length,
 		     uint64_t offset);
-uint32_t write_route(const struct atomicio_file *file, uint64_t length);
+uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_max);
+uint32_t write_route(const struct write_request *request);
+uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, uint64_t offset);
 
 /* write_classify.c: pure. */
 void write_fail(struct write_outcome *outcome, uint32_t kind, int32_t error, uint64_t reasons);
@@ -105,12 +112,20 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 enum write_action write_decide(struct write_request *request, const struct write_outcome *outcome);
 
 /* write_sync.c */
+bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
 bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
 int write_rwf(uint32_t flags);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
 void write_kernel(const struct write_request *request, struct write_outcome *outcome);
 void write_plain(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_journal.c: the journal path, of one write or of a group. */
+void write_journal(const struct write_request *request, struct write_outcome *outcome);
+bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome);
+void write_journal_group(const struct atomicio_op *ops, uint32_t count,
+			 struct write_outcome *outcome);
+bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_device.c: an untorn write to a raw block device. */
 void write_device(const struct write_request *request, const struct iovec *vector,
@@ -124,6 +139,11 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 int write_run(struct write_request *request);
 void write_count_done(const struct write_request *request);
 void write_poison(struct atomicio_file *file);
+
+static inline bool write_is_poisoned(const struct atomicio_file *file)
+{
+	return atomic_load_explicit(&file->poisoned, memory_order_relaxed);
+}
 
 static inline void write_count(_Atomic uint64_t *counter, uint64_t amount)
 {

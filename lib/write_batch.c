@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch: several writes in one call, each with its own result.
+ * A batch: several writes in one call, each with its own result, or all as one group.
  *
- * Flow: above atomicio_write(); without a queue the ops run one by one.
+ * Flow: above write.c.  Ops whose path is the journal share frames, so that a batch costs one
+ * flush a frame and not one an op; they go first, and all others after them, so that no write
+ * is under way past the journal while a frame covers its range (J3).  The others run one by
+ * one here.
  */
 #include "write.h"
 
@@ -12,6 +15,20 @@
 
 #define BATCH_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT | ATOMICIO_ALL_OR_NONE)
 
+/* What stands in `result` while an op waits for its turn: no call of the kernel returns it. */
+#define PENDING 1
+
+static struct write_request request_of(const struct atomicio_op *op, uint32_t flags)
+{
+	return (struct write_request){
+		.file = op->file,
+		.buffer = op->buffer,
+		.length = op->length,
+		.offset = op->offset,
+		.flags = flags & ~ATOMICIO_ALL_OR_NONE,
+	};
+}
+
 static int check_batch(const struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	if (!ops || count == 0 || flags & ~BATCH_FLAGS)
@@ -19,7 +36,123 @@ static int check_batch(const struct atomicio_op *ops, uint32_t count, uint32_t f
 	for (uint32_t i = 0; i < count; i++)
 		if (!ops[i].file || ops[i].reserved)
 			return -EINVAL;
-	return flags & ATOMICIO_ALL_OR_NONE ? -EOPNOTSUPP : 0;
+	return 0;
+}
+
+/* May this op take part in a frame?  Its own outcome, if not, comes when it runs alone. */
+static bool is_journaled(const struct atomicio_op *op, uint32_t flags)
+{
+	struct write_request request = request_of(op, flags);
+	struct write_outcome ignored;
+
+	if (write_misuse(op->buffer, op->length, op->offset, request.flags, BATCH_FLAGS) ||
+	    write_is_poisoned(op->file) || write_route(&request) != ATOMICIO_PATH_JOURNAL)
+		return false;
+	return write_fits_journal(&request, &ignored);
+}
+
+static void settle_group(struct atomicio_op *ops, uint32_t count, int error)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct write_request done = {.file = ops[i].file,
+						   .length = ops[i].length,
+						   .path = ATOMICIO_PATH_JOURNAL};
+
+		ops[i].result = error;
+		if (!error)
+			write_count_done(&done);
+		else
+			write_count(&ops[i].file->counters.writes_failed, 1);
+	}
+}
+
+/*
+ * ATOMICIO_ALL_OR_NONE: one frame.  There is no other way to keep that promise, so no policy is
+ * asked: a group is done or failed.
+ */
+static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
+{
+	struct atomicio_journal *journal = ops[0].file->options.journal;
+	struct write_outcome outcome;
+	uint64_t data = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct atomicio_op *op = &ops[i];
+		const struct write_request request = request_of(op, flags);
+
+		if (!op->file->options.journal)
+			return -EOPNOTSUPP;
+		if (op->file->options.journal != journal)
+			return -EXDEV;
+		if (write_misuse(op->buffer, op->length, op->offset, flags, BATCH_FLAGS))
+			return -EINVAL;
+		if (write_is_poisoned(op->file))
+			return -ENOTRECOVERABLE;
+		if (!write_fits_journal(&request, &outcome))
+			return outcome.error;
+		data += journal_padded(op->length);
+		if (journal_frame_length(count, data) > journal->header.frame_max)
+			return -EMSGSIZE;
+	}
+	write_journal_group(ops, count, &outcome);
+	settle_group(ops, count, outcome.kind ? outcome.error : 0);
+	return outcome.kind ? outcome.error : 0;
+}
+
+/* How many ops from the first on can share its frame; 0: it is not one for the journal. */
+static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_t flags)
+{
+	const struct atomicio_journal *journal = ops[0].file->options.journal;
+	uint64_t data = 0;
+	uint32_t run = 0;
+
+	while (run < count && ops[run].file->options.journal == journal && journal &&
+	       is_journaled(&ops[run], flags)) {
+		data += journal_padded(ops[run].length);
+		if (journal_frame_length((uint64_t)run + 1, data) > journal->header.frame_max)
+			break;
+		run++;
+	}
+	return run;
+}
+
+/* Write what the journal takes, in shared frames; the rest stays PENDING. */
+static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags)
+{
+	uint32_t run;
+
+	for (uint32_t i = 0; i < count; i += run ? run : 1) {
+		struct write_outcome outcome;
+
+		run = frame_run(ops + i, count - i, flags);
+		if (run == 0) {
+			ops[i].result = PENDING;
+			continue;
+		}
+		write_journal_group(ops + i, run, &outcome);
+		if (outcome.kind == 0) {
+			settle_group(ops + i, run, 0);
+			continue;
+		}
+		/* One by one, so that the policy of each file hears of it. */
+		for (uint32_t j = 0; j < run; j++)
+			ops[i + j].result = PENDING;
+	}
+}
+
+/* The other ops, one by one and in order. */
+static void write_rest(struct atomicio_op *ops, uint32_t count, uint32_t flags)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct atomicio_op *op = &ops[i];
+
+		if (op->result != PENDING)
+			continue;
+		op->result = op->length > SIZE_MAX
+				     ? -EINVAL
+				     : atomicio_write(op->file, op->buffer, (size_t)op->length,
+						      op->offset, flags);
+	}
 }
 
 ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops,
@@ -29,15 +162,12 @@ ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct at
 
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < count; i++) {
-		struct atomicio_op *op = &ops[i];
-
-		op->result = op->length > SIZE_MAX
-				     ? -EINVAL
-				     : atomicio_write(op->file, op->buffer, (size_t)op->length,
-						      op->offset, flags);
-		if (op->result && !error)
-			error = op->result;
-	}
-	return error;
+	if (flags & ATOMICIO_ALL_OR_NONE)
+		return write_group(ops, count, flags);
+	write_frames(ops, count, flags);
+	write_rest(ops, count, flags);
+	for (uint32_t i = 0; i < count; i++)
+		if (ops[i].result)
+			return ops[i].result;
+	return 0;
 }

@@ -33,15 +33,18 @@ static int check_options(struct atomicio_options *options)
 		return -EINVAL;
 	if (options->retries_max > WRITE_RETRIES_LIMIT || options->bounce_max > WRITE_BOUNCE_LIMIT)
 		return -EINVAL;
-	if (options->journal || options->fallback == ATOMICIO_FALLBACK_JOURNAL ||
-	    options->path == ATOMICIO_PATH_JOURNAL)
-		return -EOPNOTSUPP;
+	if (!options->journal && (options->fallback == ATOMICIO_FALLBACK_JOURNAL ||
+				  options->path == ATOMICIO_PATH_JOURNAL))
+		return -EINVAL;
+	if (options->journal && options->file_id == 0)
+		return -EINVAL;
 	if (!options->policy)
 		options->policy = atomicio_policy_default;
 	if (options->retries_max == 0)
 		options->retries_max = WRITE_RETRIES_DEFAULT;
 	if (options->fallback == ATOMICIO_FALLBACK_DEFAULT)
-		options->fallback = ATOMICIO_FALLBACK_NONE;
+		options->fallback =
+			options->journal ? ATOMICIO_FALLBACK_JOURNAL : ATOMICIO_FALLBACK_NONE;
 	return 0;
 }
 
@@ -125,6 +128,35 @@ static int prepare_limits(struct atomicio_file *file)
 	return 0;
 }
 
+/* Make the file known to its journal; home writes go through the caller's descriptor. */
+static int attach(struct atomicio_file *file, int status)
+{
+	struct journal_file *home = &file->home;
+	struct sys_statx stat;
+	int error;
+
+	if (!file->options.journal)
+		return 0;
+	if (file->caps.reasons & ATOMICIO_REASON_APPEND_ONLY)
+		return -EPERM;
+	if (status & O_APPEND && !file->plain_noappend)
+		return -EOPNOTSUPP;
+	error = file->sys->statx(file->caller_fd, "", SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	home->fd = file->caller_fd;
+	home->rwf = file->plain_noappend ? SYS_RWF_NOAPPEND : 0;
+	home->file_id = file->options.file_id;
+	home->inode = file->is_device ? 0 : stat.ino;
+	home->device_major = file->is_device ? stat.rdev_major : stat.dev_major;
+	home->device_minor = file->is_device ? stat.rdev_minor : stat.dev_minor;
+	file->home_align =
+		status & O_DIRECT && file->caps.offset_align ? file->caps.offset_align : 1;
+	error = journal_attach(file->options.journal, home);
+	file->attached = !error;
+	return error;
+}
+
 static int prepare(struct atomicio_file *file)
 {
 	const struct sys_calls *sys = file->sys;
@@ -144,6 +176,8 @@ static int prepare(struct atomicio_file *file)
 	    (file->caps.reasons & ATOMICIO_REASON_NOT_DIRECT) && reopen_direct(file, status))
 		file->caps.reasons |= ATOMICIO_REASON_REOPEN_FAILED;
 	error = prepare_limits(file);
+	if (!error)
+		error = attach(file, status);
 	if (error)
 		return error;
 	if (file->options.bounce_max) {
@@ -158,16 +192,20 @@ static int prepare(struct atomicio_file *file)
 	return 0;
 }
 
-static void destroy(struct atomicio_file *file)
+static int destroy(struct atomicio_file *file)
 {
 	const struct sys_calls *sys = file->sys;
+	int error = 0;
 
+	if (file->attached)
+		error = journal_detach(file->options.journal, &file->home);
 	if (file->own_fd)
 		sys->close(file->fd);
 	if (file->bounce)
 		sys->release_memory(file->bounce);
 	pthread_mutex_destroy(&file->bounce_lock);
 	sys->release_memory(file);
+	return error;
 }
 
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
@@ -196,7 +234,7 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 	pthread_mutex_init(&made->bounce_lock, NULL); /* cannot fail without attributes */
 	error = prepare(made);
 	if (error) {
-		destroy(made);
+		(void)destroy(made); /* nothing was written through it */
 		return error;
 	}
 	*file = made;
@@ -211,9 +249,7 @@ ATOMICIO_EXPORT int atomicio_open(int fd, const struct atomicio_options *options
 
 ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 {
-	if (file)
-		destroy(file);
-	return 0;
+	return file ? destroy(file) : 0;
 }
 
 ATOMICIO_EXPORT int atomicio_file_caps(const struct atomicio_file *file, struct atomicio_caps *caps,

@@ -32,7 +32,7 @@ int write_rwf(uint32_t flags)
  * on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
  * an end, at which 6.11 and early 6.12 cut writes too.
  */
-static bool fits_limits(const struct write_request *request, struct write_outcome *outcome)
+bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct atomicio_file *file = request->file;
 	const uint64_t end = request->offset + request->length;
@@ -72,15 +72,12 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, file->caps.reasons);
 		return false;
 	}
-	broken = write_shape(&file->limits, request->buffer, request->length, request->offset);
-	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED &&
-	    request->length <= file->options.bounce_max)
-		broken = 0;
+	broken = write_shape_broken(request, file->limits.unit_max);
 	if (broken) {
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
-	return fits_limits(request, outcome);
+	return write_fits_limits(request, outcome);
 }
 
 /* Classify a result, and add what this file and these flags tell beyond the errno. */
@@ -121,7 +118,7 @@ void write_kernel(const struct write_request *request, struct write_outcome *out
 {
 	struct atomicio_file *file = request->file;
 
-	if (!write_precheck(request, outcome))
+	if (!write_precheck(request, outcome) || !write_retire_range(request, outcome))
 		return;
 	if (((uintptr_t)request->buffer & (file->limits.memory_align - 1)) == 0) {
 		submit(request, request->buffer, outcome);
@@ -170,7 +167,7 @@ void write_plain(const struct write_request *request, struct write_outcome *outc
 	};
 	uint64_t done = 0;
 
-	if (!fits_limits(request, outcome))
+	if (!write_fits_limits(request, outcome) || !write_retire_range(request, outcome))
 		return;
 	while (done < request->length) {
 		const ssize_t result = plain_call(request, &vector, request->offset + done);

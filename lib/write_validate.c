@@ -44,17 +44,49 @@ uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint
 	return broken;
 }
 
-/*
- * The path a write takes first.  AUTO: the hardware if the length is one of its units, else the
- * journal if there is one, else the filesystem's copy on write.
- */
-uint32_t write_route(const struct atomicio_file *file, uint64_t length)
+/* What the home write of a journaled page needs of its shape: nothing, if it is buffered. */
+uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, uint64_t offset)
 {
+	const uint64_t mask = file->home_align - 1;
+	uint64_t broken = 0;
+
+	if (length & mask)
+		broken |= ATOMICIO_REASON_LENGTH_UNALIGNED;
+	if (offset & mask)
+		broken |= ATOMICIO_REASON_OFFSET_UNALIGNED;
+	return broken;
+}
+
+/* write_shape(), with what a bounce buffer can put right left out. */
+uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_max)
+{
+	const struct atomicio_file *file = request->file;
+	struct write_limits limits = file->limits;
+	uint64_t broken;
+
+	limits.unit_max = unit_max;
+	broken = write_shape(&limits, request->buffer, request->length, request->offset);
+	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED &&
+	    request->length <= file->options.bounce_max)
+		broken = 0;
+	return broken;
+}
+
+/*
+ * The path a write takes first.  AUTO: the hardware if the write fits it, else the journal if
+ * there is one, else the filesystem's copy on write.  Where a live frame may cover the range,
+ * AUTO takes the journal, whatever the hardware can do (J3).
+ */
+uint32_t write_route(const struct write_request *request)
+{
+	const struct atomicio_file *file = request->file;
 	const struct atomicio_options *options = &file->options;
 
 	if (options->path != ATOMICIO_PATH_AUTO)
 		return options->path;
-	if (options->journal && length > file->unit_max_hw)
+	if (options->journal && (write_shape_broken(request, file->unit_max_hw) ||
+				 journal_may_cover(options->journal, options->file_id,
+						   request->offset, request->length)))
 		return ATOMICIO_PATH_JOURNAL;
 	return ATOMICIO_PATH_KERNEL;
 }

@@ -181,6 +181,10 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_CACHED_PAGES ATOMICIO_REASON(41)
 #define ATOMICIO_REASON_SHORT_WRITE ATOMICIO_REASON(42)
 #define ATOMICIO_REASON_HANDLE_POISONED ATOMICIO_REASON(43)
+#define ATOMICIO_REASON_LENGTH_UNALIGNED ATOMICIO_REASON(44)
+#define ATOMICIO_REASON_FRAME_TOO_LARGE ATOMICIO_REASON(45)
+#define ATOMICIO_REASON_JOURNAL_UNCLEAN ATOMICIO_REASON(46)
+#define ATOMICIO_REASON_JOURNAL_POISONED ATOMICIO_REASON(47)
 
 /*
  * Probe an open descriptor: fill *caps with what it can do, and why not more.  The file may
@@ -326,7 +330,9 @@ struct atomicio_options {
  *
  * Returns 0; -EBADF: fd is not open for writing; -EINVAL: an option is out of range, or a
  * journal without file_id, or fallback or path JOURNAL without a journal; -EPERM: the file is
- * immutable; -ENOMEM; or what atomicio_probe() says.
+ * immutable, or append-only and a journal is given; -EEXIST: the journal knows the file_id as
+ * another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd has O_APPEND, and
+ * the kernel is before 6.9; -ENOMEM; or what atomicio_probe() says.
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);
@@ -358,6 +364,11 @@ int atomicio_close(struct atomicio_file *file);
  * dirty in the page cache by another writer; -ENOSPC, -EDQUOT, -EFBIG: no room; -EIO and
  * others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
  * -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and reopen it.
+ * Through the journal also: -EMSGSIZE: longer than its largest frame; -EUCLEAN: it has live
+ * frames of an earlier run: recover first; -ENOTRECOVERABLE: it is poisoned.  A write through
+ * the journal blocks, ATOMICIO_NOWAIT or not.  If it fails with another error the journal
+ * is poisoned, and the page is old or new, whole, once recovery has run; until then the file
+ * may hold a mixture.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);
