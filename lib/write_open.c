@@ -124,7 +124,10 @@ static int prepare_limits(struct atomicio_file *file)
 		prepare_device(file);
 	file->hot = file->limits;
 	if (file->limited || file->is_device || file->options.journal)
-		file->hot.unit_min = file->hot.unit_max = 0;
+		file->hot.unit_max = 0;
+	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
+	if (file->hot.unit_max == 0)
+		file->hot.unit_min = 1;
 	return 0;
 }
 
