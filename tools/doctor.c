@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomicio doctor: can this file write untorn, what limits it, and what would change that?
+ *
+ * Flow: open the path (target.c), ask the library, print the verdict and one paragraph for each
+ * reason.  The exit status is the verdict, for scripts.
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "target.h"
+#include "tool.h"
+
+static void put_verdict(const char *path, const struct target *target,
+			const struct atomicio_caps *caps)
+{
+	const struct atomicio_limits *direct = &caps->direct;
+	const char *what = target->temporary ? " in a new file in it" : "";
+	char units[80], size[32], safe[256];
+
+	text_path(path, safe, sizeof(safe));
+	text_units(direct, units, sizeof(units));
+	text_size(direct->unit_max_hw, size, sizeof(size));
+	switch (direct->mechanism) {
+	case ATOMICIO_MECHANISM_NONE:
+		printf("%s: no untorn writes%s: neither its device nor its filesystem makes "
+		       "them.\n",
+		       safe, what);
+		return;
+	case ATOMICIO_MECHANISM_HARDWARE:
+		printf("%s: untorn writes of %s%s, made by the device.\n", safe, units, what);
+		break;
+	case ATOMICIO_MECHANISM_MIXED:
+		printf("%s: untorn writes of %s%s, made by the device up to %s and by the "
+		       "filesystem (copy on write) above.\n",
+		       safe, units, what, size);
+		break;
+	default:
+		printf("%s: untorn writes of %s%s, made by the filesystem (copy on write).\n", safe,
+		       units, what);
+		break;
+	}
+	text_size(caps->memory_align, size, sizeof(size));
+	printf("Open it with O_DIRECT; a write's length is a power of two, its offset a multiple "
+	       "of its\nlength, its memory aligned to %s.\n",
+	       size);
+}
+
+static void put_reasons(const char *heading, uint64_t reasons)
+{
+	if (!reasons)
+		return;
+	printf("\n%s\n", heading);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+		const char *fix = atomicio_reason_fix(reason);
+
+		if (!reason || !atomicio_reason_name(reason))
+			continue;
+		printf("  %s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
+		printf("    to change it: %s\n", fix ? fix : "nothing that you can type");
+	}
+}
+
+static int run(const struct tool_command *command, int argc, char **argv)
+{
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	char sentence[TARGET_SENTENCE_SIZE], safe[256];
+	struct atomicio_caps caps = {0};
+	struct target target;
+	int option, error;
+
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		if (option == 'h')
+			return tool_help(command);
+		return tool_bad_option(command, option, argv);
+	}
+	if (argc - optind != 1)
+		return tool_error("doctor: it takes one path: type atomicio doctor PATH");
+	text_path(argv[optind], safe, sizeof(safe));
+	if (target_open(argv[optind], TARGET_FOR_PROBE, &target, sentence, sizeof(sentence)))
+		return tool_error("%s: %s", safe, sentence);
+	error = atomicio_probe(target.fd, &caps, sizeof(caps));
+	target_close(&target);
+	if (error)
+		return tool_error("%s: cannot be probed: %s: name a regular file or a block device",
+				  safe, strerror(-error));
+
+	put_verdict(argv[optind], &target, &caps);
+	if (caps.direct.mechanism != ATOMICIO_MECHANISM_NONE) {
+		put_reasons("What limits it:", caps.reasons);
+		return TOOL_YES;
+	}
+	put_reasons("Why not:", text_blocking(&caps));
+	put_reasons("Also true:", caps.reasons & ~text_blocking(&caps));
+	return TOOL_NO;
+}
+
+const struct tool_command tool_doctor = {
+	.name = "doctor",
+	.usage = "PATH",
+	.summary = "Say whether a file can write untorn, what limits it and what to type",
+	.details = "A directory stands for a new file in it: an unnamed one is made and is gone "
+		   "at the end.\n\n"
+		   "Exit status: 0 untorn by hardware or filesystem, 1 not, 2 an error.\n",
+	.run = run,
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A JSON writer.  See json.h for the rules.
+ */
+#include "json.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+/* Length of the valid UTF-8 sequence at `text`, 0 if there is none (RFC 3629, section 4). */
+static size_t json_utf8_length(const unsigned char *text)
+{
+	const unsigned char lead = text[0];
+	unsigned char low = 0x80, high = 0xbf;
+	size_t length;
+
+	if (lead < 0x80)
+		return 1;
+	if (lead >= 0xc2 && lead <= 0xdf)
+		length = 2;
+	else if (lead >= 0xe0 && lead <= 0xef)
+		length = 3;
+	else if (lead >= 0xf0 && lead <= 0xf4)
+		length = 4;
+	else
+		return 0;
+	/* The second byte rules out overlong forms, surrogates and what is past U+10FFFF. */
+	if (lead == 0xe0)
+		low = 0xa0;
+	else if (lead == 0xed)
+		high = 0x9f;
+	else if (lead == 0xf0)
+		low = 0x90;
+	else if (lead == 0xf4)
+		high = 0x8f;
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if (text[i] < 0x80 || text[i] > 0xbf)
+			return 0;
+	return length;
+}
+
+static void json_quoted(FILE *out, const char *value)
+{
+	const unsigned char *text = (const unsigned char *)value;
+
+	fputc('"', out);
+	while (*text) {
+		const size_t length = json_utf8_length(text);
+
+		if (!length)
+			fputs("\\ufffd", out);
+		else if (*text == '"' || *text == '\\')
+			fprintf(out, "\\%c", *text);
+		else if (*text < 0x20 || *text == 0x7f)
+			fprintf(out, "\\u%04x", *text);
+		else
+			fwrite(text, 1, length, out);
+		text += length ? length : 1;
+	}
+	fputc('"', out);
+}
+
+static void json_indent(const struct json *json)
+{
+	fputc('\n', json->out);
+	for (unsigned i = 0; i < json->depth; i++)
+		fputs("  ", json->out);
+}
+
+/* Everything that comes before a value. */
+static void json_key(struct json *json, const char *key)
+{
+	if (json->depth) {
+		if (!json->empty)
+			fputc(',', json->out);
+		json_indent(json);
+	}
+	json->empty = false;
+	if (key) {
+		json_quoted(json->out, key);
+		fputs(": ", json->out);
+	}
+}
+
+void json_begin(struct json *json, const char *key, char bracket)
+{
+	json_key(json, key);
+	fputc(bracket, json->out);
+	json->depth++;
+	json->empty = true;
+}
+
+void json_end(struct json *json, char bracket)
+{
+	json->depth--;
+	if (!json->empty)
+		json_indent(json);
+	json->empty = false;
+	fputc(bracket, json->out);
+	if (!json->depth)
+		fputc('\n', json->out);
+}
+
+void json_string(struct json *json, const char *key, const char *value)
+{
+	json_key(json, key);
+	if (value)
+		json_quoted(json->out, value);
+	else
+		fputs("null", json->out);
+}
+
+void json_unsigned(struct json *json, const char *key, uint64_t value)
+{
+	json_key(json, key);
+	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_signed(struct json *json, const char *key, int64_t value)
+{
+	json_key(json, key);
+	fprintf(json->out, "%" PRId64, value);
+}
+
+/* Bit masks go out as strings: readers that keep numbers in a double lose bits past 2^53. */
+void json_hex(struct json *json, const char *key, uint64_t value)
+{
+	json_key(json, key);
+	fprintf(json->out, "\"0x%" PRIx64 "\"", value);
+}
+
+void json_bool(struct json *json, const char *key, bool value)
+{
+	json_key(json, key);
+	fputs(value ? "true" : "false", json->out);
+}
+
+void json_null(struct json *json, const char *key)
+{
+	json_key(json, key);
+	fputs("null", json->out);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the user named on the command line: a file, a device or a directory, opened.
+ *
+ * Flow: between a subcommand and the library; see target.c.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TARGET_FOR_PROBE 0 /* read-only will do, and a directory stands for a file in it */
+#define TARGET_FOR_WRITE 1 /* must be open for writing, and be the file itself */
+
+struct target {
+	int fd;
+	int flags;	/* O_RDWR, O_DIRECT, ...: how it could be opened */
+	bool temporary; /* an unnamed file in the directory that was named */
+};
+
+/* Room for the sentence of target_open(); the path in it is cut to fit. */
+#define TARGET_SENTENCE_SIZE 512
+
+/* Returns 0, or a negative errno with one sentence, without the path, about what to type instead.
+ */
+int target_open(const char *path, int purpose, struct target *target, char *sentence, size_t size);
+void target_close(struct target *target);
+
+#endif /* TARGET_H */
