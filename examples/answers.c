@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The three answers of a policy on a real file: fail, retry, and fall back to a plain write.
+ *
+ * Flow: demo.sh runs it as: answers FILE.  It overwrites the first 16 KiB.  A thread that keeps
+ * writing into a mapping of the file holds its pages in the page cache: a busy page.
+ */
+#define _GNU_SOURCE /* O_DIRECT */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <libatomicio/atomicio.h>
+
+static atomic_bool stop;
+
+static void *keep_dirty(void *map)
+{
+	while (!stop)
+		((volatile char *)map)[0]++;
+	return NULL;
+}
+
+static uint32_t answer(void *context, const struct atomicio_failure *failure)
+{
+	(void)failure;
+	return *(uint32_t *)context;
+}
+
+/* Write with one fixed answer; if that is RETRY, until a write was retried. */
+static int scene(int fd, const char *name, uint32_t reply, const void *page, size_t length)
+{
+	struct atomicio_options options = {.policy = answer,
+					   .policy_context = &reply,
+					   .retries_max = 1000,
+					   .fallback = ATOMICIO_FALLBACK_PLAIN};
+	struct atomicio_stats stats = {0};
+	struct atomicio_file *file;
+	int error = atomicio_open(fd, &options, sizeof(options), &file);
+
+	if (error)
+		return error;
+	for (int i = 0; !error && i < (reply == ATOMICIO_RETRY ? 10000 : 1) && !stats.retries;
+	     i++) {
+		error = atomicio_write(file, page, length, 0, 0);
+		atomicio_file_stats(file, &stats, sizeof(stats));
+	}
+	printf("  %-8s %s; retries %" PRIu64 ", plain writes %" PRIu64 "\n", name,
+	       error ? strerror(-error) : "written", stats.retries, stats.writes_plain);
+	return atomicio_close(file) ? 1 : error;
+}
+
+int main(int argc, char **argv)
+{
+	const int fd = argc == 2 ? open(argv[1], O_RDWR | O_DIRECT | O_CLOEXEC) : -1;
+	static _Alignas(16384) char page[16384] = "new";
+	void *map;
+	pthread_t thread;
+	int failed;
+
+	map = fd < 0 ? MAP_FAILED : mmap(NULL, 16384, PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
+		fprintf(stderr, "usage: answers FILE, of 16 KiB or more and with O_DIRECT\n");
+		return 2;
+	}
+	/* 12 KiB is no power of two, so no untorn write; the plain fallback takes it. */
+	failed = !scene(fd, "fail", ATOMICIO_FAIL, page, 12288);
+	failed |= scene(fd, "fallback", ATOMICIO_FALLBACK, page, 12288) != 0;
+	if (pthread_create(&thread, NULL, keep_dirty, map))
+		return 2;
+	failed |= scene(fd, "retry", ATOMICIO_RETRY, page, 16384) != 0;
+	stop = 1;
+	pthread_join(thread, NULL);
+	return failed;
+}

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Build libatomicio and show its main job on real files: probe them, write untorn pages, see a
+# write refused, and let a policy decide.
+#
+# Flow: prepare, build, then one act after the other; the list is at the end of this file.
+# As root it makes an XFS with reflink on a loop device, whose copy on write makes untorn
+# writes since Linux 6.16; else it does what the current directory allows and says what it left out.
+set -euo pipefail
+export LC_ALL=C
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build_dir=$source_dir/build/demo
+current_dir=$PWD
+tool=$build_dir/tools/atomicio
+scratch=
+stage= # the directory that the acts write in, "" where none can write untorn
+left_out=()
+done_so_far=()
+
+bold='' plain=''
+if [ -t 1 ]; then
+	bold=$'\e[1m' plain=$'\e[0m'
+fi
+
+title() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+fail() { printf 'demo: FAILED: %s\n' "$*" >&2; exit 1; }
+show() { # a command, its paths shortened, and $from after it
+	local words=("${@/#"$build_dir"\/*\//}")
+	printf '$ %s%s\n' "${words[*]}" "${from:-}"
+	"$@" 2>&1
+}
+
+remove_scratch() {
+	local dir=$1
+	if mountpoint -q "$dir/xfs" 2>/dev/null; then
+		umount "$dir/xfs" || umount --lazy "$dir/xfs" # the loop device goes with it
+	fi
+	rm -rf "$dir"
+}
+
+# Runs that died (by SIGKILL, say) left a mount behind: its directory holds their process id.
+remove_dead_runs() {
+	local old
+	for old in "${TMPDIR:-/tmp}"/atomicio-demo.*; do
+		if [ -O "$old" ] && [ ! -L "$old" ] && [ -f "$old/pid" ] &&
+			! kill -0 "$(cat "$old/pid")" 2>/dev/null; then
+			remove_scratch "$old"
+		fi
+	done
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	cd /
+	[ -z "$scratch" ] || remove_scratch "$scratch"
+	[ -z "${stage_file:-}" ] || rm -f "$stage_file"
+	exit "$status"
+}
+
+prepare() {
+	local missing=() entry
+	for entry in cc:gcc make:make cmake:cmake pkg-config:pkg-config; do
+		command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+	done
+	for entry in blkid:libblkid-dev liburing:liburing-dev; do
+		pkg-config --exists "${entry%%:*}" 2>/dev/null || missing+=("${entry##*:}")
+	done
+	if [ "$(id -u)" -eq 0 ]; then
+		command -v mkfs.xfs >/dev/null || missing+=(xfsprogs)
+	fi
+	[ ${#missing[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null || fail "missing: ${missing[*]} (Debian's names): install them"
+	[ "$(id -u)" -eq 0 ] || fail "type: sudo apt-get install libc6-dev ${missing[*]}"
+	title "Install ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q update >/dev/null
+	apt-get -q -y install libc6-dev "${missing[@]}" >"$scratch/apt.log" 2>&1 ||
+		{ tail -n 20 "$scratch/apt.log"; fail "apt-get could not install ${missing[*]}"; }
+}
+
+build() {
+	title "Build into $build_dir"
+	{ cmake -S "$source_dir" -B "$build_dir" -DATOMICIO_BUILD_TESTS=OFF &&
+		cmake --build "$build_dir" -j 2; } >"$scratch/build.log" 2>&1 ||
+		{ tail -n 40 "$scratch/build.log"; fail "the build: see above"; }
+	show "$tool" --version
+}
+
+# One number of the direct limits of a path.
+limit() { "$tool" probe --json "$1" | sed -n "/\"direct\"/,/}/s/.*\"$2\": \([0-9]*\).*/\1/p"; }
+
+can_write_untorn() { "$tool" doctor "$1" >/dev/null 2>&1; }
+
+make_xfs() {
+	truncate -s 400M "$scratch/xfs.img"
+	mkdir "$scratch/xfs"
+	mkfs.xfs -q -m reflink=1 "$scratch/xfs.img" 2>"$scratch/log" &&
+		mount -o loop "$scratch/xfs.img" "$scratch/xfs" 2>"$scratch/log"
+}
+
+act_probe() {
+	title "Probe: what can files here do, and why not more?"
+	local paths=("$current_dir")
+	if [ "$(id -u)" -ne 0 ]; then
+		left_out+=("XFS on a loop device (needs root)")
+	elif make_xfs; then
+		paths+=("$scratch/xfs")
+	else
+		left_out+=("XFS on a loop device ($(head -n 1 "$scratch/log"))")
+	fi
+	show "$tool" probe "${paths[@]}" || true
+	for stage in "${paths[1]:-}" "$current_dir" ""; do
+		[ -z "$stage" ] || ! can_write_untorn "$stage" || break
+	done
+	printf '\n'
+	show "$tool" doctor "${paths[-1]}" || true
+	if [ -z "$stage" ]; then
+		left_out+=("untorn writes, refusals and policies (no file here can: see above)")
+		return
+	fi
+	stage_file=$(mktemp "$stage/demo-file.XXXXXX")
+	unit_min=$(limit "$stage_file" unit_min)
+	unit_max=$(limit "$stage_file" unit_max)
+	truncate -s $((2 * unit_max)) "$stage_file"
+	cd "$stage" # short names from here on
+}
+
+act_every_size() {
+	title "Write: one untorn page of every size from $unit_min to $unit_max bytes, durably"
+	local size count=0
+	for ((size = unit_min; size <= unit_max; size *= 2)); do
+		head -c "$size" /dev/urandom >"$scratch/page"
+		from=' < page' show "$tool" write "$(basename "$stage_file")" --offset "$size" --dsync \
+			<"$scratch/page"
+		cmp -n "$size" -i 0:"$size" "$scratch/page" "$stage_file" ||
+			fail "what was written at $size is not what is read back"
+		count=$((count + 1))
+	done
+	done_so_far+=("$count sizes written untorn and read back")
+}
+
+refused() {
+	local status=0
+	from=' < /dev/zero' show "$tool" write "$(basename "$stage_file")" "$@" </dev/zero || status=$?
+	[ "$status" -eq 1 ] || fail "write $* gave exit status $status, not 1 (refused)"
+}
+
+act_refused() {
+	title "Refused: shapes that no one can write untorn"
+	cp "$stage_file" "$scratch/before"
+	refused --offset "$unit_min" --length $((2 * unit_min))
+	refused --offset 0 --length $((2 * unit_max))
+	cmp "$scratch/before" "$stage_file" || fail "a refused write changed the file"
+	printf 'The file is unchanged.\n'
+	done_so_far+=("2 writes refused")
+}
+
+act_policy() {
+	title "Policy: the application answers fail, fallback (a plain write) or retry"
+	printf 'A policy of its own (examples/policy.c), which takes refused pages to a double write:\n'
+	show "$build_dir/examples/policy" "$(basename "$stage_file")" || fail "the policy example"
+	# Last: its writes through a mapping make the kernel report EIO to the file's next sync.
+	printf 'Each answer by itself (examples/answers.c):\n'
+	show "$build_dir/examples/answers" "$(basename "$stage_file")" ||
+		fail "a policy answer had another result"
+	done_so_far+=("3 policy answers taken")
+}
+
+summary() {
+	local work rest
+	work=$(printf ', %s' "${done_so_far[@]:-probed only}")
+	rest=$(printf ', %s' "${left_out[@]:-nothing}")
+	title "Summary"
+	printf 'demo: passed: %s; left out: %s\n' "${work#, }" "${rest#, }"
+}
+
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+remove_dead_runs
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/atomicio-demo.XXXXXX")
+echo $$ >"$scratch/pid"
+
+# The acts.  A new one goes here, in the order in which it should be seen.
+prepare
+build
+act_probe
+if [ -n "$stage" ]; then
+	act_every_size
+	act_refused
+	act_policy
+fi
+summary
