@@ -7,7 +7,7 @@
 # As root it makes an XFS with reflink on a loop device, whose copy on write makes untorn
 # writes since Linux 6.16; else it does what the current directory allows and says what it left out.
 set -euo pipefail
-export LC_ALL=C
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_dir=$source_dir/build/demo

@@ -14,7 +14,7 @@
 # Usage: run.sh PATH-OF-ATOMICIO
 # shellcheck disable=SC2317,SC2034
 set -u
-export LC_ALL=C
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
 tool=$(realpath -- "${1:?usage: run.sh PATH-OF-ATOMICIO}") || exit 2
 command -v jq >/dev/null || { echo "run.sh: jq is missing: apt-get install jq" >&2; exit 2; }
@@ -24,6 +24,7 @@ chmod 755 "$work"
 dir=$work/dir out=$work/out err=$work/err
 xfs=
 cleanup() {
+	! mountpoint -q "$work/ramfs" || umount "$work/ramfs"
 	[ -z "$xfs" ] || umount "$xfs" || umount --lazy "$xfs"
 	rm -rf "$work"
 }
@@ -57,6 +58,7 @@ need() { # a reason to skip: the word of something that is not there
 	strace) command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null ;;
 	nobody) [ "$(id -u)" -eq 0 ] && "${as_nobody[@]}" "$tool" --version >/dev/null 2>&1 ;;
 	xfs) [ -n "$xfs" ] ;;
+	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	esac
 }
