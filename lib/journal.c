@@ -187,9 +187,13 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			  next.generation % 2 ? 0 : JOURNAL_BLOCK);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
-	if (!error)
-		journal->header = next;
-	return error;
+	if (error)
+		return error;
+	/* Only what changes: the rest is read without the lock. */
+	journal->header.generation = next.generation;
+	journal->header.tail_offset = next.tail_offset;
+	journal->header.tail_sequence = next.tail_sequence;
+	return 0;
 }
 
 /* The newer of the two headers; one of them may be torn by a crash. */

@@ -17,8 +17,9 @@
  *
  * Three rules are yours to keep, because the library cannot see you break them:
  *
- * 1. While a file has live frames, write to it through the library only: a write that the journal
- *    does not know of may be undone by recovery, which brings the frame's page back.
+ * 1. While a file has live frames, write to it only through handles that have this journal: a
+ *    write that the journal does not know of may be undone by recovery, which brings the
+ *    frame's page back.
  * 2. Before a file is truncated, deleted, replaced, or its file_id given to another file, call
  *    atomicio_journal_forget(), or close its handle, which does the same.
  * 3. A file_id names one file for as long as the journal lives, over restarts.
