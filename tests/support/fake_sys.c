@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A system table whose every answer is a field of one struct.  See fake_sys.h.
+ */
+#define _GNU_SOURCE
+#include "fake_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FIRST_OPEN_FD 200
+#define OPEN_MAX 16
+
+struct fake_system fake;
+
+static const char *open_files[OPEN_MAX];
+
+/* Count the call; what it fails with (F3), or `result`. */
+static int answer(int result)
+{
+	return ++fake.calls == fake.fail_at ? fake.fail_error : result;
+}
+
+static int fake_open(const char *path, int flags)
+{
+	const char *content = fake_lookup(path, false);
+	const int result = answer(fake.open_result);
+
+	(void)flags;
+	if (result < 0)
+		return result;
+	if (!content)
+		return -ENOENT;
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (!open_files[i]) {
+			open_files[i] = content;
+			fake.opened++;
+			return FIRST_OPEN_FD + i;
+		}
+	return -EMFILE;
+}
+
+/* As in Linux, the descriptor is gone whatever close says. */
+static int fake_close(int fd)
+{
+	const int result = answer(0);
+
+	if (fd < FIRST_OPEN_FD || fd >= FIRST_OPEN_FD + OPEN_MAX || !open_files[fd - FIRST_OPEN_FD])
+		return -EBADF;
+	open_files[fd - FIRST_OPEN_FD] = NULL;
+	fake.opened--;
+	return result;
+}
+
+static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
+{
+	const int result = answer(fake.statx_result);
+
+	(void)fd;
+	(void)path;
+	fake.statx_mask = mask;
+	if (result < 0)
+		return result;
+	*out = fake.statx;
+	return 0;
+}
+
+static int fake_getfl(int fd)
+{
+	(void)fd;
+	return answer(fake.getfl_result);
+}
+
+static int fake_lock(int fd)
+{
+	(void)fd;
+	return answer(fake.lock_result);
+}
+
+static int fake_unlock(int fd)
+{
+	(void)fd;
+	return answer(fake.unlock_result);
+}
+
+static int fake_truncate(int fd, uint64_t size)
+{
+	(void)fd;
+	(void)size;
+	return answer(fake.truncate_result);
+}
+
+static int fake_drop_cache(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
+	return answer(fake.drop_cache_result);
+}
+
+static ssize_t fake_read(int fd, void *buffer, size_t length)
+{
+	const int result = answer(0);
+	size_t size;
+
+	if (result < 0)
+		return result;
+	if (fd < FIRST_OPEN_FD || fd >= FIRST_OPEN_FD + OPEN_MAX || !open_files[fd - FIRST_OPEN_FD])
+		return -EBADF;
+	size = strlen(open_files[fd - FIRST_OPEN_FD]);
+	if (size > length)
+		size = length;
+	memcpy(buffer, open_files[fd - FIRST_OPEN_FD], size);
+	return (ssize_t)size;
+}
+
+static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	const int result = answer(0);
+
+	if (result < 0)
+		return result;
+	return fake.pread ? fake.pread(fd, buffer, length, offset) : 0;
+}
+
+static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
+			     int flags)
+{
+	const int result = answer(0);
+
+	fake.pwritev2_calls++;
+	fake.pwritev2_vector = vector[0];
+	fake.pwritev2_count = count;
+	fake.pwritev2_offset = offset;
+	fake.pwritev2_flags = flags;
+	if (result < 0)
+		return result;
+	return fake.pwritev2 ? fake.pwritev2(fd, vector, count, offset, flags)
+			     : fake.pwritev2_result;
+}
+
+static int fake_fdatasync(int fd)
+{
+	(void)fd;
+	return answer(fake.fdatasync_result);
+}
+
+static int fake_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
+	return answer(fake.write_back_result);
+}
+
+static int fake_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
+{
+	const int result = answer(fake.cachestat_result);
+
+	(void)fd;
+	(void)offset;
+	(void)length;
+	if (result == 0)
+		*out = fake.cachestat;
+	return result;
+}
+
+static int fake_device_size(int fd, uint64_t *size)
+{
+	const int result = answer(fake.device_size_result);
+
+	(void)fd;
+	if (result == 0)
+		*size = fake.device_size;
+	return result;
+}
+
+static int fake_fs_magic(int fd, uint32_t *magic)
+{
+	const int result = answer(fake.fs_magic_result);
+
+	(void)fd;
+	if (result == 0)
+		*magic = fake.fs_magic;
+	return result;
+}
+
+static int fake_fs_uuid(int fd, uint8_t uuid[16])
+{
+	const int result = answer(fake.fs_uuid_result);
+
+	(void)fd;
+	if (result == 0)
+		memcpy(uuid, fake.fs_uuid, sizeof(fake.fs_uuid));
+	return result;
+}
+
+static ssize_t fake_readlink(const char *path, char *buffer, size_t size)
+{
+	const char *target = fake_lookup(path, true);
+	const int result = answer(0);
+	size_t length;
+
+	if (result < 0)
+		return result;
+	if (!target)
+		return -ENOENT;
+	length = strlen(target);
+	if (length > size)
+		length = size;
+	memcpy(buffer, target, length);
+	return (ssize_t)length;
+}
+
+static int fake_list(const char *path, struct sys_list *out)
+{
+	const int result = answer(0);
+
+	fake.list_calls++;
+	if (result < 0)
+		return result;
+	out->count = 0;
+	while (out->count < SYS_LIST_MAX &&
+	       fake_name(path, out->count, out->name[out->count], SYS_NAME_MAX))
+		out->count++;
+	return out->count ? 0 : -ENOENT;
+}
+
+static int fake_identify(const char *device, uint32_t major, uint32_t minor,
+			 struct sys_identity *out)
+{
+	const int result = answer(fake.identify_result);
+
+	fake.identify_calls++;
+	snprintf(fake.identify_device, sizeof(fake.identify_device), "%s", device);
+	fake.identify_major = major;
+	fake.identify_minor = minor;
+	if (result == 0)
+		*out = fake.identity;
+	return result;
+}
+
+static int fake_release(char *buffer, size_t size)
+{
+	const int result = answer(fake.release ? 0 : -EFAULT);
+
+	if (result == 0)
+		snprintf(buffer, size, "%s", fake.release);
+	return result;
+}
+
+static int fake_file_size_limit(uint64_t *limit)
+{
+	const int result = answer(fake.file_size_limit_result);
+
+	if (result == 0)
+		*limit = fake.file_size_limit;
+	return result;
+}
+
+static void fake_sleep_us(uint32_t microseconds)
+{
+	(void)microseconds;
+	fake.sleeps++;
+}
+
+static int fake_random(void *buffer, size_t length)
+{
+	const int result = answer(0);
+
+	if (result == 0)
+		memset(buffer, 0x5a, length);
+	return result;
+}
+
+static void *fake_allocate(size_t alignment, size_t size)
+{
+	const size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+	void *memory;
+
+	if (answer(0) < 0)
+		return NULL;
+	memory = aligned_alloc(alignment, rounded);
+	if (memory) {
+		memset(memory, 0, rounded);
+		fake.allocated++;
+	}
+	return memory;
+}
+
+static void fake_release_memory(void *memory)
+{
+	if (memory)
+		fake.allocated--;
+	free(memory);
+}
+
+const struct sys_calls fake_sys = {
+	.open = fake_open,
+	.close = fake_close,
+	.statx = fake_statx,
+	.getfl = fake_getfl,
+	.lock = fake_lock,
+	.unlock = fake_unlock,
+	.truncate = fake_truncate,
+	.read = fake_read,
+	.pread = fake_pread,
+	.pwritev2 = fake_pwritev2,
+	.fdatasync = fake_fdatasync,
+	.write_back = fake_write_back,
+	.drop_cache = fake_drop_cache,
+	.cachestat = fake_cachestat,
+	.device_size = fake_device_size,
+	.fs_magic = fake_fs_magic,
+	.fs_uuid = fake_fs_uuid,
+	.readlink = fake_readlink,
+	.list = fake_list,
+	.identify = fake_identify,
+	.release = fake_release,
+	.file_size_limit = fake_file_size_limit,
+	.sleep_us = fake_sleep_us,
+	.random = fake_random,
+	.allocate = fake_allocate,
+	.release_memory = fake_release_memory,
+};
+
+void fake_reset(void)
+{
+	fake_tree_reset();
+	memset(open_files, 0, sizeof(open_files));
+	fake = (struct fake_system){
+		.getfl_result = O_RDWR | O_DIRECT,
+		.release = "6.18.0",
+		.fs_magic = 0x58465342u,
+		.pwritev2_result = -EINVAL,
+		.file_size_limit = UINT64_MAX,
+		.device_size = UINT64_C(1) << 30,
+		.fs_uuid = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb,
+			    0xcc, 0xdd, 0xee, 0xff},
+	};
+	fake.statx = (struct sys_statx){
+		.mask = SYS_STATX_BASIC | SYS_STATX_DIOALIGN | SYS_STATX_WRITE_ATOMIC,
+		.attributes_mask = SYS_STATX_ATTR_WRITE_ATOMIC | SYS_STATX_ATTR_IMMUTABLE |
+				   SYS_STATX_ATTR_APPEND | SYS_STATX_ATTR_DAX,
+		.blksize = 4096,
+		.mode = S_IFREG | 0644,
+		.dev_major = 8,
+		.dev_minor = 0,
+		.dio_mem_align = 512,
+		.dio_offset_align = 512,
+	};
+}
+
+void fake_claim(uint32_t unit_min, uint32_t unit_max, uint32_t unit_max_opt)
+{
+	fake.statx.attributes |= SYS_STATX_ATTR_WRITE_ATOMIC;
+	fake.statx.atomic_write_unit_min = unit_min;
+	fake.statx.atomic_write_unit_max = unit_max;
+	fake.statx.atomic_write_unit_max_opt = unit_max_opt;
+	fake.statx.atomic_write_segments_max = 1;
+}
