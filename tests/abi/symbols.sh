@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The functions that the public headers declare, the symbol map and the binary agree.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${ATOMICIO_BUILD:-$root/build/gcc}
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+report() {
+	if [ "$1" = 0 ]; then
+		echo "ok - $2"
+	else
+		echo "not ok - $2"
+		failures=$((failures + 1))
+	fi
+}
+
+# A declaration is a statement with a call-like name and no typedef.
+for header in "$root"/include/libatomicio/*.h; do
+	"${CC:-cc}" -E -P -I "$root/include" "$header" || exit 1
+done | tr '\n' ' ' | tr ';' '\n' | grep -v typedef |
+	grep -oE '\batomicio_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u >"$scratch/header"
+sed -n '/global:/,/local:/p' "$root/lib/libatomicio.map" |
+	grep -oE '\batomicio_[a-z0-9_]+' | sort >"$scratch/map"
+nm -D --defined-only "$build/libatomicio.so" |
+	awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort >"$scratch/binary"
+
+[ -s "$scratch/header" ]
+report $? the_headers_declare_functions
+diff "$scratch/header" "$scratch/map" | sed 's/^/# header, map: /'
+cmp -s "$scratch/header" "$scratch/map"
+report $? the_map_names_what_the_headers_declare
+diff "$scratch/map" "$scratch/binary" | sed 's/^/# map, binary: /'
+cmp -s "$scratch/map" "$scratch/binary"
+report $? the_binary_exports_what_the_map_names
+nm -D --defined-only "$build/libatomicio.so" | grep -q '@@LIBATOMICIO_0\.1$'
+report $? symbols_carry_the_version_that_brought_them
+readelf -d "$build/libatomicio.so" | grep -qE 'SONAME.*\[libatomicio\.so\.[0-9]+\]'
+report $? the_library_has_a_soname
+# A static archive must not define a global name that is neither ours nor of a family.
+nm --defined-only "$build/libatomicio.a" | awk '$2 ~ /^[TDBRCV]$/ { print $3 }' |
+	grep -vE '^(atomicio|probe|write|journal|sys|reason|uring|crc)_' |
+	sed 's/^/# foreign global name: /' >"$scratch/foreign"
+cat "$scratch/foreign"
+[ ! -s "$scratch/foreign" ]
+report $? internal_names_carry_their_family
+[ $failures = 0 ]

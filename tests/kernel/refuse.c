@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: where the kernel cannot write untorn, nothing is written, the reason is named, and a
+ * tearable write happens only if it was asked for by name.
+ *
+ * Method: refuse.sh mounts ext4, tmpfs, XFS without reflink and overlay over XFS with reflink
+ * (where statx passes the lower file's claim through), and runs the tests that fit each.
+ */
+#include "kernel_test.h"
+
+#include <sys/socket.h>
+
+#define NAME "refuse"
+
+/* What every incapable file has in common. */
+static struct atomicio_caps refused(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	struct kernel_policy policy = {.answer = ATOMICIO_FAIL};
+	struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_NONE);
+	const struct atomicio_caps caps = kernel_caps(file);
+	static const struct atomicio_limits none;
+
+	CHECK(!memcmp(&caps.direct, &none, sizeof(none)));
+	CHECK(!memcmp(&caps.buffered, &none, sizeof(none)));
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 0, 0), -EOPNOTSUPP);
+	CHECK_EQ(policy.seen, 1);
+	CHECK_EQ(policy.last.kind, ATOMICIO_KIND_UNSUPPORTED);
+	CHECK_EQ(policy.last.error, -EOPNOTSUPP);
+	CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
+	CHECK_EQ(policy.last.allowed, ATOMICIO_FAIL);
+	CHECK(kernel_holds(NAME, 0, 64 * KIB, 1));
+	CHECK_EQ(kernel_stats(file).writes_failed, 1);
+	CHECK_EQ(kernel_stats(file).bytes, 0);
+	atomicio_close(file);
+	close(fd);
+	return caps;
+}
+
+static void ext4_without_hardware_is_refused(void)
+{
+	const struct atomicio_caps caps = refused();
+
+	CHECK(caps.reasons & ATOMICIO_REASON_DEVICE_UNSUPPORTED);
+	CHECK(!strcmp(caps.filesystem_type, "ext4"));
+}
+
+static void tmpfs_is_refused(void)
+{
+	const struct atomicio_caps caps = refused();
+
+	CHECK(caps.reasons & ATOMICIO_REASON_FS_UNSUPPORTED);
+	CHECK(!strcmp(caps.filesystem_type, "tmpfs"));
+}
+
+static void xfs_without_reflink_is_refused(void)
+{
+	const struct atomicio_caps caps = refused();
+
+	CHECK(caps.reasons & ATOMICIO_REASON_XFS_NEEDS_REFLINK);
+}
+
+static void overlay_is_refused_although_statx_says_yes(void)
+{
+	const struct atomicio_caps caps = refused();
+
+	CHECK(caps.statx_unit_max > 0); /* the lie */
+	CHECK(caps.evidence & ATOMICIO_EVIDENCE_CONFIRM);
+	CHECK_EQ(caps.confirm_result, -EOPNOTSUPP);
+	CHECK(caps.reasons & ATOMICIO_REASON_OVERLAY);
+}
+
+static void a_plain_write_must_be_asked_for_and_is_counted(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	struct kernel_policy policy = {.answer = ATOMICIO_FALLBACK};
+	struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_DEFAULT);
+
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 0, 0), -EOPNOTSUPP);
+	CHECK_EQ(policy.last.allowed, ATOMICIO_FAIL);
+	CHECK(kernel_holds(NAME, 0, 64 * KIB, 1));
+	atomicio_close(file);
+
+	file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 16 * KIB, ATOMICIO_DSYNC), 0);
+	CHECK_EQ(policy.last.allowed, ATOMICIO_FAIL | ATOMICIO_FALLBACK);
+	CHECK(kernel_holds(NAME, 16 * KIB, 16 * KIB, 2));
+	CHECK(kernel_holds(NAME, 0, 16 * KIB, 1));
+	CHECK_EQ(kernel_stats(file).writes_plain, 1);
+	CHECK_EQ(kernel_stats(file).fallbacks, 1);
+	CHECK_EQ(kernel_stats(file).writes_filesystem + kernel_stats(file).writes_hardware, 0);
+	CHECK_EQ(kernel_stats(file).writes_failed, 0);
+	atomicio_close(file);
+
+	file = kernel_open(fd, &(struct atomicio_options){.fallback = ATOMICIO_FALLBACK_PLAIN});
+	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 0, 0), 0);
+	CHECK(kernel_holds(NAME, 0, 16 * KIB, 3));
+	CHECK_EQ(kernel_stats(file).writes_plain, 1);
+	atomicio_close(file);
+	close(fd);
+}
+
+static void what_is_no_file_gets_a_clear_error(void)
+{
+	struct atomicio_caps caps;
+	int ends[2], fd = open(kernel_directory, O_RDONLY | O_DIRECTORY);
+
+	memset(&caps, 0x5a, sizeof(caps));
+	CHECK_EQ(atomicio_probe(fd, &caps, sizeof(caps)), -EISDIR);
+	close(fd);
+	CHECK_EQ(atomicio_probe(fd, &caps, sizeof(caps)), -EBADF);
+	CHECK_EQ(atomicio_probe(-1, &caps, sizeof(caps)), -EBADF);
+	MUST(pipe(ends));
+	CHECK_EQ(atomicio_probe(ends[1], &caps, sizeof(caps)), -ESPIPE);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	CHECK_EQ(atomicio_probe(ends[0], &caps, sizeof(caps)), -ESPIPE);
+	fd = open("/dev/null", O_RDWR);
+	CHECK_EQ(atomicio_probe(fd, &caps, sizeof(caps)), -EINVAL);
+	close(fd);
+	fd = kernel_file(NAME, 4096, O_PATH);
+	CHECK_EQ(atomicio_probe(fd, &caps, sizeof(caps)), -EBADF);
+	close(fd);
+	fd = kernel_file(NAME, 4096, O_RDWR);
+	CHECK_EQ(atomicio_probe(fd, NULL, sizeof(caps)), -EFAULT);
+	CHECK_EQ(atomicio_probe(fd, &caps, 8), -EINVAL);
+	for (size_t i = 0; i < sizeof(caps); i++)
+		CHECK_EQ(((uint8_t *)&caps)[i], 0x5a);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct kernel_test tests[] = {
+		TEST(ext4_without_hardware_is_refused),
+		TEST(tmpfs_is_refused),
+		TEST(xfs_without_reflink_is_refused),
+		TEST(overlay_is_refused_although_statx_says_yes),
+		TEST(a_plain_write_must_be_asked_for_and_is_counted),
+		TEST(what_is_no_file_gets_a_clear_error),
+	};
+
+	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(*tests));
+}
