@@ -115,7 +115,7 @@ skip() {
 # Packages of Debian 12 that are missing are installed, or named.
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
-		check xfsprogs e2fsprogs util-linux mount strace valgrind binutils)
+		check xfsprogs e2fsprogs util-linux mount strace valgrind binutils jq)
 	[ "$compiler" = clang ] && packages+=(clang)
 	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-14-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)
@@ -180,12 +180,13 @@ skip_reason() {
 	sed -nE 's/.*# SKIP (.*)/\1/p' "$1" | head -n 1 | grep . || echo "see ${1#"$root"/}"
 }
 
-# run_script SUITE SCRIPT: count its TAP lines, or the script as one test if it prints none
+# run_script SUITE SCRIPT [ARGUMENT...]: count its TAP lines, or the script as one test
 run_script() {
 	local suite=$1 script=$2 name=${2#tests/} log status lines=0 line
+	shift 2
 	log=$ATOMICIO_BUILD/${name//\//-}.log
 	echo "-- $name"
-	timeout -k 10 600 bash "$script" >"$log" 2>&1 </dev/null
+	timeout -k 10 600 bash "$script" "$@" >"$log" 2>&1 </dev/null
 	status=$?
 	local before=$failed
 	while read -r line; do
@@ -212,6 +213,10 @@ run_script() {
 
 run_scripts() {
 	local suite=$1 script
+	if [ -e "tests/$suite/run.sh" ]; then # it knows its own parts
+		run_script "$suite" "tests/$suite/run.sh" "$ATOMICIO_BUILD/tools/atomicio"
+		return
+	fi
 	for script in tests/"$suite"/*.sh; do
 		[ -e "$script" ] && [ "${script##*/}" != lib.sh ] && run_script "$suite" "$script"
 	done

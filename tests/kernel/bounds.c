@@ -145,6 +145,9 @@ static void misuse_is_refused_and_leaves_the_file_alone(void)
 	CHECK_EQ(atomicio_write(file, page, 16 * KIB, UINT64_MAX, 0), -EINVAL);
 	CHECK_EQ(atomicio_write(file, page, 16 * KIB, (uint64_t)INT64_MAX + 1, 0), -EINVAL);
 	CHECK_EQ(atomicio_write(file, page, SIZE_MAX, 0, 0), -EINVAL);
+	CHECK(atomicio_check(file, NULL, 16 * KIB, 0));
+	CHECK(atomicio_check(file, page, 0, 0));
+	CHECK(atomicio_check(file, page, 16 * KIB, (uint64_t)INT64_MAX + 1));
 	CHECK(kernel_holds(NAME, 0, 64 * KIB, 1));
 	CHECK_EQ(kernel_size(NAME), 64 * KIB);
 	errno = 4711;

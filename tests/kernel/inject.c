@@ -13,6 +13,7 @@
  *	inject DIRECTORY spin ERROR N		the policy retries for ever, retries_max is N
  *	inject DIRECTORY default ERROR N	the default policy gives up after N retries
  *	inject DIRECTORY broken 0 0		a count that is not the length
+ *	inject DIRECTORY sync ERROR 0		fdatasync fails
  */
 #include "kernel_test.h"
 
@@ -126,6 +127,16 @@ static void a_wrong_count_poisons_the_handle(struct atomicio_file *file,
 	CHECK(kernel_holds(NAME, 0, PAGE, 1));
 }
 
+static void a_failed_sync_poisons(struct atomicio_file *file, const struct kernel_policy *policy)
+{
+	CHECK_EQ(kernel_write(file, 2, PAGE, PAGE, 0), 0);
+	CHECK_EQ(atomicio_sync(file), -injected);
+	CHECK_EQ(atomicio_sync(file), -ENOTRECOVERABLE);
+	CHECK_EQ(kernel_write(file, 3, PAGE, PAGE, 0), -ENOTRECOVERABLE);
+	CHECK_EQ(policy->seen, 0);
+	CHECK(kernel_holds(NAME, PAGE, PAGE, 2));
+}
+
 static void run(void)
 {
 	int fd = kernel_file(NAME, 4 * PAGE, O_RDWR | O_DIRECT);
@@ -154,6 +165,8 @@ static void run(void)
 		policy.answer = ATOMICIO_RETRY;
 		options.fallback = ATOMICIO_FALLBACK_PLAIN;
 		check = a_wrong_count_poisons_the_handle;
+	} else if (!strcmp(scenario, "sync")) {
+		check = a_failed_sync_poisons;
 	}
 	file = kernel_open(fd, &options);
 	if (check)

@@ -21,7 +21,8 @@ first=$(($(grep -c 'pwritev2(' "$log") + 1))
 inject() {
 	local name=$1 what=$2 when=$3 calls=$4 seen
 	shift 4
-	strace -f -o "$log" -e trace=pwritev2 -e "inject=pwritev2:$what:when=$when" \
+	strace -f -o "$log" -e trace=pwritev2 -e raw=pwritev2 \
+		-e "inject=pwritev2:$what:when=$when" \
 		"$KERNEL_BIN/inject" "$directory" "$@" >"$kernel_scratch/out" 2>&1
 	local status=$?
 	grep -v '^ok\|^not ok' "$kernel_scratch/out"
@@ -31,6 +32,12 @@ inject() {
 		status=1
 	elif [ $status = 0 ] && [ "$calls" != 0 ] && [ "$seen" != "$calls" ]; then
 		echo "# $seen calls of pwritev2 instead of $calls"
+		status=1
+	fi
+	# Retries too: only the plain fallback may come without RWF_ATOMIC (0x40).
+	if [ "$1" != plain ] && sed -n "$first,\$p" "$log" | grep 'pwritev2(' |
+		grep -vE ', 0x6[0-9a-f]\) ='; then
+		echo "# a write without RWF_ATOMIC"
 		status=1
 	fi
 	kernel_report $status "$name"
@@ -73,4 +80,11 @@ for count in 0 512 8192 16383 16385 32768; do
 	inject "a_count_of_${count}_instead_of_16384_is_broken_and_poisons" "retval=$count" \
 		"$first" 1 broken 0 0
 done
+
+strace -f -o "$log" -e trace=fdatasync -e inject=fdatasync:error=EIO:when=1 \
+	"$KERNEL_BIN/inject" "$directory" sync 5 0 >"$kernel_scratch/out" 2>&1
+status=$?
+grep -v '^ok\|^not ok' "$kernel_scratch/out"
+grep -q INJECTED "$log" || status=1
+kernel_report $status a_failed_sync_poisons_the_handle
 kernel_finish

@@ -100,6 +100,25 @@ static void a_plain_write_must_be_asked_for_and_is_counted(void)
 	close(fd);
 }
 
+static void misuse_is_refused_on_an_incapable_file_too(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	struct kernel_policy policy = {.answer = ATOMICIO_FAIL};
+	struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_NONE);
+	uint8_t *page = kernel_memory(16 * KIB);
+
+	CHECK_EQ(atomicio_write(file, page, 0, 0, 0), -EINVAL);
+	CHECK_EQ(atomicio_write(file, NULL, 0, 0, 0), -EINVAL);
+	CHECK_EQ(atomicio_write(file, NULL, 16 * KIB, 0, 0), -EINVAL);
+	CHECK_EQ(policy.seen, 0);
+	CHECK_EQ(kernel_stats(file).writes_hardware, 0);
+	CHECK(atomicio_check(file, page, 16 * KIB, 0));
+	CHECK(atomicio_check(file, page, 0, 0));
+	atomicio_close(file);
+	free(page);
+	close(fd);
+}
+
 static void what_is_no_file_gets_a_clear_error(void)
 {
 	struct atomicio_caps caps;
@@ -136,6 +155,7 @@ int main(int argc, char **argv)
 		TEST(xfs_without_reflink_is_refused),
 		TEST(overlay_is_refused_although_statx_says_yes),
 		TEST(a_plain_write_must_be_asked_for_and_is_counted),
+		TEST(misuse_is_refused_on_an_incapable_file_too),
 		TEST(what_is_no_file_gets_a_clear_error),
 	};
 

@@ -5,18 +5,19 @@ set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-plain=a_plain_write_must_be_asked_for_and_is_counted
+everywhere=(a_plain_write_must_be_asked_for_and_is_counted
+	misuse_is_refused_on_an_incapable_file_too)
 kernel_begin mkfs.xfs mkfs.ext4
 kernel_mount ext4 ext4 || exit 1
-kernel_run refuse "$kernel_scratch/ext4" ext4_without_hardware_is_refused $plain \
+kernel_run refuse "$kernel_scratch/ext4" ext4_without_hardware_is_refused "${everywhere[@]}" \
 	what_is_no_file_gets_a_clear_error
 
 mkdir "$kernel_scratch/tmpfs"
 mount -t tmpfs none "$kernel_scratch/tmpfs" || exit 1
-kernel_run refuse "$kernel_scratch/tmpfs" tmpfs_is_refused $plain
+kernel_run refuse "$kernel_scratch/tmpfs" tmpfs_is_refused "${everywhere[@]}"
 
 kernel_mount xfs bare -m reflink=0 || exit 1
-kernel_run refuse "$kernel_scratch/bare" xfs_without_reflink_is_refused $plain
+kernel_run refuse "$kernel_scratch/bare" xfs_without_reflink_is_refused "${everywhere[@]}"
 
 # statx of a file on overlay passes the claim of the XFS file below through.
 if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then
@@ -24,7 +25,7 @@ if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then
 	mkdir "$kernel_scratch"/layers/{lower,upper,work} "$kernel_scratch/overlay"
 	mount -t overlay overlay -o "lowerdir=$kernel_scratch/layers/lower,upperdir=$kernel_scratch/layers/upper,workdir=$kernel_scratch/layers/work" \
 		"$kernel_scratch/overlay" || exit 1
-	kernel_run refuse "$kernel_scratch/overlay" overlay_is_refused_although_statx_says_yes $plain
+	kernel_run refuse "$kernel_scratch/overlay" overlay_is_refused_although_statx_says_yes "${everywhere[@]}"
 else
 	echo "ok - overlay # SKIP this kernel has no overlay"
 fi

@@ -120,7 +120,8 @@ static void limited(uint64_t limit, int wanted, uint32_t fallback)
 		.answer = fallback == ATOMICIO_FALLBACK_PLAIN ? ATOMICIO_FALLBACK : ATOMICIO_FAIL};
 	struct atomicio_file *file = NULL;
 	struct rlimit before, now;
-	int opened, error = 0;
+	_Alignas(4096) static const uint8_t page[1];
+	int opened, error = 0, nothing = 0;
 
 	MUST(getrlimit(RLIMIT_FSIZE, &before));
 	now = before;
@@ -133,9 +134,12 @@ static void limited(uint64_t limit, int wanted, uint32_t fallback)
 			       sizeof(struct atomicio_options), &file);
 	if (!opened)
 		error = kernel_write(file, 2, 16 * KIB, 32 * KIB, 0);
+	if (!opened)
+		nothing = atomicio_write(file, page, 0, 0, 0);
 	MUST(setrlimit(RLIMIT_FSIZE, &before));
 	CHECK_EQ(opened, 0);
 	CHECK_EQ(error, wanted);
+	CHECK_EQ(nothing, -EINVAL);
 	CHECK_EQ(kernel_size(NAME), 64 * KIB);
 	CHECK(kernel_holds(NAME, 0, 32 * KIB, 1));
 	CHECK(kernel_holds(NAME, 32 * KIB, 16 * KIB, wanted ? 1 : 2));

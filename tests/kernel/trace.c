@@ -5,10 +5,12 @@
  * Method: each write stands between two getppid() calls, which trace.sh finds in the output
  * of strace; this program prints the flags that it expects, one line a write:
  *
- *	FLAGS COUNT	all bits of pwritev2's flags, and its result
+ *	= FLAGS COUNT	all bits of pwritev2's flags, and its result; no other call was made
+ *	~ FLAGS COUNT	the same, but other calls may stand around the pwritev2
  */
 #include "kernel_test.h"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define NAME "trace"
@@ -70,6 +72,49 @@ static void an_untorn_write_of_a_reopened_descriptor_has_the_flag(void)
 	close(fd);
 }
 
+static void a_bounced_write_has_the_flag(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	struct atomicio_file *file =
+		kernel_open(fd, &(struct atomicio_options){.bounce_max = 16 * KIB});
+	uint8_t *page = kernel_memory(16 * KIB + 4);
+	int error;
+
+	syscall(SYS_getppid);
+	error = atomicio_write(file, page + 4, 16 * KIB, 0, ATOMICIO_DSYNC);
+	syscall(SYS_getppid);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(kernel_stats(file).bounces, 1);
+	printf("= %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
+	atomicio_close(file);
+	close(fd);
+}
+
+static void a_write_below_a_file_size_limit_has_the_flag(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	uint8_t *page = kernel_memory(16 * KIB);
+	struct atomicio_file *file = NULL;
+	struct rlimit before, now;
+	int opened, error = 0;
+
+	MUST(getrlimit(RLIMIT_FSIZE, &before));
+	now = before;
+	now.rlim_cur = MIB;
+	MUST(setrlimit(RLIMIT_FSIZE, &now));
+	opened = atomicio_open(fd, NULL, 0, &file);
+	syscall(SYS_getppid);
+	if (!opened)
+		error = atomicio_write(file, page, 16 * KIB, 0, ATOMICIO_DSYNC);
+	syscall(SYS_getppid);
+	MUST(setrlimit(RLIMIT_FSIZE, &before));
+	CHECK_EQ(opened, 0);
+	CHECK_EQ(error, 0);
+	printf("~ %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
+	atomicio_close(file);
+	close(fd);
+}
+
 /* Each write of a batch is one call; the markers stand around one op at a time. */
 static void a_batch_of_one_has_the_flag(void)
 {
@@ -93,6 +138,8 @@ int main(int argc, char **argv)
 		TEST(every_untorn_write_is_one_call_with_the_flag),
 		TEST(an_untorn_write_on_an_append_descriptor_has_noappend),
 		TEST(an_untorn_write_of_a_reopened_descriptor_has_the_flag),
+		TEST(a_bounced_write_has_the_flag),
+		TEST(a_write_below_a_file_size_limit_has_the_flag),
 		TEST(a_batch_of_one_has_the_flag),
 	};
 

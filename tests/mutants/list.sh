@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# The mutants: mutant NAME FILE SUITE SED (tests/mutants/run.sh).
+
+# The flag.
+mutant flag_dropped_on_the_hot_path write.c trace \
+	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_NOAPPEND/'
+mutant flag_dropped_on_the_cold_path write_sync.c inject \
+	's/SYS_RWF_ATOMIC \| write_rwf/write_rwf/'
+mutant noappend_dropped_on_the_hot_path write.c xfs \
+	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_ATOMIC/'
+mutant dsync_dropped_on_the_hot_path write.c trace \
+	's/\(flags \& ATOMICIO_DSYNC\) << 1/(flags \& ATOMICIO_DSYNC) \& 0/'
+mutant dsync_dropped_on_the_cold_path write_sync.c trace 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
+
+# The shape.
+mutant largest_size_unchecked write.c xfs 's/length <= hot->unit_max \&\& //'
+mutant smallest_size_unchecked write.c xfs 's/length >= hot->unit_min \&\&//'
+mutant power_of_two_unchecked write.c xfs 's/ \&\& \(length \& \(length - 1\)\) == 0//'
+mutant offset_unchecked write.c xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
+mutant buffer_alignment_unchecked write.c xfs \
+	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
+mutant largest_size_off_by_one write_validate.c xfs \
+	's/length > limits->unit_max/length >= limits->unit_max/'
+mutant bounce_limit_ignored write_sync.c xfs 's/request->length <= file->options.bounce_max/1/'
+mutant file_size_limit_ignored write_sync.c xfs 's/(error \&\&) end > limit/\1 0/; s/!error \&\& end > limit/0/'
+
+# The result and the policy.
+mutant short_return_taken_for_success write.c inject 's/result != \(int64_t\)length/result < 0/'
+mutant short_return_classified_as_success write_classify.c inject \
+	's/result >= 0 \&\& \(uint64_t\)result == length/result >= 0/'
+mutant broken_does_not_poison write_policy.c inject 's/^(\t+)write_poison\(file\);/\1(void)file;/'
+mutant failed_sync_does_not_poison write.c inject 's/if \(error \&\& SYNC_IS_FINAL\(error\)\)/if (0)/'
+mutant answer_not_masked write_policy.c xfs \
+	's/answer \& failure.allowed \? answer : ATOMICIO_FAIL/answer/'
+mutant retries_unbounded_by_one write_policy.c inject \
+	's/retries >= request->file->options.retries_max/retries > request->file->options.retries_max/'
+mutant no_write_back_before_a_retry write_policy.c inject 's/outcome->error == -EAGAIN/0/'
+mutant no_space_may_be_retried write_classify.c inject \
+	's/(KIND_SPACE\] = .*), ATOMICIO_FAIL\}/\1, ATOMICIO_FAIL | ATOMICIO_RETRY}/'
+mutant enotblk_taken_for_layout write_classify.c inject 's/ENOTBLK, ATOMICIO_KIND_NOT_DIRECT/ENOTBLK, ATOMICIO_KIND_LAYOUT/'
+mutant plain_counted_as_untorn write.c refuse 's/request->path == ATOMICIO_PATH_KERNEL/request->path != ATOMICIO_PATH_JOURNAL/'
