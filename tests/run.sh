@@ -112,6 +112,13 @@ skip() {
 	fi
 }
 
+# skip_line SUITE "ok - NAME # SKIP REASON"
+skip_line() {
+	local name=${2%% # SKIP*}
+	name=${name#ok }
+	skip "$1" "${name#- }" "${2##*# SKIP }"
+}
+
 # Packages of Debian 12 that are missing are installed, or named.
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
@@ -192,7 +199,7 @@ run_script() {
 	while read -r line; do
 		lines=$((lines + 1))
 		case $line in
-		"ok "*"# SKIP "*) skip "$suite" "${line#ok - }" "${line##*# SKIP }" ;;
+		"ok "*"# SKIP "*) skip_line "$suite" "$line" ;;
 		"ok "*) pass ;;
 		*) fail "$suite" "$name: ${line#not ok - }" ;;
 		esac
@@ -243,7 +250,7 @@ run_vm() {
 	status=${PIPESTATUS[0]}
 	while read -r line; do
 		case $line in
-		"ok "*"# SKIP "*) skip vm "${line#ok - }" "${line##*# SKIP }" ;;
+		"ok "*"# SKIP "*) skip_line vm "$line" ;;
 		"ok "*) pass ;;
 		*) fail vm "${line#not ok - }" ;;
 		esac

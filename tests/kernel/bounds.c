@@ -107,6 +107,7 @@ static void every_size_and_alignment_is_whole_or_refused(void)
 	CHECK_EQ(kernel_stats(file).writes_failed, refused);
 	CHECK_EQ(kernel_stats(file).failures[ATOMICIO_KIND_SHAPE], refused);
 	atomicio_close(file);
+	free(model);
 	close(reader);
 	close(fd);
 }

@@ -21,7 +21,7 @@ kernel_skip() {
 	exit 77
 }
 
-# Unmount all below a directory, deepest first, and remove it.
+# Unmount all below a directory, deepest first, free its loop devices, and remove it.
 kernel_remove() {
 	local directory=$1 target
 	[ -n "$directory" ] || return 0
@@ -29,6 +29,9 @@ kernel_remove() {
 		umount "$target" 2>/dev/null || umount -l "$target"
 	done < <(awk -v top="$directory/" 'index($5, top) == 1 { print $5 }' \
 		/proc/self/mountinfo | sort -r)
+	while read -r target; do
+		losetup -d "$target"
+	done < <(losetup -nO NAME,BACK-FILE | awk -v top="$directory/" 'index($2, top) == 1 { print $1 }')
 	rm -rf --one-file-system "$directory"
 }
 

@@ -194,8 +194,10 @@ static void threads_share_one_handle(void)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < THREADS; i++) {
+		free(workers[i].memory);
 		CHECK_EQ(workers[i].error, 0);
+	}
 	for (uint32_t i = 0; i < THREADS * WRITES; i++)
 		CHECK(kernel_holds(NAME, (uint64_t)i * 8192, 8192, 10 + i % THREADS));
 	stats = kernel_stats(file);

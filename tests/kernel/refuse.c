@@ -70,6 +70,47 @@ static void overlay_is_refused_although_statx_says_yes(void)
 	CHECK(caps.reasons & ATOMICIO_REASON_OVERLAY);
 }
 
+/* refuse.sh puts a link to a loop device there. */
+static void a_raw_device_without_hardware_is_refused(void)
+{
+	struct kernel_policy policy = {.answer = ATOMICIO_FAIL};
+	struct atomicio_file *file;
+	struct atomicio_caps caps;
+	uint8_t *bytes = kernel_memory(MIB);
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/device", kernel_directory);
+	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	MUST(fd);
+	kernel_fill(bytes, MIB, 0, 1);
+	CHECK_EQ(pwrite(fd, bytes, MIB, 0), MIB);
+	free(bytes);
+	file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_NONE);
+	caps = kernel_caps(file);
+	CHECK_EQ(caps.file_mode, S_IFBLK);
+	CHECK_EQ(caps.direct.mechanism, ATOMICIO_MECHANISM_NONE);
+	CHECK(caps.reasons & ATOMICIO_REASON_DEVICE_UNSUPPORTED);
+	CHECK(!strncmp(caps.disk_name, "loop", 4));
+	CHECK_EQ(caps.partition_offset, 0);
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 0, 0), -EOPNOTSUPP);
+	CHECK_EQ(policy.last.kind, ATOMICIO_KIND_UNSUPPORTED);
+	CHECK(kernel_holds("device", 0, 64 * KIB, 1));
+	atomicio_close(file);
+
+	policy.answer = ATOMICIO_FALLBACK;
+	file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 16 * KIB, 0), 0);
+	CHECK(kernel_holds("device", 16 * KIB, 16 * KIB, 2));
+	CHECK(kernel_holds("device", 0, 16 * KIB, 1));
+	CHECK(kernel_write(file, 2, 16 * KIB, MIB - 8 * KIB, 0) < 0); /* across the end */
+	CHECK(kernel_write(file, 2, 16 * KIB, MIB, 0) < 0);
+	CHECK_EQ(kernel_stats(file).writes_plain, 1);
+	CHECK(kernel_holds("device", 32 * KIB, MIB - 32 * KIB, 1));
+	atomicio_close(file);
+	close(fd);
+}
+
 static void a_plain_write_must_be_asked_for_and_is_counted(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
@@ -154,6 +195,7 @@ int main(int argc, char **argv)
 		TEST(tmpfs_is_refused),
 		TEST(xfs_without_reflink_is_refused),
 		TEST(overlay_is_refused_although_statx_says_yes),
+		TEST(a_raw_device_without_hardware_is_refused),
 		TEST(a_plain_write_must_be_asked_for_and_is_counted),
 		TEST(misuse_is_refused_on_an_incapable_file_too),
 		TEST(what_is_no_file_gets_a_clear_error),

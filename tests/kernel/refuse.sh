@@ -29,4 +29,10 @@ if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then
 else
 	echo "ok - overlay # SKIP this kernel has no overlay"
 fi
+
+# A raw device.
+truncate -s 1M "$kernel_scratch/device.img"
+device=$(losetup --find --show "$kernel_scratch/device.img") || exit 1
+ln -s "$device" "$kernel_scratch/device"
+kernel_run refuse "$kernel_scratch" a_raw_device_without_hardware_is_refused
 kernel_finish

@@ -87,6 +87,7 @@ static void a_bounced_write_has_the_flag(void)
 	CHECK_EQ(kernel_stats(file).bounces, 1);
 	printf("= %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
 	atomicio_close(file);
+	free(page);
 	close(fd);
 }
 
@@ -112,6 +113,7 @@ static void a_write_below_a_file_size_limit_has_the_flag(void)
 	CHECK_EQ(error, 0);
 	printf("~ %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
 	atomicio_close(file);
+	free(page);
 	close(fd);
 }
 
@@ -120,7 +122,8 @@ static void a_batch_of_one_has_the_flag(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
 	struct atomicio_file *file = kernel_open(fd, NULL);
-	struct atomicio_op op = {file, kernel_memory(16 * KIB), 0, 16 * KIB, 1, 0};
+	uint8_t *page = kernel_memory(16 * KIB);
+	struct atomicio_op op = {file, page, 0, 16 * KIB, 1, 0};
 	int error;
 
 	syscall(SYS_getppid);
@@ -129,6 +132,7 @@ static void a_batch_of_one_has_the_flag(void)
 	CHECK_EQ(error, 0);
 	printf("= %#x %#x\n", ATOMIC | NOAPPEND, 16 * KIB);
 	atomicio_close(file);
+	free(page);
 	close(fd);
 }
 
