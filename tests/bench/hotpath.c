@@ -5,6 +5,7 @@
  *
  *	hotpath FILE N [plain]		plain: through the fallback that may tear
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

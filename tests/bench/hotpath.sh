@@ -8,7 +8,7 @@ set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/../kernel/lib.sh"
 
-program=${ATOMICIO_BUILD:-$KERNEL_HERE/../../build/gcc}/tests/bench/hotpath
+program=${ATOMICIO_BUILD:-$KERNEL_HERE/../../build/gcc}/tests/hotpath
 writes=200
 
 command -v valgrind >/dev/null || kernel_skip "valgrind is missing"
