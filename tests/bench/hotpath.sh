@@ -27,6 +27,9 @@ else
 	mode=(plain)
 	path=plain
 fi
+# valgrind 3.19 cannot read the debug information of clang 14.
+objcopy --strip-debug "$program" "$kernel_scratch/program" || exit 1
+program=$kernel_scratch/program
 "$program" "$file" 16 "${mode[@]}" || exit 1 # the file has its blocks from here on
 
 instructions() {

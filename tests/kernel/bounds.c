@@ -176,7 +176,7 @@ static void xfs_without_hardware_is_told_apart_from_hardware(void)
 	CHECK(caps.reasons & ATOMICIO_REASON_XFS_SOFTWARE);
 	CHECK(!strcmp(caps.filesystem_type, "xfs"));
 	CHECK(!strncmp(caps.disk_name, "loop", 4));
-	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 0, 0), 0);
+	CHECK_EQ(kernel_write(file, 3, caps.direct.unit_min, 0, 0), 0);
 	CHECK_EQ(kernel_stats(file).writes_filesystem, 1);
 	CHECK_EQ(kernel_stats(file).writes_hardware, 0);
 	atomicio_close(file);

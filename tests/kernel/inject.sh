@@ -36,7 +36,7 @@ inject() {
 	fi
 	# Retries too: only the plain fallback may come without RWF_ATOMIC (0x40).
 	if [ "$1" != plain ] && sed -n "$first,\$p" "$log" | grep 'pwritev2(' |
-		grep -vE ', 0x6[0-9a-f]\) ='; then
+		grep -vE ', 0x([0-9a-f]*0{6})?6[0-9a-f]\) ='; then
 		echo "# a write without RWF_ATOMIC"
 		status=1
 	fi

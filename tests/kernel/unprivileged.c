@@ -21,7 +21,7 @@ static void the_probe_needs_no_privilege(void)
 	CHECK(caps.direct.unit_max >= 16 * KIB);
 	CHECK_EQ(caps.confirm_result, -EINVAL);
 	CHECK(!strcmp(caps.filesystem_type, "xfs"));
-	if (!(caps.evidence & ATOMICIO_EVIDENCE_BLKID))
+	if (!caps.filesystem_uuid[0])
 		CHECK(caps.reasons & ATOMICIO_REASON_CONTENTS_UNKNOWN);
 	if (!(caps.evidence & ATOMICIO_EVIDENCE_DISK))
 		CHECK(caps.reasons & ATOMICIO_REASON_DISK_UNKNOWN);

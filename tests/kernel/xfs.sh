@@ -14,4 +14,10 @@ kernel_run options "$kernel_scratch/xfs"
 kernel_mount xfs small -m reflink=1 -b size=1024 || exit 1
 echo "# blocks of 1024 bytes"
 kernel_run bounds "$kernel_scratch/small"
+# With a limit of one block the kernel says the same with hardware and without: only the
+# queue limits can tell (fs/xfs/xfs_iops.c:xfs_get_atomic_write_max_opt, 6.16 to 7.3).
+echo "# max_atomic_write=4k"
+umount "$kernel_scratch/xfs"
+mount -t xfs -o loop,max_atomic_write=4k "$kernel_scratch/xfs.img" "$kernel_scratch/xfs" || exit 1
+kernel_run bounds "$kernel_scratch/xfs" xfs_without_hardware_is_told_apart_from_hardware
 kernel_finish

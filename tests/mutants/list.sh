@@ -3,6 +3,13 @@
 #
 # The mutants: mutant NAME FILE SUITE SED (tests/mutants/run.sh).
 
+# The probe.
+mutant overlay_not_confirmed probe.c refuse 's/^\tprobe_confirm\(/\t(void)(/'
+mutant queue_limits_ignored_on_xfs_without_hardware probe_verdict.c xfs \
+	's/caps->queue_unit_max < block \|\| //; s/unit_max = smaller\(unit_max, caps->queue_unit_max\);$/;/'
+mutant xfs_without_hardware_believed_as_the_manual_says probe_verdict.c xfs \
+	's/caps->queue_unit_max < block \|\| //; s/= smaller\(unit_max, caps->(statx_unit_max_opt|queue_unit_max)\);$/= unit_max;/'
+
 # The flag.
 mutant flag_dropped_on_the_hot_path write.c trace \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_NOAPPEND/'

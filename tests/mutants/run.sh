@@ -4,6 +4,8 @@
 #
 # Each mutant is a sed script for one file of lib/.  One that changes nothing is an error, so
 # the list follows the code.  The last line is `N caught, N survived`.
+#
+#	tests/mutants/run.sh [NAME...]		all of list.sh, or only these
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 [ "$(id -u)" = 0 ] || {
@@ -13,6 +15,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 tree=$root/build/mutants/tree
 export ATOMICIO_BUILD=$root/build/mutants/build
 log=$root/build/mutants/log
+only=("$@")
 caught=0
 survived=0
 
@@ -43,6 +46,7 @@ done
 # mutant NAME FILE SUITE SED: SUITE is where it should be caught; the others come after it.
 mutant() {
 	local name=$1 file=lib/$2 first=$3 script=$4 suite test
+	[ ${#only[@]} = 0 ] || [[ " ${only[*]} " == *" $name "* ]] || return
 	sed -E "$script" "$root/$file" >"$tree/$file"
 	if cmp -s "$root/$file" "$tree/$file"; then
 		echo "not ok - $name: the mutation of $file changes nothing"
