@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "journal_crc.h"
 
 /*
  * Which tickets may share a frame, and which must wait.
@@ -116,7 +116,7 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 				.file_id = page.file->file_id,
 				.offset = page.offset,
 				.length = page.length,
-				.crc = crc32c(0, stage->frame + start, page.length),
+				.crc = journal_crc32c(0, stage->frame + start, page.length),
 			};
 			journal_put_entry(stage->frame, index, &entry);
 		}

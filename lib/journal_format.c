@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "crc32c.h"
+#include "journal_crc.h"
 
 #define FRAME_MAGIC 0x52465441u /* "ATFR" */
 #define HEADER_CRC (JOURNAL_BLOCK - 4)
@@ -72,14 +72,14 @@ void journal_encode_header(uint8_t block[JOURNAL_BLOCK], const struct journal_he
 	put64(block + 56, header->generation);
 	put64(block + 64, header->tail_offset);
 	put64(block + 72, header->tail_sequence);
-	put32(block + HEADER_CRC, crc32c(0, block, HEADER_CRC));
+	put32(block + HEADER_CRC, journal_crc32c(0, block, HEADER_CRC));
 }
 
 int journal_decode_header(const uint8_t block[JOURNAL_BLOCK], struct journal_header *header)
 {
 	if (memcmp(block, header_magic, sizeof(header_magic)) != 0)
 		return -ENODATA;
-	if (get32(block + HEADER_CRC) != crc32c(0, block, HEADER_CRC))
+	if (get32(block + HEADER_CRC) != journal_crc32c(0, block, HEADER_CRC))
 		return -EBADMSG;
 	if (get32(block + 16) != JOURNAL_VERSION || get32(block + 20) != JOURNAL_BLOCK)
 		return -EPROTONOSUPPORT;
@@ -131,7 +131,7 @@ void journal_encode_frame(uint8_t *frame, const uint8_t id[JOURNAL_ID_SIZE],
 	put32(frame + 44, 0);
 	put64(frame + 48, header->offset);
 	memset(frame + entries, 0, header->header_length - entries);
-	put32(frame + FRAME_CRC, crc32c(0, frame, header->header_length));
+	put32(frame + FRAME_CRC, journal_crc32c(0, frame, header->header_length));
 }
 
 bool journal_peek_frame(const uint8_t block[JOURNAL_BLOCK], const struct journal_header *journal,
@@ -158,9 +158,9 @@ bool journal_check_frame(const uint8_t *bytes, const struct journal_frame *frame
 	uint64_t length = frame->header_length;
 	uint32_t crc;
 
-	crc = crc32c(0, bytes, FRAME_CRC);
-	crc = crc32c(crc, zero, sizeof(zero));
-	crc = crc32c(crc, bytes + FRAME_CRC + 4, frame->header_length - FRAME_CRC - 4);
+	crc = journal_crc32c(0, bytes, FRAME_CRC);
+	crc = journal_crc32c(crc, zero, sizeof(zero));
+	crc = journal_crc32c(crc, bytes + FRAME_CRC + 4, frame->header_length - FRAME_CRC - 4);
 	if (crc != get32(bytes + FRAME_CRC))
 		return false;
 	for (uint32_t i = 0; i < frame->count; i++) {
@@ -183,7 +183,7 @@ bool journal_check_pages(const uint8_t *bytes, const struct journal_frame *frame
 		struct journal_entry entry;
 
 		journal_get_entry(bytes, i, &entry);
-		if (crc32c(0, bytes + at, entry.length) != entry.crc)
+		if (journal_crc32c(0, bytes + at, entry.length) != entry.crc)
 			return false;
 		at += journal_padded(entry.length);
 	}

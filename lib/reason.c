@@ -153,6 +153,9 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_JOURNAL_POISONED, "journal-poisoned",
 	 "A frame, a home write or a flush of the journal failed, so that it takes no more.",
 	 "close the journal, remove the cause, open it again and recover"},
+	{ATOMICIO_REASON_BAD_ARGUMENT, "bad-argument",
+	 "No file takes this write: no handle, no buffer, no length, or an end beyond INT64_MAX.",
+	 "correct the call"},
 };
 
 /* Exactly one known bit, or NULL. */

@@ -157,8 +157,10 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 		.offset = offset,
 	};
 
-	if (!file || file->limits.unit_max == 0)
-		return file ? file->caps.reasons : ATOMICIO_REASON_NOT_REGULAR;
+	if (!file || write_misuse(buffer, length, offset, 0, 0))
+		return ATOMICIO_REASON_BAD_ARGUMENT;
+	if (file->limits.unit_max == 0)
+		return file->caps.reasons;
 	if (write_is_poisoned(file))
 		return ATOMICIO_REASON_HANDLE_POISONED;
 	return write_shape_broken(&request, file->limits.unit_max);

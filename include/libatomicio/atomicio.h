@@ -185,6 +185,7 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_FRAME_TOO_LARGE ATOMICIO_REASON(45)
 #define ATOMICIO_REASON_JOURNAL_UNCLEAN ATOMICIO_REASON(46)
 #define ATOMICIO_REASON_JOURNAL_POISONED ATOMICIO_REASON(47)
+#define ATOMICIO_REASON_BAD_ARGUMENT ATOMICIO_REASON(48)
 
 /*
  * Probe an open descriptor: fill *caps with what it can do, and why not more.  The file may
@@ -377,7 +378,8 @@ int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length
 /*
  * Check a write without making it: 0 if atomicio_write() would hand it to RWF_ATOMIC, else the
  * bits of all the rules it breaks (ATOMICIO_REASON_LENGTH_... and on), or the file's own
- * reasons if it can take no untorn write at all.  No system call.
+ * reasons if it can take no untorn write at all.  BAD_ARGUMENT stands for what no file
+ * takes: a NULL file or buffer, a zero length, an end beyond INT64_MAX.  No system call.
  */
 uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer, size_t length,
 			uint64_t offset);

@@ -56,6 +56,7 @@ static const struct {
 	{45, "frame-too-large"},
 	{46, "journal-unclean"},
 	{47, "journal-poisoned"},
+	{48, "bad-argument"},
 };
 
 static const char *pinned_name(int bit)

@@ -4,7 +4,7 @@
  *
  * Flow: a leaf of the journal.  No well-kept C library of Debian carries this checksum.
  */
-#include "crc32c.h"
+#include "journal_crc.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ static const uint32_t nibble_table[16] = {
 	0xC38D26C4, 0xD3D3E1AB, 0xE330A81A, 0xF36E6F75,
 };
 
-uint32_t crc32c_table(uint32_t crc, const void *data, size_t length)
+uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
 {
 	const uint8_t *bytes = data;
 
@@ -51,18 +51,18 @@ crc_instruction(uint32_t crc, const uint8_t *bytes, size_t length)
 	return (uint32_t)value;
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t length)
+uint32_t journal_crc32c(uint32_t crc, const void *data, size_t length)
 {
 	if (!__builtin_cpu_supports("sse4.2"))
-		return crc32c_table(crc, data, length);
+		return journal_crc32c_table(crc, data, length);
 	return ~crc_instruction(~crc, data, length);
 }
 
 #else
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t length)
+uint32_t journal_crc32c(uint32_t crc, const void *data, size_t length)
 {
-	return crc32c_table(crc, data, length);
+	return journal_crc32c_table(crc, data, length);
 }
 
 #endif
