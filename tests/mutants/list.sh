@@ -30,7 +30,7 @@ mutant buffer_alignment_unchecked write.c xfs \
 	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
 mutant largest_size_off_by_one write_validate.c xfs \
 	's/length > limits->unit_max/length >= limits->unit_max/'
-mutant bounce_limit_ignored write_sync.c xfs 's/request->length <= file->options.bounce_max/1/'
+mutant bounce_limit_ignored write_validate.c xfs 's/request->length <= file->options.bounce_max/1/'
 mutant file_size_limit_ignored write_sync.c xfs 's/(error \&\&) end > limit/\1 0/; s/!error \&\& end > limit/0/'
 
 # The result and the policy.
