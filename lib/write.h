@@ -81,6 +81,8 @@ struct write_request {
 	uint32_t path;	  /* the path now tried, ATOMICIO_PATH_* but AUTO */
 	uint32_t attempt; /* failures so far on this path */
 	uint32_t retries; /* RETRY answers so far */
+	uint32_t on_disk; /* the worst that an attempt so far may have left, 0: no failure yet */
+	int32_t error;	  /* of that attempt: what the caller will be told */
 };
 
 /* How one attempt ended; kind 0: done. */
@@ -109,7 +111,7 @@ void write_fail(struct write_outcome *outcome, uint32_t kind, int32_t error, uin
 void write_classify(struct write_outcome *outcome, int64_t result, uint64_t length);
 
 /* write_policy.c */
-enum write_action write_decide(struct write_request *request, const struct write_outcome *outcome);
+enum write_action write_decide(struct write_request *request, struct write_outcome *outcome);
 
 /* write_sync.c */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);

@@ -52,8 +52,8 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 	const struct atomicio_failure failure = {
 		.size = sizeof(failure),
 		.kind = outcome->kind,
-		.error = outcome->error,
-		.on_disk = outcome->on_disk,
+		.error = request->error,
+		.on_disk = request->on_disk,
 		.allowed = allowed_now(request, outcome),
 		.attempt = request->attempt,
 		.path = request->path,
@@ -94,11 +94,26 @@ static void prepare_retry(const struct write_request *request, const struct writ
 	file->sys->sleep_us(pause);
 }
 
-enum write_action write_decide(struct write_request *request, const struct write_outcome *outcome)
+/*
+ * What an earlier attempt may have done to the disk outlives a later, harmless failure: a write
+ * that may be there after EIO is still there when its retry gets EAGAIN.  So policy and caller
+ * are told the worst of the attempts, and of equal ones the last.
+ */
+static void remember_worst(struct write_request *request, const struct write_outcome *outcome)
+{
+	if (outcome->on_disk < request->on_disk)
+		return;
+	request->on_disk = outcome->on_disk;
+	request->error = outcome->error;
+}
+
+/* At WRITE_GIVE_UP, outcome->error is what the caller is told. */
+enum write_action write_decide(struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
 
 	request->attempt++;
+	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
 	if (outcome->kind == ATOMICIO_KIND_BROKEN)
 		write_poison(file);
@@ -115,6 +130,7 @@ enum write_action write_decide(struct write_request *request, const struct write
 		return WRITE_TRY_AGAIN;
 	default:
 		write_count(&file->counters.writes_failed, 1);
+		outcome->error = request->error;
 		return WRITE_GIVE_UP;
 	}
 }

@@ -234,7 +234,10 @@ const char *atomicio_reason_fix(uint64_t reason);
 	8 /* a torn result: a short count, or a write that bypassed the                            \
 	   * untorn path; unknown; the handle is poisoned */
 
-/* What is on disk in the range after the failure (on_disk). */
+/*
+ * What is on disk in the range (on_disk): the worst that this write's attempts so far may have
+ * left there.  A kind tells it of one attempt alone.
+ */
 #define ATOMICIO_DISK_OLD 1	   /* the old bytes, all of them */
 #define ATOMICIO_DISK_OLD_OR_NEW 2 /* all old or all new, undefined which */
 #define ATOMICIO_DISK_UNKNOWN 3	   /* anything: treat the range as lost */
@@ -254,7 +257,8 @@ const char *atomicio_reason_fix(uint64_t reason);
 struct atomicio_failure {
 	uint32_t size;	  /* of this struct */
 	uint32_t kind;	  /* ATOMICIO_KIND_* */
-	int32_t error;	  /* the negative errno that FAIL will return */
+	int32_t error;	  /* the negative errno that FAIL will return: that of the last attempt
+			   * that may have left on_disk */
 	uint32_t on_disk; /* ATOMICIO_DISK_* */
 	uint32_t allowed; /* answers that make sense; any other counts as FAIL */
 	uint32_t attempt; /* 1 for the first failure of this write on this path */
@@ -357,7 +361,9 @@ int atomicio_close(struct atomicio_file *file);
  * On return 0 the page is written as the options allow: untorn, unless the options name
  * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error
  * of the kinds SHAPE to SPACE the old page is on disk.  After -EIO and other errors of kind
- * MEDIA it is old or new, but whole.  The buffer is only read.
+ * MEDIA it is old or new, but whole; if a retry or fallback after it fails too, the error
+ * stays that of kind MEDIA.  If the PLAIN fallback was taken and failed, anything may be there,
+ * whatever the error.  The buffer is only read.
  *
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
