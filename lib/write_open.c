@@ -91,6 +91,7 @@ static void prepare_device(struct atomicio_file *file)
 	/* Without cachestat() no success could be proven. */
 	if (sys->cachestat(file->fd, 0, 1, &pages) < 0) {
 		file->limits = (struct write_limits){.memory_align = file->limits.memory_align};
+		file->unit_max_hw = 0;
 		file->caps.reasons |= ATOMICIO_REASON_CACHED_PAGES;
 		return;
 	}
