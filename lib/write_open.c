@@ -172,7 +172,8 @@ static int prepare(struct atomicio_file *file)
 	status = sys->getfl(file->fd);
 	if (status < 0)
 		return status;
-	if ((status & O_ACCMODE) == O_RDONLY)
+	/* Access mode 3 is neither read-only nor writable. */
+	if ((status & O_ACCMODE) != O_WRONLY && (status & O_ACCMODE) != O_RDWR)
 		return -EBADF;
 	if (file->caps.reasons & ATOMICIO_REASON_IMMUTABLE)
 		return -EPERM;
