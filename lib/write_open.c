@@ -132,6 +132,21 @@ static int prepare_limits(struct atomicio_file *file)
 	return 0;
 }
 
+/*
+ * What journaled pages are multiples of: what their home writes need, because one that is refused
+ * would poison the journal.  A direct descriptor whose alignment the kernel does not tell (before
+ * 6.1, and many filesystems since) is taken for one that needs whole blocks; one that tells 0
+ * is written buffered (ext4, data=journal).
+ */
+static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
+{
+	if (!(status & O_DIRECT))
+		return 1;
+	if (!(caps->statx_mask & SYS_STATX_DIOALIGN))
+		return JOURNAL_BLOCK;
+	return caps->offset_align ? caps->offset_align : 1;
+}
+
 /* Make the file known to its journal; home writes go through the caller's descriptor. */
 static int attach(struct atomicio_file *file, int status)
 {
@@ -154,8 +169,7 @@ static int attach(struct atomicio_file *file, int status)
 	home->inode = file->is_device ? 0 : stat.ino;
 	home->device_major = file->is_device ? stat.rdev_major : stat.dev_major;
 	home->device_minor = file->is_device ? stat.rdev_minor : stat.dev_minor;
-	file->home_align =
-		status & O_DIRECT && file->caps.offset_align ? file->caps.offset_align : 1;
+	file->home_align = home_alignment(&file->caps, status);
 	error = journal_attach(file->options.journal, home);
 	file->attached = !error;
 	return error;
