@@ -204,10 +204,25 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 			ticket->page_at(ticket->pages, i, &page);
 			page.file->dirty = true;
 			counters->bytes += page.length;
-			journal_cover(journal, &page);
 		}
 		ticket->stage = (uint32_t)(stage - journal->stages);
 		ticket->framed = true;
+	}
+}
+
+/*
+ * Close the group's ranges to writes that bypass the journal (J3).  Those of a failed frame too:
+ * it may be on disk all the same, and would be replayed over what bypassed it.
+ */
+static void cover_group(struct atomicio_journal *journal, const struct group *group)
+{
+	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
+		for (uint32_t i = 0; i < ticket->count; i++) {
+			struct journal_page page;
+
+			ticket->page_at(ticket->pages, i, &page);
+			journal_cover(journal, &page);
+		}
 	}
 }
 
@@ -233,6 +248,7 @@ static void lead(struct atomicio_journal *journal)
 		pthread_mutex_lock(&journal->lock);
 		journal->counters.flushes++;
 		journal->counters.bytes_written += group.frame.length;
+		cover_group(journal, &group);
 		if (error)
 			journal_poison(journal); /* J9 */
 		else
