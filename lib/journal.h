@@ -148,10 +148,16 @@ static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);
 
-/* journal_checkpoint.c: the lock is held by the caller of all of these but the first. */
+/* journal_checkpoint.c: the lock is held by the caller of all of these but the first two. */
 
 /* Retire all live frames. */
 int journal_checkpoint(struct atomicio_journal *journal);
+/*
+ * Sync a file for somebody else, who hears of a lost home write in the checkpoint's stead: the
+ * kernel tells a descriptor of it once.  So no checkpoint runs meanwhile, and an error other
+ * than `harmless` poisons the journal (J9).  -ENOTRECOVERABLE: it is poisoned already.
+ */
+int journal_sync_for(struct atomicio_journal *journal, int fd, bool (*harmless)(int error));
 /* The same for a thread that has the role. */
 int journal_checkpoint_locked(struct atomicio_journal *journal);
 /* Take or give back the role of the one thread that frames, checkpoints or recovers. */

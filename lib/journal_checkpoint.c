@@ -97,3 +97,22 @@ int journal_checkpoint(struct atomicio_journal *journal)
 	pthread_mutex_unlock(&journal->lock);
 	return error;
 }
+
+int journal_sync_for(struct atomicio_journal *journal, int fd, bool (*harmless)(int error))
+{
+	int error = -ENOTRECOVERABLE;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	/* A checkpoint that failed may have heard of what this sync would have to report. */
+	if (journal->state != ATOMICIO_JOURNAL_POISONED) {
+		pthread_mutex_unlock(&journal->lock);
+		error = journal->sys->fdatasync(fd);
+		pthread_mutex_lock(&journal->lock);
+		if (error && !harmless(error))
+			journal_poison(journal);
+	}
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}

@@ -18,8 +18,6 @@
 
 #define KNOWN_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
 
-#define SYNC_IS_FINAL(error) ((error) != -EINTR && (error) != -EBADF && (error) != -EINVAL)
-
 static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see hot_rwf");
 static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see hot_rwf");
 
@@ -166,19 +164,51 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 	return write_shape_broken(&request, file->limits.unit_max);
 }
 
+/* The file was not synced, and nothing was lost by it. */
+static bool sync_is_harmless(int error)
+{
+	return error == -EINTR || error == -EBADF || error == -EINVAL;
+}
+
+/*
+ * The sync lock is held.  The kernel reports a lost write once: the next sync would succeed, and
+ * lie.  So a failure poisons the handle, and the journal that counts on the same report.
+ */
+static int sync_now(struct atomicio_file *file)
+{
+	const uint64_t number = atomic_fetch_add(&file->syncs_begun, 1) + 1;
+	int error;
+
+	if (file->attached)
+		error = journal_sync_for(file->options.journal, file->fd, sync_is_harmless);
+	else
+		error = file->sys->fdatasync(file->fd);
+	write_count(&file->counters.syncs, 1);
+	if (error && !sync_is_harmless(error))
+		write_poison(file);
+	else if (!error)
+		file->sync_done = number;
+	return error;
+}
+
+/*
+ * Of two syncs at once the kernel may tell only one of a lost write, so they go one by one.
+ * Those who wait for the same sync, begun after they came, share its success.
+ */
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 {
-	int error;
+	uint64_t begun;
+	int error = 0;
 
 	if (!file)
 		return -EINVAL;
+	begun = atomic_load(&file->syncs_begun);
+	pthread_mutex_lock(&file->sync_lock);
 	if (write_is_poisoned(file))
-		return -ENOTRECOVERABLE;
-	error = file->sys->fdatasync(file->fd);
-	write_count(&file->counters.syncs, 1);
-	/* The kernel reports a lost write once: the next sync would succeed, and lie. */
-	if (error && SYNC_IS_FINAL(error))
-		write_poison(file);
+		error = -ENOTRECOVERABLE;
+	else if (file->sync_done <= begun)
+		error = sync_now(file);
+	pthread_mutex_unlock(&file->sync_lock);
 	return error;
 }
 

@@ -67,7 +67,10 @@ struct atomicio_file {
 
 	struct journal_file home; /* with a journal: how it knows this file */
 
-	pthread_mutex_t bounce_lock; /* of the one bounce buffer; never on the hot path */
+	pthread_mutex_t sync_lock;    /* one sync at a time: see write.c */
+	_Atomic uint64_t syncs_begun; /* changed under the lock, as is the next */
+	uint64_t sync_done;	      /* number of the last that succeeded */
+	pthread_mutex_t bounce_lock;  /* of the one bounce buffer; never on the hot path */
 	void *bounce;
 };
 

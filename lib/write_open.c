@@ -222,6 +222,7 @@ static int destroy(struct atomicio_file *file)
 		sys->close(file->fd);
 	if (file->bounce)
 		sys->release_memory(file->bounce);
+	pthread_mutex_destroy(&file->sync_lock);
 	pthread_mutex_destroy(&file->bounce_lock);
 	sys->release_memory(file);
 	return error;
@@ -250,7 +251,8 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 	made->sys = sys;
 	made->fd = made->caller_fd = fd;
 	made->options = ours;
-	pthread_mutex_init(&made->bounce_lock, NULL); /* cannot fail without attributes */
+	pthread_mutex_init(&made->bounce_lock, NULL); /* these cannot fail without attributes */
+	pthread_mutex_init(&made->sync_lock, NULL);
 	error = prepare(made);
 	if (error) {
 		(void)destroy(made); /* nothing was written through it */

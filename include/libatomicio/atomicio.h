@@ -418,9 +418,11 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 			 uint32_t flags);
 
 /*
- * Make all writes that returned 0 before this call durable (fdatasync).  Returns 0 or a
- * negative errno.  A failed sync poisons the handle, because the kernel reports it
- * only once: later calls give -ENOTRECOVERABLE until the file is reopened.
+ * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at
+ * once share a call.  Returns 0 or a negative errno.  A failed sync poisons the handle,
+ * because the kernel reports it only once: later calls, and those that waited for it, give
+ * -ENOTRECOVERABLE until the file is reopened.  With a journal it poisons that as well, so that
+ * recovery brings back what went through it, and a poisoned journal gives -ENOTRECOVERABLE here.
  */
 int atomicio_sync(struct atomicio_file *file);
 
