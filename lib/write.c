@@ -64,8 +64,10 @@ int write_run(struct write_request *request)
 	struct write_outcome outcome;
 
 	for (;;) {
-		if (write_is_poisoned(request->file))
+		if (write_is_poisoned(request->file)) {
+			write_count(&request->file->counters.writes_failed, 1);
 			return -ENOTRECOVERABLE;
+		}
 		attempt(request, &outcome);
 		if (outcome.kind == 0) {
 			write_count_done(request);
@@ -87,8 +89,10 @@ static __attribute__((noinline)) int write_cold(struct atomicio_file *file, cons
 	if (!file)
 		return -EINVAL;
 	error = write_misuse(buffer, length, offset, flags, KNOWN_FLAGS);
-	if (error)
+	if (error) {
+		write_count(&file->counters.writes_failed, 1);
 		return error;
+	}
 	request.path = write_route(&request);
 	return write_run(&request);
 }
