@@ -199,7 +199,8 @@ struct atomicio_caps {
  * file on a disk without untorn writes, 25 on one with them, 3 more on a partition, and more
  * where device-mapper or md lie in between.  On a block device, and before Linux 6.9, libblkid
  * reads the device to see what it holds, which takes some milliseconds and leaves clean pages
- * in the device's page cache.  On a frozen filesystem (fsfreeze) the probe of a writable
+ * in the device's page cache; and closing the node drops the process's POSIX record locks on
+ * that device, as every close(2) does.  On a frozen filesystem (fsfreeze) the probe of a writable
  * descriptor waits, as every write does, until it is thawed.
  *
  * Returns 0; -EBADF: fd is not open, or was opened with O_PATH; -EISDIR: a directory;
