@@ -335,11 +335,11 @@ struct atomicio_options {
  * A file that can do nothing opens too: its writes go to the policy with UNSUPPORTED.
  * options may be NULL for all defaults (options_size is then ignored).
  *
- * Returns 0; -EBADF: fd is not open for writing; -EINVAL: an option is out of range, or a
- * journal without file_id, or fallback or path JOURNAL without a journal; -EPERM: the file is
- * immutable, or append-only and a journal is given; -EEXIST: the journal knows the file_id as
- * another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd has O_APPEND, and
- * the kernel is before 6.9; -ENOMEM; or what atomicio_probe() says.
+ * Returns 0; -EFAULT: file is NULL; -EBADF: fd is not open for writing; -EINVAL: an option is
+ * out of range, or a journal without file_id, or fallback or path JOURNAL without a journal;
+ * -EPERM: the file is immutable, or append-only and a journal is given; -EEXIST: the journal
+ * knows the file_id as another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd
+ * has O_APPEND, and the kernel is before 6.9; -ENOMEM; or what atomicio_probe() says.
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);
@@ -402,10 +402,11 @@ struct atomicio_op {
 };
 
 /*
- * Write several pages, each untorn on its own, in no order that you may rely on.  With a NULL
- * queue they run one by one, in order.  Flags as for atomicio_write(): with ATOMICIO_DSYNC all
- * are durable on return; with ATOMICIO_ALL_OR_NONE the batch is one group, which a crash
- * leaves whole or absent (all files need the same journal).
+ * Write several pages, each untorn on its own, in no order that you may rely on: ops of one
+ * batch must not overlap.  With a NULL queue they run on this thread, those that go through the
+ * journal first, in shared frames, and then the others one by one.  Flags as for
+ * atomicio_write(): with ATOMICIO_DSYNC all are durable on return; with ATOMICIO_ALL_OR_NONE the
+ * batch is one group, which a crash leaves whole or absent (all files need the same journal).
  *
  * A failed op does not stop the others (but for ALL_OR_NONE): each has its own result.
  *
@@ -413,7 +414,8 @@ struct atomicio_op {
  * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
  * reserved, an unknown flag; -EOPNOTSUPP: ALL_OR_NONE without a journal; -EXDEV: ALL_OR_NONE
  * over files of several journals; -EMSGSIZE: a group that does not fit the journal's largest
- * frame; -EBUSY: the queue is in use by another thread.
+ * frame; what atomicio_write() would say of an op of a group before it writes; -EBUSY: the
+ * queue is in use by another thread.
  */
 int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 			 uint32_t flags);
