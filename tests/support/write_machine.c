@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handles on the fake disk, and a scripted policy.  See write_machine.h.
+ */
+#include "write_machine.h"
+
+#include <check.h>
+#include <string.h>
+
+_Alignas(4096) uint8_t page[2 * 262144];
+
+uint32_t policy_scripted(void *context, const struct atomicio_failure *failure)
+{
+	struct policy_script *script = context;
+	uint32_t turn = script->seen_count;
+
+	ck_assert_uint_lt(turn, SEEN_MAX);
+	ck_assert_uint_eq(failure->size, sizeof(*failure));
+	script->seen[turn] = *failure;
+	script->disk[turn] = failure->offset < DISK_BYTES ? disk.bytes[0][failure->offset] : 0;
+	script->seen_count++;
+	if (turn >= script->answer_count)
+		turn = script->answer_count - 1;
+	return script->answers[turn];
+}
+
+void write_machine(void)
+{
+	disk_reset();
+	memset(page, NEW, sizeof(page));
+}
+
+struct atomicio_file *machine_open(const struct atomicio_options *options)
+{
+	struct atomicio_file *file = NULL;
+
+	ck_assert_int_eq(write_open(disk_calls, FAKE_FD, options, sizeof(*options), &file), 0);
+	ck_assert_ptr_nonnull(file);
+	fake.calls = 0;
+	fake.pwritev2_calls = 0;
+	return file;
+}
+
+struct atomicio_journal *machine_journal(void)
+{
+	const struct atomicio_journal_options options = {.size = 262144, .frame_max = 65536};
+	struct atomicio_journal *journal = NULL;
+
+	ck_assert_int_eq(journal_create(disk_calls, DISK_JOURNAL_FD, &options, sizeof(options)), 0);
+	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
+	return journal;
+}
+
+struct atomicio_stats machine_stats(const struct atomicio_file *file)
+{
+	struct atomicio_stats stats;
+
+	ck_assert_int_eq(atomicio_file_stats(file, &stats, sizeof(stats)), 0);
+	return stats;
+}
+
+void machine_is_clean(void)
+{
+	ck_assert_uint_eq(fake.opened, 0);
+	ck_assert_uint_eq(fake.allocated, 0);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handles on the fake disk, and a policy that follows a script and remembers what it saw.
+ *
+ * Flow: used by the write tests on top of fake_disk.h.
+ */
+#ifndef WRITE_MACHINE_H
+#define WRITE_MACHINE_H
+
+#include "fake_disk.h"
+#include "write.h"
+
+#define PAGE 16384u
+#define NEW 0x77
+#define SEEN_MAX 1100u
+
+/* A page of NEW, aligned to 4096, with room behind it to be misaligned in. */
+extern uint8_t page[2 * 262144];
+
+/* What the scripted policy answers: its answers in turn, the last one for ever. */
+struct policy_script {
+	uint32_t answers[4];
+	uint32_t answer_count;
+	uint32_t seen_count;
+	struct atomicio_failure seen[SEEN_MAX];
+	uint8_t disk[SEEN_MAX]; /* first byte of the range when it was asked */
+};
+
+uint32_t policy_scripted(void *context, const struct atomicio_failure *failure);
+
+/* disk_reset(), and the page filled. */
+void write_machine(void);
+
+/* Open FAKE_FD; it must succeed.  The counters of calls start at 0 after it. */
+struct atomicio_file *machine_open(const struct atomicio_options *options);
+
+/* A journal on DISK_JOURNAL_FD, laid out and open. */
+struct atomicio_journal *machine_journal(void);
+
+struct atomicio_stats machine_stats(const struct atomicio_file *file);
+
+/* What was taken was given back: call after the close of everything. */
+void machine_is_clean(void);
+
+#endif /* WRITE_MACHINE_H */
