@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: writes that go through the journal, past it, and in batches keep each other's promises:
+ * nothing that was answered with success is lost by a failure or by the recovery after it.
+ * Method: one file and one journal on the fake disk; failures that the disk survives or not;
+ * then the next start: open, recover, and look.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "check_run.h"
+#include "write_machine.h"
+
+#define ODD (PAGE + 512) /* no hardware takes it: AUTO gives it to the journal */
+
+static struct sys_calls calls;
+static struct atomicio_journal *journal;
+static int losses; /* syncs that will lose all home writes, and say so once */
+
+static int losing_sync(int fd)
+{
+	const int result = disk_calls->fdatasync(fd);
+
+	if (fd != FAKE_FD || losses == 0)
+		return result;
+	losses--;
+	memset(disk.bytes[0], DISK_OLD, DISK_BYTES);
+	return -EIO;
+}
+
+static void setup(void)
+{
+	write_machine();
+	journal = machine_journal();
+	atomicio_journal_close(journal);
+	calls = *disk_calls;
+	calls.fdatasync = losing_sync;
+	losses = 0;
+	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
+}
+
+static struct atomicio_file *open_auto(uint32_t fallback)
+{
+	const struct atomicio_options options = {.policy = atomicio_policy_default,
+						 .journal = journal,
+						 .file_id = 1,
+						 .fallback = fallback};
+	struct atomicio_file *file = NULL;
+
+	ck_assert_int_eq(write_open(&calls, FAKE_FD, &options, sizeof(options), &file), 0);
+	fake.calls = 0;
+	return file;
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	(void)context;
+	return file_id == 1 ? FAKE_FD : -ENOENT;
+}
+
+static uint64_t frames(void)
+{
+	struct atomicio_journal_info info;
+
+	ck_assert_int_eq(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	return info.frames;
+}
+
+/* Crash here, and start again. */
+static void restart(void)
+{
+	atomicio_journal_close(journal);
+	fake.fail_at = 0;
+	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0), 0);
+	atomicio_journal_close(journal);
+}
+
+START_TEST(a_sync_that_takes_the_report_of_a_loss_leaves_the_frames_live)
+{
+	struct atomicio_file *file = open_auto(0);
+
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	losses = 1;
+	ck_assert_int_eq(atomicio_sync(file), -EIO);
+	ck_assert(disk_holds(0, ODD, DISK_OLD));
+	ck_assert_int_eq(atomicio_close(file), -ENOTRECOVERABLE);
+	restart();
+	ck_assert(disk_holds(0, ODD, NEW));
+	ck_assert(disk_holds(ODD, ODD, DISK_OLD));
+}
+END_TEST
+
+START_TEST(a_sync_after_a_checkpoint_that_took_the_report_does_not_succeed)
+{
+	struct atomicio_file *file = open_auto(0);
+
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	losses = 1;
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EIO);
+	ck_assert_int_eq(atomicio_sync(file), -ENOTRECOVERABLE);
+	ck_assert_int_eq(atomicio_close(file), -ENOTRECOVERABLE);
+	restart();
+	ck_assert(disk_holds(0, ODD, NEW));
+}
+END_TEST
+
+START_TEST(a_harmless_failure_of_a_sync_leaves_the_journal_alone)
+{
+	struct atomicio_file *file = open_auto(0);
+
+	fake.fdatasync_result = -EINTR;
+	ck_assert_int_eq(atomicio_sync(file), -EINTR);
+	fake.fdatasync_result = 0;
+	ck_assert_int_eq(atomicio_sync(file), 0);
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+	machine_is_clean();
+}
+END_TEST
+
+/* A frame fails, and is on disk all the same: then write where it would be replayed. */
+START_TEST(nothing_bypasses_a_frame_that_failed)
+{
+	for (uint32_t fallback = ATOMICIO_FALLBACK_NONE; fallback <= ATOMICIO_FALLBACK_PLAIN;
+	     fallback++) {
+		struct atomicio_file *file;
+		int error;
+
+		setup();
+		file = open_auto(fallback);
+		disk.fail_late = true;
+		fake.fail_at = 1;
+		fake.fail_error = -EIO;
+		ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), -EIO);
+		memset(page, NEW + 1, sizeof(page));
+		error = atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC);
+		ck_assert_int_eq(error, -ENOTRECOVERABLE);
+		/* Elsewhere the hardware goes on. */
+		ck_assert_int_eq(atomicio_write(file, page, PAGE, 16 * PAGE, 0), 0);
+		(void)atomicio_close(file);
+		restart();
+		ck_assert(disk_holds(0, ODD, NEW));
+		ck_assert(disk_holds(16 * PAGE, PAGE, NEW + 1));
+	}
+}
+END_TEST
+
+START_TEST(the_kernel_path_retires_the_frames_of_its_range_first)
+{
+	struct atomicio_file *file = open_auto(0);
+
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	file->options.path = ATOMICIO_PATH_KERNEL;
+	memset(page, NEW + 1, sizeof(page));
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), 0);
+	/* A crash: no close, so that what is live would be replayed. */
+	restart();
+	ck_assert(disk_holds(0, PAGE, NEW + 1));
+	ck_assert(disk_holds(PAGE, 512, NEW));
+}
+END_TEST
+
+START_TEST(what_the_journal_refuses_is_told_by_its_reason)
+{
+	struct atomicio_file *file = open_auto(0);
+
+	ck_assert_int_eq(atomicio_write(file, page, 100, 0, 0), -EINVAL);
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 100, 0), -EINVAL);
+	ck_assert_int_eq(atomicio_write(file, page, 65536 + 512, 0, 0), -EMSGSIZE);
+	ck_assert_int_eq(atomicio_write(file, page, (size_t)1 << 40, 0, 0), -EMSGSIZE);
+	ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+	machine_is_clean();
+}
+END_TEST
+
+static struct atomicio_op op(struct atomicio_file *file, uint64_t offset, uint64_t length)
+{
+	return (struct atomicio_op){
+		.file = file, .buffer = page, .offset = offset, .length = length, .result = 77};
+}
+
+START_TEST(a_batch_shares_one_frame_and_leaves_the_hardware_its_own)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, PAGE), op(file, 131072, ODD),
+				    op(file, 196608, 512)};
+
+	/* The second is the hardware's, so the first is alone in its frame. */
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 4, 0), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(ops[i].result, 0);
+		ck_assert(disk_holds(ops[i].offset, ops[i].length, NEW));
+	}
+	ck_assert_uint_eq(frames(), 2);
+	ck_assert_uint_eq(machine_stats(file).writes_journal, 3);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
+START_TEST(each_op_of_a_batch_has_its_own_result)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 100, ODD), op(file, 65536, PAGE),
+				    op(file, 131072, 0), op(file, 196608, ODD)};
+
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 5, ATOMICIO_DSYNC), -EINVAL);
+	ck_assert_int_eq(ops[0].result, 0);
+	ck_assert_int_eq(ops[1].result, -EINVAL);
+	ck_assert_int_eq(ops[2].result, 0);
+	ck_assert_int_eq(ops[3].result, -EINVAL);
+	ck_assert_int_eq(ops[4].result, 0);
+	ck_assert(disk_holds(196608, ODD, NEW));
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
+START_TEST(a_batch_that_is_misused_touches_no_result)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, PAGE)};
+
+	ck_assert_int_eq(atomicio_write_batch(NULL, NULL, 1, 0), -EINVAL);
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 0, 0), -EINVAL);
+	for (int bit = 3; bit < 32; bit++)
+		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, UINT32_C(1) << bit), -EINVAL);
+	ops[1].reserved = 1;
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, 0), -EINVAL);
+	ops[1].reserved = 0;
+	ops[1].file = NULL;
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, 0), -EINVAL);
+	ck_assert_int_eq(ops[0].result, 77);
+	ck_assert_int_eq(ops[1].result, 77);
+	ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
+START_TEST(a_group_is_one_frame_whatever_the_hardware_could_take)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[] = {op(file, 0, PAGE), op(file, 65536, 4096),
+				    op(file, 131072, ODD)};
+
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 3, ATOMICIO_ALL_OR_NONE), 0);
+	ck_assert_uint_eq(frames(), 1);
+	ck_assert_uint_eq(machine_stats(file).writes_journal, 3);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(ops[i].result, 0);
+		ck_assert(disk_holds(ops[i].offset, ops[i].length, NEW));
+	}
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
+START_TEST(a_group_that_cannot_be_whole_is_not_begun)
+{
+	static struct atomicio_journal another;
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_file bare = {.sys = &calls};
+	struct atomicio_op ops[] = {op(file, 0, 32768), op(file, 65536, 32768)};
+	const uint32_t group = ATOMICIO_ALL_OR_NONE;
+
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -EMSGSIZE);
+	ops[1] = op(&bare, 65536, PAGE);
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -EOPNOTSUPP);
+	bare.options.journal = &another;
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -EXDEV);
+	ops[1] = op(file, 65536, 100);
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -EINVAL);
+	ops[1] = op(file, 65536, 0);
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -EINVAL);
+	ck_assert_int_eq(ops[0].result, 77);
+	ck_assert_uint_eq(frames(), 0);
+	ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
+	file->poisoned = 1;
+	ops[1] = op(file, 65536, PAGE);
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, group), -ENOTRECOVERABLE);
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
+START_TEST(a_group_whose_frame_fails_is_whole_or_absent_after_recovery)
+{
+	for (int late = 0; late < 2; late++) {
+		struct atomicio_file *file;
+		struct atomicio_op ops[2];
+
+		setup();
+		file = open_auto(0);
+		ops[0] = op(file, 0, PAGE);
+		ops[1] = op(file, 65536, PAGE);
+		disk.fail_late = late;
+		fake.fail_at = 1;
+		fake.fail_error = -EIO;
+		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_ALL_OR_NONE), -EIO);
+		ck_assert_int_eq(ops[0].result, -EIO);
+		ck_assert_int_eq(ops[1].result, -EIO);
+		ck_assert_uint_eq(machine_stats(file).writes_failed, 2);
+		(void)atomicio_close(file);
+		restart();
+		ck_assert(disk_holds(0, PAGE, late ? NEW : DISK_OLD));
+		ck_assert(disk_holds(65536, PAGE, late ? NEW : DISK_OLD));
+	}
+}
+END_TEST
+
+START_TEST(ops_of_a_frame_that_fails_are_not_written_past_it)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, ODD)};
+
+	disk.fail_late = true;
+	fake.fail_at = 1;
+	fake.fail_error = -EIO;
+	ck_assert_int_lt(atomicio_write_batch(NULL, ops, 2, 0), 0);
+	ck_assert_int_lt(ops[0].result, 0);
+	ck_assert_int_lt(ops[1].result, 0);
+	ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
+	(void)atomicio_close(file);
+	restart();
+	ck_assert(disk_holds(0, ODD, NEW));
+	ck_assert(disk_holds(65536, ODD, NEW));
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_sync_that_takes_the_report_of_a_loss_leaves_the_frames_live,
+		a_sync_after_a_checkpoint_that_took_the_report_does_not_succeed,
+		a_harmless_failure_of_a_sync_leaves_the_journal_alone,
+		nothing_bypasses_a_frame_that_failed,
+		the_kernel_path_retires_the_frames_of_its_range_first,
+		what_the_journal_refuses_is_told_by_its_reason,
+		a_batch_shares_one_frame_and_leaves_the_hardware_its_own,
+		each_op_of_a_batch_has_its_own_result,
+		a_batch_that_is_misused_touches_no_result,
+		a_group_is_one_frame_whatever_the_hardware_could_take,
+		a_group_that_cannot_be_whole_is_not_begun,
+		a_group_whose_frame_fails_is_whole_or_absent_after_recovery,
+		ops_of_a_frame_that_fails_are_not_written_past_it,
+	};
+
+	return check_run("write_journal", tests, sizeof(tests) / sizeof(tests[0]), setup);
+}
