@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: whichever system call of a scenario fails, no success is reported without all bytes
+ * there, what the policy and the caller are told of the disk is true, outputs of failed calls
+ * are untouched, and nothing leaks.
+ * Method: run each scenario undisturbed and count its calls; then once for every call and every
+ * errno, failing that call.  Errors of kind MEDIA are run twice: the write that fails is not made,
+ * or is made all the same.  Where there is a journal the next start is played too: open it,
+ * recover, and only then look at the page, unless the write was answered with success.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check_run.h"
+#include "write_machine.h"
+
+static const int errors[] = {-EPERM,  -EINTR,	-EIO,	 -EBADF,  -EAGAIN, -ENOMEM, -EINVAL,
+			     -ENOSPC, -ENOTBLK, -ENOSYS, -EDQUOT, -EFBIG,  -EILSEQ, -EOPNOTSUPP};
+
+#define AT 131072u
+#define UNTOUCHED ((struct atomicio_file *)(uintptr_t)0x5a5a)
+
+struct scenario {
+	const char *name;
+	void (*machine)(void);
+	struct atomicio_options options;
+	uint64_t length;
+	uint32_t offset_in_buffer, flags;
+	bool journal;
+};
+
+/* What a run came to. */
+struct outcome {
+	uint32_t calls;
+	int opened, written, synced, closed;
+	uint64_t plain; /* by the statistics */
+};
+
+static struct policy_script script;
+
+static bool is_media(int error)
+{
+	struct write_outcome outcome;
+
+	write_classify(&outcome, error, PAGE);
+	return outcome.kind == ATOMICIO_KIND_MEDIA;
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	(void)context;
+	return file_id == 1 ? FAKE_FD : -ENOENT;
+}
+
+/* The next start: open the journal, recover, close it. */
+static void recover(void)
+{
+	struct atomicio_journal *journal = NULL;
+
+	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0), 0);
+	atomicio_journal_close(journal);
+}
+
+static bool holds(uint64_t length, int value)
+{
+	return disk_holds(AT, length, value);
+}
+
+/* Is what the policy was told of the disk true, at the moment when it was told? */
+static uint32_t truthful_policy(void *context, const struct atomicio_failure *failure)
+{
+	const bool old = holds(failure->length, DISK_OLD), new = holds(failure->length, NEW);
+
+	if (failure->path != ATOMICIO_PATH_JOURNAL) {
+		if (failure->on_disk == ATOMICIO_DISK_OLD)
+			ck_assert(old);
+		if (failure->on_disk == ATOMICIO_DISK_OLD_OR_NEW)
+			ck_assert(old || new);
+	}
+	policy_scripted(context, failure);
+	return atomicio_policy_default(NULL, failure);
+}
+
+/* Write a page, sync, close: with the call `fail_at`, counted from the open, failing. */
+static struct outcome run(const struct scenario *it, uint32_t fail_at, int error, bool late)
+{
+	struct outcome result = {.written = 1, .synced = 1};
+	struct atomicio_options options = it->options;
+	struct atomicio_file *file = UNTOUCHED;
+	struct atomicio_journal *journal = NULL;
+
+	write_machine();
+	if (it->machine)
+		it->machine();
+	memset(&script, 0, sizeof(script));
+	script.answer_count = 1;
+	options.policy = truthful_policy;
+	options.policy_context = &script;
+	if (it->journal)
+		options.journal = journal = machine_journal();
+	disk.fail_late = late;
+	fake.calls = 0;
+	fake.fail_at = fail_at;
+	fake.fail_error = error;
+
+	result.opened = write_open(disk_calls, FAKE_FD, &options, sizeof(options), &file);
+	if (result.opened == 0) {
+		result.written = atomicio_write(file, page + it->offset_in_buffer, it->length, AT,
+						it->flags);
+		result.plain = machine_stats(file).writes_plain;
+		/* A page that was answered for is there before anything else is done. */
+		if (result.written == 0)
+			ck_assert(holds(it->length, NEW));
+		result.synced = atomicio_sync(file);
+		result.closed = atomicio_close(file);
+	} else {
+		ck_assert_ptr_eq(file, UNTOUCHED);
+		ck_assert(holds(it->length, DISK_OLD));
+	}
+	result.calls = fake.calls;
+	fake.fail_at = 0;
+	if (journal) {
+		atomicio_journal_close(journal);
+		recover();
+	}
+	machine_is_clean();
+	return result;
+}
+
+/* What the caller was told is what is there, now that all is over. */
+static void truth(const struct scenario *it, const struct outcome *result)
+{
+	const bool old = holds(it->length, DISK_OLD), new = holds(it->length, NEW);
+
+	ck_assert(disk_holds(0, AT, DISK_OLD));
+	ck_assert(disk_holds(AT + it->length, DISK_BYTES - AT - it->length, DISK_OLD));
+	if (result->opened)
+		return;
+	if (result->written == 0) {
+		ck_assert(new);
+		/* Untorn, unless PLAIN was asked for and is owned up to. */
+		if (disk.plain && !it->journal)
+			ck_assert_uint_eq(result->plain, 1);
+		return;
+	}
+	ck_assert_int_lt(result->written, 0);
+	if (it->options.fallback != ATOMICIO_FALLBACK_PLAIN)
+		ck_assert(old || new);
+	/* Through a journal another error means that recovery decides. */
+	if (!is_media(result->written) && !it->journal &&
+	    it->options.fallback != ATOMICIO_FALLBACK_PLAIN)
+		ck_assert(old);
+}
+
+static void fail_every_call(const struct scenario *it, uint32_t calls_min)
+{
+	const struct outcome whole = run(it, 0, 0, false);
+
+	ck_assert_int_eq(whole.opened, 0);
+	ck_assert_int_eq(whole.written, 0);
+	ck_assert_int_eq(whole.synced, 0);
+	ck_assert_int_eq(whole.closed, 0);
+	ck_assert_uint_ge(whole.calls, calls_min);
+	for (uint32_t n = 1; n <= whole.calls; n++) {
+		for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+			for (int late = 0; late <= is_media(errors[i]); late++) {
+				const struct outcome result = run(it, n, errors[i], late);
+
+				truth(it, &result);
+			}
+		}
+	}
+}
+
+START_TEST(a_hardware_write_survives_every_failure)
+{
+	const struct scenario it = {.name = "hardware", .length = PAGE, .flags = ATOMICIO_DSYNC};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+START_TEST(a_filesystem_write_survives_every_failure)
+{
+	const struct scenario it = {.name = "filesystem", .length = 131072};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+START_TEST(a_bounced_write_survives_every_failure)
+{
+	const struct scenario it = {.name = "bounce",
+				    .length = PAGE,
+				    .offset_in_buffer = 1,
+				    .options = {.bounce_max = PAGE}};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+static void limited(void)
+{
+	fake.file_size_limit = DISK_BYTES;
+}
+
+START_TEST(a_write_below_a_size_limit_survives_every_failure)
+{
+	const struct scenario it = {.name = "limited", .machine = limited, .length = PAGE};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+static void buffered(void)
+{
+	fake.getfl_result = O_RDWR;
+}
+
+START_TEST(a_reopened_write_survives_every_failure)
+{
+	const struct scenario it = {.name = "reopened",
+				    .machine = buffered,
+				    .length = PAGE,
+				    .options = {.flags = ATOMICIO_OPEN_REOPEN_DIRECT,
+						.fallback = ATOMICIO_FALLBACK_PLAIN}};
+
+	fail_every_call(&it, 40);
+}
+END_TEST
+
+START_TEST(a_plain_fallback_survives_every_failure)
+{
+	const struct scenario it = {.name = "plain",
+				    .length = PAGE + 512,
+				    .options = {.fallback = ATOMICIO_FALLBACK_PLAIN}};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+static void cached_device(void)
+{
+	disk_is_device();
+	disk.cached = 2;
+	disk.drops_needed = 2;
+}
+
+static void cached_device_without_nowait(void)
+{
+	cached_device();
+	disk.no_nowait = true;
+	disk.drops_needed = 1;
+}
+
+static void racing_device(void)
+{
+	disk_is_device();
+	disk.arrivals = 2;
+}
+
+START_TEST(a_device_write_survives_every_failure)
+{
+	struct scenario it = {.name = "device", .machine = disk_is_device, .length = PAGE};
+
+	fail_every_call(&it, 10);
+	it.machine = cached_device;
+	fail_every_call(&it, 14);
+	it.machine = cached_device_without_nowait;
+	fail_every_call(&it, 14);
+	it.machine = racing_device;
+	fail_every_call(&it, 14);
+}
+END_TEST
+
+START_TEST(a_journaled_write_survives_every_failure)
+{
+	struct scenario it = {.name = "journal",
+			      .length = PAGE,
+			      .journal = true,
+			      .options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL}};
+
+	fail_every_call(&it, 20);
+	it.options.path = ATOMICIO_PATH_AUTO;
+	it.length = PAGE + 512;
+	fail_every_call(&it, 20);
+	it.machine = buffered;
+	it.length = 12345;
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+START_TEST(a_hardware_write_with_a_journal_behind_it_survives_every_failure)
+{
+	const struct scenario it = {
+		.name = "both", .length = PAGE, .journal = true, .options = {.file_id = 1}};
+
+	fail_every_call(&it, 20);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_hardware_write_survives_every_failure,
+		a_filesystem_write_survives_every_failure,
+		a_bounced_write_survives_every_failure,
+		a_write_below_a_size_limit_survives_every_failure,
+		a_reopened_write_survives_every_failure,
+		a_plain_fallback_survives_every_failure,
+		a_device_write_survives_every_failure,
+		a_journaled_write_survives_every_failure,
+		a_hardware_write_with_a_journal_behind_it_survives_every_failure,
+	};
+
+	return check_run("write_faults", tests, sizeof(tests) / sizeof(tests[0]), write_machine);
+}
