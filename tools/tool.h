@@ -7,7 +7,8 @@
  *
  * Rules:
  * T1 answers go to stdout; every error is one sentence on stderr through tool_error().
- * T2 nothing is ever created in the user's sight, truncated, or opened before its type is known.
+ * T2 nothing is ever created in the user's sight, truncated, or opened before its type is known,
+ *    but for the journal that `journal create` is asked for.
  * T3 only the library's public headers are used.
  */
 #ifndef TOOL_H
@@ -34,6 +35,7 @@ struct tool_command {
 extern const struct tool_command tool_probe;
 extern const struct tool_command tool_doctor;
 extern const struct tool_command tool_write;
+extern const struct tool_command tool_journal;
 
 /* main.c: options.  A subcommand's getopt_long() has no messages of its own (opterr is 0). */
 int tool_help(const struct tool_command *command);

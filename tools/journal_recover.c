@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomicio journal recover: write the live frames of a journal home.
+ *
+ * Flow: called by journal.c.  The second reader says first which ids are named, so that
+ * nothing is written before a file is known for each of them.
+ *
+ * Rules:
+ * V1 an id without a file is an error, never skipped: only --gone drops pages.
+ * V2 no file is made, and none is opened twice: two ids of one file are an error.
+ * V3 pages go home through the page cache, which takes those of every shape.
+ */
+#define _GNU_SOURCE
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "journal_read.h"
+#include "json.h"
+#include "tool.h"
+
+/* Ids that are named in frames, but not on the command line. */
+struct missing {
+	const struct journal_request *request;
+	uint64_t ids[16];
+	unsigned count, more;
+};
+
+static struct journal_file_name *find_file(const struct journal_request *request, uint64_t file_id)
+{
+	for (unsigned i = 0; i < request->file_count; i++)
+		if (request->files[i].file_id == file_id)
+			return &request->files[i];
+	return NULL;
+}
+
+static int note_missing(void *context, struct reader *reader, const struct reader_frame *frame)
+{
+	struct missing *missing = context;
+
+	if (frame->state != READER_LIVE)
+		return 0;
+	for (uint32_t i = 0; i < frame->count; i++) {
+		struct reader_entry entry;
+		bool known;
+
+		reader_entry(reader, frame, i, &entry);
+		known = find_file(missing->request, entry.file_id) != NULL;
+		for (unsigned j = 0; j < missing->count; j++)
+			known |= missing->ids[j] == entry.file_id;
+		if (known)
+			continue;
+		if (missing->count < sizeof(missing->ids) / sizeof(missing->ids[0]))
+			missing->ids[missing->count++] = entry.file_id;
+		else
+			missing->more = 1;
+	}
+	return 0;
+}
+
+/* Has each id that a live frame names a file on the command line? */
+static int check_ids(const struct journal_request *request, int fd)
+{
+	struct missing missing = {.request = request};
+	char list[16 * 20 + 8] = "";
+	struct reader reader;
+	size_t used = 0;
+	int error = reader_open(fd, &reader);
+
+	if (!error)
+		error = reader_walk(&reader, note_missing, &missing);
+	reader_close(&reader);
+	if (error)
+		return journal_open_error(request, error);
+	if (!missing.count)
+		return TOOL_YES;
+	for (unsigned i = 0; i < missing.count; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%llu", i ? ", " : "",
+					 (unsigned long long)missing.ids[i]);
+	return tool_error("%s: not recovered: no file is given for the ids %s%s: add ID=FILE for "
+			  "each, or --gone ID to drop the pages of a file that is gone",
+			  request->safe, list, missing.more ? ", ..." : "");
+}
+
+static int open_files(const struct journal_request *request)
+{
+	struct stat status, other;
+
+	for (unsigned i = 0; i < request->file_count; i++) {
+		struct journal_file_name *file = &request->files[i];
+		char sentence[TARGET_SENTENCE_SIZE], safe[256];
+
+		if (!file->path)
+			continue;
+		text_path(file->path, safe, sizeof(safe));
+		if (target_open(file->path, TARGET_FOR_WRITE, &file->target, sentence,
+				sizeof(sentence)))
+			return tool_error("%s: %s", safe, sentence);
+		file->open = true;
+		/* Pages of any length and place may come: V3. */
+		if (fstat(file->target.fd, &status) ||
+		    fcntl(file->target.fd, F_SETFL, fcntl(file->target.fd, F_GETFL) & ~O_DIRECT))
+			return tool_error("%s: %s: check the path with ls -l", safe,
+					  strerror(errno));
+		for (unsigned j = 0; j < i; j++)
+			if (request->files[j].open && !fstat(request->files[j].target.fd, &other) &&
+			    other.st_ino == status.st_ino && other.st_dev == status.st_dev)
+				return tool_error("%s: it is given for two ids: check which one is "
+						  "its own",
+						  safe);
+	}
+	return TOOL_YES;
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	const struct journal_file_name *file = find_file(context, file_id);
+
+	if (!file)
+		return -ESRCH; /* V1; check_ids() has seen to it */
+	return file->path ? file->target.fd : -ENOENT;
+}
+
+static void put_recovery(const struct journal_request *request,
+			 const struct atomicio_recovery *recovery)
+{
+	if (request->json) {
+		struct json json = {.out = stdout};
+
+		json_begin(&json, NULL, '{');
+		json_string(&json, "path", request->path);
+		json_unsigned(&json, "frames", recovery->frames);
+		json_unsigned(&json, "pages", recovery->pages);
+		json_unsigned(&json, "bytes", recovery->bytes);
+		json_unsigned(&json, "pages_skipped", recovery->pages_skipped);
+		json_unsigned(&json, "files", recovery->files);
+		json_unsigned(&json, "files_gone", recovery->files_gone);
+		json_bool(&json, "tail_torn", recovery->tail_torn);
+		json_end(&json, '}');
+		return;
+	}
+	if (!recovery->frames)
+		printf("%s: nothing to recover", request->safe);
+	else
+		printf("%s: recovered %llu frames: %llu pages, %llu bytes, in %llu files",
+		       request->safe, (unsigned long long)recovery->frames,
+		       (unsigned long long)recovery->pages, (unsigned long long)recovery->bytes,
+		       (unsigned long long)recovery->files);
+	if (recovery->pages_skipped)
+		printf("; dropped %llu pages of %llu files that are gone",
+		       (unsigned long long)recovery->pages_skipped,
+		       (unsigned long long)recovery->files_gone);
+	puts(recovery->tail_torn ? "; a last frame that never became durable was ignored" : "");
+}
+
+static int recover_opened(const struct journal_request *request, struct journal_opened *opened)
+{
+	struct atomicio_recovery recovery = {0};
+	int status, error;
+
+	if (opened->info.state == ATOMICIO_JOURNAL_CORRUPT)
+		return tool_error("%s: not recovered: the journal is corrupt: type atomicio "
+				  "journal check %s",
+				  request->safe, request->safe);
+	status = check_ids(request, opened->target.fd);
+	if (!status)
+		status = open_files(request);
+	if (status)
+		return status;
+	error = atomicio_journal_recover(opened->journal, resolve,
+					 (void *)(uintptr_t)request, /* only read */
+					 &recovery, sizeof(recovery));
+	if (error)
+		return tool_error("%s: the recovery failed: %s: the frames are still there: remove "
+				  "the cause and recover again",
+				  request->safe, strerror(-error));
+	put_recovery(request, &recovery);
+	return TOOL_YES;
+}
+
+int action_recover(const struct journal_request *request)
+{
+	struct journal_opened opened;
+	int status = journal_open_named(request, &opened);
+
+	if (status)
+		return status;
+	status = recover_opened(request, &opened);
+	journal_close_named(&opened);
+	for (unsigned i = 0; i < request->file_count; i++)
+		if (request->files[i].open)
+			target_close(&request->files[i].target);
+	return status;
+}
