@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Build libatomicio and show its main job on real files: probe them, write untorn pages, see a
-# write refused, and let a policy decide.
+# write refused, let a policy decide, and kill a writer whose journal then makes its file whole.
 #
 # Flow: prepare, build, then one act after the other; the list is at the end of this file.
 # As root it makes an XFS with reflink on a loop device, whose copy on write makes untorn
@@ -56,6 +56,7 @@ cleanup() {
 	cd /
 	[ -z "$scratch" ] || remove_scratch "$scratch"
 	[ -z "${stage_file:-}" ] || rm -f "$stage_file"
+	[ -z "${journal_dir:-}" ] || rm -rf "$journal_dir"
 	exit "$status"
 }
 
@@ -168,6 +169,42 @@ act_policy() {
 	done_so_far+=("3 policy answers taken")
 }
 
+# Groups of 64 pages through the journal, on a filesystem that can write nothing untorn itself.
+act_journal() {
+	local place=$current_dir round torn=0 frames=0 writer file journal log=$scratch/log
+	if [ -w /dev/shm ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ]; then
+		place=/dev/shm
+	fi
+	title "Journal: 64 pages all or none, in a file in $place"
+	journal_dir=$(mktemp -d "$place/atomicio-demo-journal.XXXXXX")
+	file=$journal_dir/data journal=$journal_dir/journal
+	"$build_dir/examples/journal" "$file" "$journal" 1 >"$log" || fail "the journal example: $(cat "$log")"
+	show "$tool" journal info "$journal"
+	for ((round = 1; round <= 30; round++)); do
+		"$build_dir/examples/journal" "$file" "$journal" 1000000 >"$log" &
+		writer=$!
+		sleep "0.1$((round % 10))"
+		kill -KILL "$writer" 2>/dev/null || fail "the writer ended by itself: $(cat "$log")"
+		wait "$writer" 2>/dev/null || true
+		"$tool" journal check "$journal" >"$log" || true
+		"$build_dir/examples/journal" "$file" "$journal" 0 >"$scratch/recovery" ||
+			fail "the file is torn after recovery: $(cat "$scratch/recovery")"
+		frames=$((frames + $(sed -n 's/^recovered: \([0-9]*\) frames/\1/p' "$scratch/recovery")))
+		if ! grep -q '^before recovery.* 0 bytes' "$scratch/recovery"; then
+			torn=$((torn + 1))
+			if [ "$torn" = 1 ]; then
+				printf 'Kill %d, with SIGKILL in mid-write:\n' "$round"
+				sed "s|^$journal|  journal|; s|$journal|journal|; s|^[abr]|  &|" "$log" "$scratch/recovery"
+			fi
+		fi
+	done
+	[ "$frames" -gt 0 ] || fail "no kill left anything to recover"
+	printf '%s kills, %s of them with the file half written; all whole after recovery\n' \
+		$((round - 1)) "$torn"
+	rm -rf "$journal_dir"
+	done_so_far+=("$((round - 1)) kills recovered")
+}
+
 summary() {
 	local work rest
 	work=$(printf ', %s' "${done_so_far[@]:-probed only}")
@@ -191,4 +228,5 @@ if [ -n "$stage" ]; then
 	act_refused
 	act_policy
 fi
+act_journal
 summary
