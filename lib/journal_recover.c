@@ -55,7 +55,7 @@ static int grow(struct replay *replay)
 	return 0;
 }
 
-/* Where O_APPEND would move the pages, only RWF_NOAPPEND (6.9) keeps them in place. */
+/* Where O_APPEND would move the pages, only RWF_NOAPPEND (6.9) keeps them in place, if at all. */
 static int ask_target(struct replay *replay, struct target *target)
 {
 	const int fd = replay->resolve(replay->context, target->file_id);
@@ -71,6 +71,8 @@ static int ask_target(struct replay *replay, struct target *target)
 	status = replay->journal->sys->getfl(fd);
 	if (status < 0)
 		return status;
+	if (status & O_APPEND && !sys_keeps_noappend(replay->journal->sys, fd))
+		return -EOPNOTSUPP;
 	target->fd = fd;
 	target->rwf = status & O_APPEND ? SYS_RWF_NOAPPEND : 0;
 	replay->done.files++;

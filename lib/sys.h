@@ -15,6 +15,7 @@
 #define LIBATOMICIO_SYS_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -139,5 +140,21 @@ struct sys_calls {
 
 /* The real thing. */
 extern const struct sys_calls sys_linux;
+
+/*
+ * Does RWF_NOAPPEND, which the kernel may know, reach the file that is written in the end?
+ * Overlayfs writes through a second description, opened with the flags of the first, and hands
+ * on only some of a call's flags: with O_APPEND the bytes go to the end of the file, and the call
+ * reports success (seen on 6.18; fs/backing-file.c:backing_file_write_iter).  FUSE, 9p and
+ * ecryptfs have a second description too.  An unknown filesystem is one that might.
+ */
+static inline bool sys_keeps_noappend(const struct sys_calls *sys, int fd)
+{
+	uint32_t magic;
+
+	return sys->fs_magic(fd, &magic) == 0 && magic != 0x794c7630u /* overlay */ &&
+	       magic != 0x65735546u /* fuse */ && magic != 0x01021997u /* 9p */ &&
+	       magic != 0x0000f15fu /* ecryptfs */;
+}
 
 #endif /* LIBATOMICIO_SYS_H */

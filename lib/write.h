@@ -61,7 +61,7 @@ struct atomicio_file {
 	bool is_device;			 /* a block device: see write_sync.c */
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
-	bool plain_noappend;		 /* the kernel knows RWF_NOAPPEND, since 6.9 */
+	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
 

@@ -115,8 +115,9 @@ static int prepare_limits(struct atomicio_file *file)
 		file->unit_max_hw = direct->unit_max_hw;
 	}
 	/* RWF_ATOMIC (6.11) came after RWF_NOAPPEND (6.9). */
-	file->plain_noappend = file->caps.kernel_major > 6 ||
-			       (file->caps.kernel_major == 6 && file->caps.kernel_minor >= 9);
+	file->plain_noappend = (file->caps.kernel_major > 6 ||
+				(file->caps.kernel_major == 6 && file->caps.kernel_minor >= 9)) &&
+			       sys_keeps_noappend(file->sys, file->caller_fd);
 	error = file->sys->file_size_limit(&limit);
 	if (error)
 		return error;

@@ -132,8 +132,8 @@ void write_kernel(const struct write_request *request, struct write_outcome *out
 }
 
 /*
- * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND; there the write may
- * go out without it, unless O_APPEND would move it.
+ * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND, and overlayfs loses
+ * it; there the write may go out without it, unless O_APPEND would move it.
  */
 static ssize_t plain_call(const struct write_request *request, const struct iovec *vector,
 			  uint64_t offset)

@@ -339,7 +339,8 @@ struct atomicio_options {
  * out of range, or a journal without file_id, or fallback or path JOURNAL without a journal;
  * -EPERM: the file is immutable, or append-only and a journal is given; -EEXIST: the journal
  * knows the file_id as another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd
- * has O_APPEND, and the kernel is before 6.9; -ENOMEM; or what atomicio_probe() says.
+ * has O_APPEND, and every write would go to the end: before Linux 6.9, and on overlay, FUSE,
+ * 9p and ecryptfs; -ENOMEM; or what atomicio_probe() says.
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);

@@ -111,8 +111,9 @@ struct atomicio_recovery {
  *
  * Returns 0, with *recovery filled if it is not NULL; -EBUSY: a file is attached; -EBADMSG: a frame
  * is damaged and a later one is not, so an acknowledged write is lost: nothing was written, info
- * has the place; -ENOMEM; an error of resolve; or an error of reading the journal or writing a
- * file: run it again when the cause is gone.
+ * has the place; -ENOMEM; -EOPNOTSUPP: a descriptor has O_APPEND where that moves every write, as
+ * in atomicio_open(); an error of resolve; or an error of reading the journal or writing a file:
+ * run it again when the cause is gone.
  */
 int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve,
 			     void *context, struct atomicio_recovery *recovery,
