@@ -25,6 +25,14 @@ kernel_skip() {
 kernel_remove() {
 	local directory=$1 target
 	[ -n "$directory" ] || return 0
+	# First what lies on images inside: a filesystem cannot go while a loop device reads it.
+	while read -r target; do
+		umount "$target" 2>/dev/null
+	done < <(awk -v top="$directory/" 'index($5, top) == 1 { print $5 }' \
+		/proc/self/mountinfo | sort -r)
+	while read -r target; do
+		losetup -d "$target" 2>/dev/null
+	done < <(losetup -nO NAME,BACK-FILE | awk -v top="$directory/" 'index($2, top) == 1 { print $1 }')
 	while read -r target; do
 		umount "$target" 2>/dev/null || umount -l "$target"
 	done < <(awk -v top="$directory/" 'index($5, top) == 1 { print $5 }' \

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: writes of several threads to one page reach it in the order of their frames, so that a
+ * crash brings back what the readers had seen last.
+ *
+ * Method: threads write to the same pages at once, the process is killed when all have been
+ * answered, and recovery, which goes by the frames, must find nothing to change.
+ */
+#include "journal_test.h"
+
+#include <pthread.h>
+
+#define JOURNAL "journal"
+#define PAGE (16 * KIB)
+
+struct scene {
+	struct journal_files files;
+	int journal_fd;
+};
+
+/* Eight threads meet on one page after the other. */
+#define HAMMERS 8
+#define HAMMERED 40
+static struct atomicio_file *hammered;
+static pthread_barrier_t meeting;
+
+static void *hammer(void *context)
+{
+	const uint32_t number = *(const uint32_t *)context;
+	uint8_t *page = kernel_memory(PAGE);
+	intptr_t failed = 0;
+
+	for (uint32_t i = 0; i < 2 * HAMMERED; i++) {
+		if (i % 2 == 0)
+			pthread_barrier_wait(&meeting);
+		memset(page, (int)(2 * number + i % 2), PAGE);
+		failed |= atomicio_write(hammered, page, PAGE, i / 2 * PAGE, 0);
+	}
+	free(page);
+	return (void *)failed;
+}
+
+static void hammer_pages(void *context)
+{
+	static uint32_t numbers[HAMMERS];
+	struct scene *scene = context;
+	struct atomicio_journal *journal = journal_start(scene->journal_fd);
+	pthread_t threads[HAMMERS];
+	void *failed;
+
+	hammered = journal_attached(journal, scene->files.fds[0], 1, ATOMICIO_PATH_JOURNAL);
+	CHECK_EQ(pthread_barrier_init(&meeting, NULL, HAMMERS), 0);
+	for (uint32_t i = 0; i < HAMMERS; i++) {
+		numbers[i] = i + 1;
+		CHECK_EQ(pthread_create(&threads[i], NULL, hammer, &numbers[i]), 0);
+	}
+	for (uint32_t i = 0; i < HAMMERS; i++) {
+		CHECK_EQ(pthread_join(threads[i], &failed), 0);
+		CHECK(!failed);
+	}
+}
+
+static void hammer_and_recover(void)
+{
+	static uint8_t before[HAMMERED * PAGE], after[HAMMERED * PAGE];
+	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 16 * MIB)};
+
+	scene.files.fds[0] = kernel_file("one", sizeof(before), O_RDWR);
+	journal_in_a_child(hammer_pages, &scene);
+	CHECK_EQ(pread(scene.files.fds[0], before, sizeof(before), 0), sizeof(before));
+	CHECK_EQ(journal_replay(scene.journal_fd, &scene.files).pages, 2 * HAMMERS * HAMMERED);
+	CHECK_EQ(pread(scene.files.fds[0], after, sizeof(after), 0), sizeof(after));
+	CHECK(!memcmp(before, after, sizeof(after)));
+	close(scene.files.fds[0]);
+	close(scene.journal_fd);
+}
+
+/* A wrong order is rare even where nothing keeps it: one run in two showed it. */
+static void overlapping_writes_reach_home_in_the_order_of_their_frames(void)
+{
+	for (int i = 0; i < 5; i++)
+		hammer_and_recover();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct kernel_test tests[] = {
+		TEST(overlapping_writes_reach_home_in_the_order_of_their_frames),
+	};
+
+	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
