@@ -8,8 +8,8 @@
 # or strace, or a second user, are skipped where it cannot be had.  strace also injects the errors
 # that a healthy kernel does not give.
 #
-# Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh and write.sh hold the
-# tests, one family each.
+# Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh, write.sh and
+# journal.sh hold the tests, one family each.
 #
 # Usage: run.sh PATH-OF-ATOMICIO
 # shellcheck disable=SC2317,SC2034
@@ -18,6 +18,7 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
 tool=$(realpath -- "${1:?usage: run.sh PATH-OF-ATOMICIO}") || exit 2
 command -v jq >/dev/null || { echo "run.sh: jq is missing: apt-get install jq" >&2; exit 2; }
+leave=$(dirname "$tool")/../tests/tool/journal_leave # built with the tests
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
 chmod 755 "$work"
@@ -60,6 +61,7 @@ need() { # a reason to skip: the word of something that is not there
 	xfs) [ -n "$xfs" ] ;;
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
+	leave) [ -x "$leave" ] ;;
 	esac
 }
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all)
@@ -102,7 +104,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in usage probe doctor write; do
+for part in usage probe doctor write journal; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

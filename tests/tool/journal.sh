@@ -1,0 +1,240 @@
+# shellcheck shell=bash disable=SC2016,SC2154
+# SPDX-License-Identifier: MIT
+# Goal: journal makes, shows and replays journals, and drops or overwrites nothing unasked; its dump,
+# which has a reader of its own, agrees with the library about journals of every condition.
+# Method and helpers: run.sh, which sources this file; journal_leave.c leaves live frames.
+
+made() { # a journal in $journal, and two files that it will name
+	journal=$dir/journal one=$dir/one two=$dir/two
+	rm -f "$journal" "$one" "$two"
+	head -c 64k /dev/zero | tr '\0' o >"$one"
+	cp "$one" "$two"
+	expect 0 "$tool" journal create "$journal" --size 256k
+}
+left() { # the same, with two live frames, and the homes of their pages undone
+	made
+	(
+		"$leave" "$journal" "$one" "$two"
+		true
+	) 2>/dev/null
+	head -c 64k /dev/zero | tr '\0' o >"$one"
+	cp "$one" "$two"
+}
+flip() { # FILE OFFSET: change a byte
+	printf '\x5a' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+untouched() {
+	[ "$(tr -d o <"$one" | wc -c)$(tr -d o <"$two" | wc -c)" = 00 ] || note "a file was written"
+}
+agree() { # the dump and the library see the same
+	"$tool" journal info --json "$journal" >"$work/info" || note 'no info'
+	"$tool" journal dump --json "$journal" >"$work/dump" 2>/dev/null
+	jq -e --slurpfile info "$work/info" '
+		(.headers | map(select(.current))[0]) as $header | $info[0] as $info |
+		(.frames | map(select(.state == "live"))) as $live |
+		$header.id == $info.id and $header.size == $info.size and
+		$header.frame_max == $info.frame_max and
+		$header.tail_offset == $info.tail_offset and
+		$header.tail_sequence == $info.tail_sequence and
+		($live | length) == $info.live_frames and
+		([$live[].length] | add // 0) == $info.live_bytes and
+		(.frames | any(.state == "beyond-damage")) == ($info.state == "corrupt")
+		' "$work/dump" >/dev/null || note "dump and info differ: $(cat "$work/info" "$work/dump")"
+}
+
+journal_create_makes_a_clean_one() {
+	made
+	prints "^$journal: made a journal of 256k, frames of up to 124k$"
+	[ "$(stat -c %s "$journal")" -eq 262144 ] || note "size $(stat -c %s "$journal")"
+	expect 0 "$tool" journal check "$journal"
+	prints 'clean: nothing to recover'
+	expect 0 "$tool" journal info "$journal"
+	prints 'state  clean'
+	expect 0 "$tool" journal recover "$journal"
+	prints 'nothing to recover'
+	agree
+}
+journal_create_loses_nothing_unasked() {
+	made
+	cp "$journal" "$work/old"
+	expect 2 "$tool" journal create "$journal"
+	one_sentence
+	says 'not empty.*--overwrite'
+	same "$journal" "$work/old"
+	expect 0 "$tool" journal create --overwrite "$journal" --size 1M --frame-max 64k --json
+	json '.size == 1048576 and .frame_max == 65536 and .state == "clean"'
+}
+journal_create_that_fails_leaves_no_file() {
+	local bad
+	for bad in '--size 12k' '--size 1000000' '--size 1M --frame-max 4k' '--size 1M --frame-max 900k'; do
+		# shellcheck disable=SC2086
+		expect 2 "$tool" journal create "$dir/new" $bad
+		one_sentence
+		says 'multiples of 4k'
+		[ ! -e "$dir/new" ] || note "$bad: it was made"
+	done
+	expect 2 "$tool" journal create "$dir/absent/new"
+	one_sentence
+	expect 2 "$tool" journal create "$dir"
+	one_sentence
+	says 'is a directory'
+}
+journal_check_tells_live_frames() {
+	left
+	expect 1 "$tool" journal check "$journal"
+	prints 'unclean: 2 live frames: type atomicio journal recover'
+	expect 1 "$tool" journal check --json "$journal"
+	json '.state == "unclean" and .live_frames == 2 and .corrupt_offset == null'
+	expect 0 "$tool" journal info --json "$journal"
+	agree
+}
+journal_dump_shows_frames_and_changes_nothing() {
+	left
+	cp "$journal" "$work/old"
+	expect 0 "$tool" journal dump "$journal"
+	prints '^header 0: good, current'
+	prints '^frame 1 at 8192: live, 1 entries, 20480 bytes, header of 4096$'
+	prints '^  file 1: 16384 bytes at 0, crc [0-9a-f]{8}$'
+	prints '^frame 2 at 28672: live, 2 entries, 28672 bytes'
+	prints '^  file 32: 5000 bytes at 100, crc'
+	same "$journal" "$work/old"
+	chmod 444 "$journal"
+	expect 0 "$tool" journal dump --json "$journal"
+	json '.frames[1].entries[1] == {file_id: "0x20", offset: 100, length: 5000, whole: true,
+		crc: .frames[1].entries[1].crc}'
+	chmod 644 "$journal"
+}
+journal_recover_writes_every_page_home() {
+	left
+	expect 0 "$tool" journal recover "$journal" "1=$one" "0x20=$two"
+	prints 'recovered 2 frames: 3 pages, 37768 bytes, in 2 files$'
+	holds "$one" 0 16384 <(head -c 16k /dev/zero | tr '\0' A)
+	holds "$one" 16384 16384 <(head -c 16k /dev/zero | tr '\0' B)
+	holds "$two" 100 5000 <(head -c 5000 /dev/zero | tr '\0' C)
+	[ "$(tr -d o <"$one" | wc -c) $(tr -d o <"$two" | wc -c)" = '32768 5000' ] || note 'more was written'
+	[ "$(stat -c %s "$one")" -eq 65536 ] || note "size $(stat -c %s "$one")"
+	expect 0 "$tool" journal check "$journal"
+	agree
+}
+journal_recover_drops_nothing_unasked() {
+	left
+	expect 2 "$tool" journal recover "$journal" "1=$one"
+	one_sentence
+	says 'no file is given for the ids 32: .*--gone ID'
+	expect 2 "$tool" journal recover "$journal" "1=$one" "32=$dir/absent"
+	one_sentence
+	expect 2 "$tool" journal recover "$journal" "1=$one" "32=$one"
+	one_sentence
+	says 'given for two ids'
+	untouched
+	[ ! -e "$dir/absent" ] || note 'a file was made'
+	expect 1 "$tool" journal check "$journal"
+	expect 0 "$tool" journal recover --json "$journal" "1=$one" --gone 32
+	json '.frames == 2 and .pages == 2 and .pages_skipped == 1 and .files_gone == 1 and .tail_torn == false'
+	[ "$(tr -d o <"$two" | wc -c)" -eq 0 ] || note 'the file that is gone was written'
+}
+journal_torn_tail_is_ignored() {
+	left
+	flip "$journal" 40000 # in the page of the last frame
+	expect 1 "$tool" journal check "$journal"
+	prints '1 live frames'
+	expect 0 "$tool" journal dump "$journal"
+	prints '^frame 2 at 28672: torn'
+	agree
+	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
+	prints 'recovered 1 frames.*never became durable was ignored'
+	[ "$(tr -d o <"$two" | wc -c)" -eq 0 ] || note 'a page of the torn frame was written'
+}
+journal_damage_before_a_whole_frame_is_reported() {
+	local at
+	for at in 8300 12288 20000; do # the header's padding, the first byte of the page, its middle
+		left
+		flip "$journal" "$at"
+		expect 2 "$tool" journal check "$journal"
+		one_sentence
+		says 'corrupt: frame 1, which should be at 8192'
+		expect 2 "$tool" journal check --json "$journal"
+		json '.state == "corrupt" and .corrupt_offset == 8192'
+		expect 2 "$tool" journal dump "$journal"
+		prints '^frame 2 at 28672: beyond-damage'
+		agree
+		expect 2 "$tool" journal recover "$journal" "1=$one" "32=$two"
+		one_sentence
+		untouched
+	done
+}
+journal_conditions_have_a_sentence_each() {
+	made
+	cp "$journal" "$work/old"
+	flip "$journal" 100
+	expect 2 "$tool" journal info "$journal"
+	one_sentence
+	says 'both headers of the journal are damaged'
+	expect 2 "$tool" journal dump "$journal"
+	one_sentence
+	truncate -s 100k "$work/old"
+	for word in info check dump recover; do
+		expect 2 "$tool" journal $word "$work/old"
+		one_sentence
+		says 'shorter than its journal'
+		expect 2 "$tool" journal $word "$one"
+		one_sentence
+		says 'no journal is in this file'
+		expect 2 "$tool" journal $word "$dir/absent"
+		one_sentence
+		expect 2 "$tool" journal $word
+		one_sentence
+		says 'a path is missing'
+	done
+	untouched
+}
+journal_in_use_is_left_alone_but_can_be_dumped() {
+	left
+	exec 9<>"$journal"
+	flock -x 9
+	for word in check info recover 'create --overwrite'; do
+		# shellcheck disable=SC2086
+		expect 2 "$tool" journal $word "$journal"
+		one_sentence
+		says 'in use by another process'
+	done
+	expect 0 "$tool" journal dump "$journal"
+	exec 9>&-
+	expect 1 "$tool" journal check "$journal"
+}
+journal_ids_are_read_whole_or_refused() {
+	local bad
+	left
+	for bad in 0=f =f 7 7= x=f 0x=f 7x=f -1=f 18446744073709551616=f 0x10000000000000000=f; do
+		expect 2 "$tool" journal recover "$journal" -- "$bad"
+		one_sentence
+		says 'is no ID=FILE'
+	done
+	expect 2 "$tool" journal recover "$journal" 7=a 0x7=b
+	says 'given twice'
+	expect 2 "$tool" journal recover "$journal" --gone 0
+	says 'is no id'
+	untouched
+}
+journal_refuses_what_is_not_for_an_action() {
+	made
+	expect 2 "$tool" journal; one_sentence; says 'what to do is missing'
+	expect 2 "$tool" journal frobnicate "$journal"; one_sentence
+	expect 2 "$tool" journal info "$journal" 1=x; one_sentence
+	expect 2 "$tool" journal check "$journal" --overwrite; one_sentence
+	expect 2 "$tool" journal create "$journal" --gone 1; one_sentence
+	expect 2 "$tool" journal create "$dir/x" --size 4q; one_sentence
+	expect 2 "$tool" journal create "$dir/x" --frame-max 5G; one_sentence
+	[ ! -e "$dir/x" ] || note 'it was made'
+}
+for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unasked \
+	journal_create_that_fails_leaves_no_file journal_conditions_have_a_sentence_each \
+	journal_refuses_what_is_not_for_an_action; do
+	try "$name"
+done
+for name in journal_check_tells_live_frames journal_dump_shows_frames_and_changes_nothing \
+	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
+	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \
+	journal_in_use_is_left_alone_but_can_be_dumped journal_ids_are_read_whole_or_refused; do
+	try "$name" leave
+done
