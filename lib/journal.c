@@ -173,6 +173,16 @@ ATOMICIO_EXPORT int atomicio_journal_create(int fd, const struct atomicio_journa
 	return journal_create(&sys_linux, fd, options, options_size);
 }
 
+/* Write a header, durably, into the block that is its generation's. */
+static int put_header(struct atomicio_journal *journal, const struct journal_header *header)
+{
+	journal_encode_header(journal->header_block, header);
+	journal->counters.flushes++;
+	journal->counters.bytes_written += JOURNAL_BLOCK;
+	return write_all(journal->sys, journal->fd, journal->header_block, JOURNAL_BLOCK,
+			 header->generation % 2 ? 0 : JOURNAL_BLOCK);
+}
+
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence)
 {
@@ -182,11 +192,7 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 	next.generation++;
 	next.tail_offset = tail_offset;
 	next.tail_sequence = tail_sequence;
-	journal_encode_header(journal->header_block, &next);
-	error = write_all(journal->sys, journal->fd, journal->header_block, JOURNAL_BLOCK,
-			  next.generation % 2 ? 0 : JOURNAL_BLOCK);
-	journal->counters.flushes++;
-	journal->counters.bytes_written += JOURNAL_BLOCK;
+	error = put_header(journal, &next);
 	if (error)
 		return error;
 	/* Only what changes: the rest is read without the lock. */
@@ -194,6 +200,19 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 	journal->header.tail_offset = next.tail_offset;
 	journal->header.tail_sequence = next.tail_sequence;
 	return 0;
+}
+
+/*
+ * Stand on firm ground before the first frame.  What was read need not be durable: whoever
+ * wrote the newest header may have been killed before its flush, or seen that fail, and a
+ * power cut would bring the header before it back, with its frames.  So write it again, where
+ * it is.
+ */
+static int settle(struct atomicio_journal *journal)
+{
+	if (journal->state != ATOMICIO_JOURNAL_READY)
+		return 0;
+	return put_header(journal, &journal->header);
 }
 
 /* The newer of the two headers; one of them may be torn by a crash. */
@@ -260,7 +279,8 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		if (!journal->stages[i].frame)
 			return -ENOMEM;
 	}
-	return journal_scan(journal);
+	error = journal_scan(journal);
+	return error ? error : settle(journal);
 }
 
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal)

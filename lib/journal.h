@@ -12,7 +12,8 @@
  * J2 home files are durable before a frame is retired.
  * J3 no write that bypasses the journal touches a range that a live frame covers.
  * J4 recovery replays a frame only if id, place, sequence and checksums are right.
- * J5 recovery obeys J2, replays in sequence order, may be killed anywhere and run again.
+ * J5 recovery obeys J1 and J2, replays in sequence order, may be killed anywhere and run
+ *    again.
  * J6 a torn last frame is ignored: by J1 its homes are old.  A bad frame with a later one
  *    behind it is corruption: reported, never skipped.
  * J7 a full ring checkpoints and waits; it never overwrites a live frame.
@@ -105,6 +106,7 @@ struct atomicio_journal {
 	uint64_t head_offset, head_sequence;
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
 	uint64_t corrupt_offset;
+	uint64_t last_offset; /* of the last frame that open found live */
 	bool tail_torn;
 	struct journal_ticket *waiting, **waiting_end;
 	struct journal_file *files;

@@ -135,6 +135,29 @@ static int replay_frame(struct replay *replay, const uint8_t *bytes,
 	return 0;
 }
 
+/*
+ * J1: that the last frame can be read does not make it durable.  Its writer may have been killed
+ * before the flush, or seen that fail, and a power cut while its pages go home would leave
+ * them torn, with no frame.  So write it again, where it is.  All others were: each had been
+ * acknowledged before the next was written.
+ */
+static int make_last_durable(struct atomicio_journal *journal)
+{
+	uint8_t *buffer = journal->stages[0].frame;
+	struct journal_frame frame;
+	int error = journal_read_frame(journal, journal->last_offset, journal->head_sequence - 1,
+				       buffer, &frame);
+
+	if (error == -ENODATA)
+		error = -EIO;
+	if (error)
+		return error;
+	journal->counters.flushes++;
+	journal->counters.bytes_written += frame.length;
+	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, buffer, frame.length,
+				  frame.offset);
+}
+
 /* Replay all live frames in sequence order; open counted them. */
 static int replay_all(struct replay *replay)
 {
@@ -188,7 +211,9 @@ static int recover_locked(struct replay *replay)
 	default:
 		return 0;
 	}
-	error = replay_all(replay);
+	error = make_last_durable(journal);
+	if (!error)
+		error = replay_all(replay);
 	if (!error)
 		error = journal_write_header(journal, journal->head_offset, journal->head_sequence);
 	if (error)

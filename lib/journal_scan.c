@@ -123,6 +123,7 @@ int journal_scan(struct atomicio_journal *journal)
 		if (frame.offset != offset && live)
 			live += journal->header.size - offset;
 		live += frame.length;
+		journal->last_offset = frame.offset;
 		offset = frame.offset + frame.length;
 		sequence++;
 	}

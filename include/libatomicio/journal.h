@@ -78,7 +78,8 @@ int atomicio_journal_create(int fd, const struct atomicio_journal_options *optio
  * Returns 0; -EBADF: fd is not open for reading and writing; -ENODATA: no journal is in this file;
  * -EPROTONOSUPPORT: its format version is another; -EBADMSG: both headers are damaged;
  * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process
- * or another; -ENOMEM; or an error of reading.
+ * or another; -ENOMEM; or an error of reading, or of writing the newest header again, which
+ * makes what was read durable.
  */
 int atomicio_journal_open(int fd, struct atomicio_journal **journal);
 
