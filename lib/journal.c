@@ -206,13 +206,19 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
  * Stand on firm ground before the first frame.  What was read need not be durable: whoever
  * wrote the newest header may have been killed before its flush, or seen that fail, and a
  * power cut would bring the header before it back, with its frames.  So write it again, where
- * it is.
+ * it is.  A torn frame must not become whole under a later one of its number (J6): skip that.
  */
 static int settle(struct atomicio_journal *journal)
 {
+	int error;
+
 	if (journal->state != ATOMICIO_JOURNAL_READY)
 		return 0;
-	return put_header(journal, &journal->header);
+	error = put_header(journal, &journal->header);
+	if (error || !journal->tail_torn)
+		return error;
+	journal->head_sequence++;
+	return journal_write_header(journal, journal->head_offset, journal->head_sequence);
 }
 
 /* The newer of the two headers; one of them may be torn by a crash. */

@@ -14,8 +14,9 @@
  * J4 recovery replays a frame only if id, place, sequence and checksums are right.
  * J5 recovery obeys J1 and J2, replays in sequence order, may be killed anywhere and run
  *    again.
- * J6 a torn last frame is ignored: by J1 its homes are old.  A bad frame with a later one
- *    behind it is corruption: reported, never skipped.
+ * J6 a torn last frame is ignored: by J1 its homes are old.  Its sequence number is not used
+ *    again, or its remains could become whole under the next one.  A bad frame with a later
+ *    one behind it is corruption: reported, never skipped.
  * J7 a full ring checkpoints and waits; it never overwrites a live frame.
  * J8 overlapping writes reach home in frame order.
  * J9 a failed frame, home write or flush poisons the journal: nothing is retired after it, so

@@ -214,10 +214,13 @@ static int recover_locked(struct replay *replay)
 	error = make_last_durable(journal);
 	if (!error)
 		error = replay_all(replay);
+	/* A torn frame may lie at the head: its number is not used again (J6). */
 	if (!error)
-		error = journal_write_header(journal, journal->head_offset, journal->head_sequence);
+		error = journal_write_header(journal, journal->head_offset,
+					     journal->head_sequence + 1);
 	if (error)
 		return error;
+	journal->head_sequence++;
 	journal->live_bytes = 0;
 	journal_uncover_all(journal);
 	journal->state = ATOMICIO_JOURNAL_READY;
