@@ -129,6 +129,13 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file);
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file);
 
 /*
+ * A call on this file's descriptor failed that may have reported a lost write-back.  The kernel
+ * tells each description once (mm/filemap.c:file_check_and_advance_wb_err, 4.13 to 7.3), so
+ * the checkpoint's own sync would succeed and retire frames whose pages are not home: poison.
+ */
+void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file);
+
+/*
  * Write a durable header with this tail, into the block that the last one is not in; the lock
  * need not be held, but the caller must be the only one at work (busy).
  */

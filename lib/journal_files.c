@@ -57,6 +57,15 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 	return error;
 }
 
+void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file)
+{
+	pthread_mutex_lock(&journal->lock);
+	for (const struct journal_file *other = journal->files; other; other = other->next)
+		if (other->file_id == file->file_id && other->dirty)
+			journal_poison(journal); /* J9 */
+	pthread_mutex_unlock(&journal->lock);
+}
+
 ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)
 {
 	return journal ? journal_checkpoint(journal) : -EINVAL;

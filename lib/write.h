@@ -131,6 +131,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome);
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
+void write_sync_failed(struct atomicio_file *file); /* or anything that reports a write-back */
 
 /* write_device.c: an untorn write to a raw block device. */
 void write_device(const struct write_request *request, const struct iovec *vector,

@@ -37,10 +37,11 @@ static int64_t cached(const struct write_request *request)
 
 static void drop_cached(const struct write_request *request)
 {
-	const struct atomicio_file *file = request->file;
+	struct atomicio_file *file = request->file;
 
-	/* Failures show in the next look. */
-	(void)file->sys->write_back(file->fd, request->offset, request->length);
+	/* Failures show in the next look, but the journal would not hear of them again. */
+	if (file->sys->write_back(file->fd, request->offset, request->length))
+		write_sync_failed(file);
 	(void)file->sys->drop_cache(file->fd, request->offset, request->length);
 }
 

@@ -54,6 +54,12 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	return false;
 }
 
+void write_sync_failed(struct atomicio_file *file)
+{
+	if (file->attached)
+		journal_sync_failed(file->options.journal, &file->home);
+}
+
 /* All that is known before the journal is asked.  False: the outcome says why not. */
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome)
 {

@@ -83,8 +83,9 @@ static void prepare_retry(const struct write_request *request, const struct writ
 	if (request->flags & ATOMICIO_NOWAIT)
 		return;
 	if (outcome->error == -EAGAIN) {
-		/* Its failure shows in the retry. */
-		(void)file->sys->write_back(file->fd, request->offset, request->length);
+		/* Its failure shows in the retry; the journal would not hear of it again. */
+		if (file->sys->write_back(file->fd, request->offset, request->length))
+			write_sync_failed(file);
 		write_count(&file->counters.writebacks, 1);
 	}
 	if (request->retries < 2)
@@ -117,6 +118,10 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	write_count(&file->counters.failures[outcome->kind], 1);
 	if (outcome->kind == ATOMICIO_KIND_BROKEN)
 		write_poison(file);
+	/* With DSYNC, or on a descriptor with O_DSYNC, this may be an earlier page's error. */
+	if (outcome->kind == ATOMICIO_KIND_MEDIA ||
+	    (outcome->kind == ATOMICIO_KIND_SPACE && request->flags & ATOMICIO_DSYNC))
+		write_sync_failed(file);
 	switch (ask(request, outcome)) {
 	case ATOMICIO_RETRY:
 		request->retries++;
