@@ -79,20 +79,56 @@ static int write_all(const struct sys_calls *sys, int fd, const uint8_t *data, u
 	return journal_write_home(sys, fd, SYS_RWF_DSYNC, data, length, offset);
 }
 
+/* Write one of the two header blocks. */
+static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
+{
+	return write_all(sys, fd, block, JOURNAL_BLOCK, (uint64_t)index * JOURNAL_BLOCK);
+}
+
+/*
+ * End the journal that was here, if one was: the older header first, or a crash could leave
+ * that one alone, and it knows frames that were retired long ago.  Before that the newer one is
+ * written again, as it need not be durable yet (see settle()).
+ */
+static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
+{
+	struct journal_header headers[2] = {{.generation = 0}};
+	uint32_t newer;
+	int error = 0;
+
+	for (uint32_t i = 0; i < 2 && !error; i++) {
+		error = journal_read_all(sys, fd, block, JOURNAL_BLOCK,
+					 (uint64_t)i * JOURNAL_BLOCK);
+		if (!error && journal_decode_header(block, &headers[i]))
+			headers[i].generation = 0;
+	}
+	if (error == -ERANGE) /* shorter than two headers */
+		return 0;
+	newer = headers[1].generation > headers[0].generation;
+	if (!error && headers[newer].generation) {
+		journal_encode_header(block, &headers[newer]);
+		error = put_block(sys, fd, block, newer);
+	}
+	memset(block, 0, JOURNAL_BLOCK);
+	if (!error && headers[newer].generation)
+		error = put_block(sys, fd, block, !newer);
+	if (!error && headers[newer].generation)
+		error = put_block(sys, fd, block, newer);
+	return error;
+}
+
 /* Fill the file with zeroes, then the first header: a crash before that leaves no journal. */
 static int lay_out(const struct sys_calls *sys, int fd, const struct journal_header *header)
 {
 	uint8_t *piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
 	uint64_t offset = 0;
-	int error = piece ? 0 : -ENOMEM;
+	int error = piece ? end_old(sys, fd, piece) : -ENOMEM;
 
 	while (!error && offset < header->size) {
 		const uint64_t left = header->size - offset;
 		const uint64_t length = left < ZERO_PIECE ? left : ZERO_PIECE;
 
-		/* The first piece is durable at once: it ends what was there before. */
-		error = journal_write_home(sys, fd, offset ? 0 : SYS_RWF_DSYNC, piece, length,
-					   offset);
+		error = journal_write_home(sys, fd, 0, piece, length, offset);
 		offset += length;
 	}
 	if (!error)

@@ -192,6 +192,10 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 /* journal_scan.c: find the live frames; called by open, before any other thread. */
 int journal_scan(struct atomicio_journal *journal);
 
+/* Read exactly `length` bytes; -ERANGE: the file ends before them. */
+int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
+		     uint64_t offset);
+
 /*
  * Read the frame that should be at `offset` with `sequence` into `buffer` of frame_max bytes.
  * 0: there it is, all checks passed (J4); -ENODATA: it is not; or an error of reading.

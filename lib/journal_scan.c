@@ -14,13 +14,11 @@
 
 #include <errno.h>
 
-/* Read exactly `length` bytes; a file that ends before them is damaged. */
-static int read_all(const struct atomicio_journal *journal, uint8_t *buffer, uint64_t length,
-		    uint64_t offset)
+int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
+		     uint64_t offset)
 {
 	while (length) {
-		const ssize_t result =
-			journal->sys->pread(journal->fd, buffer, (size_t)length, offset);
+		const ssize_t result = sys->pread(fd, buffer, (size_t)length, offset);
 
 		if (result <= 0)
 			return result < 0 ? (int)result : -ERANGE;
@@ -29,6 +27,12 @@ static int read_all(const struct atomicio_journal *journal, uint8_t *buffer, uin
 		length -= (uint64_t)result;
 	}
 	return 0;
+}
+
+static int read_all(const struct atomicio_journal *journal, uint8_t *buffer, uint64_t length,
+		    uint64_t offset)
+{
+	return journal_read_all(journal->sys, journal->fd, buffer, length, offset);
 }
 
 int journal_read_frame(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence,
