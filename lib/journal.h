@@ -72,6 +72,7 @@ typedef void journal_page_at(const void *pages, uint32_t index, struct journal_p
 /* A group of pages that goes into one frame; on the stack of the thread that writes it. */
 struct journal_ticket {
 	struct journal_ticket *next;
+	pthread_cond_t woken; /* settled, or the first in line and free to lead */
 	const void *pages;
 	journal_page_at *page_at;
 	uint32_t count;
@@ -100,9 +101,9 @@ struct atomicio_journal {
 	struct journal_header header; /* the newest on disk */
 	uint8_t *header_block;	      /* to read and write it */
 
-	pthread_mutex_t lock; /* all below but the filter */
-	pthread_cond_t changed;
-	bool busy; /* a thread frames or checkpoints */
+	pthread_mutex_t lock;	/* all below but the filter */
+	pthread_cond_t changed; /* for all but the tickets in line */
+	bool busy;		/* a thread frames or checkpoints */
 	uint32_t state;
 	uint64_t head_offset, head_sequence;
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
@@ -157,6 +158,9 @@ static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);
+
+/* A ticket is home, or the role is free: wake whoever may go on.  The lock is held. */
+void journal_wake(struct atomicio_journal *journal);
 
 /* journal_checkpoint.c: the lock is held by the caller of all of these but the first two. */
 

@@ -19,7 +19,7 @@ void journal_enter(struct atomicio_journal *journal)
 void journal_leave(struct atomicio_journal *journal)
 {
 	journal->busy = false;
-	pthread_cond_broadcast(&journal->changed);
+	journal_wake(journal);
 }
 
 int journal_refused(const struct atomicio_journal *journal)

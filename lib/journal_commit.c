@@ -17,6 +17,9 @@
 
 #include "journal_crc.h"
 
+/* A ticket with no more bytes than that is waited for: see home_soon(). */
+#define HOME_SOON_MAX (128u << 10)
+
 /*
  * Which tickets may share a frame, and which must wait.
  */
@@ -56,6 +59,36 @@ static bool must_wait(const struct atomicio_journal *journal, const struct journ
 		if (overlaps_any(ticket, journal->stages[i].homing))
 			return true;
 	return false;
+}
+
+/*
+ * Is a writer on its way home who will be there soon?  It may well come back with its next page,
+ * and then shares the frame: a leader that does not wait for it finds half of the writers in
+ * line, for ever, and pays twice the flushes.  A long group takes longer than a flush may.
+ */
+static bool home_soon(const struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
+		     ticket = ticket->next)
+			if (ticket->data_length <= HOME_SOON_MAX)
+				return true;
+	return false;
+}
+
+/* Can a frame be led now? */
+static bool may_lead(const struct atomicio_journal *journal)
+{
+	return !journal->busy && journal->waiting && !home_soon(journal) &&
+	       !must_wait(journal, journal->waiting);
+}
+
+/* Only the first in line is woken to lead; whoever comes in before it wakes up leads for it. */
+void journal_wake(struct atomicio_journal *journal)
+{
+	pthread_cond_broadcast(&journal->changed);
+	if (may_lead(journal))
+		pthread_cond_signal(&journal->waiting->woken);
 }
 
 /* A frame being put together from the head of the line. */
@@ -263,6 +296,7 @@ static void lead(struct atomicio_journal *journal)
 			stage->homing = ticket;
 		}
 		ticket->settled = true;
+		pthread_cond_signal(&ticket->woken);
 	}
 }
 
@@ -314,7 +348,7 @@ static void arrive(struct atomicio_journal *journal, struct journal_ticket *tick
 	*at = ticket->next;
 	if (error)
 		journal_poison(journal);
-	pthread_cond_broadcast(&journal->changed);
+	journal_wake(journal);
 }
 
 static uint64_t padded_length(const void *pages, journal_page_at *page_at, uint32_t count)
@@ -337,6 +371,7 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 		.page_at = page_at,
 		.count = count,
 		.data_length = padded_length(pages, page_at, count),
+		.woken = PTHREAD_COND_INITIALIZER,
 	};
 	int error;
 
@@ -346,8 +381,8 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 	*journal->waiting_end = &ticket;
 	journal->waiting_end = &ticket.next;
 	while (!ticket.settled) {
-		if (journal->busy || must_wait(journal, journal->waiting)) {
-			pthread_cond_wait(&journal->changed, &journal->lock);
+		if (!may_lead(journal)) {
+			pthread_cond_wait(&ticket.woken, &journal->lock);
 			continue;
 		}
 		journal->busy = true;
