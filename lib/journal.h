@@ -200,16 +200,25 @@ int journal_scan(struct atomicio_journal *journal);
 int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 		     uint64_t offset);
 
+/* What the ring holds around the frame that is looked at. */
+struct journal_window {
+	uint8_t *bytes; /* room for frame_max */
+	uint64_t offset, length;
+};
+
 /*
- * Read the frame that should be at `offset` with `sequence` into `buffer` of frame_max bytes.
+ * Look at the frame that should be at `offset` with `sequence`.  The window is read on as is
+ * needed; *bytes is the whole frame inside it, until the next call.
  * 0: there it is, all checks passed (J4); -ENODATA: it is not; or an error of reading.
  */
-int journal_read_frame(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence,
-		       uint8_t *buffer, struct journal_frame *frame);
+int journal_read_frame(const struct atomicio_journal *journal, struct journal_window *window,
+		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       struct journal_frame *frame);
 
 /* As journal_read_frame(), at `offset` or, the ring having wrapped, at its start. */
-int journal_next_frame(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence,
-		       uint8_t *buffer, struct journal_frame *frame);
+int journal_next_frame(const struct atomicio_journal *journal, struct journal_window *window,
+		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       struct journal_frame *frame);
 
 /* Write all of a page home. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,

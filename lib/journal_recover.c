@@ -143,10 +143,11 @@ static int replay_frame(struct replay *replay, const uint8_t *bytes,
  */
 static int make_last_durable(struct atomicio_journal *journal)
 {
-	uint8_t *buffer = journal->stages[0].frame;
+	struct journal_window window = {.bytes = journal->stages[0].frame};
 	struct journal_frame frame;
-	int error = journal_read_frame(journal, journal->last_offset, journal->head_sequence - 1,
-				       buffer, &frame);
+	const uint8_t *bytes;
+	int error = journal_read_frame(journal, &window, journal->last_offset,
+				       journal->head_sequence - 1, &bytes, &frame);
 
 	if (error == -ENODATA)
 		error = -EIO;
@@ -154,7 +155,7 @@ static int make_last_durable(struct atomicio_journal *journal)
 		return error;
 	journal->counters.flushes++;
 	journal->counters.bytes_written += frame.length;
-	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, buffer, frame.length,
+	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, bytes, frame.length,
 				  frame.offset);
 }
 
@@ -162,19 +163,20 @@ static int make_last_durable(struct atomicio_journal *journal)
 static int replay_all(struct replay *replay)
 {
 	struct atomicio_journal *journal = replay->journal;
-	uint8_t *buffer = journal->stages[0].frame;
+	struct journal_window window = {.bytes = journal->stages[0].frame};
 	uint64_t offset = journal->header.tail_offset;
 
 	for (uint64_t sequence = journal->header.tail_sequence; sequence < journal->head_sequence;
 	     sequence++) {
 		struct journal_frame frame;
-		int error = journal_next_frame(journal, offset, sequence, buffer, &frame);
+		const uint8_t *bytes;
+		int error = journal_next_frame(journal, &window, offset, sequence, &bytes, &frame);
 
 		/* It was there at open: the disk does not keep what it has. */
 		if (error == -ENODATA)
 			error = -EIO;
 		if (!error)
-			error = replay_frame(replay, buffer, &frame);
+			error = replay_frame(replay, bytes, &frame);
 		if (error)
 			return error;
 		replay->done.bytes_scanned += frame.length;

@@ -13,6 +13,10 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* A read of the ring, at least, where frames are small. */
+#define READ_AHEAD (256u << 10)
 
 int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 		     uint64_t offset)
@@ -35,37 +39,70 @@ static int read_all(const struct atomicio_journal *journal, uint8_t *buffer, uin
 	return journal_read_all(journal->sys, journal->fd, buffer, length, offset);
 }
 
-int journal_read_frame(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence,
-		       uint8_t *buffer, struct journal_frame *frame)
+/* Have `length` bytes of the ring, from `offset` on, in the window, if the ring goes so far. */
+static int look_at(const struct atomicio_journal *journal, struct journal_window *window,
+		   uint64_t offset, uint64_t length)
 {
+	uint64_t have = 0;
+	int error;
+
+	if (offset >= window->offset && offset <= window->offset + window->length)
+		have = window->offset + window->length - offset;
+	if (have >= length)
+		return 0;
+	/* Small frames come many in a read; of a large one the rest is read, and no more. */
+	if (length < READ_AHEAD)
+		length = READ_AHEAD;
+	if (length > journal->header.frame_max)
+		length = journal->header.frame_max;
+	if (length > journal->header.size - offset)
+		length = journal->header.size - offset;
+	if (have)
+		memmove(window->bytes, window->bytes + (offset - window->offset), (size_t)have);
+	window->length = 0;
+	error = read_all(journal, window->bytes + have, length - have, offset + have);
+	if (error)
+		return error;
+	window->offset = offset;
+	window->length = length;
+	return 0;
+}
+
+int journal_read_frame(const struct atomicio_journal *journal, struct journal_window *window,
+		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       struct journal_frame *frame)
+{
+	const uint8_t *at;
 	int error;
 
 	if (offset > journal->header.size - JOURNAL_BLOCK)
 		return -ENODATA;
-	error = read_all(journal, buffer, JOURNAL_BLOCK, offset);
+	error = look_at(journal, window, offset, JOURNAL_BLOCK);
 	if (error)
 		return error;
+	at = window->bytes + (offset - window->offset);
 	/* J4: id and place, then sequence, then the checksums. */
-	if (!journal_peek_frame(buffer, &journal->header, offset, frame) ||
-	    frame->sequence != sequence)
+	if (!journal_peek_frame(at, &journal->header, offset, frame) || frame->sequence != sequence)
 		return -ENODATA;
-	error = read_all(journal, buffer + JOURNAL_BLOCK, frame->length - JOURNAL_BLOCK,
-			 offset + JOURNAL_BLOCK);
+	error = look_at(journal, window, offset, frame->length);
 	if (error)
 		return error;
-	if (!journal_check_frame(buffer, frame) || !journal_check_pages(buffer, frame))
+	at = window->bytes + (offset - window->offset);
+	if (!journal_check_frame(at, frame) || !journal_check_pages(at, frame))
 		return -ENODATA;
+	*bytes = at;
 	return 0;
 }
 
-int journal_next_frame(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence,
-		       uint8_t *buffer, struct journal_frame *frame)
+int journal_next_frame(const struct atomicio_journal *journal, struct journal_window *window,
+		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       struct journal_frame *frame)
 {
-	const int error = journal_read_frame(journal, offset, sequence, buffer, frame);
+	const int error = journal_read_frame(journal, window, offset, sequence, bytes, frame);
 
 	if (error != -ENODATA || offset == JOURNAL_RING_START)
 		return error;
-	return journal_read_frame(journal, JOURNAL_RING_START, sequence, buffer, frame);
+	return journal_read_frame(journal, window, JOURNAL_RING_START, sequence, bytes, frame);
 }
 
 /*
@@ -111,14 +148,16 @@ int journal_scan(struct atomicio_journal *journal)
 {
 	uint64_t offset = journal->header.tail_offset;
 	uint64_t sequence = journal->header.tail_sequence;
+	struct journal_window window = {.bytes = journal->stages[1].frame};
 	struct journal_frame frame;
+	const uint8_t *bytes;
 	uint64_t live = 0;
 	int found;
 
 	/* Bounded: each frame is a block at least, and live ones do not overlap. */
 	while (live < journal->header.size - JOURNAL_RING_START) {
-		const int error = journal_next_frame(journal, offset, sequence,
-						     journal->stages[0].frame, &frame);
+		const int error =
+			journal_next_frame(journal, &window, offset, sequence, &bytes, &frame);
 
 		if (error == -ENODATA)
 			break;
