@@ -42,6 +42,11 @@
 /* Frames being filled or written home at one time. */
 #define JOURNAL_STAGES 2
 
+/* A ticket of no more bytes is home soon: the next frame waits for it.  Tests set it. */
+#ifndef JOURNAL_HOME_SOON
+#define JOURNAL_HOME_SOON (128u << 10)
+#endif
+
 /* Ranges are indexed by pieces of this size; a power of two. */
 #define JOURNAL_CHUNK_SHIFT 16
 #define JOURNAL_FILTER_BITS 14

@@ -17,9 +17,6 @@
 
 #include "journal_crc.h"
 
-/* A ticket with no more bytes than that is waited for: see home_soon(). */
-#define HOME_SOON_MAX (128u << 10)
-
 /*
  * Which tickets may share a frame, and which must wait.
  */
@@ -71,7 +68,7 @@ static bool home_soon(const struct atomicio_journal *journal)
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
 		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
 		     ticket = ticket->next)
-			if (ticket->data_length <= HOME_SOON_MAX)
+			if (ticket->data_length <= JOURNAL_HOME_SOON)
 				return true;
 	return false;
 }
@@ -319,21 +316,37 @@ int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8
 	return 0;
 }
 
-/* Write a ticket's pages home from the stage; no lock held. */
+/* Does `next` lie directly behind `page`, in the file and in the frame? */
+static bool is_behind(const struct journal_page *next, const struct journal_page *page)
+{
+	return next->file == page->file && next->offset == page->offset + page->length &&
+	       page->length % JOURNAL_BLOCK == 0 && next->length <= UINT32_MAX - page->length;
+}
+
+/* Write a ticket's pages home from the stage, neighbours in one call; no lock held. */
 static int go_home(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
 	const uint8_t *data = journal->stages[ticket->stage].frame + ticket->data_offset;
+	struct journal_page page, next;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < ticket->count; i++) {
-		struct journal_page page;
+	ticket->page_at(ticket->pages, i, &page);
+	next = page;
+	while (i < ticket->count) {
 		int error;
 
-		ticket->page_at(ticket->pages, i, &page);
+		while (++i < ticket->count) {
+			ticket->page_at(ticket->pages, i, &next);
+			if (!is_behind(&next, &page))
+				break;
+			page.length += next.length;
+		}
 		error = journal_write_home(journal->sys, page.file->fd, page.file->rwf, data,
 					   page.length, page.offset);
 		if (error)
 			return error;
 		data += journal_padded(page.length);
+		page = next;
 	}
 	return 0;
 }
