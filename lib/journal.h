@@ -3,8 +3,9 @@
  * The journal family: make any write untorn by writing it twice, for one flush.
  *
  * Flow: journal.c makes and closes journals and holds the files attached to them;
- * journal_commit.c takes writes, shares frames among threads and writes home;
- * journal_recover.c reads the ring at open and replays it.  journal_format.c is the layout.
+ * journal_commit.c takes writes and shares frames among threads;
+ * journal_home.c does the home writes; journal_recover.c replays what journal_scan.c finds in
+ * the ring at open.  journal_format.c is the layout.
  * The write family calls this one; this one never calls it.
  *
  * Rules, cited where they are kept:
@@ -225,8 +226,13 @@ int journal_next_frame(const struct atomicio_journal *journal, struct journal_wi
 		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
 		       struct journal_frame *frame);
 
+/* journal_home.c */
+
 /* Write all of a page home. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset);
+
+/* Write a ticket's pages home from its stage, neighbours in one call; no lock held. */
+int journal_go_home(const struct atomicio_journal *journal, const struct journal_ticket *ticket);
 
 #endif /* LIBATOMICIO_JOURNAL_PRIVATE_H */
