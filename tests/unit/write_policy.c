@@ -229,6 +229,29 @@ START_TEST(a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallb
 }
 END_TEST
 
+/* Whatever the kind allows: asked of the step itself, because no plain write fails with these. */
+START_TEST(no_fallback_leads_on_from_the_fallback)
+{
+	const uint32_t fallbacks[] = {ATOMICIO_FALLBACK_PLAIN, ATOMICIO_FALLBACK_JOURNAL};
+	const uint32_t paths[] = {ATOMICIO_PATH_PLAIN, ATOMICIO_PATH_JOURNAL};
+	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 0);
+	struct atomicio_file *file = machine_open(&options);
+
+	for (int i = 0; i < 2; i++) {
+		struct write_request request = {.file = file, .path = paths[i], .length = PAGE};
+		struct write_outcome outcome;
+
+		file->options.fallback = fallbacks[i];
+		answer(FALLBACK, FALLBACK);
+		write_fail(&outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, 0);
+		ck_assert_int_eq(write_decide(&request, &outcome), WRITE_GIVE_UP);
+		ck_assert_uint_eq(script.seen[0].allowed, FAIL);
+		ck_assert_uint_eq(request.path, paths[i]);
+	}
+	atomicio_close(file);
+}
+END_TEST
+
 START_TEST(what_an_earlier_attempt_may_have_written_is_not_forgotten)
 {
 	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 5);
@@ -339,6 +362,7 @@ int main(void)
 		retries_are_bounded_exactly,
 		the_default_bound_is_eight_retries,
 		a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallback,
+		no_fallback_leads_on_from_the_fallback,
 		what_an_earlier_attempt_may_have_written_is_not_forgotten,
 		nowait_neither_writes_back_nor_sleeps,
 		nowait_above_the_hardware_unit_is_never_retried,
