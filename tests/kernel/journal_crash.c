@@ -134,9 +134,9 @@ static void mount_at(const char *directory)
  */
 static void mount_afresh(const char *directory)
 {
-	for (int i = 0; i < 200; i++) {
-		int fd;
+	int fd = -1;
 
+	for (int i = 0; i < 200; i++) {
 		MUST(umount2(directory, 0));
 		mount_at(directory);
 		fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -147,7 +147,7 @@ static void mount_afresh(const char *directory)
 		usleep(50000);
 	}
 	printf("# the filesystem is still shut down: a process elsewhere holds it\n");
-	CHECK(!"mounted afresh");
+	CHECK(fd >= 0);
 }
 
 static void a_filesystem_that_is_shut_down_loses_nothing(void)
