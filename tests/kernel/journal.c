@@ -90,6 +90,7 @@ static void write_batches(void *context)
 		journal_attached(journal, scene->files.fds[1], 2, ATOMICIO_PATH_JOURNAL)};
 	struct atomicio_op ops[8] = {{.file = NULL}};
 	uint8_t *bytes = kernel_memory(8 * PAGE);
+	uint64_t flushes;
 
 	for (uint32_t i = 0; i < 8; i++) {
 		ops[i] = (struct atomicio_op){.file = files[i % 2],
@@ -98,13 +99,14 @@ static void write_batches(void *context)
 					      .length = PAGE};
 		kernel_fill(bytes + i * PAGE, PAGE, ops[i].offset, 20 + i);
 	}
+	flushes = journal_look(journal).flushes;
 	CHECK_EQ(atomicio_write_batch(NULL, ops, 8, ATOMICIO_ALL_OR_NONE), 0);
 	CHECK_EQ(journal_look(journal).frames, 1);
 	for (uint32_t i = 0; i < 4; i++)
 		kernel_fill(bytes + i * PAGE, PAGE, ops[i].offset, 40 + i);
 	CHECK_EQ(atomicio_write_batch(NULL, ops, 4, ATOMICIO_DSYNC), 0);
 	CHECK_EQ(journal_look(journal).frames, 2);
-	CHECK_EQ(journal_look(journal).flushes, 2);
+	CHECK_EQ(journal_look(journal).flushes - flushes, 2);
 }
 
 static void batches_over_two_files_are_recovered(void)
