@@ -124,6 +124,12 @@ static int linux_write_back(int fd, uint64_t offset, uint64_t length)
 						       SYNC_FILE_RANGE_WAIT_AFTER));
 }
 
+static int linux_start_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	return SYS_RESULT(
+		int, sync_file_range(fd, (off64_t)offset, (off64_t)length, SYNC_FILE_RANGE_WRITE));
+}
+
 static int linux_drop_cache(int fd, uint64_t offset, uint64_t length)
 {
 	/* posix_fadvise() returns its error and leaves errno alone. */
@@ -266,6 +272,7 @@ const struct sys_calls sys_linux = {
 	.pwritev2 = linux_pwritev2,
 	.fdatasync = linux_fdatasync,
 	.write_back = linux_write_back,
+	.start_write_back = linux_start_write_back,
 	.drop_cache = linux_drop_cache,
 	.cachestat = linux_cachestat,
 	.device_size = linux_device_size,

@@ -117,7 +117,8 @@ struct sys_calls {
 			    int flags);
 	int (*fdatasync)(int fd);
 	int (*write_back)(int fd, uint64_t offset, uint64_t length); /* sync_file_range, and wait */
-	int (*drop_cache)(int fd, uint64_t offset, uint64_t length); /* POSIX_FADV_DONTNEED */
+	int (*start_write_back)(int fd, uint64_t offset, uint64_t length); /* without waiting */
+	int (*drop_cache)(int fd, uint64_t offset, uint64_t length);	   /* POSIX_FADV_DONTNEED */
 	int (*cachestat)(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
 	int (*device_size)(int fd, uint64_t *size); /* ioctl(BLKGETSIZE64) */
 

@@ -16,11 +16,6 @@
 
 #include "abi.h"
 
-#define KNOWN_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
-
-static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see hot_rwf");
-static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see hot_rwf");
-
 void write_poison(struct atomicio_file *file)
 {
 	atomic_store_explicit(&file->poisoned, 1, memory_order_relaxed);
@@ -42,7 +37,7 @@ void write_count_done(const struct write_request *request)
 	write_count(&counters->bytes, request->length);
 }
 
-static void attempt(const struct write_request *request, struct write_outcome *outcome)
+static void attempt(struct write_request *request, struct write_outcome *outcome)
 {
 	switch (request->path) {
 	case ATOMICIO_PATH_KERNEL:
@@ -59,7 +54,7 @@ static void attempt(const struct write_request *request, struct write_outcome *o
 }
 
 /* Attempt and ask until done or given up; bounded by retries_max and one fallback (W5). */
-int write_run(struct write_request *request)
+int write_until_done(struct write_request *request)
 {
 	struct write_outcome outcome;
 
@@ -69,13 +64,20 @@ int write_run(struct write_request *request)
 			return -ENOTRECOVERABLE;
 		}
 		attempt(request, &outcome);
-		if (outcome.kind == 0) {
-			write_count_done(request);
+		if (outcome.kind == 0)
 			return 0;
-		}
 		if (write_decide(request, &outcome) == WRITE_GIVE_UP)
 			return outcome.error;
 	}
+}
+
+int write_run(struct write_request *request)
+{
+	const int error = write_until_done(request);
+
+	if (!error)
+		write_count_done(request);
+	return error;
 }
 
 /* Everything but the first attempt of a well-shaped write on a plain kernel path. */
@@ -88,7 +90,7 @@ static __attribute__((noinline)) int write_cold(struct atomicio_file *file, cons
 
 	if (!file)
 		return -EINVAL;
-	error = write_misuse(buffer, length, offset, flags, KNOWN_FLAGS);
+	error = write_misuse(buffer, length, offset, flags, WRITE_FLAGS);
 	if (error) {
 		write_count(&file->counters.writes_failed, 1);
 		return error;
@@ -116,30 +118,15 @@ static __attribute__((noinline)) int write_refused(struct atomicio_file *file, c
 	return write_run(&request);
 }
 
-/* A shape that needs one call and nothing else; the rules are those of write_shape(). */
-static inline bool is_hot(const struct atomicio_file *file, const void *buffer, uint64_t length,
-			  uint64_t offset, uint32_t flags)
-{
-	const struct write_limits *hot = &file->hot;
-
-	return length <= hot->unit_max && length >= hot->unit_min && (length & (length - 1)) == 0 &&
-	       (offset & (length - 1)) == 0 && offset <= INT64_MAX - length &&
-	       ((uintptr_t)buffer & (hot->memory_align - 1)) == 0 && (flags & ~KNOWN_FLAGS) == 0 &&
-	       buffer && !write_is_poisoned(file);
-}
-
 ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length,
 				   uint64_t offset, uint32_t flags)
 {
 	const struct iovec vector = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = length};
 	int64_t result;
 
-	if (!file || !is_hot(file, buffer, length, offset, flags))
+	if (!file || !write_is_hot(file, buffer, length, offset, flags))
 		return write_cold(file, buffer, length, offset, flags);
-	result = file->sys->pwritev2(file->fd, &vector, 1, offset,
-				     SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND |
-					     (int)((flags & ATOMICIO_DSYNC) << 1) |
-					     (int)((flags & ATOMICIO_NOWAIT) << 2));
+	result = file->sys->pwritev2(file->fd, &vector, 1, offset, write_hot_rwf(flags));
 	if (result != (int64_t)length)
 		return write_refused(file, buffer, length, offset, flags, result);
 	write_count(length <= file->unit_max_hw ? &file->counters.writes_hardware

@@ -74,6 +74,10 @@ struct atomicio_file {
 	void *bounce;
 };
 
+/* How a request is made (struct write_request, mode). */
+#define WRITE_GUEST 0x1u      /* in the caller's ring: neither sleep nor wait, no bounce buffer */
+#define WRITE_SYNC_LATER 0x2u /* a batch will sync the file, so `flags` is without DSYNC */
+
 /* One write on its way, on the caller's stack or in the caller's io_uring request. */
 struct write_request {
 	struct atomicio_file *file;
@@ -86,6 +90,9 @@ struct write_request {
 	uint32_t retries; /* RETRY answers so far */
 	uint32_t on_disk; /* the worst that an attempt so far may have left, 0: no failure yet */
 	int32_t error;	  /* of that attempt: what the caller will be told */
+	uint32_t mode;	  /* WRITE_GUEST, WRITE_SYNC_LATER */
+	uint32_t tries;	  /* on a raw device: calls since the policy was last asked */
+	bool doubtful;	  /* on a raw device: one may have gone through the page cache */
 };
 
 /* How one attempt ended; kind 0: done. */
@@ -115,6 +122,7 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 
 /* write_policy.c */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome);
+void write_back_range(const struct write_request *request);
 
 /* write_sync.c */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
@@ -122,7 +130,7 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 int write_rwf(uint32_t flags);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
-void write_kernel(const struct write_request *request, struct write_outcome *outcome);
+void write_kernel(struct write_request *request, struct write_outcome *outcome);
 void write_plain(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_journal.c: the journal path, of one write or of a group. */
@@ -134,21 +142,63 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 void write_sync_failed(struct atomicio_file *file); /* or anything that reports a write-back */
 
 /* write_device.c: an untorn write to a raw block device. */
-void write_device(const struct write_request *request, const struct iovec *vector,
+void write_device(struct write_request *request, const struct iovec *vector,
 		  struct write_outcome *outcome);
+/* The same in steps, for writes that are submitted elsewhere. */
+bool write_device_before(const struct write_request *request, struct write_outcome *outcome);
+int write_device_rwf(const struct write_request *request);
+/* False: the result proves nothing, make the call again. */
+bool write_device_after(struct write_request *request, int64_t result,
+			struct write_outcome *outcome);
 
 /* write_open.c: atomicio_open() over any system table. */
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
 	       size_t options_size, struct atomicio_file **file);
 
+/* write_batch.c and write_queue.c: what stands in an op's result until it is settled. */
+#define WRITE_PENDING 1 /* its turn has not come; no call of the kernel returns it */
+#define WRITE_UNSYNCED(path) (1 + (int32_t)(path)) /* written by this path, but not yet durable */
+
+/* Take the queue for one batch of `count` ops; false: another thread has it. */
+bool write_queue_enter(struct atomicio_queue *queue, uint32_t count);
+void write_queue_leave(struct atomicio_queue *queue);
+/* The ops that are still pending; flags are those of the batch. */
+void write_queue_rest(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
+		      uint32_t flags);
+
 /* write.c */
 int write_run(struct write_request *request);
+int write_until_done(struct write_request *request); /* the same, but a success is not counted */
 void write_count_done(const struct write_request *request);
 void write_poison(struct atomicio_file *file);
 
 static inline bool write_is_poisoned(const struct atomicio_file *file)
 {
 	return atomic_load_explicit(&file->poisoned, memory_order_relaxed);
+}
+
+/* The flags of a write that is_hot, without a branch. */
+#define WRITE_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
+
+static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see write_hot_rwf");
+static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see write_hot_rwf");
+
+static inline int write_hot_rwf(uint32_t flags)
+{
+	return SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | (int)((flags & ATOMICIO_DSYNC) << 1) |
+	       (int)((flags & ATOMICIO_NOWAIT) << 2);
+}
+
+/* A shape that needs one call and nothing else; the rules are those of write_shape(). */
+static inline bool write_is_hot(const struct atomicio_file *file, const void *buffer,
+				uint64_t length, uint64_t offset, uint32_t flags)
+{
+	const struct write_limits *hot = &file->hot;
+
+	return length <= hot->unit_max && length >= hot->unit_min && (length & (length - 1)) == 0 &&
+	       (offset & (length - 1)) == 0 && offset <= INT64_MAX - length &&
+	       ((uintptr_t)buffer & (hot->memory_align - 1)) == 0 && (flags & ~WRITE_FLAGS) == 0 &&
+	       buffer && !write_is_poisoned(file);
 }
 
 static inline void write_count(_Atomic uint64_t *counter, uint64_t amount)

@@ -5,7 +5,7 @@
  * Flow: above write.c.  Ops whose path is the journal share frames, so that a batch costs one
  * flush a frame and not one an op; they go first, and all others after them, so that no write
  * is under way past the journal while a frame covers its range (J3).  The others run one by
- * one here.
+ * one here, or through a queue (write_queue.c).
  */
 #include "write.h"
 
@@ -14,9 +14,6 @@
 #include "abi.h"
 
 #define BATCH_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT | ATOMICIO_ALL_OR_NONE)
-
-/* What stands in `result` while an op waits for its turn: no call of the kernel returns it. */
-#define PENDING 1
 
 static struct write_request request_of(const struct atomicio_op *op, uint32_t flags)
 {
@@ -116,7 +113,7 @@ static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_
 	return run;
 }
 
-/* Write what the journal takes, in shared frames; the rest stays PENDING. */
+/* Write what the journal takes, in shared frames; the rest stays WRITE_PENDING. */
 static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	uint32_t run;
@@ -126,7 +123,7 @@ static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags
 
 		run = frame_run(ops + i, count - i, flags);
 		if (run == 0) {
-			ops[i].result = PENDING;
+			ops[i].result = WRITE_PENDING;
 			continue;
 		}
 		write_journal_group(ops + i, run, &outcome);
@@ -136,7 +133,7 @@ static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags
 		}
 		/* One by one, so that the policy of each file hears of it. */
 		for (uint32_t j = 0; j < run; j++)
-			ops[i + j].result = PENDING;
+			ops[i + j].result = WRITE_PENDING;
 	}
 }
 
@@ -146,7 +143,7 @@ static void write_rest(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 	for (uint32_t i = 0; i < count; i++) {
 		struct atomicio_op *op = &ops[i];
 
-		if (op->result != PENDING)
+		if (op->result != WRITE_PENDING)
 			continue;
 		op->result = op->length > SIZE_MAX
 				     ? -EINVAL
@@ -155,19 +152,34 @@ static void write_rest(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 	}
 }
 
-ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops,
-					 uint32_t count, uint32_t flags)
+static int first_error(const struct atomicio_op *ops, uint32_t count)
 {
-	int error = queue ? -EOPNOTSUPP : check_batch(ops, count, flags);
-
-	if (error)
-		return error;
-	if (flags & ATOMICIO_ALL_OR_NONE)
-		return write_group(ops, count, flags);
-	write_frames(ops, count, flags);
-	write_rest(ops, count, flags);
 	for (uint32_t i = 0; i < count; i++)
 		if (ops[i].result)
 			return ops[i].result;
 	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops,
+					 uint32_t count, uint32_t flags)
+{
+	int error = check_batch(ops, count, flags);
+
+	if (error)
+		return error;
+	if (queue && !write_queue_enter(queue, count))
+		return -EBUSY;
+	if (flags & ATOMICIO_ALL_OR_NONE) {
+		error = write_group(ops, count, flags);
+	} else {
+		write_frames(ops, count, flags);
+		if (queue)
+			write_queue_rest(queue, ops, count, flags);
+		else
+			write_rest(ops, count, flags);
+		error = first_error(ops, count);
+	}
+	if (queue)
+		write_queue_leave(queue);
+	return error;
 }

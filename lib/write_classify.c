@@ -19,18 +19,23 @@
 struct errno_row {
 	int error;
 	uint32_t kind;
+	uint32_t allowed; /* 0: what the kind allows */
 };
 
 static const struct errno_row errno_table[] = {
-	{EOPNOTSUPP, ATOMICIO_KIND_UNSUPPORTED}, /* no FMODE_CAN_ATOMIC_WRITE, or not O_DIRECT */
-	{ENOSYS, ATOMICIO_KIND_UNSUPPORTED},	 /* no pwritev2, or a seccomp filter */
-	{ENOTBLK, ATOMICIO_KIND_NOT_DIRECT},	 /* fs/iomap: go on buffered, if you like */
-	{EINVAL, ATOMICIO_KIND_LAYOUT},		 /* the shape was valid, so: extents, segments */
-	{EAGAIN, ATOMICIO_KIND_BUSY},		 /* NOWAIT; or cached pages cannot be dropped */
-	{EINTR, ATOMICIO_KIND_BUSY},
-	{ENOSPC, ATOMICIO_KIND_SPACE}, /* XFS copy on write allocates for an overwrite too */
-	{EDQUOT, ATOMICIO_KIND_SPACE},
-	{EFBIG, ATOMICIO_KIND_SPACE},
+	{EOPNOTSUPP, ATOMICIO_KIND_UNSUPPORTED, 0}, /* no FMODE_CAN_ATOMIC_WRITE, or not O_DIRECT */
+	{ENOSYS, ATOMICIO_KIND_UNSUPPORTED, 0},	    /* no pwritev2, or a seccomp filter */
+	{ENOTBLK, ATOMICIO_KIND_NOT_DIRECT, 0},	    /* fs/iomap: go on buffered, if you like */
+	{EINVAL, ATOMICIO_KIND_LAYOUT, 0},	    /* the shape was valid: extents, segments */
+	{EAGAIN, ATOMICIO_KIND_BUSY, 0},	    /* NOWAIT; or cached pages cannot be dropped */
+	{EINTR, ATOMICIO_KIND_BUSY, 0},
+	{ENOSPC, ATOMICIO_KIND_SPACE, 0}, /* XFS copy on write allocates for an overwrite too */
+	{EDQUOT, ATOMICIO_KIND_SPACE, 0},
+	{EFBIG, ATOMICIO_KIND_SPACE, 0},
+	/* Never started: the link before it broke, and its place in the chain is gone. */
+	{ECANCELED, ATOMICIO_KIND_BUSY, ATOMICIO_FAIL},
+	/* Closed under the write: the number may name another file by now. */
+	{EBADF, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},
 };
 
 struct kind_row {
@@ -92,6 +97,8 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 	for (size_t i = 0; i < COUNT(errno_table); i++) {
 		if (errno_table[i].error == -result) {
 			write_fail(outcome, errno_table[i].kind, (int32_t)result, 0);
+			if (errno_table[i].allowed)
+				outcome->allowed = errno_table[i].allowed;
 			return;
 		}
 	}

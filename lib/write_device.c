@@ -2,7 +2,8 @@
 /*
  * An untorn write to a raw block device, where the kernel's success alone proves nothing.
  *
- * Flow: the submit step of write_sync.c for block devices.
+ * Flow: the submit step of write_sync.c for block devices; the same in steps for entries of an
+ * io_uring (write_entry.c), whose tries are counted in the request.
  *
  * If a page of the range is in the page cache and cannot be dropped, the kernel writes through
  * the cache instead, in pieces that may tear, and reports success (block/fops.c:
@@ -37,11 +38,10 @@ static int64_t cached(const struct write_request *request)
 
 static void drop_cached(const struct write_request *request)
 {
-	struct atomicio_file *file = request->file;
+	const struct atomicio_file *file = request->file;
 
-	/* Failures show in the next look, but the journal would not hear of them again. */
-	if (file->sys->write_back(file->fd, request->offset, request->length))
-		write_sync_failed(file);
+	/* Failures show in the next look; so does what a guest, who may not wait, leaves dirty. */
+	write_back_range(request);
 	(void)file->sys->drop_cache(file->fd, request->offset, request->length);
 }
 
@@ -50,11 +50,21 @@ static void busy(struct write_outcome *outcome)
 	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
 }
 
-/* Without RWF_NOWAIT: is the range free of cached pages, or can it be made so? */
-static bool clear_before(const struct write_request *request, struct write_outcome *outcome)
+/* An earlier try may have torn the page, and no later one was seen to be whole. */
+static void judge(const struct write_request *request, struct write_outcome *outcome)
 {
-	int64_t pages = cached(request);
+	if (request->doubtful)
+		write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_CACHED_PAGES);
+}
 
+/* Without RWF_NOWAIT: is the range free of cached pages, or can it be made so? */
+bool write_device_before(const struct write_request *request, struct write_outcome *outcome)
+{
+	int64_t pages;
+
+	if (request->file->device_nowait)
+		return true;
+	pages = cached(request);
 	if (pages > 0) {
 		drop_cached(request);
 		pages = cached(request);
@@ -64,50 +74,65 @@ static bool clear_before(const struct write_request *request, struct write_outco
 	else if (pages < 0)
 		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP,
 			   ATOMICIO_REASON_CACHED_PAGES);
+	if (pages)
+		judge(request, outcome);
 	return pages == 0;
 }
 
-/* One call, and what is cached after it (D1, D3). */
-static int64_t try_device(const struct write_request *request, const struct iovec *vector, int rwf,
-			  struct write_outcome *outcome)
+int write_device_rwf(const struct write_request *request)
 {
-	const struct atomicio_file *file = request->file;
-	const int64_t result = file->sys->pwritev2(file->fd, vector, 1, request->offset, rwf);
+	int rwf = SYS_RWF_ATOMIC | write_rwf(request->flags);
 
-	write_classify(outcome, result, request->length);
-	return cached(request);
+	if (request->file->device_nowait)
+		rwf |= SYS_RWF_NOWAIT;
+	if (request->doubtful)
+		rwf |= SYS_RWF_DSYNC;
+	return rwf;
 }
 
-void write_device(const struct write_request *request, const struct iovec *vector,
+/* One more try is due, unless there were enough of them. */
+static bool another_try(struct write_request *request)
+{
+	drop_cached(request);
+	return ++request->tries < DEVICE_TRIES;
+}
+
+bool write_device_after(struct write_request *request, int64_t result,
+			struct write_outcome *outcome)
+{
+	int64_t pages;
+
+	write_classify(outcome, result, request->length);
+	pages = cached(request);
+	if (!outcome->kind && pages == 0)
+		return true;
+	if (!outcome->kind) {
+		request->doubtful = true;
+		if (another_try(request))
+			return false;
+	} else if (outcome->error == -EAGAIN) {
+		if (pages > 0)
+			busy(outcome);
+		/* A full queue, or a caller who would not wait: nothing to do here. */
+		if ((request->doubtful || (pages != 0 && !(request->flags & ATOMICIO_NOWAIT))) &&
+		    another_try(request))
+			return false;
+	}
+	judge(request, outcome);
+	return true;
+}
+
+void write_device(struct write_request *request, const struct iovec *vector,
 		  struct write_outcome *outcome)
 {
 	const struct atomicio_file *file = request->file;
-	int rwf = SYS_RWF_ATOMIC | write_rwf(request->flags);
-	bool doubtful = false; /* an earlier try may have gone through the cache */
+	int64_t result;
 
-	if (file->device_nowait)
-		rwf |= SYS_RWF_NOWAIT;
-	for (int i = 0; i < DEVICE_TRIES; i++) {
-		int64_t pages;
-
-		if (!file->device_nowait && !clear_before(request, outcome))
-			break;
-		pages = try_device(request, vector, rwf, outcome);
-		if (!outcome->kind && pages == 0)
+	request->tries = 0;
+	do {
+		if (!write_device_before(request, outcome))
 			return;
-		if (outcome->kind && outcome->error != -EAGAIN)
-			break;
-		if (!outcome->kind) {
-			doubtful = true;
-			rwf |= SYS_RWF_DSYNC;
-		} else if (pages > 0) {
-			busy(outcome);
-		}
-		/* A full queue, or a caller who would not wait: nothing to do here. */
-		if (!doubtful && (pages == 0 || (request->flags & ATOMICIO_NOWAIT)))
-			break;
-		drop_cached(request);
-	}
-	if (doubtful)
-		write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_CACHED_PAGES);
+		result = file->sys->pwritev2(file->fd, vector, 1, request->offset,
+					     write_device_rwf(request));
+	} while (!write_device_after(request, result, outcome));
 }

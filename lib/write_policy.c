@@ -57,7 +57,7 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 		.allowed = allowed_now(request, outcome),
 		.attempt = request->attempt,
 		.path = request->path,
-		.flags = request->flags,
+		.flags = request->flags | (request->mode & WRITE_SYNC_LATER ? ATOMICIO_DSYNC : 0),
 		.offset = request->offset,
 		.length = request->length,
 		.reasons = outcome->reasons,
@@ -71,24 +71,39 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 }
 
 /*
+ * Write cached pages of the range back; in a guest's loop, who may not wait, only start to.  The
+ * journal would not hear of a failure again.
+ */
+void write_back_range(const struct write_request *request)
+{
+	struct atomicio_file *file = request->file;
+	const struct sys_calls *sys = file->sys;
+
+	if ((request->mode & WRITE_GUEST ? sys->start_write_back : sys->write_back)(
+		    file->fd, request->offset, request->length))
+		write_sync_failed(file);
+}
+
+/*
  * Make room for a retry.  EAGAIN from a call that may block means that cached pages of the
  * range could not be dropped (Linux 6.17 to 7.3, fs/iomap/direct-io.c:__iomap_dio_rw), so
- * write them back; their writer may dirty them again, so pause longer each time.
+ * write them back; their writer may dirty them again, so pause longer each time.  In a guest's
+ * loop nothing waits: the write-back is only started.
  */
 static void prepare_retry(const struct write_request *request, const struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
+	const bool guest = request->mode & WRITE_GUEST;
 	uint32_t pause = PAUSE_MAX_US;
 
 	if (request->flags & ATOMICIO_NOWAIT)
 		return;
 	if (outcome->error == -EAGAIN) {
-		/* Its failure shows in the retry; the journal would not hear of it again. */
-		if (file->sys->write_back(file->fd, request->offset, request->length))
-			write_sync_failed(file);
+		/* Its failure shows in the retry. */
+		write_back_range(request);
 		write_count(&file->counters.writebacks, 1);
 	}
-	if (request->retries < 2)
+	if (guest || request->retries < 2)
 		return;
 	if (request->retries < 8)
 		pause = PAUSE_MIN_US << (request->retries - 2);
@@ -125,6 +140,7 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	switch (ask(request, outcome)) {
 	case ATOMICIO_RETRY:
 		request->retries++;
+		request->tries = 0;
 		write_count(&file->counters.retries, 1);
 		prepare_retry(request, outcome);
 		return WRITE_TRY_AGAIN;

@@ -94,8 +94,7 @@ void write_interpret(const struct write_request *request, int64_t result,
 		outcome->reasons |= ATOMICIO_REASON_CACHED_PAGES;
 }
 
-static void submit(const struct write_request *request, const void *buffer,
-		   struct write_outcome *outcome)
+static void submit(struct write_request *request, const void *buffer, struct write_outcome *outcome)
 {
 	const struct atomicio_file *file = request->file;
 	const struct iovec vector = {
@@ -114,7 +113,7 @@ static void submit(const struct write_request *request, const void *buffer,
 }
 
 /* The kernel path: one untorn write. */
-void write_kernel(const struct write_request *request, struct write_outcome *outcome)
+void write_kernel(struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
 

@@ -57,7 +57,7 @@ uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, 
 	return broken;
 }
 
-/* write_shape(), with what a bounce buffer can put right left out. */
+/* write_shape(), with what a bounce buffer can put right left out; guests have none. */
 uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_max)
 {
 	const struct atomicio_file *file = request->file;
@@ -66,7 +66,7 @@ uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_m
 
 	limits.unit_max = unit_max;
 	broken = write_shape(&limits, request->buffer, request->length, request->offset);
-	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED &&
+	if (broken == ATOMICIO_REASON_MEMORY_UNALIGNED && !(request->mode & WRITE_GUEST) &&
 	    request->length <= file->options.bounce_max)
 		broken = 0;
 	return broken;

@@ -225,10 +225,12 @@ const char *atomicio_reason_fix(uint64_t reason);
 
 /* What went wrong (struct atomicio_failure, kind), and so what is on disk. */
 #define ATOMICIO_KIND_SHAPE 1	    /* our own check, no call was made; old */
-#define ATOMICIO_KIND_UNSUPPORTED 2 /* EOPNOTSUPP, ENOSYS: this file cannot; old */
+#define ATOMICIO_KIND_UNSUPPORTED 2 /* EOPNOTSUPP, ENOSYS, EBADF: this file cannot; old */
 #define ATOMICIO_KIND_NOT_DIRECT 3  /* ENOTBLK: this write cannot be done direct; old */
 #define ATOMICIO_KIND_LAYOUT 4	    /* EINVAL on a valid shape: the extents do not allow it; old */
-#define ATOMICIO_KIND_BUSY 5  /* EAGAIN, EINTR: cached pages or a full queue in the way; old */
+#define ATOMICIO_KIND_BUSY                                                                         \
+	5 /* EAGAIN, EINTR: cached pages or a full queue in the way; ECANCELED:                    \
+	   * a failed write linked before it in an io_uring; old */
 #define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old */
 #define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
 #define ATOMICIO_KIND_BROKEN                                                                       \

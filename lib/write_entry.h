@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One untorn write as an entry of an io_uring: before it is submitted, and after.
+ *
+ * Flow: shared by the guest (write_uring.c), whose caller owns the ring, and by the queue
+ * (write_flight.c), which has one; checks, classification and policy are those of every write.
+ */
+#ifndef LIBATOMICIO_WRITE_ENTRY_H
+#define LIBATOMICIO_WRITE_ENTRY_H
+
+#include <liburing.h>
+
+#include "write.h"
+
+/* write_entry.c */
+
+/* All that must be true before the kernel sees it.  False: the outcome says why not. */
+bool write_entry_ready(const struct write_request *request, struct write_outcome *outcome);
+
+/* The flags it carries, RWF_ATOMIC among them. */
+int write_entry_rwf(const struct write_request *request);
+
+/* Judge a completion.  False: it proves nothing, submit the same entry again. */
+bool write_entry_result(struct write_request *request, int64_t result,
+			struct write_outcome *outcome);
+
+/* Fill an entry, all but its user_data, as liburing's prep calls do. */
+static inline void write_entry_fill(struct io_uring_sqe *sqe, uint8_t opcode, int fd,
+				    const void *buffer, uint32_t length, uint64_t offset, int rwf)
+{
+	const uint64_t user_data = sqe->user_data;
+
+	*sqe = (struct io_uring_sqe){
+		.opcode = opcode,
+		.fd = fd,
+		.off = offset,
+		.addr = (uintptr_t)buffer,
+		.len = length,
+		.rw_flags = rwf,
+		.user_data = user_data,
+	};
+}
+
+#endif /* LIBATOMICIO_WRITE_ENTRY_H */

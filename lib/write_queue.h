@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue: a ring of the library's own, and the writes of one batch on their way through it.
+ *
+ * Flow: write_batch.c gives what the journal did not take to write_queue.c, which decides how
+ * it becomes durable and settles it; write_flight.c moves it through the ring.
+ *
+ * Rules:
+ * Q1 every op is settled once: a completion counts only for the submission that it names.
+ * Q2 never more writes in flight than the completion queue holds, so that it cannot overflow.
+ * Q3 a ring that fails is not used again.  What it never took goes through pwritev2(2); what it
+ *    took and never answered is MEDIA, never a success, and poisons its handle: the kernel may
+ *    still be at it, and could put it over a newer page.
+ * Q4 memory is taken at creation only.
+ */
+#ifndef LIBATOMICIO_WRITE_QUEUE_H
+#define LIBATOMICIO_WRITE_QUEUE_H
+
+#include "libatomicio/uring.h"
+#include "sys_ring.h"
+#include "write.h"
+
+#define QUEUE_DEPTH_MAX 4096
+#define QUEUE_FILES_MAX 64 /* files of one batch that share an fdatasync */
+
+enum queue_state {
+	QUEUE_FREE,
+	QUEUE_STAGED, /* in an entry that the kernel has not consumed */
+	QUEUE_FLYING, /* consumed, not completed */
+	QUEUE_AGAIN,  /* waits for an entry */
+};
+
+/* One op on its way. */
+struct queue_slot {
+	struct write_request request;
+	struct atomicio_op *op;
+	enum queue_state state;
+	uint32_t turn; /* number of its submission: completions name it (Q1) */
+};
+
+/* A file of the batch with the ops that one fdatasync will make durable. */
+struct queue_file {
+	struct atomicio_file *file;
+	uint32_t writes;
+	bool unsynced;
+	int error; /* of that fdatasync */
+};
+
+struct queue_counters {
+	_Atomic uint64_t batches, ops, submissions, waits, syncs;
+};
+
+struct atomicio_queue {
+	const struct sys_calls *sys;
+	const struct sys_ring_calls *calls;
+	void *ring;
+	_Atomic uint32_t busy;	    /* a thread is in a batch */
+	_Atomic int32_t ring_error; /* 0: there is a ring */
+	uint32_t depth;
+	uint32_t flying;
+	uint32_t free_count, staged_count, again_count;
+	uint32_t stalls; /* turns without any progress */
+	struct queue_slot *slots;
+	uint32_t *free, *staged, *again; /* slot numbers, `depth` of each */
+	uint32_t file_count;
+	uint32_t file_hint; /* where the last one was found */
+	struct queue_file files[QUEUE_FILES_MAX];
+	struct queue_counters counters;
+};
+
+/* The ops of a batch and how far it has got. */
+struct queue_batch {
+	struct atomicio_op *ops;
+	uint32_t count;
+	uint32_t next;
+	uint32_t flags;
+};
+
+/* write_queue.c */
+int write_queue_create(const struct sys_calls *sys, const struct sys_ring_calls *calls,
+		       uint32_t depth, struct atomicio_queue **queue);
+/* Will one fdatasync make this file's writes durable? */
+bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file *file);
+
+/* write_flight.c: settle every pending op; a success that is not durable yet is UNSYNCED. */
+void write_fly(struct atomicio_queue *queue, struct queue_batch *batch);
+
+#endif /* LIBATOMICIO_WRITE_QUEUE_H */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest in the caller's ring: fill one entry, read its completion.
+ *
+ * Flow: as write.c, cut in two where the kernel is at work.  The request is the caller's memory
+ * and holds what is between the halves.
+ *
+ * Rules:
+ * G1 nothing allocates; nothing blocks but a fallback, a checkpoint owed to the journal (J3), and
+ *    what the policy itself does.
+ * G2 a completion counts once: done() on a request that is not on its way is refused.
+ * G3 a prepared entry is always one that may be submitted: what is not to be written is a no-op
+ *    if the fallback did it, else a request that the kernel refuses.
+ */
+#include "write_entry.h"
+
+#include <errno.h>
+
+#include "abi.h"
+#include "libatomicio/uring.h"
+
+#define GUEST_FLAGS (WRITE_FLAGS | ATOMICIO_REGISTERED_BUFFER)
+
+/* No kernel knows this bit of rw_flags: EOPNOTSUPP before anything is done. */
+#define RWF_UNKNOWN 0x40000000
+
+/* Life of a request.  Zeroed memory is one that was never used. */
+enum {
+	STATE_IDLE,
+	STATE_IN_FLIGHT, /* an entry of it is in the ring */
+	STATE_AGAIN,	 /* done() asked for another entry */
+	STATE_SETTLED,	 /* a no-op is in the ring, the result is known */
+	STATE_REFUSED,	 /* an entry that will fail may be in the ring, the result is known */
+};
+
+/* The library's view of the caller's struct atomicio_request. */
+struct guest {
+	struct write_request write;
+	uint32_t state;
+	int32_t result;
+} __attribute__((may_alias));
+
+static_assert(sizeof(struct atomicio_request) == 128, "part of the ABI");
+static_assert(sizeof(struct guest) <= sizeof(struct atomicio_request), "fits the caller's");
+static_assert(_Alignof(struct guest) <= _Alignof(struct atomicio_request), "and its alignment");
+
+static struct guest *guest_of(struct atomicio_request *request)
+{
+	return (struct guest *)request;
+}
+
+/* G3: an entry that fails, and so breaks its link as a failed write would. */
+static void fill_failing(struct io_uring_sqe *sqe)
+{
+	write_entry_fill(sqe, IORING_OP_WRITE, -1, NULL, 0, 0, RWF_UNKNOWN);
+}
+
+static int refuse(struct guest *guest, struct io_uring_sqe *sqe, int error)
+{
+	fill_failing(sqe);
+	guest->state = STATE_REFUSED;
+	guest->result = error;
+	return error;
+}
+
+/* The fallback has run: its result waits for the completion of a no-op. */
+static int settle(struct guest *guest, struct io_uring_sqe *sqe, int error)
+{
+	if (error)
+		return refuse(guest, sqe, error);
+	write_entry_fill(sqe, IORING_OP_NOP, -1, NULL, 0, 0, 0);
+	guest->state = STATE_SETTLED;
+	guest->result = 0;
+	return 0;
+}
+
+static bool is_ready(const struct write_request *write, struct write_outcome *outcome)
+{
+	/* IORING_OP_WRITE_FIXED is no ITER_UBUF: EINVAL, io_uring/rsrc.c:io_import_fixed. */
+	if (write->flags & ATOMICIO_REGISTERED_BUFFER) {
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL,
+			   ATOMICIO_REASON_REGISTERED_BUFFER);
+		return false;
+	}
+	return write_entry_ready(write, outcome);
+}
+
+/* Up to the submission, on whatever path; bounded as write_until_done() is (W5). */
+static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
+{
+	struct write_request *write = &guest->write;
+	struct write_outcome outcome;
+
+	for (;;) {
+		if (write_is_poisoned(write->file))
+			return refuse(guest, sqe, -ENOTRECOVERABLE);
+		if (write->path != ATOMICIO_PATH_KERNEL)
+			return settle(guest, sqe, write_run(write));
+		if (is_ready(write, &outcome))
+			break;
+		if (write_decide(write, &outcome) == WRITE_GIVE_UP)
+			return refuse(guest, sqe, outcome.error);
+	}
+	write_entry_fill(sqe, IORING_OP_WRITE, write->file->fd, write->buffer,
+			 (uint32_t)write->length, write->offset, write_entry_rwf(write));
+	guest->state = STATE_IN_FLIGHT;
+	return 0;
+}
+
+/* Everything but the first attempt of a well-shaped write on a plain kernel path. */
+static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io_uring_sqe *sqe,
+						  const struct write_request *asked)
+{
+	const struct write_request *before = &guest->write;
+	int error;
+
+	switch (guest->state) {
+	case STATE_IDLE:
+	case STATE_REFUSED:
+		error = asked->file ? write_misuse(asked->buffer, asked->length, asked->offset,
+						   asked->flags, GUEST_FLAGS)
+				    : -EINVAL;
+		if (error)
+			return refuse(guest, sqe, error);
+		guest->write = *asked;
+		guest->write.path = write_route(asked);
+		return prepare(guest, sqe);
+	case STATE_AGAIN:
+		if (before->file == asked->file && before->buffer == asked->buffer &&
+		    before->length == asked->length && before->offset == asked->offset &&
+		    before->flags == asked->flags)
+			return prepare(guest, sqe);
+		break;
+	default:
+		break;
+	}
+	fill_failing(sqe); /* the request itself goes on as it was */
+	return -EINVAL;
+}
+
+ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
+					struct atomicio_file *file, struct io_uring_sqe *sqe,
+					const void *buffer, size_t length, uint64_t offset,
+					uint32_t flags)
+{
+	struct guest *guest = guest_of(request);
+	const struct write_request asked = {.file = file,
+					    .buffer = buffer,
+					    .length = length,
+					    .offset = offset,
+					    .flags = flags,
+					    .path = ATOMICIO_PATH_KERNEL,
+					    .mode = WRITE_GUEST};
+
+	if (!sqe)
+		return -EINVAL;
+	if (!guest) {
+		fill_failing(sqe);
+		return -EINVAL;
+	}
+	if (guest->state != STATE_IDLE || !file ||
+	    !write_is_hot(file, buffer, length, offset, flags))
+		return prepare_cold(guest, sqe, &asked);
+	guest->write = asked;
+	guest->state = STATE_IN_FLIGHT;
+	write_entry_fill(sqe, IORING_OP_WRITE, file->fd, buffer, (uint32_t)length, offset,
+			 write_hot_rwf(flags));
+	return 0;
+}
+
+/* A completion that is not plainly a success. */
+static __attribute__((noinline)) int done_cold(struct guest *guest, int32_t res)
+{
+	struct write_request *write = &guest->write;
+	struct write_outcome outcome;
+
+	switch (guest->state) {
+	case STATE_SETTLED:
+	case STATE_REFUSED:
+		guest->state = STATE_IDLE;
+		return guest->result;
+	case STATE_IN_FLIGHT:
+		break;
+	default:
+		return -EINVAL;
+	}
+	guest->state = STATE_AGAIN;
+	if (!write_entry_result(write, res, &outcome))
+		return ATOMICIO_AGAIN_SQE;
+	if (outcome.kind && write_decide(write, &outcome) == WRITE_TRY_AGAIN) {
+		if (write->path == ATOMICIO_PATH_KERNEL)
+			return ATOMICIO_AGAIN_SQE;
+		guest->state = STATE_IDLE;
+		return write_run(write);
+	}
+	guest->state = STATE_IDLE;
+	if (outcome.kind)
+		return outcome.error;
+	write_count_done(write);
+	return 0;
+}
+
+ATOMICIO_EXPORT int atomicio_uring_done(struct atomicio_request *request, int32_t res)
+{
+	struct guest *guest = guest_of(request);
+
+	if (!guest)
+		return -EINVAL;
+	if (guest->state != STATE_IN_FLIGHT || res != (int64_t)guest->write.length ||
+	    guest->write.file->is_device)
+		return done_cold(guest, res);
+	guest->state = STATE_IDLE;
+	write_count_done(&guest->write);
+	return 0;
+}
