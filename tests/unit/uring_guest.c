@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: a guest request fills its entry right, ends once, and keeps its states apart.
+ * Method: entries in memory; the test plays the kernel and hands in completions; files over
+ * the fake system table.  Every errno is in tests/fault/uring.c.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check_run.h"
+#include "fake_ring.h"
+#include "libatomicio/uring.h"
+
+#define LENGTH 4096
+#define USER_DATA UINT64_C(0x1122334455667788)
+
+static struct atomicio_request request;
+static struct io_uring_sqe entry;
+static struct fake_policy policy;
+static struct atomicio_file *file;
+
+static void setup(void)
+{
+	fake_ring_reset();
+	memset(&request, 0, sizeof(request));
+	policy = (struct fake_policy){.answer = ATOMICIO_FAIL};
+}
+
+static void open_with(uint32_t answer, uint32_t fallback)
+{
+	const struct atomicio_options options = {.policy = fake_decide,
+						 .policy_context = &policy,
+						 .fallback = fallback,
+						 .bounce_max = 65536};
+
+	policy.answer = answer;
+	file = fake_ring_open(0, &options);
+}
+
+static int prep(const void *buffer, size_t length, uint64_t offset, uint32_t flags)
+{
+	memset(&entry, 0xa5, sizeof(entry));
+	entry.user_data = USER_DATA;
+	return atomicio_uring_prep(&request, file, &entry, buffer, length, offset, flags);
+}
+
+static int prep_page(void)
+{
+	return prep(fake_page(1), LENGTH, 8192, 0);
+}
+
+/* The entry is one that the kernel refuses without doing anything. */
+static void check_failing(void)
+{
+	ck_assert_uint_eq(entry.opcode, IORING_OP_WRITE);
+	ck_assert_int_eq(entry.fd, -1);
+	ck_assert_uint_eq(entry.len, 0);
+	ck_assert_uint_eq(entry.addr, 0);
+	ck_assert(entry.rw_flags & ~0x3ff);
+	ck_assert_uint_eq(entry.user_data, USER_DATA);
+}
+
+static void check_nop(void)
+{
+	ck_assert_uint_eq(entry.opcode, IORING_OP_NOP);
+	ck_assert_int_eq(entry.rw_flags, 0);
+	ck_assert_uint_eq(entry.user_data, USER_DATA);
+}
+
+static void check_write(int rwf)
+{
+	struct io_uring_sqe wanted = {.opcode = IORING_OP_WRITE,
+				      .fd = FAKE_FD,
+				      .addr = (uintptr_t)fake_page(1),
+				      .len = LENGTH,
+				      .off = 8192,
+				      .user_data = USER_DATA};
+
+	wanted.rw_flags = SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | rwf;
+	ck_assert_mem_eq(&entry, &wanted, sizeof(wanted));
+}
+
+START_TEST(entry_carries_the_flag_and_every_field_and_keeps_user_data)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_DSYNC), 0);
+	check_write(SYS_RWF_DSYNC);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_DSYNC | ATOMICIO_NOWAIT), 0);
+	check_write(SYS_RWF_DSYNC | SYS_RWF_NOWAIT);
+	ck_assert_uint_eq(fake_ring.plain_calls, 0);
+}
+END_TEST
+
+START_TEST(entry_is_the_same_off_the_hot_path)
+{
+	fake.file_size_limit = 1 << 20;
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_DSYNC | ATOMICIO_NOWAIT), 0);
+	check_write(SYS_RWF_DSYNC | SYS_RWF_NOWAIT);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	fake.file_size_limit = 8192 + LENGTH - 1;
+	ck_assert_int_eq(prep_page(), -EFBIG);
+	check_failing();
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SPACE);
+}
+END_TEST
+
+START_TEST(full_count_is_done_and_counted_once)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EINVAL);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EIO), -EINVAL);
+	ck_assert_uint_eq(fake_stats(file).writes_hardware, 1);
+	ck_assert_uint_eq(fake_stats(file).bytes, LENGTH);
+	ck_assert_uint_eq(policy.seen, 0);
+}
+END_TEST
+
+START_TEST(completion_without_a_write_is_refused)
+{
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EINVAL);
+	ck_assert_int_eq(atomicio_uring_done(NULL, LENGTH), -EINVAL);
+}
+END_TEST
+
+START_TEST(misuse_gives_einval_and_an_entry_that_fails)
+{
+	const struct {
+		const void *buffer;
+		size_t length;
+		uint64_t offset;
+		uint32_t flags;
+	} rows[] = {
+		{NULL, LENGTH, 0, 0},
+		{fake_page(1), 0, 0, 0},
+		{fake_page(1), LENGTH, INT64_MAX, 0},
+		{fake_page(1), LENGTH, UINT64_MAX - LENGTH + 1, 0},
+		{fake_page(1), LENGTH, 0, ATOMICIO_ALL_OR_NONE},
+		{fake_page(1), LENGTH, 0, 0x10},
+	};
+
+	open_with(ATOMICIO_FAIL, ATOMICIO_FALLBACK_PLAIN);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(
+			prep(rows[i].buffer, rows[i].length, rows[i].offset, rows[i].flags),
+			-EINVAL);
+		check_failing();
+		ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -EINVAL);
+	}
+	ck_assert_uint_eq(policy.seen, 0);
+	ck_assert_int_eq(atomicio_uring_prep(&request, NULL, &entry, fake_page(1), LENGTH, 0, 0),
+			 -EINVAL);
+	ck_assert_int_eq(atomicio_uring_prep(NULL, file, &entry, fake_page(1), LENGTH, 0, 0),
+			 -EINVAL);
+	check_failing();
+	ck_assert_int_eq(atomicio_uring_prep(&request, file, NULL, fake_page(1), LENGTH, 0, 0),
+			 -EINVAL);
+}
+END_TEST
+
+START_TEST(request_on_its_way_takes_no_second_write_and_is_not_disturbed)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(prep(fake_page(2), LENGTH, 0, 0), -EINVAL);
+	check_failing();
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_uint_eq(fake_stats(file).writes_hardware, 1);
+}
+END_TEST
+
+START_TEST(refused_write_may_be_followed_by_another_with_or_without_done)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep(fake_page(1), 12288, 0, 0), -EINVAL);
+	check_failing();
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SHAPE);
+	ck_assert_int_eq(prep(fake_page(1), 12288, 0, 0), -EINVAL);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -EINVAL);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+}
+END_TEST
+
+START_TEST(request_of_garbage_is_refused)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	memset(&request, 0xa5, sizeof(request));
+	ck_assert_int_eq(prep_page(), -EINVAL);
+	check_failing();
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EINVAL);
+}
+END_TEST
+
+START_TEST(retry_asks_for_the_same_write_again_and_waits_for_nothing)
+{
+	open_with(ATOMICIO_RETRY, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_uint_eq(fake_ring.started_write_backs, 1);
+	ck_assert_uint_eq(fake_ring.write_backs, 0);
+	/* Another write than the one that is due. */
+	ck_assert_int_eq(prep(fake_page(2), LENGTH, 8192, 0), -EINVAL);
+	ck_assert_int_eq(prep(fake_page(1), 2 * LENGTH, 8192, 0), -EINVAL);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 4096, 0), -EINVAL);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_DSYNC), -EINVAL);
+	check_failing();
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EINVAL);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_uint_eq(fake_stats(file).retries, 1);
+	ck_assert_uint_eq(fake_ring.sleeps, 0);
+}
+END_TEST
+
+START_TEST(retries_end_after_retries_max_without_a_pause)
+{
+	open_with(ATOMICIO_RETRY, 0);
+	for (int i = 0; i < WRITE_RETRIES_DEFAULT; i++) {
+		ck_assert_int_eq(prep_page(), 0);
+		ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	}
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), -EAGAIN);
+	ck_assert_uint_eq(fake_ring.sleeps, 0);
+	/* The next write counts anew. */
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+}
+END_TEST
+
+START_TEST(zeroing_gives_up_a_write_that_is_due_again)
+{
+	open_with(ATOMICIO_RETRY, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	memset(&request, 0, sizeof(request));
+	ck_assert_int_eq(prep(fake_page(2), LENGTH, 0, 0), 0);
+}
+END_TEST
+
+START_TEST(short_count_is_broken_and_poisons_the_handle)
+{
+	const int32_t counts[] = {0, 1, 512, LENGTH - 1, LENGTH + 1};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
+		ck_assert_int_eq(prep_page(), 0);
+		ck_assert_int_eq(atomicio_uring_done(&request, counts[i]), -EIO);
+		ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+		ck_assert_uint_eq(policy.last.on_disk, ATOMICIO_DISK_UNKNOWN);
+		ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
+		check_failing();
+		ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -ENOTRECOVERABLE);
+		ck_assert_uint_eq(fake_ring.plain_calls, 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(poison_ends_a_write_that_is_due_again)
+{
+	open_with(ATOMICIO_RETRY, 0);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	write_poison(file);
+	ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
+	check_failing();
+}
+END_TEST
+
+START_TEST(cancelled_write_and_closed_file_are_never_retried)
+{
+	const int errors[] = {-ECANCELED, -EBADF};
+
+	open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
+	for (size_t i = 0; i < 2; i++) {
+		for (uint32_t answer = ATOMICIO_RETRY; answer <= ATOMICIO_FALLBACK; answer++) {
+			policy.answer = answer;
+			ck_assert_int_eq(prep_page(), 0);
+			ck_assert_int_eq(atomicio_uring_done(&request, errors[i]), errors[i]);
+			ck_assert_uint_eq(policy.last.allowed, ATOMICIO_FAIL);
+			ck_assert_uint_eq(policy.last.on_disk, ATOMICIO_DISK_OLD);
+		}
+	}
+	ck_assert_uint_eq(fake_ring.plain_calls, 0);
+}
+END_TEST
+
+START_TEST(registered_buffer_is_refused_before_the_kernel_sees_it)
+{
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), -EINVAL);
+	check_failing();
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SHAPE);
+	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_REGISTERED_BUFFER);
+	atomicio_close(file);
+	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), 0);
+	check_nop();
+	ck_assert(fake_disk_holds(0, 0, LENGTH, 1));
+	ck_assert_int_eq(atomicio_uring_done(&request, 0), 0);
+	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
+}
+END_TEST
+
+START_TEST(unaligned_memory_is_refused_though_the_handle_can_bounce)
+{
+	const char *unaligned = (const char *)fake_page(1) + 4;
+
+	open_with(ATOMICIO_FAIL, 0);
+	ck_assert_int_eq(atomicio_write(file, unaligned, LENGTH, 0, 0), 0);
+	ck_assert_int_eq(prep(unaligned, LENGTH, 0, 0), -EINVAL);
+	check_failing();
+	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_MEMORY_UNALIGNED);
+}
+END_TEST
+
+START_TEST(fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op)
+{
+	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	ck_assert_int_eq(prep(fake_page(3), 12288, 4096, ATOMICIO_DSYNC), 0);
+	check_nop();
+	ck_assert(fake_disk_holds(0, 4096, 12288, 3));
+	ck_assert_uint_eq(fake_ring.with_dsync, 1);
+	/* Its completion is on the way. */
+	ck_assert_int_eq(prep_page(), -EINVAL);
+	ck_assert_int_eq(atomicio_uring_done(&request, -ECANCELED), 0);
+	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
+	ck_assert_uint_eq(fake_stats(file).fallbacks, 1);
+}
+END_TEST
+
+static int64_t no_space(const struct io_uring_sqe *sqe, uint32_t number)
+{
+	(void)sqe;
+	(void)number;
+	return -ENOSPC;
+}
+
+START_TEST(fallback_that_fails_makes_an_entry_that_fails)
+{
+	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	fake_ring.result = no_space;
+	ck_assert_int_eq(prep(fake_page(3), 12288, 4096, 0), -ENOSPC);
+	check_failing();
+	ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -ENOSPC);
+}
+END_TEST
+
+START_TEST(fallback_in_done_is_made_there)
+{
+	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EOPNOTSUPP), 0);
+	ck_assert(fake_disk_holds(0, 8192, LENGTH, 1));
+	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
+	ck_assert_uint_eq(fake_stats(file).writes_hardware, 0);
+}
+END_TEST
+
+/* A raw device whose driver does or does not take RWF_NOWAIT. */
+static void open_device(uint32_t answer)
+{
+	fake.statx.mode = S_IFBLK | 0600;
+	open_with(answer, 0);
+	ck_assert(file->is_device && file->device_nowait);
+}
+
+START_TEST(device_write_carries_nowait_and_is_done_when_nothing_is_cached)
+{
+	open_device(ATOMICIO_FAIL);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(SYS_RWF_NOWAIT);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+}
+END_TEST
+
+START_TEST(doubtful_device_write_is_repeated_with_dsync_and_then_broken)
+{
+	open_device(ATOMICIO_RETRY);
+	ck_assert_int_eq(prep_page(), 0);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
+	ck_assert_uint_eq(fake_ring.drops, 1);
+	ck_assert_uint_eq(fake_ring.started_write_backs, 1);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(SYS_RWF_NOWAIT | SYS_RWF_DSYNC);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_uint_eq(policy.seen, 0);
+
+	for (int i = 0; i < 15; i++) {
+		ck_assert_int_eq(prep_page(), 0);
+		fake_ring.cached_for = 1;
+		ck_assert_int_eq(atomicio_uring_done(&request, i % 2 ? LENGTH : -EAGAIN),
+				 ATOMICIO_AGAIN_SQE);
+	}
+	ck_assert_int_eq(prep_page(), 0);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EIO);
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+	ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
+}
+END_TEST
+
+START_TEST(doubtful_device_write_that_then_fails_is_broken)
+{
+	open_device(ATOMICIO_RETRY);
+	ck_assert_int_eq(prep_page(), 0);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -ENOSPC), -EIO);
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+}
+END_TEST
+
+START_TEST(device_that_knows_no_nowait_is_looked_at_before)
+{
+	open_device(ATOMICIO_FAIL);
+	file->device_nowait = false;
+	fake_ring.cached_for = 2;
+	ck_assert_int_eq(prep_page(), -EAGAIN);
+	check_failing();
+	ck_assert_uint_eq(fake_ring.drops, 1);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(0);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
+	/* Torn it may be, and the next try cannot be made. */
+	fake_ring.cached_for = 2;
+	ck_assert_int_eq(prep_page(), -EIO);
+	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		entry_carries_the_flag_and_every_field_and_keeps_user_data,
+		entry_is_the_same_off_the_hot_path,
+		full_count_is_done_and_counted_once,
+		completion_without_a_write_is_refused,
+		misuse_gives_einval_and_an_entry_that_fails,
+		request_on_its_way_takes_no_second_write_and_is_not_disturbed,
+		refused_write_may_be_followed_by_another_with_or_without_done,
+		request_of_garbage_is_refused,
+		retry_asks_for_the_same_write_again_and_waits_for_nothing,
+		retries_end_after_retries_max_without_a_pause,
+		zeroing_gives_up_a_write_that_is_due_again,
+		short_count_is_broken_and_poisons_the_handle,
+		poison_ends_a_write_that_is_due_again,
+		cancelled_write_and_closed_file_are_never_retried,
+		registered_buffer_is_refused_before_the_kernel_sees_it,
+		unaligned_memory_is_refused_though_the_handle_can_bounce,
+		fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op,
+		fallback_that_fails_makes_an_entry_that_fails,
+		fallback_in_done_is_made_there,
+		device_write_carries_nowait_and_is_done_when_nothing_is_cached,
+		doubtful_device_write_is_repeated_with_dsync_and_then_broken,
+		doubtful_device_write_that_then_fails_is_broken,
+		device_that_knows_no_nowait_is_looked_at_before,
+	};
+
+	return check_run("uring_guest", tests, sizeof(tests) / sizeof(tests[0]), setup);
+}
