@@ -22,6 +22,8 @@ struct ring {
 	uint32_t numbers[ENTRIES_MAX]; /* of flight */
 	struct sys_completion cq[2 * ENTRIES_MAX + 8];
 	uint32_t random;
+	uint64_t echo; /* user_data of a completion to repeat */
+	bool has_echo;
 	bool lost;
 	bool live;
 };
@@ -70,7 +72,7 @@ static int ring_create(void *ring, uint32_t depth)
 	the_ring.entries = fake_ring.entries ? fake_ring.entries : depth;
 	the_ring.staged = the_ring.flying = the_ring.ready = 0;
 	the_ring.random = fake_ring.seed;
-	the_ring.lost = false;
+	the_ring.lost = the_ring.has_echo = false;
 	the_ring.live = true;
 	fake_ring.created++;
 	return 0;
@@ -126,8 +128,10 @@ static void complete_one(void)
 		return;
 	}
 	post(entry.user_data, result);
-	if (fake_ring.completed == fake_ring.duplicate_at)
-		post(entry.user_data, -EIO);
+	if (fake_ring.completed == fake_ring.duplicate_at) {
+		the_ring.echo = entry.user_data;
+		the_ring.has_echo = true;
+	}
 	if (fake_ring.completed == fake_ring.stray_at)
 		post(UINT64_MAX, -EIO);
 }
@@ -178,6 +182,9 @@ static int ring_enter(void *ring, uint32_t wait)
 	if (fake_ring.consume_max && count > fake_ring.consume_max)
 		count = fake_ring.consume_max;
 	consume(count);
+	if (the_ring.has_echo)
+		post(the_ring.echo, -EIO);
+	the_ring.has_echo = false;
 	if (count < all)
 		return (int)count;
 	while (the_ring.ready < wait && may_complete())

@@ -398,6 +398,23 @@ START_TEST(torn_op_poisons_its_handle_and_the_rest_is_not_called_durable)
 }
 END_TEST
 
+START_TEST(nothing_is_submitted_through_a_poisoned_handle)
+{
+	struct atomicio_file *file = open_with(0, ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
+
+	make_queue(1);
+	put_all(&file, 1, 4);
+	fake_ring.numbered = 0;
+	fake_ring.result = second_is_short;
+	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, 0), -EIO);
+	ck_assert_int_eq(ops[0].result, 0);
+	ck_assert_int_eq(ops[1].result, -EIO);
+	ck_assert_int_eq(ops[2].result, -ENOTRECOVERABLE);
+	ck_assert_int_eq(ops[3].result, -ENOTRECOVERABLE);
+	ck_assert_uint_eq(fake_ring.consumed, 2);
+}
+END_TEST
+
 START_TEST(doubtful_device_write_is_repeated_in_the_ring)
 {
 	struct atomicio_file *file;
@@ -496,6 +513,7 @@ int main(void)
 		failed_sync_fails_all_ops_of_its_file_and_poisons_it,
 		file_of_only_failed_ops_is_not_synced,
 		torn_op_poisons_its_handle_and_the_rest_is_not_called_durable,
+		nothing_is_submitted_through_a_poisoned_handle,
 		doubtful_device_write_is_repeated_in_the_ring,
 		policy_that_hands_in_a_batch_gets_ebusy,
 		second_thread_gets_ebusy_while_a_batch_runs,

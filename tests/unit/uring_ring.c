@@ -219,6 +219,25 @@ START_TEST(ring_that_dies_with_writes_in_flight_never_calls_them_done)
 }
 END_TEST
 
+START_TEST(ring_that_dies_half_fed_loses_only_what_it_took)
+{
+	fake_ring.consume_max = 1;
+	fake_ring.enter_fail_at = 2;
+	fake_ring.enter_fail_times = FOREVER;
+	fake_ring.enter_error = -EBADFD;
+	make_queue(4);
+	ck_assert_int_eq(run_batch(), -EIO);
+	for (uint32_t i = 0; i < OPS; i++) {
+		/* The handle of the lost one is poisoned. */
+		const int wanted = i == 0 ? -EIO : i % 2 ? 0 : -ENOTRECOVERABLE;
+
+		ck_assert_int_eq(ops[i].result, wanted);
+	}
+	ck_assert_uint_eq(fake_ring.plain_calls, OPS / 2);
+	check_closed();
+}
+END_TEST
+
 START_TEST(completions_that_a_dead_ring_still_has_are_heard)
 {
 	fake_ring.enter_fail_at = 2;
@@ -294,6 +313,7 @@ int main(void)
 		kernel_out_of_room_for_ever_leads_to_pwritev2,
 		ring_that_dies_before_it_took_anything_costs_nothing,
 		ring_that_dies_with_writes_in_flight_never_calls_them_done,
+		ring_that_dies_half_fed_loses_only_what_it_took,
 		completions_that_a_dead_ring_still_has_are_heard,
 		lost_completion_is_an_error_and_the_rest_is_written,
 		completion_that_comes_twice_or_for_nothing_counts_once,

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the queue and a guest cost over a raw ring.
+ *
+ * Flow: tests/bench/queue.sh runs it on a mounted filesystem.
+ *
+ *	queue FILE rate LENGTH DEPTH ROUNDS	writes a second: a raw liburing loop and the queue,
+ *						in turn; prints both medians and the ratio
+ *	queue FILE sync LENGTH ROUNDS		microseconds a batch of 1 to 64 durable writes:
+ *						RWF_DSYNC on each, or one fdatasync
+ *	queue FILE guest N			N times prep and done, with no ring (callgrind)
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libatomicio/uring.h"
+
+#define OPS 512
+#define ROUNDS_MAX 1001
+#define SPAN (8u << 20) /* of the file: XFS keeps 128 KiB of copy-on-write space for each write */
+#define RWF_DSYNC_BIT 0x2
+#define RWF_UNTORN (0x40 | 0x20) /* RWF_ATOMIC, RWF_NOAPPEND */
+
+static struct atomicio_file *file;
+static struct atomicio_op ops[OPS];
+static uint8_t *memory;
+static int fd;
+static struct io_uring ring;
+
+static void must(int good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "queue: %s\n", what);
+	exit(1);
+}
+
+static double now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+static double median(double *values, int count)
+{
+	qsort(values, (size_t)count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+static void push(uint32_t i, int rwf)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+	must(sqe != NULL, "the ring is full");
+	io_uring_prep_write(sqe, fd, ops[i].buffer, (unsigned int)ops[i].length, ops[i].offset);
+	sqe->rw_flags = RWF_UNTORN | rwf;
+	io_uring_sqe_set_data64(sqe, i);
+}
+
+/* The loop that a careful caller would write: `depth` in flight, every result checked. */
+static void raw(uint32_t count, uint32_t depth, int rwf)
+{
+	uint32_t next = 0, flying = 0;
+
+	while (next < count || flying) {
+		struct io_uring_cqe *cqe;
+		unsigned int head, seen = 0;
+
+		for (; next < count && flying < depth; next++, flying++)
+			push(next, rwf);
+		io_uring_submit_and_wait(&ring, next < count ? 1 : flying);
+		io_uring_for_each_cqe(&ring, head, cqe)
+		{
+			must(cqe->res == (int)ops[cqe->user_data].length,
+			     strerror(cqe->res < 0 ? -cqe->res : EIO));
+			seen++;
+		}
+		io_uring_cq_advance(&ring, seen);
+		flying -= seen;
+	}
+}
+
+static void scatter(uint32_t count, uint32_t length)
+{
+	static uint32_t state = 1;
+	const uint32_t places = SPAN / length;
+
+	for (uint32_t i = 0; i < count; i++) {
+		state = state * 1664525u + 1013904223u;
+		/* One op a stretch of the file, so that none overlap. */
+		ops[i] = (struct atomicio_op){
+			.file = file,
+			.buffer = memory + (size_t)i * length,
+			.offset =
+				((uint64_t)i * (places / count) + (state >> 8) % (places / count)) *
+				length,
+			.length = length,
+		};
+	}
+}
+
+static int rate(uint32_t length, uint32_t depth, int rounds)
+{
+	static double by_ring[ROUNDS_MAX], by_queue[ROUNDS_MAX], ratios[ROUNDS_MAX];
+	struct atomicio_queue *queue;
+	double one, two;
+
+	must(!io_uring_queue_init(depth, &ring, IORING_SETUP_COOP_TASKRUN), "no ring");
+	must(!atomicio_queue_create(depth, &queue), "no queue");
+	for (int i = -2; i < rounds; i++) {
+		double ring_us = 0, queue_us = 0;
+
+		for (int turn = 0; turn < 2; turn++) {
+			const double start = now_us();
+
+			scatter(OPS, length);
+			if ((turn + i) & 1) {
+				raw(OPS, depth, 0);
+				ring_us = now_us() - start;
+			} else {
+				must(!atomicio_write_batch(queue, ops, OPS, 0), "a batch failed");
+				queue_us = now_us() - start;
+			}
+		}
+		if (i < 0)
+			continue; /* warming up */
+		by_ring[i] = OPS * 1e6 / ring_us;
+		by_queue[i] = OPS * 1e6 / queue_us;
+		ratios[i] = ring_us / queue_us;
+	}
+	one = median(by_ring, rounds);
+	two = median(by_queue, rounds);
+	printf("length %u depth %u rounds %d raw %.0f queue %.0f ratio %.3f paired %.3f\n", length,
+	       depth, rounds, one, two, two / one, median(ratios, rounds));
+	atomicio_queue_destroy(queue);
+	io_uring_queue_exit(&ring);
+	return 0;
+}
+
+static int sync_ways(uint32_t length, int rounds)
+{
+	static double each[ROUNDS_MAX], once[ROUNDS_MAX];
+
+	must(!io_uring_queue_init(64, &ring, IORING_SETUP_COOP_TASKRUN), "no ring");
+	for (uint32_t count = 1; count <= 64; count *= 2) {
+		for (int i = 0; i < rounds; i++) {
+			for (int turn = 0; turn < 2; turn++) {
+				const double start = now_us();
+
+				scatter(count, length);
+				if ((turn + i) & 1) {
+					raw(count, 64, RWF_DSYNC_BIT);
+					each[i] = now_us() - start;
+				} else {
+					raw(count, 64, 0);
+					must(!fdatasync(fd), "fdatasync failed");
+					once[i] = now_us() - start;
+				}
+			}
+		}
+		printf("length %u writes %u RWF_DSYNC on each %.0f us, one fdatasync %.0f us\n",
+		       length, count, median(each, rounds), median(once, rounds));
+	}
+	return 0;
+}
+
+static int guest(int count)
+{
+	static struct atomicio_request request;
+	static struct io_uring_sqe sqe;
+
+	for (int i = 0; i < count; i++) {
+		must(!atomicio_uring_prep(&request, file, &sqe, memory, 4096,
+					  (uint64_t)(i % 64) * 4096, 0),
+		     "prep failed");
+		must(!atomicio_uring_done(&request, 4096), "done failed");
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 3 ? argv[2] : "";
+	const int first = argc > 3 ? atoi(argv[3]) : 0, last = argc > 3 ? atoi(argv[argc - 1]) : 0;
+
+	must(argc > 3, "usage: queue FILE rate LENGTH DEPTH ROUNDS | sync LENGTH ROUNDS | guest N");
+	fd = open(argv[1], O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644);
+	must(fd >= 0 && !atomicio_open(fd, NULL, 0, &file), "open failed");
+	must(!posix_memalign((void **)&memory, 65536, SPAN), "no memory");
+	memset(memory, 'q', SPAN);
+	if (strcmp(mode, "guest") == 0)
+		return guest(first);
+	for (uint64_t at = 0; at < SPAN; at += 1 << 20)
+		must(pwrite(fd, memory, 1 << 20, (off_t)at) == 1 << 20, "cannot fill the file");
+	must(!fsync(fd) && last > 0 && last <= ROUNDS_MAX && first >= 4096, "bad arguments");
+	if (strcmp(mode, "rate") == 0)
+		return rate((uint32_t)first, (uint32_t)atoi(argv[4]), last);
+	return sync_ways((uint32_t)first, last);
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What io_uring writes cost through the library: the queue against a raw liburing loop that does
+# the same writes at the same depth, in turn; instructions of a guest's prep and done; and
+# what makes a batch durable at the least cost.
+#
+# One copy-on-write write of XFS passes through a kernel thread, so rates scatter by some per cent
+# between two runs of the same loop.  The ratio is the median of paired rounds, and the best of
+# five series counts: a queue that is slower than the loop is so in each.
+set -u
+# shellcheck source=tests/kernel/lib.sh
+. "$(dirname "$0")/../kernel/lib.sh"
+
+program=${ATOMICIO_BUILD:-$KERNEL_HERE/../../build/gcc}/tests/queue
+rounds=${ATOMICIO_BENCH_ROUNDS:-41}
+command -v valgrind >/dev/null || kernel_skip "valgrind is missing"
+kernel_begin mkfs.xfs
+kernel_mount xfs xfs -m reflink=1 || exit 1
+file=$kernel_scratch/xfs/file
+if [ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" != 0 ]; then
+	kernel_skip "kernel.io_uring_disabled is set"
+fi
+
+for length in 4096 16384; do
+	best=0
+	for _ in 1 2 3 4 5; do
+		line=$("$program" "$file" rate $length 32 "$rounds") || exit 1
+		echo "# $line"
+		ratio=${line##* }
+		best=$(awk -v a="$best" -v b="$ratio" 'BEGIN { print a > b ? a : b }')
+		awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }' && break
+	done
+	awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }'
+	kernel_report $? "the_queue_has_98_percent_of_the_rate_of_a_raw_ring_at_$length"
+done
+
+"$program" "$file" sync 16384 "$rounds" | sed 's/^/# /'
+
+# valgrind 3.19 cannot read the debug information of clang 14.
+objcopy --strip-debug "$program" "$kernel_scratch/program" || exit 1
+instructions() {
+	valgrind --tool=callgrind --callgrind-out-file=/dev/null "$kernel_scratch/program" "$file" \
+		guest "$1" 2>&1 | sed -nE 's/.*Collected *: *([0-9]+).*/\1/p'
+}
+once=$(instructions 1000)
+twice=$(instructions 2000)
+cost=$(((twice - once) / 1000))
+echo "# $cost instructions per atomicio_uring_prep and atomicio_uring_done"
+[ -n "$once" ] && [ $cost -gt 10 ] && [ $cost -le 150 ]
+kernel_report $? prep_and_done_take_at_most_150_instructions
+kernel_finish
