@@ -92,6 +92,7 @@ static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 
 	while (flies(queue, request)) {
 		if (write_is_poisoned(request->file)) {
+			write_count(&request->file->counters.writes_failed, 1);
 			settle(queue, slot, -ENOTRECOVERABLE);
 			return true;
 		}
@@ -147,6 +148,7 @@ static bool fill(struct atomicio_queue *queue, struct queue_batch *batch)
 		if (op->length > SIZE_MAX ||
 		    write_misuse(op->buffer, op->length, op->offset, batch->flags, WRITE_FLAGS)) {
 			op->result = -EINVAL;
+			write_count(&op->file->counters.writes_failed, 1);
 			continue;
 		}
 		if (!queue->free_count)

@@ -55,6 +55,13 @@ static void fill_failing(struct io_uring_sqe *sqe)
 	write_entry_fill(sqe, IORING_OP_WRITE, -1, NULL, 0, 0, RWF_UNKNOWN);
 }
 
+/* What never came as far as the policy is counted here. */
+static void count_failed(struct atomicio_file *file)
+{
+	if (file)
+		write_count(&file->counters.writes_failed, 1);
+}
+
 static int refuse(struct guest *guest, struct io_uring_sqe *sqe, int error)
 {
 	fill_failing(sqe);
@@ -92,8 +99,10 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 	struct write_outcome outcome;
 
 	for (;;) {
-		if (write_is_poisoned(write->file))
+		if (write_is_poisoned(write->file)) {
+			count_failed(write->file);
 			return refuse(guest, sqe, -ENOTRECOVERABLE);
+		}
 		if (write->path != ATOMICIO_PATH_KERNEL)
 			return settle(guest, sqe, write_run(write));
 		if (is_ready(write, &outcome))
@@ -107,35 +116,37 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 	return 0;
 }
 
+static bool is_same(const struct write_request *before, const struct write_request *asked)
+{
+	return before->file == asked->file && before->buffer == asked->buffer &&
+	       before->length == asked->length && before->offset == asked->offset &&
+	       before->flags == asked->flags;
+}
+
 /* Everything but the first attempt of a well-shaped write on a plain kernel path. */
 static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io_uring_sqe *sqe,
 						  const struct write_request *asked)
 {
-	const struct write_request *before = &guest->write;
 	int error;
 
-	switch (guest->state) {
-	case STATE_IDLE:
-	case STATE_REFUSED:
-		error = asked->file ? write_misuse(asked->buffer, asked->length, asked->offset,
-						   asked->flags, GUEST_FLAGS)
-				    : -EINVAL;
-		if (error)
-			return refuse(guest, sqe, error);
-		guest->write = *asked;
-		guest->write.path = write_route(asked);
+	if (guest->state == STATE_AGAIN && is_same(&guest->write, asked))
 		return prepare(guest, sqe);
-	case STATE_AGAIN:
-		if (before->file == asked->file && before->buffer == asked->buffer &&
-		    before->length == asked->length && before->offset == asked->offset &&
-		    before->flags == asked->flags)
-			return prepare(guest, sqe);
-		break;
-	default:
-		break;
+	if (guest->state != STATE_IDLE && guest->state != STATE_REFUSED) {
+		/* The request itself goes on as it was. */
+		count_failed(asked->file);
+		fill_failing(sqe);
+		return -EINVAL;
 	}
-	fill_failing(sqe); /* the request itself goes on as it was */
-	return -EINVAL;
+	error = asked->file ? write_misuse(asked->buffer, asked->length, asked->offset,
+					   asked->flags, GUEST_FLAGS)
+			    : -EINVAL;
+	if (error) {
+		count_failed(asked->file);
+		return refuse(guest, sqe, error);
+	}
+	guest->write = *asked;
+	guest->write.path = write_route(asked);
+	return prepare(guest, sqe);
 }
 
 ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,

@@ -209,7 +209,7 @@ START_TEST(failed_ops_fail_alone_and_the_first_by_index_is_returned)
 		if (ops[i].result)
 			ck_assert(fake_disk_holds(0, i * 4096, 4096, 0));
 	}
-	ck_assert_uint_eq(fake_stats(file).writes_failed, 6 + 2);
+	ck_assert_uint_eq(fake_stats(file).writes_failed, 6 + 3);
 	ck_assert_uint_eq(fake_stats(file).writes_hardware, 7);
 	ck_assert_uint_eq(policy.seen, 8);
 }

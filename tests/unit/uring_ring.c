@@ -26,6 +26,8 @@ static void setup(void)
 {
 	const struct atomicio_options options = {.policy = fake_decide, .policy_context = &policy};
 
+	for (uint32_t i = 0; i < 2; i++)
+		atomicio_close(files[i]); /* of an earlier round */
 	fake_ring_reset();
 	policy = (struct fake_policy){.answer = ATOMICIO_RETRY};
 	for (uint32_t i = 0; i < 2; i++)
@@ -73,6 +75,11 @@ static int32_t ring_error(void)
 static void check_closed(void)
 {
 	atomicio_queue_destroy(queue);
+	for (uint32_t i = 0; i < 2; i++) {
+		atomicio_close(files[i]);
+		files[i] = NULL;
+	}
+	ck_assert_uint_eq(fake.allocated, 0);
 	ck_assert_uint_eq(fake_ring.created, fake_ring.destroyed);
 }
 
