@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "libatomicio/atomicio.h"
+#include "libatomicio/uring.h"
 
 #if UINTPTR_MAX == UINT64_MAX
 #define AT(type, field, offset) static_assert(offsetof(struct type, field) == (offset), #field)
@@ -101,6 +102,17 @@ AT(atomicio_stats, writebacks, 72);
 AT(atomicio_stats, syncs, 80);
 AT(atomicio_stats, failures, 88);
 SIZE(atomicio_stats, 160);
+
+SIZE(atomicio_request, 128);
+
+AT(atomicio_queue_stats, depth, 0);
+AT(atomicio_queue_stats, ring_error, 4);
+AT(atomicio_queue_stats, batches, 8);
+AT(atomicio_queue_stats, ops, 16);
+AT(atomicio_queue_stats, submissions, 24);
+AT(atomicio_queue_stats, waits, 32);
+AT(atomicio_queue_stats, syncs, 40);
+SIZE(atomicio_queue_stats, 48);
 
 /* The values that travel in those structs. */
 static_assert(ATOMICIO_DSYNC == 1 && ATOMICIO_NOWAIT == 2 && ATOMICIO_ALL_OR_NONE == 4, "flags");

@@ -11,22 +11,22 @@ mutant xfs_without_hardware_believed_as_the_manual_says probe_verdict.c xfs \
 	's/caps->queue_unit_max < block \|\| //; s/= smaller\(unit_max, caps->(statx_unit_max_opt|queue_unit_max)\);$/= unit_max;/'
 
 # The flag.
-mutant flag_dropped_on_the_hot_path write.c trace \
+mutant flag_dropped_on_the_hot_path write.h trace \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_NOAPPEND/'
 mutant flag_dropped_on_the_cold_path write_sync.c inject \
 	's/SYS_RWF_ATOMIC \| write_rwf/write_rwf/'
-mutant noappend_dropped_on_the_hot_path write.c xfs \
+mutant noappend_dropped_on_the_hot_path write.h xfs \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_ATOMIC/'
-mutant dsync_dropped_on_the_hot_path write.c trace \
+mutant dsync_dropped_on_the_hot_path write.h trace \
 	's/\(flags \& ATOMICIO_DSYNC\) << 1/(flags \& ATOMICIO_DSYNC) \& 0/'
 mutant dsync_dropped_on_the_cold_path write_sync.c trace 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
 
 # The shape.
-mutant largest_size_unchecked write.c xfs 's/length <= hot->unit_max \&\& //'
-mutant smallest_size_unchecked write.c xfs 's/length >= hot->unit_min \&\&//'
-mutant power_of_two_unchecked write.c xfs 's/ \&\& \(length \& \(length - 1\)\) == 0//'
-mutant offset_unchecked write.c xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
-mutant buffer_alignment_unchecked write.c xfs \
+mutant largest_size_unchecked write.h xfs 's/length <= hot->unit_max \&\& //'
+mutant smallest_size_unchecked write.h xfs 's/length >= hot->unit_min \&\&//'
+mutant power_of_two_unchecked write.h xfs 's/ \&\& \(length \& \(length - 1\)\) == 0//'
+mutant offset_unchecked write.h xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
+mutant buffer_alignment_unchecked write.h xfs \
 	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
 mutant largest_size_off_by_one write_validate.c xfs \
 	's/length > limits->unit_max/length >= limits->unit_max/'

@@ -8,7 +8,6 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "check_run.h"
 #include "fake_ring.h"
@@ -371,82 +370,6 @@ START_TEST(fallback_in_done_is_made_there)
 }
 END_TEST
 
-/* A raw device whose driver does or does not take RWF_NOWAIT. */
-static void open_device(uint32_t answer)
-{
-	fake.statx.mode = S_IFBLK | 0600;
-	open_with(answer, 0);
-	ck_assert(file->is_device && file->device_nowait);
-}
-
-START_TEST(device_write_carries_nowait_and_is_done_when_nothing_is_cached)
-{
-	open_device(ATOMICIO_FAIL);
-	ck_assert_int_eq(prep_page(), 0);
-	check_write(SYS_RWF_NOWAIT);
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
-}
-END_TEST
-
-START_TEST(doubtful_device_write_is_repeated_with_dsync_and_then_broken)
-{
-	open_device(ATOMICIO_RETRY);
-	ck_assert_int_eq(prep_page(), 0);
-	fake_ring.cached_for = 1;
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
-	ck_assert_uint_eq(fake_ring.drops, 1);
-	ck_assert_uint_eq(fake_ring.started_write_backs, 1);
-	ck_assert_int_eq(prep_page(), 0);
-	check_write(SYS_RWF_NOWAIT | SYS_RWF_DSYNC);
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
-	ck_assert_uint_eq(policy.seen, 0);
-
-	for (int i = 0; i < 15; i++) {
-		ck_assert_int_eq(prep_page(), 0);
-		fake_ring.cached_for = 1;
-		ck_assert_int_eq(atomicio_uring_done(&request, i % 2 ? LENGTH : -EAGAIN),
-				 ATOMICIO_AGAIN_SQE);
-	}
-	ck_assert_int_eq(prep_page(), 0);
-	fake_ring.cached_for = 1;
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
-	ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
-}
-END_TEST
-
-START_TEST(doubtful_device_write_that_then_fails_is_broken)
-{
-	open_device(ATOMICIO_RETRY);
-	ck_assert_int_eq(prep_page(), 0);
-	fake_ring.cached_for = 1;
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
-	ck_assert_int_eq(prep_page(), 0);
-	ck_assert_int_eq(atomicio_uring_done(&request, -ENOSPC), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
-}
-END_TEST
-
-START_TEST(device_that_knows_no_nowait_is_looked_at_before)
-{
-	open_device(ATOMICIO_FAIL);
-	file->device_nowait = false;
-	fake_ring.cached_for = 2;
-	ck_assert_int_eq(prep_page(), -EAGAIN);
-	check_failing();
-	ck_assert_uint_eq(fake_ring.drops, 1);
-	fake_ring.cached_for = 1;
-	ck_assert_int_eq(prep_page(), 0);
-	check_write(0);
-	fake_ring.cached_for = 1;
-	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
-	/* Torn it may be, and the next try cannot be made. */
-	fake_ring.cached_for = 2;
-	ck_assert_int_eq(prep_page(), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -469,10 +392,6 @@ int main(void)
 		fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op,
 		fallback_that_fails_makes_an_entry_that_fails,
 		fallback_in_done_is_made_there,
-		device_write_carries_nowait_and_is_done_when_nothing_is_cached,
-		doubtful_device_write_is_repeated_with_dsync_and_then_broken,
-		doubtful_device_write_that_then_fails_is_broken,
-		device_that_knows_no_nowait_is_looked_at_before,
 	};
 
 	return check_run("uring_guest", tests, sizeof(tests) / sizeof(tests[0]), setup);

@@ -8,8 +8,6 @@
 #define _GNU_SOURCE
 #include <check.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -303,100 +301,10 @@ START_TEST(fallback_is_made_and_counted)
 }
 END_TEST
 
-START_TEST(one_durable_write_a_file_carries_dsync)
-{
-	struct atomicio_file *files[3];
-
-	for (uint32_t i = 0; i < 3; i++)
-		files[i] = open_with(i, ATOMICIO_FAIL, 0);
-	make_queue(8);
-	put_all(files, 3, 3);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 3, ATOMICIO_DSYNC), 0);
-	ck_assert_uint_eq(fake_ring.with_dsync, 3);
-	ck_assert_uint_eq(fake_ring.fdatasyncs, 0);
-	/* The third file has one write, the others have two. */
-	put_all(files, 3, 5);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 5, ATOMICIO_DSYNC), 0);
-	check_all(3, 5);
-	ck_assert_uint_eq(fake_ring.with_dsync, 4);
-	ck_assert_uint_eq(fake_ring.fdatasyncs, 2);
-	ck_assert_uint_eq(queue_stats().syncs, 2);
-	/* Not asked for: neither. */
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 5, 0), 0);
-	ck_assert_uint_eq(fake_ring.with_dsync, 4);
-	ck_assert_uint_eq(fake_ring.fdatasyncs, 2);
-	ck_assert_uint_eq(fake_stats(files[0]).writes_hardware, 5);
-}
-END_TEST
-
-START_TEST(files_beyond_the_list_are_durable_too)
-{
-	static struct atomicio_file *files[FAKE_DISKS];
-
-	for (uint32_t i = 0; i < FAKE_DISKS; i++)
-		files[i] = open_with(i, ATOMICIO_FAIL, 0);
-	make_queue(16);
-	put_all(files, FAKE_DISKS, 2 * FAKE_DISKS);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 2 * FAKE_DISKS, ATOMICIO_DSYNC), 0);
-	check_all(FAKE_DISKS, 2 * FAKE_DISKS);
-	ck_assert_uint_eq(fake_ring.fdatasyncs, QUEUE_FILES_MAX);
-	ck_assert_uint_eq(fake_ring.with_dsync, 2 * (FAKE_DISKS - QUEUE_FILES_MAX));
-}
-END_TEST
-
-START_TEST(failed_sync_fails_all_ops_of_its_file_and_poisons_it)
-{
-	struct atomicio_file *files[2] = {open_with(0, ATOMICIO_FAIL, 0),
-					  open_with(1, ATOMICIO_FAIL, 0)};
-
-	fake_ring.fdatasync_at = 2;
-	fake_ring.fdatasync_error = -EIO;
-	make_queue(4);
-	put_all(files, 2, 8);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 8, ATOMICIO_DSYNC), -EIO);
-	for (uint32_t i = 0; i < 8; i++)
-		ck_assert_int_eq(ops[i].result, i % 2 ? -EIO : 0);
-	ck_assert_uint_eq(fake_stats(files[0]).writes_hardware, 4);
-	ck_assert_uint_eq(fake_stats(files[1]).writes_hardware, 0);
-	ck_assert_uint_eq(fake_stats(files[1]).writes_failed, 4);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 8, ATOMICIO_DSYNC), -ENOTRECOVERABLE);
-	for (uint32_t i = 0; i < 8; i++)
-		ck_assert_int_eq(ops[i].result, i % 2 ? -ENOTRECOVERABLE : 0);
-}
-END_TEST
-
-START_TEST(file_of_only_failed_ops_is_not_synced)
-{
-	struct atomicio_file *file = open_with(0, ATOMICIO_FAIL, 0);
-
-	fake_ring.result = ring_cannot;
-	make_queue(4);
-	put_all(&file, 1, 4);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, ATOMICIO_DSYNC), -EOPNOTSUPP);
-	ck_assert_uint_eq(fake_ring.fdatasyncs, 0);
-}
-END_TEST
-
 static int64_t second_is_short(const struct io_uring_sqe *sqe, uint32_t number)
 {
 	return number == 2 ? 512 : (int64_t)sqe->len;
 }
-
-START_TEST(torn_op_poisons_its_handle_and_the_rest_is_not_called_durable)
-{
-	struct atomicio_file *file = open_with(0, ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
-
-	make_queue(1);
-	put_all(&file, 1, 4);
-	fake_ring.numbered = 0;
-	fake_ring.result = second_is_short;
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, ATOMICIO_DSYNC), -ENOTRECOVERABLE);
-	ck_assert_int_eq(ops[1].result, -EIO);
-	ck_assert_int_eq(ops[0].result, -ENOTRECOVERABLE);
-	ck_assert_int_eq(ops[3].result, -ENOTRECOVERABLE);
-	ck_assert_uint_eq(fake_stats(file).writes_hardware, 0);
-}
-END_TEST
 
 START_TEST(nothing_is_submitted_through_a_poisoned_handle)
 {
@@ -435,67 +343,6 @@ START_TEST(doubtful_device_write_is_repeated_in_the_ring)
 }
 END_TEST
 
-static uint32_t enter_again(void *context, const struct atomicio_failure *failure)
-{
-	struct atomicio_op other = ops[0];
-
-	(void)failure;
-	*(int *)context = atomicio_write_batch(queue, &other, 1, 0);
-	ck_assert_int_eq(other.result, ops[0].result);
-	return ATOMICIO_FAIL;
-}
-
-START_TEST(policy_that_hands_in_a_batch_gets_ebusy)
-{
-	int error = 0;
-	const struct atomicio_options options = {.policy = enter_again, .policy_context = &error};
-	struct atomicio_file *file = fake_ring_open(0, &options);
-
-	fake_ring.result = ring_cannot;
-	make_queue(4);
-	put(0, file, 0, 4096);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 1, 0), -EOPNOTSUPP);
-	ck_assert_int_eq(error, -EBUSY);
-}
-END_TEST
-
-static struct atomicio_op rival_op;
-static int rival_error;
-
-static void *rival(void *unused)
-{
-	(void)unused;
-	rival_error = atomicio_write_batch(queue, &rival_op, 1, 0);
-	return NULL;
-}
-
-static void run_rival(void)
-{
-	pthread_t thread;
-
-	ck_assert_int_eq(pthread_create(&thread, NULL, rival, NULL), 0);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-}
-
-START_TEST(second_thread_gets_ebusy_while_a_batch_runs)
-{
-	struct atomicio_file *file = open_with(0, ATOMICIO_FAIL, 0);
-
-	make_queue(4);
-	put_all(&file, 1, 4);
-	rival_op = ops[0];
-	fake_ring.on_enter = run_rival;
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, 0), 0);
-	ck_assert_int_eq(rival_error, -EBUSY);
-	ck_assert_int_eq(rival_op.result, 12345);
-	check_all(1, 4);
-	fake_ring.on_enter = NULL;
-	run_rival();
-	ck_assert_int_eq(rival_error, 0);
-	ck_assert_uint_eq(queue_stats().batches, 2);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -508,15 +355,8 @@ int main(void)
 		unaligned_buffer_is_bounced_through_pwritev2,
 		busy_ops_are_submitted_again,
 		fallback_is_made_and_counted,
-		one_durable_write_a_file_carries_dsync,
-		files_beyond_the_list_are_durable_too,
-		failed_sync_fails_all_ops_of_its_file_and_poisons_it,
-		file_of_only_failed_ops_is_not_synced,
-		torn_op_poisons_its_handle_and_the_rest_is_not_called_durable,
 		nothing_is_submitted_through_a_poisoned_handle,
 		doubtful_device_write_is_repeated_in_the_ring,
-		policy_that_hands_in_a_batch_gets_ebusy,
-		second_thread_gets_ebusy_while_a_batch_runs,
 	};
 
 	return check_run("uring_queue", tests, sizeof(tests) / sizeof(tests[0]), setup);
