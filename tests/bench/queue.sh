@@ -12,7 +12,7 @@ set -u
 . "$(dirname "$0")/../kernel/lib.sh"
 
 program=${ATOMICIO_BUILD:-$KERNEL_HERE/../../build/gcc}/tests/queue
-rounds=${ATOMICIO_BENCH_ROUNDS:-41}
+rounds=${ATOMICIO_BENCH_ROUNDS:-31}
 command -v valgrind >/dev/null || kernel_skip "valgrind is missing"
 kernel_begin mkfs.xfs
 kernel_mount xfs xfs -m reflink=1 || exit 1
@@ -27,7 +27,7 @@ for length in 4096 16384; do
 		line=$("$program" "$file" rate $length 32 "$rounds") || exit 1
 		echo "# $line"
 		ratio=${line##* }
-		best=$(awk -v a="$best" -v b="$ratio" 'BEGIN { print a > b ? a : b }')
+		best=$(awk -v a="$best" -v b="$ratio" 'BEGIN { print (a > b ? a : b) }')
 		awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }' && break
 	done
 	awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }'

@@ -76,7 +76,7 @@ static int by_guest(struct atomicio_file *file, uint32_t flags)
 		ck_assert(entry.rw_flags & SYS_RWF_ATOMIC);
 		error = (int)inject(&entry, 0);
 		if (error == LENGTH)
-			memcpy(&fake_disk_bytes[0][8192], fake_page(1), LENGTH);
+			fake_disk_write(0, 8192, LENGTH, 1);
 		error = atomicio_uring_done(&request, error);
 	} while (error == ATOMICIO_AGAIN_SQE);
 	return error;

@@ -36,6 +36,7 @@ struct sys_calls fake_ring_sys;
 static struct ring the_ring;
 static uint8_t page_bytes[PAGE_SEEDS][16384] __attribute__((aligned(4096)));
 static bool page_made[PAGE_SEEDS];
+static bool disk_written[FAKE_DISKS];
 
 static void to_disk(int fd, const void *bytes, uint64_t length, uint64_t offset)
 {
@@ -44,6 +45,7 @@ static void to_disk(int fd, const void *bytes, uint64_t length, uint64_t offset)
 	ck_assert_uint_lt(disk, FAKE_DISKS);
 	ck_assert_uint_le(offset + length, FAKE_DISK_SIZE);
 	memcpy(&fake_disk_bytes[disk][offset], bytes, length);
+	disk_written[disk] = true;
 }
 
 /* What an entry comes back with; its bytes land if that is its length. */
@@ -309,7 +311,11 @@ void fake_ring_reset(void)
 	fake_ring_sys.drop_cache = disk_drop_cache;
 	fake_ring_sys.cachestat = disk_cachestat;
 	fake_ring_sys.sleep_us = disk_sleep_us;
-	memset(fake_disk_bytes, 0, sizeof(fake_disk_bytes));
+	for (uint32_t i = 0; i < FAKE_DISKS; i++) {
+		if (disk_written[i])
+			memset(fake_disk_bytes[i], 0, FAKE_DISK_SIZE);
+		disk_written[i] = false;
+	}
 	the_ring.live = false;
 }
 
@@ -331,6 +337,11 @@ const void *fake_page(uint32_t seed)
 			memcpy(&page_bytes[seed][i], &seed, sizeof(seed));
 	page_made[seed] = true;
 	return page_bytes[seed];
+}
+
+void fake_disk_write(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed)
+{
+	to_disk(FAKE_FD + (int)disk, fake_page(seed), length, offset);
 }
 
 bool fake_disk_holds(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed)

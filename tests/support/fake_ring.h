@@ -71,6 +71,7 @@ struct atomicio_file *fake_ring_open(uint32_t disk, const struct atomicio_option
 
 /* Bytes that name the write they came from. */
 const void *fake_page(uint32_t seed);
+void fake_disk_write(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed);
 bool fake_disk_holds(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed);
 
 /* A policy that remembers. */
