@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Make the Debian packages of a built tree; cpack calls it (cmake/package.cmake).
+#
+#	build.sh BUILD OUTPUT VERSION
+#
+# Rules: the same sources give the same bytes, so every time in a package is SOURCE_DATE_EPOCH,
+# by default that of the changelog; the symbols file is made from the linker's map, so that a
+# symbol is listed in one place, and dpkg-gensymbols compares it with the binary.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+output=$2
+version=$3
+work=$build/package
+export LC_ALL=C TZ=UTC DEB_RULES_REQUIRES_ROOT=no
+umask 022
+
+for tool in dpkg-gensymbols dpkg-shlibdeps dpkg-gencontrol dpkg-parsechangelog dpkg-deb strip; do
+	command -v $tool >/dev/null || {
+		echo "$tool is missing: install the Debian packages dpkg-dev and binutils." >&2
+		exit 1
+	}
+done
+rm -rf "$work"
+mkdir -p "$work/debian" "$output"
+cp "$here/control" "$here/changelog" "$work/debian/"
+cd "$work"
+full=$(dpkg-parsechangelog -S Version)
+[ "${full%-*}" = "$version" ] || {
+	echo "cmake/debian/changelog is for ${full%-*}, the project is $version." >&2
+	exit 1
+}
+: "${SOURCE_DATE_EPOCH:=$(dpkg-parsechangelog -S Timestamp)}"
+export SOURCE_DATE_EPOCH
+
+# One line for each symbol: the release whose map brought it.
+symbols() {
+	echo "libatomicio.so.0 libatomicio0 #MINVER#"
+	echo "* Build-Depends-Package: libatomicio-dev"
+	awk '/^LIBATOMICIO_[0-9.]+ \{/ { node = $1; since = substr(node, 13)
+			print " " node "@" node " " since }
+		/^\tatomicio_[a-z0-9_]+;/ { name = $1; sub(/;.*/, "", name)
+			print " " name "@" node " " since }' "$here/../../lib/libatomicio.map" | sort
+}
+symbols >debian/libatomicio0.symbols
+
+# stage PACKAGE COMPONENT: the installed files, as Debian wants them
+stage() {
+	local package=$1 root=$work/debian/$1 doc=$work/debian/$1/usr/share/doc/$1
+	DESTDIR=$root cmake --install "$build" --component "$2" >"$work/$1.log"
+	install -d "$doc" "$root/DEBIAN"
+	install -m 644 "$here/copyright" "$doc/"
+	gzip -9n <"$here/changelog" >"$doc/changelog.Debian.gz"
+	[ ! -d "$root/usr/share/man" ] ||
+		find "$root/usr/share/man" -type f -exec gzip -9nf {} +
+	find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' \) -exec \
+		strip --remove-section=.comment --remove-section=.note {} +
+	find "$root/usr" -name '*.a' -exec \
+		strip --strip-debug --enable-deterministic-archives --remove-section=.comment {} +
+}
+
+# finish PACKAGE: control files, then the package
+finish() {
+	local root=$work/debian/$1
+	dpkg-gencontrol -p"$1" -P"debian/$1" -Tdebian/"$1".substvars
+	(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+	find "$root" -type d -exec chmod 755 {} +
+	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+	dpkg-deb --root-owner-group -Zxz --build "$root" "$output" >/dev/null
+}
+
+stage libatomicio0 runtime
+stage libatomicio-dev dev
+stage atomicio-tools tools
+dpkg-gensymbols -plibatomicio0 -Pdebian/libatomicio0 -v"$full" -c4
+echo "libatomicio 0 libatomicio0 (>= ${full%-*})" >debian/libatomicio0/DEBIAN/shlibs
+echo "activate-noawait ldconfig" >debian/libatomicio0/DEBIAN/triggers
+dpkg-shlibdeps -Tdebian/libatomicio0.substvars debian/libatomicio0/usr/lib/*/libatomicio.so.*.*
+dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0 debian/atomicio-tools/usr/bin/*
+touch debian/libatomicio-dev.substvars
+for package in libatomicio0 libatomicio-dev atomicio-tools; do
+	finish $package
+done
