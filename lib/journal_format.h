@@ -27,6 +27,7 @@
 #ifndef LIBATOMICIO_JOURNAL_FORMAT_H
 #define LIBATOMICIO_JOURNAL_FORMAT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,13 +35,15 @@
 #define JOURNAL_VERSION 1u
 #define JOURNAL_BLOCK 4096u
 #define JOURNAL_ID_SIZE 16u
-#define JOURNAL_RING_START (2u * JOURNAL_BLOCK)
+#define JOURNAL_RING_START 8192u /* behind two header blocks */
 #define JOURNAL_FRAME_MIN (2u * JOURNAL_BLOCK)
 #define JOURNAL_FRAME_LIMIT (64u << 20)
 #define JOURNAL_SIZE_LIMIT (UINT64_C(1) << 40)
 
 #define JOURNAL_FRAME_HEADER 56u
 #define JOURNAL_ENTRY_SIZE 24u
+
+static_assert(JOURNAL_RING_START == 2 * JOURNAL_BLOCK, "the ring is behind the header blocks");
 
 /* What the header blocks hold. */
 struct journal_header {

@@ -188,6 +188,7 @@ static bool is_layer(const char *name)
  * `left` the devices that may still be looked at.  A partition's limits and slaves are its
  * disk's.  What cannot be read counts as no.
  */
+/* NOLINTNEXTLINE(misc-no-recursion): `depth` counts down */
 static bool lower_device_can(const struct sys_calls *sys, const char *base, int depth, int *left)
 {
 	struct sys_list slaves = {.count = 0};

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# How the code reads, as far as a machine can tell: lengths, names, and who may use whom.
+#
+#	tidy.sh OBJECTS		the directory with the library's object files
+#
+# Method: text rules read the files; rules about names and system calls read the object files
+# with nm, which no macro deceives.  A rule prints what breaks it, and is red then.
+# `allowed` holds the exceptions, each with its reason.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+objects=${1:?the directory of the object files}
+failures=0
+
+# allowed RULE FILE: an exception
+allowed() {
+	case "$1 $2" in
+	# The contract of the library in one place, and three quarters of it prose.
+	"length include/libatomicio/atomicio.h") true ;;
+	*) false ;;
+	esac
+}
+
+# rule NAME: red if the rule's function of that name prints something
+rule() {
+	local found
+	mapfile -t found < <("$1")
+	if [ ${#found[@]} = 0 ]; then
+		echo "ok - $1"
+	else
+		printf '# %s\n' "${found[@]}"
+		echo "not ok - $1"
+		failures=$((failures + 1))
+	fi
+}
+
+# sources PATTERN...: files of the project by name
+sources() {
+	local pattern arguments=()
+	for pattern in "$@"; do
+		arguments+=(-o -name "$pattern")
+	done
+	find . \( -name .git -o -path './build*' \) -prune -o -type f \( "${arguments[@]:1}" \) \
+		-print | sed 's,^\./,,' | sort
+}
+
+files_have_at_most_400_lines() {
+	local file
+	for file in $(sources '*.[ch]' '*.sh' '*.cmake' CMakeLists.txt); do
+		[ "$(wc -l <"$file")" -le 400 ] || allowed length "$file" ||
+			echo "$file: $(wc -l <"$file") lines"
+	done
+}
+
+# In kernel style a function's body opens and closes with a brace in the first column.
+functions_have_at_most_70_lines() {
+	local file
+	for file in $(sources '*.c' '*.h'); do
+		awk -v file="$file" '
+			/^$/ || /;$/ || /\*\/$/ || /^#/ { head = NR }
+			/^\{$/ { open = head ? head : NR }
+			/^\}$/ && open {
+				if (NR - open > 70)
+					print file ":" open + 1 ": " NR - open " lines"
+				open = 0
+			}
+			/^\}/ { head = NR }' "$file"
+	done
+}
+
+lines_have_at_most_100_columns() {
+	local file
+	for file in $(sources '*.[ch]' '*.cmake' CMakeLists.txt '*.[1-9]'); do
+		expand "$file" | awk -v file="$file" 'length($0) > 100 { print file ":" NR }'
+	done
+}
+
+files_name_their_licence() {
+	local file
+	for file in $(sources '*.[ch]' '*.sh' '*.cmake' CMakeLists.txt '*.[1-9]') .ci/run; do
+		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file"
+	done
+}
+
+headers_have_guards_of_their_own() {
+	local file guard
+	for file in lib/*.h include/libatomicio/*.h tools/*.h; do
+		guard=$(grep -m 1 '^#' "$file" | sed -nE 's/^#ifndef ([A-Z0-9_]+_H)$/\1/p')
+		if [ -z "$guard" ] || ! grep -q "^#define $guard$" "$file"; then
+			echo "$file: no guard"
+		else
+			echo "$guard"
+		fi
+	done | sort | uniq -c | awk '$3 != "" || $1 > 1 { $1 = ""; print }'
+}
+
+# The direction: sys <- journal <- write, sys <- probe.  abi, trace and the reasons' texts are
+# for everybody; of the family below only the head file's header is in sight.
+families_include_only_what_is_below() {
+	local file family name
+	for file in lib/*.[ch]; do
+		family=${file##*/}
+		family=${family%%[_.]*}
+		sed -nE 's/^#include "([^"]+)".*/\1/p' "$file" | while read -r name; do
+			case $family:$name in
+			*:abi.h | *:trace.h | *:libatomicio/*.h) ;;
+			"$family:$family"[_.]*) ;;
+			probe:sys.h | journal:sys.h | write:sys.h) ;;
+			write:sys_ring.h) ;; # the second seam: io_uring
+			write:journal.h | write:probe.h) ;;
+			*) echo "$file includes $name" ;;
+			esac
+		done
+	done
+}
+
+# The C library's functions that are pure, print into memory, or lock.  All that is not here or
+# ours is a system call, or hides one, or an allocation: it belongs into sys*.c.
+libc_without_system_calls='mem(cpy|move|set|cmp|chr)|__mem(cpy|move|set)_chk|str(len|nlen|cmp|ncmp|chr|rchr)|v?snprintf|__v?snprintf_chk|strtou?ll?|qsort|__assert_fail|__stack_chk_fail|__cpu_model|__cpu_indicator_init|pthread_(mutex|cond)_(init|destroy|lock|unlock|trylock|wait|signal|broadcast)|_GLOBAL_OFFSET_TABLE_'
+
+# undefined: OBJECT NAME for each name that an object file takes from elsewhere
+undefined() {
+	local object name
+	for object in "$objects"/*.o; do
+		name=${object##*/}
+		case $name in sys[_.]*) continue ;; esac
+		nm -u "$object" | awk -v object="${name%.o}" '{ print object, $NF }'
+	done
+}
+
+only_sys_makes_system_calls() {
+	undefined | grep -vE " (((atomicio|probe|write|journal|sys|reason|abi)_[a-z0-9_]+)|$libc_without_system_calls|__(asan|ubsan|tsan|gcov|sanitizer)_.*)$" |
+		grep -v ' __errno_location$'
+}
+
+only_sys_sees_errno() {
+	undefined | grep ' __errno_location$'
+}
+
+global_names_carry_their_family() {
+	local object family
+	for object in "$objects"/*.o; do
+		family=${object##*/}
+		family=${family%%[_.]*}
+		nm --defined-only -g "$object" | awk '{ print $NF }' | grep -vE "^(atomicio|$family)_" |
+			sed "s/^/${object##*/}: /"
+	done
+}
+
+no_work_is_left_to_do() {
+	sources '*.[ch]' '*.sh' '*.cmake' CMakeLists.txt '*.[1-9]' |
+		xargs grep -nwE 'TO''DO|FIX''ME|XX''X'
+}
+
+[ -e "$objects/sys.c.o" ] || {
+	echo "not ok - the_objects_are_there"
+	exit 1
+}
+rule files_have_at_most_400_lines
+rule functions_have_at_most_70_lines
+rule lines_have_at_most_100_columns
+rule files_name_their_licence
+rule headers_have_guards_of_their_own
+rule families_include_only_what_is_below
+rule only_sys_makes_system_calls
+rule only_sys_sees_errno
+rule global_names_carry_their_family
+rule no_work_is_left_to_do
+[ $failures = 0 ]
