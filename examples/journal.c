@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	if (!error)
 		error = atomicio_open(fd, &options, sizeof(options), &file);
 	if (!error)
-		error = write_groups(file, atol(argv[3])) | atomicio_close(file);
+		error = write_groups(file, strtol(argv[3], NULL, 10)) | atomicio_close(file);
 	if (!error)
 		atomicio_journal_close(options.journal);
 	else

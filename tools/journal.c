@@ -30,7 +30,7 @@ const char *journal_state_name(uint32_t state)
 
 void journal_id_text(const uint8_t id[16], char text[33])
 {
-	for (unsigned i = 0; i < 16; i++)
+	for (size_t i = 0; i < 16; i++)
 		snprintf(text + 2 * i, 3, "%02x", id[i]);
 }
 
@@ -217,7 +217,7 @@ static int parse_id(const char *text, size_t length, uint64_t *id)
 		if (c >= '0' && c <= '9')
 			digit = (uint64_t)(c - '0');
 		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			digit = (uint64_t)((c | 0x20) - 'a' + 10);
+			digit = (uint64_t)((c | 0x20) - 'a') + 10;
 		if (digit >= base || *id > (UINT64_MAX - digit) / base)
 			return -1;
 		*id = *id * base + digit;
@@ -341,7 +341,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	status = parse_options(command, argc, argv, &request, &for_create);
 	if (status < 0)
 		status = parse_words(command, argc, argv, for_create, &request, &action);
-	if (status < 0)
+	if (status < 0 && action)
 		status = action->run(&request);
 	free(request.files);
 	return status;

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define RING_START (2u * READER_BLOCK)
+#define RING_START UINT64_C(8192) /* behind two header blocks */
 #define ENTRIES_START 56u
 #define ENTRY_SIZE 24u
 
@@ -81,7 +81,7 @@ static bool reader_sane(const struct reader_header *header)
 	const uint64_t blocks = header->size | header->frame_max | header->tail_offset;
 
 	return blocks % READER_BLOCK == 0 && header->size <= UINT64_C(1) << 40 &&
-	       header->size >= RING_START && header->frame_max >= 2 * READER_BLOCK &&
+	       header->size >= RING_START && header->frame_max / 2 >= READER_BLOCK &&
 	       header->frame_max <= 64u << 20 &&
 	       header->frame_max <= (header->size - RING_START) / 2 &&
 	       header->tail_offset >= RING_START && header->tail_offset <= header->size;
@@ -104,7 +104,7 @@ static void reader_decode(const uint8_t *block, struct reader_header *header)
 		header->condition = READER_HEADER_DAMAGED;
 	else if (header->version != 1 || reader_u32(block + 20) != READER_BLOCK)
 		header->condition = READER_HEADER_VERSION;
-	else if (!reader_sane(header))
+	else if (!reader_sane(header)) /* NOLINT(bugprone-branch-clone): the order matters */
 		header->condition = READER_HEADER_DAMAGED;
 }
 
@@ -135,7 +135,7 @@ int reader_open(int fd, struct reader *reader)
 	int error = block ? 0 : -ENOMEM;
 
 	*reader = (struct reader){.fd = fd};
-	for (unsigned i = 0; i < 2 && !error; i++) {
+	for (size_t i = 0; i < 2 && !error; i++) {
 		reader->headers[i].condition = READER_HEADER_ABSENT;
 		error = reader_pread(reader, block, READER_BLOCK, i * READER_BLOCK);
 		if (error == -ERANGE)
@@ -257,13 +257,13 @@ static int reader_take(struct reader *reader, uint64_t offset, uint64_t sequence
 static int reader_walk_live(struct reader *reader, reader_visit *visit, void *context)
 {
 	const struct reader_header *header = &reader->headers[reader->current];
-	struct reader_frame frame;
+	struct reader_frame frame = {0};
 	int found;
 
 	reader->head_offset = header->tail_offset;
 	reader->head_sequence = header->tail_sequence;
 	/* No more frames fit the ring than it has pairs of blocks. */
-	for (uint64_t left = header->size / (2 * READER_BLOCK); left; left--) {
+	for (uint64_t left = header->size / READER_BLOCK / 2; left; left--) {
 		found = reader_take(reader, reader->head_offset, reader->head_sequence, &frame);
 		if (found == 0 && reader->head_offset != RING_START)
 			found = reader_take(reader, RING_START, reader->head_sequence, &frame);

@@ -168,7 +168,9 @@ static void fail_every_call(const struct scenario *it, uint32_t calls_min)
 	ck_assert_uint_ge(whole.calls, calls_min);
 	for (uint32_t n = 1; n <= whole.calls; n++) {
 		for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-			for (int late = 0; late <= is_media(errors[i]); late++) {
+			const int fates = is_media(errors[i]) ? 2 : 1;
+
+			for (int late = 0; late < fates; late++) {
 				const struct outcome result = run(it, n, errors[i], late);
 
 				truth(it, &result);
