@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "trace.h"
+
 /* Wait for the role, with the lock held on return (it is dropped during the work itself). */
 void journal_enter(struct atomicio_journal *journal)
 {
@@ -72,6 +74,7 @@ int journal_checkpoint_locked(struct atomicio_journal *journal)
 	error = sync_files(journal); /* J2 */
 	if (!error)
 		error = journal_write_header(journal, journal->head_offset, journal->head_sequence);
+	TRACE_CHECKPOINT(journal->head_sequence, journal->live_bytes, error);
 	if (error) {
 		journal_poison(journal); /* J9 */
 		return error;

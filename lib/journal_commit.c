@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "journal_crc.h"
+#include "trace.h"
 
 /*
  * Which tickets may share a frame, and which must wait.
@@ -276,6 +277,8 @@ static void lead(struct atomicio_journal *journal)
 		stage_pages(stage, &group);
 		error = write_frame(journal, stage, &group.frame); /* J1 */
 		pthread_mutex_lock(&journal->lock);
+		TRACE_FRAME_COMMIT(group.frame.sequence, group.frame.count, group.frame.length,
+				   error);
 		journal->counters.flushes++;
 		journal->counters.bytes_written += group.frame.length;
 		cover_group(journal, &group);

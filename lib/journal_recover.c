@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "abi.h"
+#include "trace.h"
 
 /* The size that this struct had in the first release, 0.1. */
 #define RECOVERY_SIZE_FIRST 64
@@ -132,6 +133,7 @@ static int replay_frame(struct replay *replay, const uint8_t *bytes,
 		page += journal_padded(entry.length);
 	}
 	replay->done.frames++;
+	TRACE_REPLAY(frame->sequence, frame->count, frame->length);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "abi.h"
+#include "trace.h"
 
 void write_poison(struct atomicio_file *file)
 {
@@ -126,6 +127,7 @@ ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffe
 
 	if (!file || !write_is_hot(file, buffer, length, offset, flags))
 		return write_cold(file, buffer, length, offset, flags);
+	TRACE_SUBMIT(file->fd, offset, length, flags);
 	result = file->sys->pwritev2(file->fd, &vector, 1, offset, write_hot_rwf(flags));
 	if (result != (int64_t)length)
 		return write_refused(file, buffer, length, offset, flags, result);

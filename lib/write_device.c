@@ -24,6 +24,8 @@
 
 #include <errno.h>
 
+#include "trace.h"
+
 #define DEVICE_TRIES 16
 
 /* Pages of the range in the page cache, or a negative errno. */
@@ -132,6 +134,7 @@ void write_device(struct write_request *request, const struct iovec *vector,
 	do {
 		if (!write_device_before(request, outcome))
 			return;
+		TRACE_SUBMIT(file->fd, request->offset, request->length, request->flags);
 		result = file->sys->pwritev2(file->fd, vector, 1, request->offset,
 					     write_device_rwf(request));
 	} while (!write_device_after(request, result, outcome));

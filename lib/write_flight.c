@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "write_entry.h"
+#include "trace.h"
 
 /* Turns without progress before the ring counts as dead, and the pause between them. */
 #define STALLS_MAX 1000
@@ -66,6 +67,7 @@ static bool push(struct atomicio_queue *queue, struct queue_slot *slot)
 
 	if (!sqe)
 		return false;
+	TRACE_SUBMIT(request->file->fd, request->offset, request->length, request->flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, request->file->fd, request->buffer,
 			 (uint32_t)request->length, request->offset, write_entry_rwf(request));
 	slot->turn++;

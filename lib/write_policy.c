@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "abi.h"
+#include "trace.h"
 
 /* The longest pause before a retry, and the first one. */
 #define PAUSE_MAX_US 5000u
@@ -127,17 +128,21 @@ static void remember_worst(struct write_request *request, const struct write_out
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
+	uint32_t answer;
 
 	request->attempt++;
 	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
+	TRACE_CLASSIFY(file->fd, request->offset, outcome->kind, outcome->error);
 	if (outcome->kind == ATOMICIO_KIND_BROKEN)
 		write_poison(file);
 	/* With DSYNC, or on a descriptor with O_DSYNC, this may be an earlier page's error. */
 	if (outcome->kind == ATOMICIO_KIND_MEDIA ||
 	    (outcome->kind == ATOMICIO_KIND_SPACE && request->flags & ATOMICIO_DSYNC))
 		write_sync_failed(file);
-	switch (ask(request, outcome)) {
+	answer = ask(request, outcome);
+	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
+	switch (answer) {
 	case ATOMICIO_RETRY:
 		request->retries++;
 		request->tries = 0;

@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "trace.h"
+
 int write_rwf(uint32_t flags)
 {
 	int rwf = SYS_RWF_NOAPPEND;
@@ -107,6 +109,7 @@ static void submit(struct write_request *request, const void *buffer, struct wri
 		write_device(request, &vector, outcome);
 		return;
 	}
+	TRACE_SUBMIT(file->fd, request->offset, request->length, request->flags);
 	result = file->sys->pwritev2(file->fd, &vector, 1, request->offset,
 				     SYS_RWF_ATOMIC | write_rwf(request->flags));
 	write_interpret(request, result, outcome);

@@ -18,6 +18,7 @@
 
 #include "abi.h"
 #include "libatomicio/uring.h"
+#include "trace.h"
 
 #define GUEST_FLAGS (WRITE_FLAGS | ATOMICIO_REGISTERED_BUFFER)
 
@@ -110,6 +111,7 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 		if (write_decide(write, &outcome) == WRITE_GIVE_UP)
 			return refuse(guest, sqe, outcome.error);
 	}
+	TRACE_SUBMIT(write->file->fd, write->offset, write->length, write->flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, write->file->fd, write->buffer,
 			 (uint32_t)write->length, write->offset, write_entry_rwf(write));
 	guest->state = STATE_IN_FLIGHT;
@@ -174,6 +176,7 @@ ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
 		return prepare_cold(guest, sqe, &asked);
 	guest->write = asked;
 	guest->state = STATE_IN_FLIGHT;
+	TRACE_SUBMIT(file->fd, offset, length, flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, file->fd, buffer, (uint32_t)length, offset,
 			 write_hot_rwf(flags));
 	return 0;
