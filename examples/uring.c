@@ -72,6 +72,6 @@ int main(int argc, char **argv)
 		return 1; /* the process ends, and with it what is in flight */
 	}
 	io_uring_queue_exit(&ring);
-	printf("%u pages, untorn and durable\n", PAGES);
+	printf("%d pages, untorn and durable\n", PAGES);
 	return atomicio_close(file) || failed;
 }

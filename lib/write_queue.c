@@ -28,9 +28,9 @@ static size_t aligned(size_t size)
 int write_queue_create(const struct sys_calls *sys, const struct sys_ring_calls *calls,
 		       uint32_t depth, struct atomicio_queue **queue)
 {
-	const size_t slots = aligned(sizeof(**queue));
+	const size_t slots = aligned(sizeof(struct atomicio_queue));
 	const size_t numbers = slots + aligned(depth * sizeof(struct queue_slot));
-	const size_t ring = numbers + aligned(3 * depth * sizeof(uint32_t));
+	const size_t ring = numbers + aligned(sizeof(uint32_t[3]) * depth);
 	struct atomicio_queue *made;
 	int error;
 
@@ -158,9 +158,13 @@ static void count_files(struct atomicio_queue *queue, const struct atomicio_op *
 /* Make the unsynced durable, one call a file, and give each its result. */
 static void sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (ops[i].result > WRITE_PENDING)
-			find(queue, ops[i].file)->unsynced = true;
+	struct queue_file *row;
+
+	for (uint32_t i = 0; i < count; i++) {
+		row = ops[i].result > WRITE_PENDING ? find(queue, ops[i].file) : NULL;
+		if (row)
+			row->unsynced = true;
+	}
 	for (uint32_t i = 0; i < queue->file_count; i++) {
 		if (!queue->files[i].unsynced)
 			continue;
@@ -177,7 +181,8 @@ static void sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, ui
 
 		if (op->result <= WRITE_PENDING)
 			continue;
-		op->result = find(queue, op->file)->error;
+		row = find(queue, op->file);
+		op->result = row ? row->error : -EIO; /* only files with a row sync later */
 		if (op->result)
 			write_count(&op->file->counters.writes_failed, 1);
 		else

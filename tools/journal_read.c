@@ -104,7 +104,7 @@ static void reader_decode(const uint8_t *block, struct reader_header *header)
 		header->condition = READER_HEADER_DAMAGED;
 	else if (header->version != 1 || reader_u32(block + 20) != READER_BLOCK)
 		header->condition = READER_HEADER_VERSION;
-	else if (!reader_sane(header)) /* NOLINT(bugprone-branch-clone): the order matters */
+	else if (!reader_sane(header))
 		header->condition = READER_HEADER_DAMAGED;
 }
 

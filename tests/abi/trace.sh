@@ -44,7 +44,7 @@ report $? the_manual_names_the_probes_and_their_arguments
 
 : >"$scratch/log"
 objdump -d "$library" >"$scratch/code"
-for at in $(sed -nE 's/.*Location: 0x0*([0-9a-f]+),.*/\1/p' "$scratch/notes"); do
+sed -nE 's/.*Location: 0x0*([0-9a-f]+),.*/\1/p' "$scratch/notes" | while read -r at; do
 	grep -qE "^ *$at:.*\bnop\b" "$scratch/code" || grep -E "^ *$at:" "$scratch/code" >>"$scratch/log"
 done
 [ ! -s "$scratch/log" ]

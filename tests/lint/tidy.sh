@@ -137,12 +137,13 @@ only_sys_sees_errno() {
 	undefined | grep ' __errno_location$'
 }
 
+# _.stapsdt.base is of <sys/sdt.h>, hidden and weak.
 global_names_carry_their_family() {
 	local object family
 	for object in "$objects"/*.o; do
 		family=${object##*/}
 		family=${family%%[_.]*}
-		nm --defined-only -g "$object" | awk '{ print $NF }' | grep -vE "^(atomicio|$family)_" |
+		nm --defined-only -g "$object" | awk '{ print $NF }' | grep -vE "^((atomicio|$family)_|_\.stapsdt\.base$)" |
 			sed "s/^/${object##*/}: /"
 	done
 }
