@@ -137,8 +137,9 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	if (outcome->kind == ATOMICIO_KIND_BROKEN)
 		write_poison(file);
 	/* With DSYNC, or on a descriptor with O_DSYNC, this may be an earlier page's error. */
-	if (outcome->kind == ATOMICIO_KIND_MEDIA ||
-	    (outcome->kind == ATOMICIO_KIND_SPACE && request->flags & ATOMICIO_DSYNC))
+	if (request->path != ATOMICIO_PATH_JOURNAL &&
+	    (outcome->kind == ATOMICIO_KIND_MEDIA ||
+	     (outcome->kind == ATOMICIO_KIND_SPACE && request->flags & ATOMICIO_DSYNC)))
 		write_sync_failed(file);
 	answer = ask(request, outcome);
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
