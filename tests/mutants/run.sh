@@ -21,7 +21,7 @@ survived=0
 
 rm -rf "$tree"
 mkdir -p "$tree"
-cp -r "$root"/{CMakeLists.txt,libatomicio.pc.in,cmake,include,lib,tests} "$tree"/
+cp -r "$root"/{CMakeLists.txt,libatomicio.pc.in,cmake,include,lib,man,tests} "$tree"/
 compile() {
 	cmake --build "$ATOMICIO_BUILD" --target kernel_programs >"$log" 2>&1
 }
