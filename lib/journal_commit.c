@@ -233,7 +233,6 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 			struct journal_page page;
 
 			ticket->page_at(ticket->pages, i, &page);
-			page.file->dirty = true;
 			counters->bytes += page.length;
 		}
 		ticket->stage = (uint32_t)(stage - journal->stages);
@@ -242,8 +241,9 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 }
 
 /*
- * Close the group's ranges to writes that bypass the journal (J3).  Those of a failed frame too:
- * it may be on disk all the same, and would be replayed over what bypassed it.
+ * Close the group's ranges to writes that bypass the journal (J3), and remember that its files
+ * have frames (J10).  Those of a failed frame too: it may be on disk all the same, and would be
+ * replayed over what bypassed it, or over what others wrote after a close that gave 0.
  */
 static void cover_group(struct atomicio_journal *journal, const struct group *group)
 {
@@ -252,6 +252,7 @@ static void cover_group(struct atomicio_journal *journal, const struct group *gr
 			struct journal_page page;
 
 			ticket->page_at(ticket->pages, i, &page);
+			page.file->dirty = true;
 			journal_cover(journal, &page);
 		}
 	}
