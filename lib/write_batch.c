@@ -113,6 +113,26 @@ static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_
 	return run;
 }
 
+/*
+ * The policy of each file hears of a failed frame.  An op of which nothing is written is tried
+ * alone; one whose page may be there after a recovery is not, or the answer would be the poisoned
+ * journal's, which says that the old page is there.
+ */
+static void settle_failed(struct atomicio_op *op, uint32_t flags,
+			  const struct write_outcome *outcome)
+{
+	struct write_request request = request_of(op, flags);
+	struct write_outcome own = *outcome;
+
+	op->result = WRITE_PENDING;
+	if (outcome->on_disk == ATOMICIO_DISK_OLD)
+		return;
+	request.path = ATOMICIO_PATH_JOURNAL;
+	assert(own.allowed == ATOMICIO_FAIL);
+	(void)write_decide(&request, &own);
+	op->result = own.error;
+}
+
 /* Write what the journal takes, in shared frames; the rest stays WRITE_PENDING. */
 static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
@@ -131,9 +151,8 @@ static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags
 			settle_group(ops + i, run, 0);
 			continue;
 		}
-		/* One by one, so that the policy of each file hears of it. */
 		for (uint32_t j = 0; j < run; j++)
-			ops[i + j].result = WRITE_PENDING;
+			settle_failed(&ops[i + j], flags, &outcome);
 	}
 }
 
