@@ -9,77 +9,9 @@
 #include <string.h>
 
 #include "check_run.h"
-#include "fake_ring.h"
+#include "queue_machine.h"
 #include "libatomicio/uring.h"
 #include "write_queue.h"
-
-#define OPS_MAX 256
-
-static struct atomicio_op ops[OPS_MAX];
-static struct atomicio_queue *queue;
-static struct fake_policy policy;
-
-static void setup(void)
-{
-	fake_ring_reset();
-	policy = (struct fake_policy){.answer = ATOMICIO_FAIL};
-	queue = NULL;
-}
-
-static struct atomicio_file *open_with(uint32_t disk, uint32_t answer, uint32_t fallback)
-{
-	const struct atomicio_options options = {.policy = fake_decide,
-						 .policy_context = &policy,
-						 .fallback = fallback,
-						 .bounce_max = 65536};
-
-	policy.answer = answer;
-	return fake_ring_open(disk, &options);
-}
-
-static void make_queue(uint32_t depth)
-{
-	ck_assert_int_eq(write_queue_create(&fake_ring_sys, &fake_ring_calls, depth, &queue), 0);
-}
-
-static void put(uint32_t i, struct atomicio_file *file, uint64_t offset, uint64_t length)
-{
-	ops[i] = (struct atomicio_op){.file = file,
-				      .buffer = fake_page(i + 1),
-				      .offset = offset,
-				      .length = length,
-				      .result = 12345};
-}
-
-/* `count` ops of 4096 bytes over `files` disks. */
-static void put_all(struct atomicio_file **files, uint32_t file_count, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		put(i, files[i % file_count], (uint64_t)(i / file_count) * 4096, 4096);
-}
-
-static void check_all(uint32_t file_count, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		ck_assert_int_eq(ops[i].result, 0);
-		ck_assert(fake_disk_holds(i % file_count, (uint64_t)(i / file_count) * 4096, 4096,
-					  i + 1));
-	}
-}
-
-static struct atomicio_queue_stats queue_stats(void)
-{
-	struct atomicio_queue_stats stats;
-
-	ck_assert_int_eq(atomicio_queue_stats(queue, &stats, sizeof(stats)), 0);
-	return stats;
-}
-
-static int64_t ring_cannot(const struct io_uring_sqe *sqe, uint32_t number)
-{
-	(void)number;
-	return sqe->rw_flags & SYS_RWF_ATOMIC ? -EOPNOTSUPP : (int64_t)sqe->len;
-}
 
 static int64_t second_is_short(const struct io_uring_sqe *sqe, uint32_t number)
 {
