@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+# Makers of disks, layers and filesystems.  Each leaves its result in $disk (or $disks) or $mount.
+# Flow: read by guest/one after lib.sh; everything made is undone by defer.
+
+# wait_for COMMAND...: until it is true, at most 10 s.
+wait_for() {
+	local try
+	for ((try = 0; try < 100; try++)); do
+		"$@" 2>/dev/null && return
+		sleep 0.1
+	done
+	fail "waited in vain for: $*"
+}
+
+# scsi_disk [PARAMETER=VALUE...]: scsi_debug, 320 MiB, made untorn where the kernel can.
+# atomic_wr_max_length and _gran are in blocks: 128 of 512 bytes are 64 KiB.
+scsi_disk() {
+	local hosts host
+	if ! modinfo_has scsi_debug atomic_wr; then
+		needs_kernel 6.11
+	fi
+	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 atomic_wr=1 \
+		atomic_wr_max_length=128 atomic_wr_gran=2 atomic_wr_align=2 "$@"
+	defer 'modprobe -r scsi_debug'
+	scsi_found
+}
+# The same without atomic writes, on every kernel.
+scsi_plain_disk() {
+	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 "$@"
+	defer 'modprobe -r scsi_debug'
+	scsi_found
+}
+scsi_found() {
+	local hosts
+	must modprobe sd_mod
+	hosts=$(cat /sys/bus/pseudo/drivers/scsi_debug/add_host)
+	wait_for scsi_all "$hosts"
+	read -r -a disks <<<"$(scsi_list)"
+	disk=${disks[0]}
+}
+scsi_list() {
+	local path list=""
+	for path in /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*; do
+		[ -e "$path" ] && [ -b "/dev/${path##*/}" ] && list="$list /dev/${path##*/}"
+	done
+	echo $list
+}
+scsi_all() {
+	[ "$(scsi_list | wc -w)" = "$1" ]
+}
+modinfo_has() {
+	grep -q -a "parm=$2:" "$(find "/lib/modules/$(uname -r)" -name "$1.ko")"
+}
+
+# nvme_disk SERIAL: one of the table in run.sh.
+nvme_disk() {
+	disk=""
+	wait_for nvme_find "$1"
+}
+nvme_find() {
+	local path
+	for path in /sys/class/nvme/nvme*; do
+		[ "$(tr -d ' ' <"$path/serial")" = "$1" ] || continue
+		disk=/dev/$(basename "$path")n1
+		[ -b "$disk" ] && return
+	done
+	return 1
+}
+
+# partition DISK FIRST-512B-SECTOR SECTORS: partition 1, without a table on the disk.
+partition() {
+	must addpart "$1" 1 "$2" "$3"
+	defer "delpart $1 1"
+	disk=${1}1
+	[ -b "$disk" ] || disk=${1}p1
+	wait_for test -b "$disk"
+}
+
+sectors() {
+	blockdev --getsz "$1"
+}
+
+# mapped NAME TABLE: a device-mapper device.
+export DM_DISABLE_UDEV=1
+mapped() {
+	local target
+	for target in $(awk '{print $3}' <<<"$2" | sort -u); do
+		case $target in
+		linear | striped | error) ;;
+		thin-pool | thin) modprobe dm-thin-pool ;;
+		*) modprobe "dm-$target" ;;
+		esac
+	done
+	must dmsetup create "$1" <<<"$2"
+	defer "dmsetup remove --retry $1"
+	disk=/dev/mapper/$1
+	wait_for test -b "$disk"
+}
+linear() { # DISK [START-SECTOR]
+	mapped linear "0 $(($(sectors "$1") - ${2:-0})) linear $1 ${2:-0}"
+}
+stripe() { # CHUNK-SECTORS DISK DISK
+	local each=$(($(sectors "$2") / $1 * $1))
+	mapped stripe "0 $((each * 2)) striped 2 $1 $2 0 $3 0"
+}
+crypt() {
+	local key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+	mapped crypt "0 $(sectors "$1") crypt aes-xts-plain64 $key 0 $1 0"
+}
+thin() { # DISK: its first 16 MiB hold the metadata
+	local size=$(($(sectors "$1") - 32768))
+	mapped thinmeta "0 32768 linear $1 0"
+	mapped thindata "0 $size linear $1 32768"
+	must dd if=/dev/zero of=/dev/mapper/thinmeta bs=4096 count=1 status=none
+	mapped pool "0 $size thin-pool /dev/mapper/thinmeta /dev/mapper/thindata 128 0"
+	must dmsetup message pool 0 "create_thin 0"
+	mapped thin "0 262144 thin /dev/mapper/pool 0"
+}
+
+# raid LEVEL CHUNK-KIB DISK DISK
+raid() {
+	local level=$1 chunk=$2
+	shift 2
+	modprobe "raid$level"
+	[ "$level" = 1 ] && chunk="" || chunk="--chunk=$chunk"
+	must mdadm --create /dev/md0 --run --level="$level" --raid-devices=$# --metadata=1.2 \
+		--assume-clean $chunk "$@"
+	defer "mdadm --stop /dev/md0; mdadm --zero-superblock $*"
+	disk=/dev/md0
+	wait_for test -b "$disk"
+}
+
+# filesystem xfs|ext4 DISK MKFS-OPTIONS MOUNT-OPTIONS
+mounts=0
+filesystem() {
+	modprobe "$1"
+	if [ "$1" = xfs ]; then
+		must mkfs.xfs -q -f -K $3 "$2"
+	else
+		must mkfs.ext4 -q -F -E nodiscard $3 "$2"
+	fi
+	mounts=$((mounts + 1))
+	mount=/mnt/$mounts
+	mkdir -p $mount
+	must mount -t "$1" ${4:+-o "$4"} "$2" $mount
+	defer "umount $mount"
+}
+
+# A file for a loop device of SIZE on the guest's memory.
+loop_disk() {
+	local image
+	modprobe loop
+	image=$(mktemp /scratch/loop.XXXXXX)
+	truncate -s "$1" "$image"
+	disk=$(must losetup --show -f "$image")
+	defer "losetup -d $disk; rm $image"
+}
+
+overlay() { # LOWER-AND-UPPER-DIRECTORY on one filesystem
+	mkdir -p "$1"/{lower,upper,work} /mnt/overlay
+	must mount -t overlay -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" overlay /mnt/overlay
+	defer "umount /mnt/overlay"
+	mount=/mnt/overlay
+}
+
+null_disk() {
+	must modprobe null_blk gb=1 memory_backed=1 bs=4096
+	defer 'modprobe -r null_blk'
+	disk=/dev/nullb0
+	wait_for test -b "$disk"
+}
