@@ -12,13 +12,9 @@ wait_for() {
 	fail "waited in vain for: $*"
 }
 
-# scsi_disk [PARAMETER=VALUE...]: scsi_debug, 320 MiB, made untorn where the kernel can.
-# atomic_wr_max_length and _gran are in blocks: 128 of 512 bytes are 64 KiB.
+# scsi_disk [PARAMETER=VALUE...]: scsi_debug, 320 MiB, untorn writes of 1 KiB to 64 KiB where the
+# kernel's scsi_debug can (6.11); an older one ignores what it does not know.  Lengths in blocks.
 scsi_disk() {
-	local hosts host
-	if ! modinfo_has scsi_debug atomic_wr; then
-		needs_kernel 6.11
-	fi
 	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 atomic_wr=1 \
 		atomic_wr_max_length=128 atomic_wr_gran=2 atomic_wr_align=2 "$@"
 	defer 'modprobe -r scsi_debug'
@@ -48,10 +44,6 @@ scsi_list() {
 scsi_all() {
 	[ "$(scsi_list | wc -w)" = "$1" ]
 }
-modinfo_has() {
-	grep -q -a "parm=$2:" "$(find "/lib/modules/$(uname -r)" -name "$1.ko")"
-}
-
 # nvme_disk SERIAL: one of the table in run.sh.
 nvme_disk() {
 	disk=""
@@ -114,7 +106,7 @@ thin() { # DISK: its first 16 MiB hold the metadata
 	must dd if=/dev/zero of=/dev/mapper/thinmeta bs=4096 count=1 status=none
 	mapped pool "0 $size thin-pool /dev/mapper/thinmeta /dev/mapper/thindata 128 0"
 	must dmsetup message pool 0 "create_thin 0"
-	mapped thin "0 262144 thin /dev/mapper/pool 0"
+	mapped thin "0 655360 thin /dev/mapper/pool 0"
 }
 
 # raid LEVEL CHUNK-KIB DISK DISK

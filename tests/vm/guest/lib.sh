@@ -124,3 +124,13 @@ trace_list() {
 trace_count() {
 	trace_list | awk -v kind="$1" '(kind == "any" || $1 == kind) {n++} END {print n + 0}'
 }
+
+# since KERNEL MIN MAX [BOUNDARY]: these on it and after, 0 0 before.
+since() {
+	if kernel_is_at_least "$1"; then
+		shift
+		echo "$*"
+	else
+		echo 0 0
+	fi
+}

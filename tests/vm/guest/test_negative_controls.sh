@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+# Goal: calls that look like success and are not untorn, or that lose data: what a library must
+# not pass on.  Each is shown with raw calls, on the kernels that have it.
+# Method: make the call, read the range back sector by sector, count the commands on the wire.
+# A kernel that has mended one of these makes the test red: then the kernel page is out of date.
+
+ext4_bigalloc() {
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+}
+xfs_reflink() {
+	scsi_disk "$@"
+	filesystem xfs "$disk" "-m reflink=1" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+}
+
+test_bdev_with_nobody_else_counts_as_many_commands_as_successes() {
+	needs_kernel 6.11
+	scsi_disk
+	trace_writes scsi
+	for at in 1 2 3 4 5 6 7 8 9 10; do
+		line=$(raw write "$disk" $((at * 16384)) 16384)
+		expect result 16384 "$line"
+	done
+	[ "$(trace_count atomic)" = 10 ] || fail "10 successes, but: $(trace_list)"
+}
+
+# lie_of_the_raw_disk mmap|write [uring]: success is reported for writes that went buffered.
+lie_of_the_raw_disk() {
+	local ok atomic
+	scsi_disk
+	trace_writes scsi
+	raw_fact "dirty $*" dirty "$disk" 16384 1000 "$@"
+	ok=$(value ok "$line")
+	atomic=$(trace_count atomic)
+	fact "successes $ok, WRITE ATOMIC commands $atomic, other writes $(trace_count write)"
+	[ "$ok" -gt "$atomic" ] || fail "no lie: $ok successes, $atomic commands"
+}
+test_bdev_under_mmap_reports_success_for_buffered_writes() {
+	needs_kernel 6.11
+	lie_of_the_raw_disk mmap
+}
+test_bdev_under_mmap_reports_success_for_buffered_writes_by_uring() {
+	needs_kernel 6.11
+	lie_of_the_raw_disk mmap uring
+}
+
+# A buffered writer takes no part in the race for dirty pages under a lock: what does it do?
+test_bdev_under_a_buffered_writer() {
+	needs_kernel 6.11
+	scsi_disk
+	trace_writes scsi
+	raw_fact "dirty" dirty "$disk" 16384 1000 write
+	fact "successes $(value ok "$line"), WRITE ATOMIC commands $(trace_count atomic)"
+}
+
+test_ext4_data_journal_claims_and_then_writes_buffered() {
+	needs_kernel 6.13
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096" "data=journal"
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+	raw_fact "statx" statx "$file"
+	expect can 1 "$line"
+	expect dio 1 "$line"
+	expect dio_mem 0 "$line"
+	expect dio_offset 0 "$line"
+	trace_writes scsi
+	raw_fact "write" write "$file" 8192 4096
+	expect result 4096 "$line"
+	[ "$(value cached "$line")" -gt 0 ] || fail "not cached: $line"
+	sync
+	[ "$(trace_count atomic)" = 0 ] || fail "WRITE ATOMIC was seen: $(trace_list)"
+}
+
+test_xfs_append_destroys_bytes_before_the_end() {
+	needs_kernel 6.16
+	xfs_reflink
+	truncate -s 10000 "$file"
+	raw_fact "append" write "$file" 0 4096 append
+	fact "tail after it: $(tail -c +8193 "$file" | head -c 1808 | tr -d '\0' | wc -c) of 1808 bytes"
+	[ "$(tail -c +8193 "$file" | head -c 1808 | tr -d '\0' | wc -c)" -lt 1808 ] ||
+		fail "the tail survived: $line"
+}
+test_xfs_plain_append_keeps_them() {
+	xfs_reflink
+	truncate -s 10240 "$file"
+	raw_fact "append plain" write "$file" 0 4096 append plain
+	[ "$(tail -c +8193 "$file" | head -c 2048 | tr -d '\0' | wc -c)" = 2048 ] || fail "lost: $line"
+}
+test_xfs_append_goes_where_noappend_says_otherwise() {
+	needs_kernel 6.16
+	xfs_reflink
+	raw_fact "append noappend" write "$file" 8192 4096 append noappend
+	expect result 4096 "$line"
+	expect new 8 "$line"
+	expect outside 0 "$line"
+}
+test_ext4_append_is_accepted_at_an_unaligned_end() {
+	needs_kernel 6.16
+	ext4_bigalloc
+	truncate -s $((1048576 - 4096)) "$file"
+	raw_fact "append" write "$file" 0 16384 append
+	expect result 16384 "$line"
+	expect kept 32 "$line"
+}
+
+test_xfs_size_limit_cuts_an_untorn_write_short() {
+	needs_kernel 6.16
+	xfs_reflink
+	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 12288))
+	expect result 12288 "$line"
+}
+test_xfs_size_limit_cuts_by_uring_too() {
+	needs_kernel 6.16
+	xfs_reflink
+	raw_fact "limit uring" write "$file" 65536 16384 limit=$((65536 + 12288)) uring link
+	expect result 12288 "$line"
+	expect link -ECANCELED "$line"
+}
+test_xfs_size_limit_inside_a_block_destroys_what_follows() {
+	needs_kernel 6.16
+	xfs_reflink
+	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 8192 + 512))
+	expect result 8704 "$line"
+	expect new 17 "$line"
+	expect zeroed 7 "$line"
+}
+test_ext4_size_limit_cuts_an_untorn_write_short() {
+	needs_kernel 6.16
+	ext4_bigalloc
+	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 12288))
+	expect result 12288 "$line"
+}
+
+test_bdev_partly_mapped_buffer_tears() {
+	needs_kernel 6.11
+	scsi_disk
+	raw_fact "mapped" write "$disk" 65536 8192 mapped=4096
+	expect result 4096 "$line"
+	expect new 8 "$line"
+	expect kept 8 "$line"
+}
+test_nvme_partly_mapped_buffer_tears() {
+	needs_kernel 6.11
+	nvme_disk nawupf4k
+	raw_fact "mapped" write "$disk" 65536 8192 mapped=4096
+	expect result 4096 "$line"
+	expect new 8 "$line"
+}
+test_xfs_partly_mapped_buffer_is_refused() {
+	needs_kernel 6.16
+	xfs_reflink
+	raw_fact "mapped" write "$file" 65536 8192 mapped=4096
+	expect result '-E*' "$line"
+	expect kept 16 "$line"
+}
+
+test_overlay_claims_and_refuses() {
+	needs_kernel 6.13
+	xfs_reflink
+	mkdir -p "$mount/over/upper"
+	must raw fill "$mount/over/upper/file" 65536
+	overlay "$mount/over"
+	raw_fact "statx" statx "$mount/file"
+	expect can 1 "$line"
+	raw_fact "write" write "$mount/file" 0 4096
+	expect result -EOPNOTSUPP "$line"
+	raw_fact "confirm" confirm "$mount/file"
+	expect three -EOPNOTSUPP "$line"
+}
+
+# blocking_again [uring]: EAGAIN from calls that may block, and no success but for real ones.
+blocking_again() {
+	local sum
+	raw_fact "dirty" dirty "$file" "$@"
+	sum=$(($(value ok "$line") + $(value again "$line")))
+	[ "$sum" = 1000 ] || fail "other results: $line"
+	[ "$(value again "$line")" -gt 0 ] || fail "no EAGAIN: $line"
+}
+test_xfs_under_mmap_gives_again_from_blocking_calls() {
+	needs_kernel 6.13
+	xfs_reflink
+	blocking_again 4096 1000 mmap
+}
+test_xfs_under_mmap_gives_again_by_uring() {
+	needs_kernel 6.13
+	xfs_reflink
+	blocking_again 4096 1000 mmap uring
+}
+test_ext4_under_mmap_gives_again_from_blocking_calls() {
+	needs_kernel 6.13
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+	trace_writes scsi
+	blocking_again 4096 1000 mmap
+	fact "WRITE ATOMIC commands $(trace_count atomic)"
+	[ "$(trace_count atomic)" = "$(value ok "$line")" ] || fail "commands differ from successes"
+}
+
+test_xfs_nowait_on_copy_on_write_is_always_again() {
+	needs_kernel 6.16
+	scsi_plain_disk
+	filesystem xfs "$disk" "-m reflink=1" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+	for try in 1 2 3 4 5; do
+		raw_fact "nowait $try" write "$file" 65536 16384 nowait
+		expect result -EAGAIN "$line"
+		expect kept 32 "$line"
+	done
+}
+test_xfs_nowait_on_hardware_works() {
+	needs_kernel 6.16
+	scsi_disk
+	filesystem xfs "$disk" "-m reflink=1 -d extszinherit=16" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+	raw_fact "first" write "$file" 65536 16384
+	raw_fact "nowait" write "$file" 65536 16384 nowait
+	expect result 16384 "$line"
+}
+
+# every_shape FILE: what is refused on every capable file, whoever is below.
+every_shape() {
+	raw_fact "two segments" write "$1" 65536 8192 segments=2
+	expect result -EINVAL "$line"
+	raw_fact "two segments by uring" write "$1" 65536 8192 segments=2 uring-writev
+	expect result -EINVAL "$line"
+	raw_fact "one segment by uring writev" write "$1" 65536 8192 uring-writev
+	expect result 8192 "$line"
+	raw_fact "registered buffer" write "$1" 65536 8192 uring-fixed
+	expect result -EINVAL "$line"
+	raw_fact "registered buffer, plain" write "$1" 65536 8192 uring-fixed plain
+	expect result 8192 "$line"
+	raw_fact "buffer at +1" write "$1" 65536 8192 misalign=1
+	expect result -EINVAL "$line"
+	raw_fact "unmapped buffer" write "$1" 65536 8192 mapped=0
+	expect result -EFAULT "$line"
+	expect kept 16 "$line"
+}
+test_shapes_refused_by_scsi() {
+	needs_kernel 6.11
+	scsi_disk
+	every_shape "$disk"
+}
+test_shapes_refused_by_nvme() {
+	needs_kernel 6.11
+	nvme_disk nawupf4k
+	every_shape "$disk"
+}
+test_shapes_refused_by_xfs() {
+	needs_kernel 6.16
+	xfs_reflink
+	every_shape "$file"
+}
+test_shapes_refused_by_ext4() {
+	needs_kernel 6.16
+	ext4_bigalloc
+	every_shape "$file"
+}
+
+test_bdev_end() {
+	needs_kernel 6.11
+	scsi_disk
+	size=$(blockdev --getsize64 "$disk")
+	raw_fact "past the end" write "$disk" "$size" 4096
+	expect result -ENOSPC "$line"
+}
