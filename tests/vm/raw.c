@@ -7,7 +7,7 @@
  *	raw statx PATH		raw queue PATH		raw confirm PATH [buffered]
  *	raw fill PATH SIZE	raw sweep PATH MIN MAX	raw dirty PATH SIZE COUNT mmap|write [uring]
  *	raw write PATH OFFSET LENGTH [buffered] [append] [noappend] [dsync] [nowait] [plain]
- *		[uring|uring-writev|uring-fixed] [link] [segments=N] [misalign=N] [mapped=N]
+ *		[warm] [uring|uring-writev|uring-fixed] [link] [segments=N] [misalign=N] [mapped=N]
  *[limit=N]
  */
 #define _GNU_SOURCE
@@ -61,6 +61,10 @@ static bool parse_word(struct raw_shot *shot, const char *text)
 		shot->rwf = (shot->rwf | words[i].set_rwf) & ~words[i].clear_rwf;
 		if (words[i].via >= 0)
 			shot->via = (enum raw_via)words[i].via;
+		return true;
+	}
+	if (strcmp(text, "warm") == 0) {
+		shot->warm = 1;
 		return true;
 	}
 	if (strcmp(text, "link") == 0) {

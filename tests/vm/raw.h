@@ -47,6 +47,7 @@ struct raw_shot {
 	uint32_t misalign; /* buffer address modulo the page */
 	uint64_t mapped;   /* bytes of the buffer that are mapped, UINT64_MAX: all */
 	uint64_t limit;	   /* RLIMIT_FSIZE while it is made, UINT64_MAX: none */
+	uint32_t warm;	   /* make it once before, allowed to wait */
 	uint32_t linked;   /* io_uring: link an fsync behind it */
 	int fd;		   /* an open descriptor to use, -1: open path */
 };
@@ -58,7 +59,8 @@ struct raw_outcome {
 	int64_t size_before, size_after;
 	uint64_t cached; /* pages of the range in the page cache right after it */
 	uint64_t kept, new_, zeroed, other; /* sectors of the range */
-	uint64_t outside;		    /* sectors changed in the pages around the range */
+	int unreadable;	  /* errno of reading the range back: the counts mean nothing */
+	uint64_t outside; /* sectors changed in the pages around the range */
 };
 
 void raw_shot_init(struct raw_shot *shot, const char *path, uint64_t offset, uint64_t length);

@@ -235,14 +235,20 @@ int raw_shoot(const struct raw_shot *shot, struct raw_outcome *outcome)
 	memset(before, 0, end - start);
 	memset(after, 0, end - start);
 	if (pread(look, before, end - start, (off_t)start) < 0)
-		error = -errno;
+		outcome->unreadable = errno;
 	posix_fadvise(look, 0, 0, POSIX_FADV_DONTNEED);
 	outcome->size_before = file_size(fd);
+	if (shot->warm) {
+		struct raw_shot first = *shot;
+
+		first.rwf &= ~RAW_RWF_NOWAIT;
+		raw_submit(&first, fd, buffer + shot->misalign, &outcome->link_result);
+	}
 	outcome->result = shoot_limited(shot, fd, buffer + shot->misalign, outcome);
 	outcome->size_after = file_size(fd);
 	outcome->cached = cached_pages(fd, start, end - start);
 	if (pread(look, after, end - start, (off_t)start) < 0)
-		error = -errno;
+		outcome->unreadable = errno;
 	compare(shot, outcome, before, after, buffer + shot->misalign, start, end - start);
 out:
 	free(before);
@@ -268,6 +274,9 @@ void raw_outcome_print(FILE *out, const struct raw_outcome *outcome)
 	if (outcome->size_before >= 0)
 		fprintf(out, " size=%lld>%lld", (long long)outcome->size_before,
 			(long long)outcome->size_after);
+	if (outcome->unreadable)
+		fprintf(out, " unreadable=%s",
+			raw_result_name(-outcome->unreadable, name, sizeof(name)));
 	if (outcome->link_result)
 		fprintf(out, " link=%s", raw_result_name(outcome->link_result, name, sizeof(name)));
 	fputc('\n', out);

@@ -53,7 +53,7 @@ static void try_one(struct sweep *sweep, uint64_t length, uint64_t offset)
 		sweep->done++;
 	if (!error && outcome.result == wanted && outcome.new_ == new_ && outcome.zeroed == 0 &&
 	    outcome.other == 0 && outcome.outside == 0 && outcome.cached == 0 &&
-	    outcome.size_before == outcome.size_after)
+	    outcome.unreadable == 0 && outcome.size_before == outcome.size_after)
 		return;
 	sweep->wrong++;
 	printf("wrong: via=%d length=%llu offset=%llu wanted=%s error=%d ", sweep->shot.via,

@@ -12,18 +12,30 @@ wait_for() {
 	fail "waited in vain for: $*"
 }
 
+# remove MODULE: its disks may be held for a moment after umount.
+remove() {
+	local try
+	for ((try = 0; try < 50; try++)); do
+		"$VM_BUSYBOX" rmmod "$1" 2>/dev/null && return
+		sleep 0.1
+	done
+	fail "module $1 cannot be removed"
+}
+
 # scsi_disk [PARAMETER=VALUE...]: scsi_debug, 320 MiB, untorn writes of 1 KiB to 64 KiB where the
 # kernel's scsi_debug can (6.11); an older one ignores what it does not know.  Lengths in blocks.
 scsi_disk() {
+	[ ! -e /sys/module/scsi_debug ] || fail "scsi_debug is still there from an earlier test"
 	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 atomic_wr=1 \
 		atomic_wr_max_length=128 atomic_wr_gran=2 atomic_wr_align=2 "$@"
-	defer 'modprobe -r scsi_debug'
+	defer remove scsi_debug
 	scsi_found
 }
 # The same without atomic writes, on every kernel.
 scsi_plain_disk() {
+	[ ! -e /sys/module/scsi_debug ] || fail "scsi_debug is still there from an earlier test"
 	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 "$@"
-	defer 'modprobe -r scsi_debug'
+	defer remove scsi_debug
 	scsi_found
 }
 scsi_found() {
@@ -138,6 +150,29 @@ filesystem() {
 	defer "umount $mount"
 }
 
+# XFS on an atomic disk with a file of 1 MiB whose blocks lie on multiples of 64 KiB of the disk, or
+# (askew) one block beside them.
+xfs_aligned() {
+	scsi_disk
+	filesystem xfs "$disk" "-m reflink=1 -d su=64k,sw=1,agcount=4 -l size=64m" ""
+	file=$mount/file
+	must fallocate -l 1048576 "$file"
+	must raw fill "$file" 1048576
+	sync
+	xfs_place
+	[ $((place % 128)) = 0 ] || fail "the file starts at sector $place, which is not aligned"
+}
+xfs_askew() {
+	xfs_aligned
+	must xfs_io -c "fpunch 0 1m" -c "falloc 4k 1020k" "$file"
+	must raw fill "$file" 1048576
+	sync
+}
+xfs_place() { # the first sector of the file, on its filesystem's disk
+	place=$(xfs_io -r -c "fiemap" "$file" | sed -n 's/.*\[0\.\.[0-9]*\]: \([0-9]*\)\.\..*/\1/p')
+	xfs_io -r -c fiemap "$file"
+}
+
 # A file for a loop device of SIZE on the guest's memory.
 loop_disk() {
 	local image
@@ -157,7 +192,7 @@ overlay() { # LOWER-AND-UPPER-DIRECTORY on one filesystem
 
 null_disk() {
 	must modprobe null_blk gb=1 memory_backed=1 bs=4096
-	defer 'modprobe -r null_blk'
+	defer remove null_blk
 	disk=/dev/nullb0
 	wait_for test -b "$disk"
 }

@@ -23,7 +23,9 @@ undo_all() {
 	local status=$? index
 	trap - EXIT
 	for ((index = ${#deferred[@]} - 1; index >= 0; index--)); do
-		eval "${deferred[index]}" || echo "undo: ${deferred[index]} gave $?"
+		(eval "${deferred[index]}") && continue
+		echo "fail: not undone: ${deferred[index]}"
+		status=1
 	done
 	exit $status
 }

@@ -1,55 +1,60 @@
 # SPDX-License-Identifier: MIT
 # Goal: what the caller sees when the device fails an untorn write, and what is on disk then.
-# Method: scsi_debug's error injection (since 6.6) for WRITE ATOMIC, and a dm-error target.
+# Method: scsi_debug's error injection (debugfs, since 6.6) for WRITE ATOMIC, and a mapping that is
+# replaced by one with an error target while the filesystem above it is mounted.
 
-# The next COUNT commands of OPCODE end with a medium error.
-scsi_fail() { # OPCODE COUNT
-	local directory
-	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
-	directory=$(echo /sys/kernel/debug/scsi_debug/[0-9]*)
-	[ -e "$directory/error" ] || fail "no error injection in $directory"
-	# type 2: fail with sense; host ok, CHECK CONDITION, MEDIUM ERROR, write error
-	echo "2 -$2 $1 0 0 0x2 0x3 0xc 0x0" >"$directory/error" || fail "cannot inject"
+# scsi_fail COUNT SENSE-KEY ASC: the next COUNT WRITE ATOMIC commands end with this sense.
+scsi_fail() {
+	local rule
+	mountpoint -q /sys/kernel/debug || must mount -t debugfs debugfs /sys/kernel/debug
+	rule=$(echo /sys/kernel/debug/scsi_debug/*:*/error)
+	[ -e "$rule" ] || fail "no error injection at $rule"
+	# type 2 is "with sense"; host byte, driver byte, CHECK CONDITION, key, asc, ascq
+	echo "2 -$1 0x9c 0 0 0x2 $2 $3 0x0" >"$rule" || fail "cannot inject"
 }
 
-media_error() { # FILE [uring]
-	raw_fact "medium error $*" write "$1" 65536 16384 ${2:-}
-	# EIO or ENODATA (BLK_STS_MEDIUM), by kernel
-	expect result '-E*' "$line"
-	seen=$(value result "$line")
+# once FILE ERRNO COUNT KEY ASC [uring]: it fails with ERRNO, keeps the old bytes, and then works.
+once() {
+	scsi_fail "$3" "$4" "$5"
+	raw_fact "$4 $5 ${6:-}" write "$1" 65536 16384 ${6:-}
+	expect result "$2" "$line"
 	expect kept 32 "$line"
-	raw_fact "again $*" write "$1" 65536 16384 ${2:-}
+	line=$(raw write "$1" 65536 16384 ${6:-})
 	expect result 16384 "$line"
 }
-test_scsi_medium_error() {
+# Unrecovered error (asc 0x11) is final at once; write error (0x0c) is tried six times by sd.
+every_error() {
+	local way
+	for way in "" uring; do
+		once "$1" -ENODATA 1 0x3 0x11 $way
+		once "$1" -EIO 6 0x3 0x0c $way
+		once "$1" -EREMOTEIO 1 0x4 0x00 $way
+	done
+}
+test_scsi_device_errors() {
 	needs_kernel 6.11
 	scsi_disk
-	scsi_fail 0x9c 1
-	media_error "$disk"
+	every_error "$disk"
 }
-test_scsi_medium_error_by_uring() {
+test_scsi_errors_that_the_driver_retries_are_not_seen() {
 	needs_kernel 6.11
 	scsi_disk
-	scsi_fail 0x9c 1
-	media_error "$disk" uring
+	scsi_fail 3 0x3 0x0c
+	raw_fact "three errors" write "$disk" 65536 16384
+	expect result 16384 "$line"
 }
-test_xfs_medium_error() {
+test_xfs_device_errors() {
 	needs_kernel 6.16
-	scsi_disk
-	filesystem xfs "$disk" "-m reflink=1 -d extszinherit=16" ""
-	must raw fill "$mount/file" 1048576
-	sync
-	scsi_fail 0x9c 1
-	media_error "$mount/file"
+	xfs_aligned
+	every_error "$file"
 }
-test_ext4_medium_error() {
+test_ext4_device_errors() {
 	needs_kernel 6.16
 	scsi_disk
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
 	must raw fill "$mount/file" 1048576
 	sync
-	scsi_fail 0x9c 1
-	media_error "$mount/file"
+	every_error "$mount/file"
 }
 
 # The error target drops the capability: a table with one in it claims nothing at all.
@@ -60,6 +65,51 @@ test_dm_error_in_the_table_drops_the_claim() {
 128 128 error
 256 4096 linear $disk 256"
 	raw_fact "statx" statx "$disk"
+	expect can 0 "$line"
 	raw_fact "write outside" write "$disk" 0 16384
-	raw_fact "write inside" write "$disk" 65536 16384
+	expect result -EOPNOTSUPP "$line"
+}
+
+# error_below FILESYSTEM OPTIONS: the mapping turns bad where the file lies; the filesystem goes on
+# claiming, the write fails, and when the mapping is good again the old bytes are there.
+error_below() {
+	local under bad end
+	scsi_disk
+	under=$disk
+	linear "$under"
+	filesystem "$1" "$disk" "$2" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+	xfs_place
+	end=$(sectors "$under")
+	bad=$((place + 128))
+	dd if="$file" of=/scratch/before bs=64k iflag=direct status=none
+	swap_table "0 $bad linear $under 0
+$bad 32 error
+$((bad + 32)) $((end - bad - 32)) linear $under $((bad + 32))"
+	raw_fact "statx with the error below" statx "$file"
+	for way in "" uring; do
+		raw_fact "write $way" write "$file" 65536 16384 $way
+		expect result '-E*' "$line"
+	done
+	raw_fact "write beside it" write "$file" 131072 16384
+	swap_table "0 $end linear $under 0"
+	dd if="$file" bs=64k iflag=direct status=none count=2 | cmp -n 131072 - /scratch/before ||
+		fail "the old bytes are not there"
+	raw_fact "write when it is good again" write "$file" 65536 16384
+	expect result 16384 "$line"
+}
+swap_table() {
+	must dmsetup suspend linear
+	must dmsetup reload linear <<<"$1"
+	must dmsetup resume linear
+}
+test_ext4_when_the_disk_below_turns_bad() {
+	needs_kernel 6.16
+	error_below ext4 "-b 4096 -O bigalloc -C 65536"
+}
+test_xfs_when_the_disk_below_turns_bad() {
+	needs_kernel 6.16
+	error_below xfs "-m reflink=1"
 }

@@ -19,6 +19,14 @@ xfs_reflink() {
 	sync
 }
 
+xfs_software() {
+	scsi_plain_disk
+	filesystem xfs "$disk" "-m reflink=1" ""
+	file=$mount/file
+	must raw fill "$file" 1048576
+	sync
+}
+
 test_bdev_with_nobody_else_counts_as_many_commands_as_successes() {
 	needs_kernel 6.11
 	scsi_disk
@@ -79,20 +87,41 @@ test_ext4_data_journal_claims_and_then_writes_buffered() {
 	[ "$(trace_count atomic)" = 0 ] || fail "WRITE ATOMIC was seen: $(trace_list)"
 }
 
+# append_at_10240 [plain]: the end is on a sector, not on a block; are the bytes before it kept?
+append_at_10240() {
+	truncate -s 10240 "$file"
+	head -c 10240 "$file" >/scratch/before
+	raw_fact "append $*" write "$file" 0 4096 append "$@"
+	if cmp -s -n 10240 "$file" /scratch/before; then
+		tail=kept
+	else
+		tail=lost
+	fi
+	fact "append $*: 10240 bytes before the old end: $tail"
+}
 test_xfs_append_destroys_bytes_before_the_end() {
 	needs_kernel 6.16
 	xfs_reflink
-	truncate -s 10000 "$file"
-	raw_fact "append" write "$file" 0 4096 append
-	fact "tail after it: $(tail -c +8193 "$file" | head -c 1808 | tr -d '\0' | wc -c) of 1808 bytes"
-	[ "$(tail -c +8193 "$file" | head -c 1808 | tr -d '\0' | wc -c)" -lt 1808 ] ||
-		fail "the tail survived: $line"
+	append_at_10240
+	[ $tail = lost ] || fail "the tail survived: $line"
+}
+test_xfs_append_without_hardware_destroys_bytes_before_the_end() {
+	needs_kernel 6.16
+	xfs_software
+	append_at_10240
+	[ $tail = lost ] || fail "the tail survived: $line"
 }
 test_xfs_plain_append_keeps_them() {
 	xfs_reflink
-	truncate -s 10240 "$file"
-	raw_fact "append plain" write "$file" 0 4096 append plain
-	[ "$(tail -c +8193 "$file" | head -c 2048 | tr -d '\0' | wc -c)" = 2048 ] || fail "lost: $line"
+	append_at_10240 plain
+	[ $tail = kept ] || fail "the tail is lost: $line"
+}
+test_xfs_append_at_a_block_is_accepted_at_an_unaligned_place() {
+	needs_kernel 6.16
+	xfs_reflink
+	truncate -s 12288 "$file"
+	raw_fact "append" write "$file" 0 8192 append
+	expect result 8192 "$line"
 }
 test_xfs_append_goes_where_noappend_says_otherwise() {
 	needs_kernel 6.16
@@ -126,11 +155,17 @@ test_xfs_size_limit_cuts_by_uring_too() {
 }
 test_xfs_size_limit_inside_a_block_destroys_what_follows() {
 	needs_kernel 6.16
-	xfs_reflink
+	xfs_software
 	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 8192 + 512))
 	expect result 8704 "$line"
 	expect new 17 "$line"
 	expect zeroed 7 "$line"
+}
+test_xfs_size_limit_inside_a_block_on_hardware() {
+	needs_kernel 6.16
+	xfs_aligned
+	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 8192 + 512))
+	[ "$(value result "$line")" != 16384 ] || fail "no limit: $line"
 }
 test_ext4_size_limit_cuts_an_untorn_write_short() {
 	needs_kernel 6.16
@@ -159,6 +194,14 @@ test_xfs_partly_mapped_buffer_is_refused() {
 	xfs_reflink
 	raw_fact "mapped" write "$file" 65536 8192 mapped=4096
 	expect result '-E*' "$line"
+	expect kept 16 "$line"
+}
+
+test_xfs_software_partly_mapped_buffer_is_refused() {
+	needs_kernel 6.16
+	xfs_software
+	raw_fact "mapped" write "$file" 65536 8192 mapped=4096
+	expect result -EFAULT "$line"
 	expect kept 16 "$line"
 }
 
@@ -209,26 +252,41 @@ test_ext4_under_mmap_gives_again_from_blocking_calls() {
 
 test_xfs_nowait_on_copy_on_write_is_always_again() {
 	needs_kernel 6.16
-	scsi_plain_disk
-	filesystem xfs "$disk" "-m reflink=1" ""
-	file=$mount/file
-	must raw fill "$file" 1048576
-	sync
+	xfs_software
 	for try in 1 2 3 4 5; do
 		raw_fact "nowait $try" write "$file" 65536 16384 nowait
 		expect result -EAGAIN "$line"
 		expect kept 32 "$line"
 	done
 }
-test_xfs_nowait_on_hardware_works() {
+# A write that must change the file's times would block, and so every one after a stat(2).
+test_xfs_nowait_on_hardware_works_only_if_the_times_stay() {
 	needs_kernel 6.16
-	scsi_disk
-	filesystem xfs "$disk" "-m reflink=1 -d extszinherit=16" ""
-	file=$mount/file
-	must raw fill "$file" 1048576
-	sync
-	raw_fact "first" write "$file" 65536 16384
+	xfs_aligned
 	raw_fact "nowait" write "$file" 65536 16384 nowait
+	expect result -EAGAIN "$line"
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		line=$(raw write "$file" 65536 16384 nowait warm)
+		[ "$(value result "$line")" = 16384 ] && break
+	done
+	fact "nowait right after another write, try $try: $line"
+	expect result 16384 "$line"
+}
+# The disk could do it, but the file's blocks lie askew: copy on write, and so never without waiting.
+test_xfs_nowait_on_misaligned_blocks_is_always_again() {
+	needs_kernel 6.16
+	xfs_askew
+	raw_fact "nowait" write "$file" 65536 16384 nowait
+	expect result -EAGAIN "$line"
+	raw_fact "waiting" write "$file" 65536 16384
+	expect result 16384 "$line"
+}
+test_xfs_nowait_from_uring_is_not_tried_again() {
+	needs_kernel 6.16
+	xfs_software
+	raw_fact "nowait" write "$file" 65536 16384 nowait uring
+	expect result -EAGAIN "$line"
+	raw_fact "waiting" write "$file" 65536 16384 uring
 	expect result 16384 "$line"
 }
 
