@@ -67,7 +67,7 @@ apt_ready() {
 	apt_configure
 	export APT_CONFIG=$apt/apt.conf
 	apt-get update -qq >"$apt/log" 2>&1 && ! grep -q '^[WE]: .*[Ff]ailed to fetch' "$apt/log" ||
-		skip "the Debian mirror cannot be reached: $(tail -n 1 "$apt/log")"
+		skip "the Debian mirror cannot be reached: $(grep -m 1 '^[WE]:' "$apt/log")"
 }
 
 stamp_write() { # directory file...: the files that make the component what it is

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define SWEEP_LENGTH_MAX (4U << 20)
-#define SWEEP_SLOW (256U << 10) /* above it, one offset a length: emulated disks are slow */
+#define SWEEP_SLOW (128U << 10) /* above it, one offset a length: emulated disks are slow */
 
 struct sweep {
 	uint64_t min, max;
@@ -70,7 +70,8 @@ static void try_length(struct sweep *sweep, uint64_t length)
 		return;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		sweep->shot.via = ways[i];
-		try_one(sweep, length, 0);
+		if (length <= SWEEP_SLOW || (length & (length - 1)) == 0 || i == 0)
+			try_one(sweep, length, 0);
 		if (length > SWEEP_SLOW)
 			continue;
 		try_one(sweep, length, length * 3);

@@ -22,11 +22,13 @@ remove() {
 	fail "module $1 cannot be removed"
 }
 
-# scsi_disk [PARAMETER=VALUE...]: scsi_debug, 320 MiB, untorn writes of 1 KiB to 64 KiB where the
+# scsi_disk [PARAMETER=VALUE...]: scsi_debug, 64 MiB, untorn writes of 1 KiB to 64 KiB where the
 # kernel's scsi_debug can (6.11); an older one ignores what it does not know.  Lengths in blocks.
+# XFS needs $for_xfs.
+for_xfs=dev_size_mb=320
 scsi_disk() {
 	[ ! -e /sys/module/scsi_debug ] || fail "scsi_debug is still there from an earlier test"
-	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 atomic_wr=1 \
+	must modprobe scsi_debug dev_size_mb=64 delay=0 max_luns=1 atomic_wr=1 \
 		atomic_wr_max_length=128 atomic_wr_gran=2 atomic_wr_align=2 "$@"
 	defer remove scsi_debug
 	scsi_found
@@ -34,7 +36,7 @@ scsi_disk() {
 # The same without atomic writes, on every kernel.
 scsi_plain_disk() {
 	[ ! -e /sys/module/scsi_debug ] || fail "scsi_debug is still there from an earlier test"
-	must modprobe scsi_debug dev_size_mb=320 delay=0 max_luns=1 "$@"
+	must modprobe scsi_debug dev_size_mb=64 delay=0 max_luns=1 "$@"
 	defer remove scsi_debug
 	scsi_found
 }
@@ -153,7 +155,7 @@ filesystem() {
 # XFS on an atomic disk with a file of 1 MiB whose blocks lie on multiples of 64 KiB of the disk, or
 # (askew) one block beside them.
 xfs_aligned() {
-	scsi_disk
+	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1 -d su=64k,sw=1,agcount=4 -l size=64m" ""
 	file=$mount/file
 	must fallocate -l 1048576 "$file"

@@ -40,12 +40,14 @@ modprobe() {
 	/run/modprobe "$@"
 }
 
-# kernel_is_at_least 6.16: true on it and after.
+# kernel_is_at_least 6.16: true on it and after.  No processes here: under emulation each one costs.
+read -r release </proc/sys/kernel/osrelease
 kernel_is_at_least() {
-	[ "$(printf '%s\n' "$1" "$(uname -r | sed 's/[-+].*//')" | sort -V | head -n 1)" = "$1" ]
+	local here=${release#*.}
+	((${release%%.*} * 1000 + ${here%%[!0-9]*} >= ${1%%.*} * 1000 + ${1#*.}))
 }
 needs_kernel() {
-	kernel_is_at_least "$1" || skip "kernel $1 or later only, this is $(uname -r)"
+	kernel_is_at_least "$1" || skip "kernel $1 or later only, this is $release"
 }
 
 # A line for the record: facts of the three kernels side by side are what the kernel page rests on.
@@ -56,14 +58,18 @@ fact() {
 
 # value KEY LINE: the value of KEY=value in a line of facts.
 value() {
-	sed -n "s/^\(.* \)\{0,1\}$1=\([^ ]*\).*/\2/p" <<<"$2"
+	get "$1" "$2"
+	echo "$got"
+}
+get() {
+	got=""
+	[[ " $2" =~ \ $1=([^ ]*) ]] && got=${BASH_REMATCH[1]}
 }
 
 # expect KEY VALUE LINE: the fact that the test is about.
 expect() {
-	local seen
-	seen=$(value "$1" "$3")
-	[[ $seen == $2 ]] || fail "$1 is $seen, not $2, in: $3"
+	get "$1" "$3"
+	[[ $got == $2 ]] || fail "$1 is $got, not $2, in: $3"
 }
 
 raw() {
@@ -78,8 +84,8 @@ raw_fact() {
 	fact "$label: $line"
 }
 
-# Commands on the wire, from tracing: trace_writes scsi|nvme, then the writes, then
-# trace_count KIND [BYTES], where KIND is atomic (WRITE ATOMIC), write (every other write), any.
+# Commands on the wire, from tracing: trace_writes scsi|nvme, then the writes, then trace_list or
+# trace_count, where `atomic` is WRITE ATOMIC and `write` any other write.
 tracing=/sys/kernel/tracing
 trace_writes() {
 	trace_kind=$1
@@ -104,27 +110,39 @@ trace_stop() {
 	echo 0 >$trace_event/enable
 	echo 0 >$trace_event/filter
 }
-# Lines: opcode first-block blocks.
+# Lines: KIND FIRST-BLOCK BLOCKS.
 trace_list() {
-	grep -q 'LOST' $tracing/trace && fail "the trace lost events"
-	if [ "$trace_kind" = scsi ]; then
-		sed -n 's/.*raw=\(..\) .. \(.*\)).*/\1 \2/p' $tracing/trace | while read -r op bytes; do
-			set -- $bytes
-			case $op in
-			2a) echo "write $((0x$1$2$3$4)) $((0x$6$7))" ;;
-			8a) echo "write $((0x$1$2$3$4$5$6$7$8)) $((0x$9${10}${11}${12}))" ;;
-			9c) echo "atomic $((0x$1$2$3$4$5$6$7$8)) $((0x${11}${12}))" ;;
-			esac
-		done
-	else
-		sed -n 's/.*slba=\([0-9]*\), len=\([0-9]*\).*/write \1 \2/p' $tracing/trace |
-			while read -r op first last; do
-				echo "$op $first $((last + 1))"
-			done
-	fi
+	grep -q LOST $tracing/trace && fail "the trace lost events"
+	awk '
+	function number(from, to,	value, i) {
+		value = 0
+		for (i = from; i <= to; i++)
+			value = value * 256 + index(digits, substr(b[i], 1, 1)) * 16 - 16 +
+				index(digits, substr(b[i], 2, 1)) - 1
+		return value
+	}
+	BEGIN { digits = "0123456789abcdef" }
+	match($0, /raw=[0-9a-f ]*/) {
+		split(substr($0, RSTART + 4, RLENGTH - 4), b, " ")
+		if (b[1] == "2a") print "write", number(3, 6), number(8, 9)
+		if (b[1] == "8a") print "write", number(3, 10), number(11, 14)
+		if (b[1] == "9c") print "atomic", number(3, 10), number(13, 14)
+	}
+	match($0, /slba=[0-9]*, len=[0-9]*/) {
+		split(substr($0, RSTART, RLENGTH), b, /[=,]/)
+		print "write", b[2], b[4] + 1
+	}' $tracing/trace
 }
+# trace_count atomic|write|any
 trace_count() {
-	trace_list | awk -v kind="$1" '(kind == "any" || $1 == kind) {n++} END {print n + 0}'
+	local pattern
+	grep -q LOST $tracing/trace && fail "the trace lost events"
+	case $1 in
+	atomic) pattern='raw=9c' ;;
+	write) pattern='raw=[28]a|slba=' ;;
+	any) pattern='raw=|slba=' ;;
+	esac
+	grep -c -E "$pattern" $tracing/trace
 }
 
 # since KERNEL MIN MAX [BOUNDARY]: these on it and after, 0 0 before.

@@ -74,7 +74,7 @@ test_dm_error_in_the_table_drops_the_claim() {
 # claiming, the write fails, and when the mapping is good again the old bytes are there.
 error_below() {
 	local under bad end
-	scsi_disk
+	scsi_disk $for_xfs
 	under=$disk
 	linear "$under"
 	filesystem "$1" "$disk" "$2" ""

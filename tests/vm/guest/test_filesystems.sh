@@ -3,10 +3,10 @@
 # Method: make disk and filesystem, compare statx with what they were made with, then write every
 # size on both sides of every bound to a file that is already there, and look at every sector.
 
-# file_bounds MIN MAX OPT [known]: a file of 16 MiB claims exactly this.  0 0: it can nothing.
+# file_bounds MIN MAX OPT [known]: a file of 5 MiB claims exactly this.  0 0: it can nothing.
 file_bounds() {
 	file=$mount/file
-	must raw fill "$file" $((16 << 20))
+	must raw fill "$file" $((5 << 20))
 	raw_fact "statx $*" statx "$file"
 	if [ "$1" = 0 ]; then
 		expect can 0 "$line"
@@ -111,7 +111,7 @@ xfs_bounds() { # OPT
 }
 
 test_xfs_with_reflink_on_scsi() {
-	scsi_disk
+	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
 	xfs_bounds 65536
 	knows 6.13
@@ -124,7 +124,7 @@ test_xfs_with_reflink_on_nvme() {
 }
 
 test_xfs_with_reflink_without_hardware() {
-	scsi_plain_disk
+	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
 	if kernel_is_at_least 6.16; then
 		xfs_bounds 0
@@ -134,27 +134,27 @@ test_xfs_with_reflink_without_hardware() {
 }
 
 test_xfs_without_reflink_on_scsi() {
-	scsi_disk
+	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=0" ""
 	file_bounds $(since 6.13 4096 4096 0)
 }
 
 test_xfs_without_reflink_without_hardware() {
-	scsi_plain_disk
+	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=0" ""
 	file_bounds 0 0 0
 }
 
 test_xfs_with_max_atomic_write() {
 	needs_kernel 6.16
-	scsi_disk
+	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" "max_atomic_write=16k"
 	file_bounds 4096 16384 16384
 }
 
 # The disk's unit is larger than a block: XFS leaves the hardware alone.
 test_xfs_on_a_disk_whose_smallest_unit_is_8k() {
-	scsi_disk atomic_wr_gran=16 atomic_wr_align=16
+	scsi_disk $for_xfs atomic_wr_gran=16 atomic_wr_align=16
 	filesystem xfs "$disk" "-m reflink=1" ""
 	if kernel_is_at_least 6.16; then
 		xfs_bounds 0
@@ -164,14 +164,14 @@ test_xfs_on_a_disk_whose_smallest_unit_is_8k() {
 }
 
 test_xfs_on_md_raid1() {
-	scsi_disk add_host=2 per_host_store=1 dev_size_mb=320
+	scsi_disk $for_xfs add_host=2 per_host_store=1
 	raid 1 0 "${disks[@]}"
 	filesystem xfs "$disk" "-m reflink=1" ""
 	xfs_bounds 65536
 }
 
 test_xfs_on_dm_thin_has_software_only() {
-	scsi_disk dev_size_mb=400
+	scsi_disk $for_xfs dev_size_mb=400
 	thin "$disk"
 	filesystem xfs "$disk" "-m reflink=1" ""
 	if kernel_is_at_least 6.16; then
@@ -182,7 +182,7 @@ test_xfs_on_dm_thin_has_software_only() {
 }
 
 test_xfs_on_dm_crypt() {
-	scsi_disk
+	scsi_disk $for_xfs
 	crypt "$disk"
 	filesystem xfs "$disk" "-m reflink=1" ""
 	if kernel_is_at_least 6.19; then

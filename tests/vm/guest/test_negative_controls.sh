@@ -12,7 +12,7 @@ ext4_bigalloc() {
 	sync
 }
 xfs_reflink() {
-	scsi_disk "$@"
+	scsi_disk $for_xfs "$@"
 	filesystem xfs "$disk" "-m reflink=1" ""
 	file=$mount/file
 	must raw fill "$file" 1048576
@@ -20,7 +20,7 @@ xfs_reflink() {
 }
 
 xfs_software() {
-	scsi_plain_disk
+	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
 	file=$mount/file
 	must raw fill "$file" 1048576
@@ -43,7 +43,7 @@ lie_of_the_raw_disk() {
 	local ok atomic
 	scsi_disk
 	trace_writes scsi
-	raw_fact "dirty $*" dirty "$disk" 16384 1000 "$@"
+	raw_fact "dirty $*" dirty "$disk" 16384 300 "$@"
 	ok=$(value ok "$line")
 	atomic=$(trace_count atomic)
 	fact "successes $ok, WRITE ATOMIC commands $atomic, other writes $(trace_count write)"
@@ -63,7 +63,7 @@ test_bdev_under_a_buffered_writer() {
 	needs_kernel 6.11
 	scsi_disk
 	trace_writes scsi
-	raw_fact "dirty" dirty "$disk" 16384 1000 write
+	raw_fact "dirty" dirty "$disk" 16384 300 write
 	fact "successes $(value ok "$line"), WRITE ATOMIC commands $(trace_count atomic)"
 }
 
@@ -224,18 +224,18 @@ blocking_again() {
 	local sum
 	raw_fact "dirty" dirty "$file" "$@"
 	sum=$(($(value ok "$line") + $(value again "$line")))
-	[ "$sum" = 1000 ] || fail "other results: $line"
+	[ "$sum" = 300 ] || fail "other results: $line"
 	[ "$(value again "$line")" -gt 0 ] || fail "no EAGAIN: $line"
 }
 test_xfs_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
 	xfs_reflink
-	blocking_again 4096 1000 mmap
+	blocking_again 4096 300 mmap
 }
 test_xfs_under_mmap_gives_again_by_uring() {
 	needs_kernel 6.13
 	xfs_reflink
-	blocking_again 4096 1000 mmap uring
+	blocking_again 4096 300 mmap uring
 }
 test_ext4_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
@@ -245,7 +245,7 @@ test_ext4_under_mmap_gives_again_from_blocking_calls() {
 	must raw fill "$file" 1048576
 	sync
 	trace_writes scsi
-	blocking_again 4096 1000 mmap
+	blocking_again 4096 300 mmap
 	fact "WRITE ATOMIC commands $(trace_count atomic)"
 	[ "$(trace_count atomic)" = "$(value ok "$line")" ] || fail "commands differ from successes"
 }
