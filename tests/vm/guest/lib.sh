@@ -114,14 +114,15 @@ trace_stop() {
 trace_list() {
 	grep -q LOST $tracing/trace && fail "the trace lost events"
 	awk '
+	function digit(c) {
+		return index("0123456789abcdef", c) - 1
+	}
 	function number(from, to,	value, i) {
 		value = 0
 		for (i = from; i <= to; i++)
-			value = value * 256 + index(digits, substr(b[i], 1, 1)) * 16 - 16 +
-				index(digits, substr(b[i], 2, 1)) - 1
+			value = value * 256 + digit(substr(b[i], 1, 1)) * 16 + digit(substr(b[i], 2, 1))
 		return value
 	}
-	BEGIN { digits = "0123456789abcdef" }
 	match($0, /raw=[0-9a-f ]*/) {
 		split(substr($0, RSTART + 4, RLENGTH - 4), b, " ")
 		if (b[1] == "2a") print "write", number(3, 6), number(8, 9)
