@@ -40,12 +40,12 @@ module_closure() { # modules.dep module-path...
 }
 
 make_initramfs() {
-	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release name path
+	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release module path
 	mkdir -p "$root"/{bin,proc,sys,dev,host,out,upper,root,modules}
 	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
 	cp "$run/guest/init" "$root/init"
-	for name in virtio_pci 9pnet_virtio 9p overlay; do
-		path=$(sed -n "s|^\([^:]*/$name\.ko\):.*|\1|p" "$modules/modules.dep")
+	for module in virtio_pci 9pnet_virtio 9p overlay; do
+		path=$(sed -n "s|^\([^:]*/$module\.ko\):.*|\1|p" "$modules/modules.dep")
 		module_closure "$modules/modules.dep" $path
 	done | awk '!seen[$0]++' >"$run/modules"
 	while read -r path; do
@@ -86,7 +86,7 @@ machine_command() {
 	local libraries=$qemu/usr/lib/x86_64-linux-gnu
 	command=(nice -n 10 "$qemu/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries"
 		"$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios"
-		-machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 2048
+		-machine q35 -accel "tcg,thread=multi" -cpu max -smp 2 -m 2048
 		-nodefaults -display none -no-reboot -serial "file:$run/console.log"
 		-kernel "$cache/kernel-$kernel/vmlinuz" -initrd "$run/initramfs.gz"
 		-append "console=ttyS0 panic=-1 oops=panic mitigations=off nowatchdog ${VM_APPEND:-}"

@@ -5,11 +5,15 @@
 # guest/init (initramfs), then guest/main, which runs every test; this script judges what came back.
 #
 # usage: run.sh [--kernel 6.1|6.12|7.3] [--build DIR] [--limit SECONDS] [--name RUN] [--keep] [TEST...]
+#	no kernel: all three, one after the other
 #	TEST is a script (guest/test_NAME.sh as NAME) or one test function; none: all of them
+#
+# Prints a line a test: ok KERNEL/NAME, not ok KERNEL/NAME - why, ok KERNEL/NAME # SKIP why.
 #
 # R1 the plan is made here, from the test functions in the scripts, before the guest starts.  Every
 #    planned test must bring exactly one result, and the guest must say `done` after the last:
 #    a panic, a hang, a script that cannot be read or a lost result is a failure, never a gap.
+#    A test that says `needs_kernel V` is not planned on an older kernel.
 # R2 the guest sees this machine's root read-only with a tmpfs on top, so it runs what is built
 #    here; nothing it does reaches the host but the files in its output directory.
 # Exit: 0 all passed or skipped; 1 something failed; 77 with one sentence: cannot run here.
@@ -18,10 +22,11 @@ set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_root=$(cd "$here/../.." && pwd)
 build=$source_root/build
-kernel=7.3
+kernel=""
 limit=1200
 keep=""
 name=""
+given=("$@")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2 && shift ;;
@@ -39,10 +44,10 @@ done
 
 # Names of the tests asked for, a line each: SCRIPT TEST.
 make_plan() {
-	local script name wanted
+	local script name test wanted
 	for script in "$run"/guest/test_*.sh; do
 		name=$(basename "$script" .sh)
-		sed -n 's/^test_\([a-z0-9_]*\)().*/\1/p' "$script" | while read -r test; do
+		tests_of "$script" | while read -r test; do
 			if [ $# = 0 ]; then
 				echo "$script $test"
 				continue
@@ -54,6 +59,19 @@ make_plan() {
 			done
 		done
 	done
+}
+
+# The test functions of a script that this kernel is new enough for.
+tests_of() {
+	awk -v release="$release" '
+	function number(version,	part) {
+		split(version, part, ".")
+		return part[1] * 1000 + part[2]
+	}
+	match($0, /^test_[a-z0-9_]*\(\)/) { name = substr($0, 6, RLENGTH - 7) }
+	/^\tneeds_kernel / && number($2) > number(release) { name = "" }
+	/^}/ && name != "" { print name }
+	/^}/ { name = "" }' "$1"
 }
 
 # NVMe disks, found in the guest by serial number.  Counts are in blocks and 0's based: 15 is 16.
@@ -96,7 +114,7 @@ judge() { # qemu-exit-status
 	esac
 	grep -a -m 1 -o 'Kernel panic.*' "$run/console.log" || true
 	grep -a -m 1 -o -E '(BUG:|Oops:|general protection fault).*' "$run/console.log" || true
-	[ "$(tail -n 1 "$run/out/results")" = done ] || echo "the guest did not come to its end"
+	[ "$(tail -n 1 "$run/out/results")" = 'done' ] || echo "the guest did not come to its end"
 	while read -r _ name; do
 		count=$(grep -c -E "^(ok|not ok|skip) $name( |$)" "$run/out/results" || true)
 		[ "$count" = 1 ] || echo "test $name brought $count results"
@@ -110,8 +128,30 @@ count() {
 	grep -c "^$1 " "$run/out/results" || true
 }
 
+# Lines of results as they are printed.
+show() {
+	sed -u -e '/^done$/d' -e "s|^ok |ok $kernel/|" -e "s|^not ok |not ok $kernel/|" \
+		-e "s|^skip \([^ ]*\) - |ok $kernel/\1 # SKIP |"
+}
+
+# One after the other; the last word is the worst of all: a failure, then a skip.
+all_kernels() {
+	local status worst=0
+	for kernel in 6.1 6.12 7.3; do
+		status=0
+		"$here/run.sh" --kernel $kernel "${given[@]}" || status=$?
+		case $status in
+		0) ;;
+		77) [ $worst = 0 ] && worst=77 ;;
+		*) worst=1 ;;
+		esac
+	done
+	return $worst
+}
+
 main() {
 	local started=$SECONDS status=0 failed
+	[ -n "$kernel" ] || { all_kernels; return; }
 	prepare
 	[ -z "${VM_EXTRA_TESTS:-}" ] || cp $VM_EXTRA_TESTS "$run/guest/"
 	make_plan "$@" >"$run/out/plan"
@@ -121,12 +161,12 @@ main() {
 	boot &
 	trap 'kill %1 2>/dev/null' EXIT
 	trap 'exit 130' INT TERM
-	tail --pid=$! --sleep-interval=0.5 -n +1 -f "$run/out/results" | sed -u '/^done$/d' &
+	tail --pid=$! --sleep-interval=0.5 -n +1 -f "$run/out/results" | show &
 	wait %1 || status=$?
 	trap - EXIT
 	wait
 	judge "$status" >"$run/judgement"
-	sed 's/^/not ok run - /' "$run/judgement"
+	sed 's/^/not ok run - /' "$run/judgement" | show
 	failed=$(($(count 'not ok') + $(wc -l <"$run/judgement")))
 	rm -f "$run"/*.img
 	if [ "$failed" != 0 ]; then

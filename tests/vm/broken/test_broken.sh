@@ -44,3 +44,7 @@ test_broken_switches_off() {
 test_broken_hangs_the_machine() {
 	sleep 3000
 }
+
+test_broken_is_for_a_later_kernel() {
+	needs_kernel 99.0
+}

@@ -90,13 +90,13 @@ sectors() {
 export DM_DISABLE_UDEV=1
 mapped() {
 	local target
-	for target in $(awk '{print $3}' <<<"$2" | sort -u); do
+	while read -r _ _ target _; do
 		case $target in
 		linear | striped | error) ;;
 		thin-pool | thin) modprobe dm-thin-pool ;;
 		*) modprobe "dm-$target" ;;
 		esac
-	done
+	done <<<"$2"
 	must dmsetup create "$1" <<<"$2"
 	defer "dmsetup remove --retry $1"
 	disk=/dev/mapper/$1
