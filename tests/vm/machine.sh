@@ -56,6 +56,7 @@ make_initramfs() {
 	export VM_GUEST='$run/guest' VM_BUILD='$build' VM_BIN='$build/vm/bin' VM_KERNEL='$kernel' VM_MAIN='$run/guest/${guest_main:-main}'
 	export VM_BUSYBOX='$cache/qemu/usr/bin/busybox' VM_MODULES='$modules'
 	export VM_TEST_LIMIT='${VM_TEST_LIMIT:-300}'
+	export VM_CRASH='${VM_CRASH:-}'
 	EOF
 	(cd "$root" && find . | "$cache/qemu/usr/bin/busybox" cpio -o -H newc 2>/dev/null) |
 		gzip -1 >"$run/initramfs.gz"

@@ -10,7 +10,7 @@
  *
  * Rules:
  * P1 every sector carries its page, its place in the page, and the sequence number of the write.
- * P2 `plain` is durable by an fdatasync after every eighth write; `dsync` and `atomic` by
+ * P2 `plain` is durable by an fdatasync after every 64th write; `dsync` and `atomic` by
  *    RWF_DSYNC.  A write is recorded in ACKS only after it is durable, each record with O_SYNC.
  * P3 torn: the sectors of one page disagree.  Lost: a page is older than its last record.
  */
@@ -28,7 +28,7 @@
 #define SECTOR 512U
 #define PAGE_MAX (1U << 20)
 #define PAGES_MAX (1U << 16)
-#define BATCH 8U
+#define BATCH 64U
 #define MAGIC 0x67617473U
 #define PAGES_RWF_ATOMIC 0x40 /* RWF_ATOMIC, not in the headers of Debian 12 */
 

@@ -61,6 +61,16 @@ make_plan() {
 	done
 }
 
+# Is one of the names a script, or a test for whatever kernel?
+known() {
+	local wanted
+	for wanted in "$@"; do
+		[ -e "$run/guest/test_$wanted.sh" ] && return
+		grep -q "^test_$wanted()" "$run"/guest/test_*.sh && return
+	done
+	return 1
+}
+
 # The test functions of a script that this kernel is new enough for.
 tests_of() {
 	awk -v release="$release" '
@@ -155,7 +165,11 @@ main() {
 	prepare
 	[ -z "${VM_EXTRA_TESTS:-}" ] || cp $VM_EXTRA_TESTS "$run/guest/"
 	make_plan "$@" >"$run/out/plan"
-	[ -s "$run/out/plan" ] || { echo "vm: no test of that name: $*" >&2 && exit 2; }
+	if [ ! -s "$run/out/plan" ]; then
+		known "$@" || { echo "vm: no test of that name: $*" >&2 && exit 2; }
+		echo "vm: kernel $release: these tests are all for later kernels"
+		exit 0
+	fi
 	make_initramfs
 	echo "vm: kernel $release, $(wc -l <"$run/out/plan") tests"
 	boot &
