@@ -58,13 +58,10 @@ test_bdev_under_mmap_reports_success_for_buffered_writes_by_uring() {
 	lie_of_the_raw_disk mmap uring
 }
 
-# A buffered writer takes no part in the race for dirty pages under a lock: what does it do?
-test_bdev_under_a_buffered_writer() {
+# No mapping is needed: write(2) through the page cache does the same.
+test_bdev_under_a_buffered_writer_reports_success_for_buffered_writes() {
 	needs_kernel 6.11
-	scsi_disk
-	trace_writes scsi
-	raw_fact "dirty" dirty "$disk" 16384 300 write
-	fact "successes $(value ok "$line"), WRITE ATOMIC commands $(trace_count atomic)"
+	lie_of_the_raw_disk write
 }
 
 test_ext4_data_journal_claims_and_then_writes_buffered() {
