@@ -48,8 +48,10 @@
 #define JOURNAL_HOME_SOON (128u << 10)
 #endif
 
-/* Ranges are indexed by pieces of this size; a power of two. */
+/* Ranges are indexed by pieces of this size; a power of two.  Tests set it. */
+#ifndef JOURNAL_CHUNK_SHIFT
 #define JOURNAL_CHUNK_SHIFT 16
+#endif
 #define JOURNAL_FILTER_BITS 14
 
 /* A file whose writes may go through the journal; part of its handle. */
