@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A simulated disk with a volatile cache, under the library's system table.
+ *
+ * Flow: crash.c restores a snapshot, explore.c runs a scenario over disk_sys until a crash point,
+ * and lets each write that was not yet durable meet each of its fates.
+ *
+ * Model:
+ * - A file has what is durable, and what reads see.  A write is seen at once, and becomes
+ *   durable by a sync, or by RWF_DSYNC when the call returns.
+ * - At a power cut each write that is not durable was kept, dropped, or torn at any sector; an
+ *   untorn one (RWF_ATOMIC) was kept or dropped.  A killed process loses nothing that is seen,
+ *   but what is seen is not durable for that.
+ * - RWF_DSYNC makes its own range durable (as FUA), or with `dsync_flushes` also what was written
+ *   to the same file before (as a flush).
+ * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
+ *   The error is reported once to each open description.
+ */
+#ifndef CRASH_DISK_H
+#define CRASH_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sys.h"
+
+#define SECTOR 512u
+#define DISK_FILES 4u /* 0: the journal; 1 to 3: homes */
+#define DISK_HOMES 3u
+#define DISK_JOURNAL 0u
+#define DISK_HOME_SIZE 16384u
+#define DISK_JOURNAL_SIZE 98304u /* room for the largest journal */
+#define DISK_PENDING 64u
+#define DISK_POOL (1u << 19)
+#define DISK_DESCRIPTIONS 32u
+#define DISK_PIECE_SECTORS 64u
+
+/* The caller's descriptors: of file n, direct and buffered. */
+#define DISK_FD(file) ((int)(file) + 10)
+#define DISK_FD_BUFFERED(file) ((int)(file) + 14)
+
+/* One write that is not durable yet, or a piece of a large one. */
+struct disk_pending {
+	uint32_t file;
+	uint32_t offset;
+	uint32_t sectors;
+	uint32_t data; /* in the pool */
+	uint64_t mask; /* sectors that no later durable write has covered */
+	bool untorn;
+	bool lost; /* no sync will write it any more */
+};
+
+struct disk_description {
+	bool open;
+	bool direct;
+	uint32_t file;
+	uint32_t seen; /* write-back errors that it has reported */
+};
+
+/* All that a crash can leave behind: snapshots are copies of this. */
+struct disk_state {
+	uint8_t durable_journal[DISK_JOURNAL_SIZE];
+	uint8_t durable_home[DISK_HOMES][DISK_HOME_SIZE];
+	uint8_t seen_journal[DISK_JOURNAL_SIZE];
+	uint8_t seen_home[DISK_HOMES][DISK_HOME_SIZE];
+	uint64_t size[DISK_FILES];
+	uint32_t errors[DISK_FILES];   /* write-backs that failed */
+	uint32_t reported[DISK_FILES]; /* of these, reported to anyone */
+	uint32_t randoms;	       /* ids handed out: no two are the same */
+	struct disk_pending pending[DISK_PENDING];
+	uint32_t pending_count;
+	uint32_t in_flight; /* the last that many of the pending belong to the call cut short */
+	uint32_t pool_used;
+	uint8_t pool[DISK_POOL];
+};
+
+/* What a fault does to the call that it hits. */
+enum disk_fault {
+	FAULT_NONE,
+	FAULT_NOTHING,	 /* the write fails with nothing written; a sync fails, all is lost */
+	FAULT_HALF,	 /* the write fails with its first half seen */
+	FAULT_ALL,	 /* the write fails with all of it seen */
+	FAULT_WRITEBACK, /* before the call, a write-back of one home fails: nobody has heard yet */
+	FAULT_KINDS,
+};
+
+struct disk {
+	struct disk_state state;
+
+	/* How it behaves; set by the explorer. */
+	bool dsync_flushes;
+	bool journal_buffered; /* the journal's file cannot be opened direct */
+	uint32_t stop_call;    /* crash in this call; UINT32_MAX: never */
+	uint32_t fault_call;
+	enum disk_fault fault;
+	uint32_t fault_file; /* of FAULT_WRITEBACK */
+	uint32_t busy_call;  /* this call gives -EAGAIN once, with nothing written */
+
+	/* One run of the library. */
+	uint32_t calls;	       /* writes and syncs so far */
+	uint32_t journal_lock; /* descriptor that holds it, 0: none */
+	bool faulted;
+	struct disk_description descriptions[DISK_DESCRIPTIONS];
+	size_t arena_used;
+	void (*crash)(void);  /* leaves the run; does not return */
+	void (*before)(void); /* before each write or sync: another thread may run */
+};
+
+extern struct disk disk;
+extern const struct sys_calls disk_sys;
+
+uint8_t *disk_durable(struct disk_state *state, uint32_t file);
+uint8_t *disk_seen(struct disk_state *state, uint32_t file);
+
+/* Copy a state without the unused part of its pool. */
+void disk_copy(struct disk_state *to, const struct disk_state *from);
+
+/* A new machine: nothing but the homes' first contents, written by the caller. */
+void disk_reset(void);
+
+/* A process starts: descriptors, lock, memory and call counts are new. */
+void disk_boot(void);
+
+/* How many fates a pending write has, and which sectors it keeps in one of them. */
+uint32_t disk_fates(const struct disk_pending *pending);
+uint64_t disk_fate(const struct disk_pending *pending, uint32_t fate);
+
+/* A power cut at `from`: each pending write meets its fate; in `to` nothing is pending. */
+void disk_cut_power(struct disk_state *to, const struct disk_state *from, const uint16_t *fates);
+
+/*
+ * The process is killed: of the call under way, nothing (0), the first half (1) or all (2) is
+ * seen; nothing else is lost, and nothing becomes durable.
+ */
+void disk_kill(struct disk_state *state, uint32_t part);
+
+/* Write behind the library's back, by another program. */
+void disk_write_foreign(uint32_t file, uint64_t offset, const void *data, uint32_t length);
+
+#endif /* CRASH_DISK_H */

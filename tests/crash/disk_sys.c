@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls over the simulated disk: crash points, faults, and who has heard of an error.
+ *
+ * Flow: the library under test calls these; each write and each sync is a point where the
+ * explorer may crash the machine, make the call fail, or let another thread run.
+ */
+#define _GNU_SOURCE
+#include "disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "disk_internal.h"
+
+#define OWN_FIRST 18
+#define ARENA_SIZE (8u << 20)
+
+static uint8_t arena[ARENA_SIZE] __attribute__((aligned(4096)));
+
+void disk_boot(void)
+{
+	memset(disk.descriptions, 0, sizeof(disk.descriptions));
+	disk.faulted = false;
+	for (uint32_t file = 0; file < DISK_FILES; file++) {
+		const uint32_t seen = disk.state.reported[file];
+
+		if (seen != disk.state.errors[file])
+			disk.faulted = true;
+
+		disk.descriptions[DISK_FD(file)] = (struct disk_description){
+			.open = true, .direct = true, .file = file, .seen = seen};
+		disk.descriptions[DISK_FD_BUFFERED(file)] =
+			(struct disk_description){.open = true, .file = file, .seen = seen};
+	}
+	disk.journal_lock = 0;
+	disk.calls = 0;
+	disk.arena_used = 0;
+}
+
+static struct disk_description *description(int fd)
+{
+	assert(fd > 0 && fd < (int)DISK_DESCRIPTIONS && disk.descriptions[fd].open);
+	return &disk.descriptions[fd];
+}
+
+static int fake_open(const char *path, int flags)
+{
+	const char *number = strncmp(path, "/proc/self/fd/", 14) == 0 ? path + 14 : NULL;
+	uint32_t file;
+
+	if (!number)
+		return -ENOENT;
+	file = description(atoi(number))->file;
+	if (flags & O_DIRECT && file == DISK_JOURNAL && disk.journal_buffered)
+		return -EINVAL;
+	for (int fd = OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
+		if (disk.descriptions[fd].open)
+			continue;
+		disk.descriptions[fd] = (struct disk_description){
+			.open = true,
+			.direct = (flags & O_DIRECT) != 0,
+			.file = file,
+			.seen = disk.state.reported[file],
+		};
+		return fd;
+	}
+	return -EMFILE;
+}
+
+static int fake_close(int fd)
+{
+	description(fd)->open = false;
+	if (disk.journal_lock == (uint32_t)fd)
+		disk.journal_lock = 0;
+	return 0;
+}
+
+static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
+{
+	const uint32_t file = description(fd)->file;
+
+	(void)path;
+	*out = (struct sys_statx){
+		.mask = mask,
+		.mode = S_IFREG | 0600,
+		.ino = file + 1,
+		.size = disk.state.size[file],
+		.dev_major = 8,
+		.dio_mem_align = SECTOR,
+		.dio_offset_align = SECTOR,
+	};
+	return 0;
+}
+
+static int fake_getfl(int fd)
+{
+	return O_RDWR | (description(fd)->direct ? O_DIRECT : 0);
+}
+
+static int fake_lock(int fd)
+{
+	if (disk.journal_lock && disk.journal_lock != (uint32_t)fd)
+		return -EWOULDBLOCK;
+	disk.journal_lock = (uint32_t)fd;
+	return 0;
+}
+
+static int fake_unlock(int fd)
+{
+	if (disk.journal_lock == (uint32_t)fd)
+		disk.journal_lock = 0;
+	return 0;
+}
+
+static int fake_truncate(int fd, uint64_t size)
+{
+	disk.state.size[description(fd)->file] = size;
+	return 0;
+}
+
+static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	const uint32_t file = description(fd)->file;
+	const uint64_t size = disk.state.size[file];
+
+	if (offset >= size)
+		return 0;
+	if (length > size - offset)
+		length = size - offset;
+	memcpy(buffer, disk_seen(&disk.state, file) + offset, length);
+	return (ssize_t)length;
+}
+
+/* Does this call report a write-back that failed?  Once a description. */
+static bool reports_error(struct disk_description *where)
+{
+	if (where->seen == disk.state.errors[where->file])
+		return false;
+	where->seen = disk.state.errors[where->file];
+	disk.state.reported[where->file] = where->seen;
+	return true;
+}
+
+static void lose_writeback(uint32_t file)
+{
+	disk_lose(&disk.state, file, 0);
+	disk.state.errors[file]++;
+	disk.faulted = true;
+}
+
+/* Count a write or a sync; true: the fault of this run hits it. */
+static bool enter_call(uint32_t *call)
+{
+	if (disk.before)
+		disk.before();
+	*call = disk.calls++;
+	if (disk.fault == FAULT_NONE || *call != disk.fault_call)
+		return false;
+	if (disk.fault != FAULT_WRITEBACK)
+		return true;
+	lose_writeback(disk.fault_file);
+	return false;
+}
+
+static ssize_t failed_write(uint32_t file, const struct iovec *vector, uint64_t offset, int flags)
+{
+	uint64_t length = 0;
+
+	if (disk.fault == FAULT_ALL)
+		length = vector->iov_len;
+	else if (disk.fault == FAULT_HALF && !(flags & SYS_RWF_ATOMIC))
+		length = vector->iov_len / 2 / SECTOR * SECTOR;
+	disk.faulted = true;
+	if (length) {
+		disk_write(&disk.state, file, offset, vector->iov_base, length,
+			   flags & SYS_RWF_ATOMIC);
+		disk_lose(&disk.state, file, disk.state.pending_count - disk.state.in_flight);
+		disk.state.in_flight = 0;
+	}
+	return -EIO;
+}
+
+static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
+			     int flags)
+{
+	struct disk_description *where = description(fd);
+	struct disk_state *state = &disk.state;
+	uint32_t call;
+	bool fails;
+
+	assert(count == 1);
+	if (where->direct &&
+	    (offset % SECTOR || vector->iov_len % SECTOR || (uintptr_t)vector->iov_base % SECTOR))
+		return -EINVAL;
+	if (flags & SYS_RWF_ATOMIC && !where->direct)
+		return -EOPNOTSUPP;
+	fails = enter_call(&call);
+	if (call == disk.busy_call)
+		return -EAGAIN;
+	if (fails && call != disk.stop_call)
+		return failed_write(where->file, vector, offset, flags);
+	disk_write(state, where->file, offset, vector->iov_base, vector->iov_len,
+		   flags & SYS_RWF_ATOMIC);
+	if (call == disk.stop_call)
+		disk.crash();
+	if (flags & SYS_RWF_DSYNC) {
+		if (reports_error(where)) {
+			state->in_flight = 0;
+			return -EIO;
+		}
+		disk_sync(state, where->file,
+			  disk.dsync_flushes ? 0 : state->pending_count - state->in_flight);
+	}
+	state->in_flight = 0;
+	return (ssize_t)vector->iov_len;
+}
+
+static int fake_fdatasync(int fd)
+{
+	struct disk_description *where = description(fd);
+	uint32_t call;
+	const bool fails = enter_call(&call);
+
+	disk.state.in_flight = 0;
+	if (call == disk.stop_call)
+		disk.crash();
+	if (fails)
+		lose_writeback(where->file);
+	disk_sync(&disk.state, where->file, 0);
+	return reports_error(where) ? -EIO : 0;
+}
+
+/* sync_file_range() with WAIT reports errors as a sync does (mm/filemap.c: */
+/* file_fdatawait_range, 4.13 to 7.3), but makes nothing durable. */
+static int fake_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)offset;
+	(void)length;
+	return reports_error(description(fd)) ? -EIO : 0;
+}
+
+/* Without a wait it reports nothing. */
+static int fake_start_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
+	return 0;
+}
+
+static int fake_fs_magic(int fd, uint32_t *magic)
+{
+	(void)fd;
+	*magic = 0x58465342; /* XFS */
+	return 0;
+}
+
+static int fake_file_size_limit(uint64_t *limit)
+{
+	*limit = UINT64_MAX;
+	return 0;
+}
+
+static void fake_sleep_us(uint32_t microseconds)
+{
+	(void)microseconds;
+}
+
+static int fake_random(void *buffer, size_t length)
+{
+	memset(buffer, 0x40 + (int)++disk.state.randoms, length);
+	return 0;
+}
+
+static void *fake_allocate(size_t alignment, size_t size)
+{
+	uint8_t *memory;
+
+	disk.arena_used = (disk.arena_used + alignment - 1) & ~(alignment - 1);
+	memory = arena + disk.arena_used;
+	disk.arena_used += size;
+	assert(disk.arena_used <= ARENA_SIZE);
+	memset(memory, 0, size);
+	return memory;
+}
+
+static void fake_release_memory(void *memory)
+{
+	(void)memory; /* the next boot takes all of it back */
+}
+
+const struct sys_calls disk_sys = {
+	.open = fake_open,
+	.close = fake_close,
+	.statx = fake_statx,
+	.getfl = fake_getfl,
+	.lock = fake_lock,
+	.unlock = fake_unlock,
+	.truncate = fake_truncate,
+	.pread = fake_pread,
+	.pwritev2 = fake_pwritev2,
+	.fdatasync = fake_fdatasync,
+	.write_back = fake_write_back,
+	.start_write_back = fake_start_write_back,
+	.fs_magic = fake_fs_magic,
+	.file_size_limit = fake_file_size_limit,
+	.sleep_us = fake_sleep_us,
+	.random = fake_random,
+	.allocate = fake_allocate,
+	.release_memory = fake_release_memory,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of scenarios share.
+ *
+ * Flow: scenarios.c has the table, and the scenarios in which nothing fails; those of failing
+ * calls and of threads are in scenarios_faults.c.
+ */
+#ifndef CRASH_SCENARIOS_H
+#define CRASH_SCENARIOS_H
+
+#include "world.h"
+
+#define J ATOMICIO_PATH_JOURNAL
+#define RING(bytes) (8192u + (bytes))
+#define PAGES(array) array, sizeof(array) / sizeof((array)[0]), false
+#define LOOSE(array) array, sizeof(array) / sizeof((array)[0]), true
+
+void run_poison(struct world *w, uint32_t boot);
+void run_poison_group(struct world *w, uint32_t boot);
+void run_stolen(struct world *w, uint32_t boot);
+void run_threads(struct world *w, uint32_t boot);
+void run_threads_full(struct world *w, uint32_t boot);
+
+#endif /* CRASH_SCENARIOS_H */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What applications do while calls fail, and while threads take turns.
+ *
+ * Flow: explore.c runs the first three also with each call failing in each way, and the last
+ * two under every schedule.
+ */
+#include <stddef.h>
+
+#include "fiber.h"
+#include "scenarios.h"
+
+/* Whatever fails, nothing acknowledged is lost and nothing older comes back. */
+void run_poison(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 1, ATOMICIO_PATH_KERNEL, 0);
+	step_write(0, 0, 4096, 0);
+	step_write(1, 0, 4096, ATOMICIO_DSYNC);
+	step_write(0, 4096, 4096, 0);
+	step_checkpoint();
+	step_write(0, 0, 4096, 0);
+	step_write(1, 0, 4096, ATOMICIO_DSYNC);
+	step_close(1);
+	if (step_close(0) == 0)
+		step_foreign(1, 0, 4096, false, true);
+	if (boot)
+		return;
+	step_restart();
+	step_open(0, 1, J, 0);
+	step_write(0, 0, 512, 0);
+}
+
+void run_poison_group(struct world *w, uint32_t boot)
+{
+	static const struct step_page pair[] = {
+		{.handle = 0, .offset = 0, .length = 4096},
+		{.handle = 1, .offset = 512, .length = 1536},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, OPEN_BUFFERED);
+	step_group(PAGES(pair));
+	step_write(0, 8192, 4096, 0);
+	step_group(PAGES(pair));
+	step_forget(2);
+	if (boot)
+		return;
+	step_group(PAGES(pair));
+	step_restart();
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	step_group(PAGES(pair));
+	step_restart();
+}
+
+/* The error of a lost write-back is told once, and not always to the journal. */
+void run_stolen(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, OPEN_BUFFERED);
+	step_write(0, 0, 4096, 0);
+	step_sync(0);
+	step_write(0, 4096, 4096, 0);
+	if (step_close(0) == 0)
+		step_foreign(1, 8192, 4096, false, true);
+	step_open(0, 2, J, 0);
+	step_open(1, 2, ATOMICIO_PATH_AUTO, 0);
+	step_open(2, 2, ATOMICIO_PATH_KERNEL, 0);
+	step_write(1, 0, 4096, 0);
+	step_write(0, 0, 4096, 0);
+	step_sync(1);
+	step_write(0, 8192, 4096, 0);
+	step_write(2, 4096, 4096, boot ? 0 : ATOMICIO_DSYNC);
+	step_write(0, 0, 4096, 0);
+	step_sync(2);
+	step_close(2);
+	step_close(1);
+	if (step_close(0) == 0)
+		step_foreign(2, 12288, 4096, false, true);
+}
+
+struct job {
+	uint32_t handle;
+	uint64_t offset;
+	uint32_t length;
+	uint32_t flags;
+	uint32_t times;
+};
+
+static void write_job(void *argument)
+{
+	const struct job *job = argument;
+
+	for (uint32_t i = 0; i < job->times; i++)
+		step_write(job->handle, job->offset, job->length, job->flags);
+}
+
+/* Three threads, two of them on one page: they share frames, and go home in their order. */
+void run_threads(struct world *w, uint32_t boot)
+{
+	static struct job jobs[] = {
+		{.handle = 1, .offset = 0, .length = 512, .times = 1},
+		{.handle = 0, .offset = 0, .length = 4096, .times = 1},
+		{.handle = 0, .offset = 2048, .length = 4096, .times = 1},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	step_write(1, 8192, 4096, 0);
+	if (boot)
+		return;
+	fiber_start(write_job, &jobs[1]);
+	fiber_start(write_job, &jobs[2]);
+	write_job(&jobs[0]);
+	step_join();
+	step_write(1, 0, 4096, 0);
+	step_close(0);
+	step_foreign(1, 0, 8192, false, true);
+}
+
+static void checkpoint_job(void *argument)
+{
+	(void)argument;
+	step_checkpoint();
+}
+
+/* A checkpoint meets frames that are not home yet; the ring is full all the time. */
+void run_threads_full(struct world *w, uint32_t boot)
+{
+	static struct job jobs[] = {
+		{.handle = 0, .offset = 0, .length = 4096, .times = 2},
+		{.handle = 1, .offset = 0, .length = 4096, .times = 2},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, OPEN_BUFFERED);
+	if (boot)
+		return;
+	fiber_start(write_job, &jobs[1]);
+	fiber_start(checkpoint_job, NULL);
+	write_job(&jobs[0]);
+	step_join();
+	step_close(0);
+	step_foreign(1, 0, 4096, false, true);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An application over the library over the simulated disk: what scenarios are written in.
+ *
+ * Flow: explore.c runs world_main() in a fiber; that recovers, checks, and then runs the steps
+ * of the scenario for this boot.  Each step tells the oracle what it asks for and what it was
+ * promised.  A step that finds a broken promise leaves the run with world.problem set.
+ */
+#ifndef CRASH_WORLD_H
+#define CRASH_WORLD_H
+
+#include "disk.h"
+#include "libatomicio/atomicio.h"
+#include "libatomicio/journal.h"
+#include "oracle.h"
+
+#define HANDLES 6u
+
+/* How a scenario wants a file opened. */
+#define OPEN_BUFFERED 1u
+#define OPEN_REOPEN_DIRECT 2u
+
+struct world;
+
+struct scenario {
+	const char *name;
+	const char *about;
+	uint32_t journal_size;
+	uint32_t frame_max;
+	void (*run)(struct world *world, uint32_t boot);
+	uint32_t fates_first;  /* fates taken at a crash of the first boot */
+	uint32_t fates_second; /* and of the second */
+	uint32_t descend;      /* how many of the first lead to a second boot */
+	bool faults;	       /* also with each call failing */
+	bool threads;	       /* also under each schedule */
+	bool live_before;      /* see retry() */
+	bool buffered_journal; /* the journal's file cannot be opened direct */
+};
+
+struct handle {
+	struct atomicio_file *file;
+	uint32_t number; /* of the file */
+	uint32_t path;
+};
+
+struct world {
+	const struct scenario *scenario;
+	uint32_t boot;
+	bool recover_only;
+	bool killed; /* the last boot ended without a power cut */
+	struct atomicio_journal *journal;
+	struct handle handles[HANDLES];
+	struct oracle oracle;
+	char problem[160];
+	uint32_t home_writes_at_publish; /* for scenarios that count */
+};
+
+extern struct world world;
+extern const struct scenario *const scenarios[];
+
+/* The whole of one boot; the argument is not used. */
+void world_main(void *unused);
+
+/* Leave the run: a promise is broken. */
+void world_problem(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+void step_open(uint32_t handle, uint32_t file, uint32_t path, uint32_t how);
+int step_close(uint32_t handle);
+int step_write(uint32_t handle, uint64_t offset, uint32_t length, uint32_t flags);
+/* The same with the content of an earlier write. */
+int step_write_again(uint32_t handle, uint64_t offset, uint32_t length, uint16_t tag);
+
+struct step_page {
+	uint32_t handle;
+	uint32_t length;
+	uint64_t offset;
+	uint16_t tag; /* 0: a new one */
+};
+/* All or none, or (`loose`) each page for itself, durable. */
+int step_group(const struct step_page *pages, uint32_t count, bool loose);
+
+int step_sync(uint32_t handle);
+int step_forget(uint32_t file);
+void step_checkpoint(void);
+/* Another program writes, and syncs if asked to; tag TAG_ZERO: zeroes. */
+void step_foreign(uint32_t file, uint64_t offset, uint32_t length, bool zero, bool sync);
+/* The process goes down in good order as far as it can, and comes back. */
+void step_restart(void);
+/* Damage the oldest live frame, see that open and recovery say so, and make it good again. */
+void step_rot(void);
+/* Wait for the threads; what they left is what must be there from now on. */
+void step_join(void);
+
+#endif /* CRASH_WORLD_H */
