@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls over the journal in memory.  See memory_sys.h.
+ */
+#define _GNU_SOURCE
+#include "memory_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct memory memory;
+
+static int memory_open(const char *path, int flags)
+{
+	(void)path;
+	(void)flags;
+	return -ENOENT; /* no /proc: the caller's descriptor will do */
+}
+
+static int memory_close(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int memory_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
+{
+	(void)fd;
+	(void)path;
+	*out = (struct sys_statx){.mask = mask, .mode = S_IFREG, .size = memory.size};
+	return 0;
+}
+
+static int memory_getfl(int fd)
+{
+	(void)fd;
+	return O_RDWR;
+}
+
+static int memory_lock(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int memory_truncate(int fd, uint64_t size)
+{
+	(void)fd;
+	memory.size = size;
+	return 0;
+}
+
+static ssize_t memory_pread(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	if (fd != MEMORY_JOURNAL_FD)
+		abort();
+	if (offset >= memory.size)
+		return 0;
+	if (length > memory.size - offset)
+		length = memory.size - offset;
+	memcpy(buffer, memory.journal + offset, length);
+	return (ssize_t)length;
+}
+
+static ssize_t memory_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
+			       int flags)
+{
+	const uint64_t length = vector->iov_len;
+
+	(void)flags;
+	if (count != 1)
+		abort();
+	if (fd != MEMORY_JOURNAL_FD) {
+		if (memory.home_write)
+			memory.home_write(fd, vector->iov_base, length, offset);
+		return (ssize_t)length;
+	}
+	if (offset > MEMORY_SIZE || length > MEMORY_SIZE - offset)
+		abort();
+	if (memory.journal_write)
+		memory.journal_write(vector->iov_base, length, offset);
+	memcpy(memory.journal + offset, vector->iov_base, length);
+	if (offset + length > memory.size)
+		memory.size = offset + length;
+	return (ssize_t)length;
+}
+
+static int memory_fdatasync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int memory_fs_magic(int fd, uint32_t *magic)
+{
+	(void)fd;
+	*magic = 0x58465342; /* XFS */
+	return 0;
+}
+
+static int memory_random(void *buffer, size_t length)
+{
+	memset(buffer, 0x5a, length);
+	return 0;
+}
+
+static void *memory_allocate(size_t alignment, size_t size)
+{
+	void *block = aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
+
+	if (block) {
+		memset(block, 0, size);
+		memory.blocks++;
+	}
+	return block;
+}
+
+static void memory_release(void *block)
+{
+	memory.blocks--;
+	free(block);
+}
+
+const struct sys_calls memory_sys = {
+	.open = memory_open,
+	.close = memory_close,
+	.statx = memory_statx,
+	.getfl = memory_getfl,
+	.lock = memory_lock,
+	.unlock = memory_lock,
+	.truncate = memory_truncate,
+	.pread = memory_pread,
+	.pwritev2 = memory_pwritev2,
+	.fdatasync = memory_fdatasync,
+	.fs_magic = memory_fs_magic,
+	.random = memory_random,
+	.allocate = memory_allocate,
+	.release_memory = memory_release,
+};
+
+/* What the library's exported calls would use; nothing here calls them. */
+const struct sys_calls sys_linux;
