@@ -276,12 +276,12 @@ START_TEST(a_frame_in_another_place_is_no_frame)
 END_TEST
 
 static const struct bound frame_bounds[] = {
-	{0, 4, 0x52465441, 0x52465442}, /* magic */
-	{4, 4, 3, 0},			/* count: the header must have room */
-	{4, 4, 168, 169},		/* (4096 - 56) / 24 */
+	{0, 4, 0x52465441, 0x52465442},	      /* magic */
+	{4, 4, 3, 0},			      /* count: the header must have room */
+	{4, 4, 168, 169},		      /* (4096 - 56) / 24 */
 	{32, 4, FRAME_MAX, FRAME_MAX + 4096}, /* length: not over frame_max */
 	{32, 4, 8192, 4096},		      /* more than its header */
-	{36, 4, 4096, 8192}, /* header_length: that of count */
+	{36, 4, 4096, 8192},		      /* header_length: that of count */
 };
 
 START_TEST(a_frame_field_is_refused_beyond_its_bound)
