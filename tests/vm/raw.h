@@ -50,6 +50,9 @@ struct raw_shot {
 	uint32_t warm;	   /* make it once before, allowed to wait */
 	uint32_t linked;   /* io_uring: link an fsync behind it */
 	int fd;		   /* an open descriptor to use, -1: open path */
+	/* Makes the write instead, as the library does in library.c. */
+	int64_t (*submit)(void *context, const struct raw_shot *shot, int fd, char *buffer);
+	void *submit_context;
 };
 
 /* What came of it. */

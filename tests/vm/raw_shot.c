@@ -116,6 +116,8 @@ int64_t raw_submit(const struct raw_shot *shot, int fd, char *buffer, int64_t *l
 	size_t part = shot->length / segments;
 	ssize_t result;
 
+	if (shot->submit)
+		return shot->submit(shot->submit_context, shot, fd, buffer);
 	for (uint32_t i = 0; i < segments; i++) {
 		vector[i].iov_base = buffer + i * part;
 		vector[i].iov_len = part;

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+# Goal: each write that the library reports as untorn went to a raw disk as a command of its own,
+# also where another process keeps dirtying the page, which makes the kernel's own success a lie.
+# Method: each write has its own place; the offsets reported are looked up among the WRITE ATOMIC
+# commands traced.  There may be more commands: the library repeats what it could not trust.  The
+# control makes the same writes without the library, and must find some that have no command.
+. "$VM_GUEST/library.sh"
+
+# dirty_writes FILE COUNT mmap|write WAY: $line, and in $missing the writes without a command.
+dirty_writes() {
+	library_fact "dirty $3 $4" dirty "$1" 16384 "$2" "$3" "$4" /scratch/list
+	missing=$(trace_list | awk '
+	FNR == NR { seen[$1 " " $2 " " $3] = 1; next }
+	!("atomic " $1 / 512 " 32" in seen) { count++ }
+	END { print count + 0 }' - /scratch/list)
+	fact "WRITE ATOMIC $(trace_count atomic), other writes $(trace_count write)," \
+		"reported without a command: $missing"
+	[ "$(wc -l </scratch/list)" = "$(value ok "$line")" ] || fail "the list is not whole"
+}
+
+# nothing_missing mmap|write WAY
+nothing_missing() {
+	scsi_disk
+	trace_writes scsi
+	dirty_writes "$disk" 100 "$@"
+	[ "$(value ok "$line")" -ge 10 ] || fail "too few to prove anything: $line"
+	[ "$missing" = 0 ] || fail "$missing writes were reported without a command: $line"
+	[ "$(trace_count atomic)" -ge "$(value ok "$line")" ] || fail "fewer commands: $line"
+	expect other 0 "$line"
+	expect contents 0 "$line"
+}
+test_library_wire_mmap() {
+	needs_kernel 6.11
+	nothing_missing mmap sync
+}
+test_library_wire_mmap_ring() {
+	needs_kernel 6.11
+	nothing_missing mmap ring
+}
+test_library_wire_mmap_queue() {
+	needs_kernel 6.11
+	nothing_missing mmap queue
+}
+test_library_wire_buffered_writer() {
+	needs_kernel 6.11
+	nothing_missing write sync
+}
+test_library_wire_buffered_writer_ring() {
+	needs_kernel 6.11
+	nothing_missing write ring
+}
+test_library_wire_buffered_writer_queue() {
+	needs_kernel 6.11
+	nothing_missing write queue
+}
+
+# The control: the kernel's success for the same writes.
+test_library_wire_control_mmap() {
+	needs_kernel 6.11
+	scsi_disk
+	trace_writes scsi
+	dirty_writes "$disk" 100 mmap raw
+	[ "$missing" -gt 0 ] || fail "no lie to catch: $line"
+}
+test_library_wire_control_buffered_writer() {
+	needs_kernel 6.11
+	scsi_disk
+	trace_writes scsi
+	dirty_writes "$disk" 100 write raw
+	[ "$missing" -gt 0 ] || fail "no lie to catch: $line"
+}
+
+# With nobody in the way, nothing is repeated: one command each, and no other.
+one_command_each_way() {
+	local way wanted=""
+	for way in sync ring queue; do
+		: >$tracing/trace
+		library_fact "quiet $way" write "$1" 65536 16384 $way
+		expect result 0 "$line"
+		expect new 32 "$line"
+		[ "$(trace_list)" = "$2" ] || fail "wanted $2, saw: $(trace_list)"
+	done
+}
+test_library_wire_quiet_scsi() {
+	needs_kernel 6.11
+	scsi_disk
+	trace_writes scsi
+	one_command_each_way "$disk" "atomic 128 32"
+}
+test_library_wire_quiet_nvme() {
+	needs_kernel 6.11
+	nvme_disk nawupf4k
+	trace_writes nvme
+	one_command_each_way "$disk" "write 16 4"
+}
+# On a filesystem the kernel refuses what it cannot make untorn: all that is reported has a command.
+test_library_wire_ext4() {
+	needs_kernel 6.16
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
+	must raw fill "$mount/file" $((100 * 16384))
+	sync
+	trace_writes scsi
+	library_fact "dirty" dirty "$mount/file" 16384 100 mmap sync /scratch/list
+	fact "WRITE ATOMIC $(trace_count atomic)"
+	[ "$(trace_count atomic)" = "$(value ok "$line")" ] || fail "commands differ: $line"
+	expect contents 0 "$line"
+	expect broken 0 "$line"
+}

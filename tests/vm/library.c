@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of library: what raw does, but through libatomicio.
+ *
+ * Flow: run by the guest's scripts; see library.h for the rest.
+ *
+ *	library probe PATH		library sizes PATH MIN MAX
+ *	library dirty PATH SIZE COUNT mmap|write WAY LIST
+ *	library write PATH OFFSET LENGTH WAY [buffered] [append] [dsync] [nowait] [misalign=N]
+ *		[mapped=N] [limit=N] [journal=PATH]
+ * WAY is sync, ring, queue or, for the control, raw.
+ */
+#define _GNU_SOURCE
+#include "library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print_reasons(const char *key, uint64_t reasons)
+{
+	const char *comma = "";
+
+	printf(" %s=", key);
+	for (uint32_t i = 0; i < 64; i++) {
+		if (!(reasons & ATOMICIO_REASON(i)))
+			continue;
+		printf("%s%s", comma, atomicio_reason_name(ATOMICIO_REASON(i)));
+		comma = ",";
+	}
+	if (!*comma)
+		printf("-");
+}
+
+static int probe_command(int argc, char **argv)
+{
+	struct atomicio_caps caps = {0};
+	int fd, error;
+
+	if (argc != 3)
+		return 2;
+	fd = open(argv[2], O_RDWR | O_DIRECT);
+	if (fd < 0)
+		fd = open(argv[2], O_RDWR);
+	error = fd < 0 ? -errno : atomicio_probe(fd, &caps, sizeof(caps));
+	if (error) {
+		printf("error=%s\n", strerrorname_np(-error));
+		return 1;
+	}
+	printf("mechanism=%s min=%u max=%u hw=%u segments=%u boundary=%u confirm=%d disk=%s "
+	       "type=%s",
+	       atomicio_mechanism_name(caps.direct.mechanism), caps.direct.unit_min,
+	       caps.direct.unit_max, caps.direct.unit_max_hw, caps.direct.segments_max,
+	       caps.queue_boundary, caps.confirm_result, caps.disk_name, caps.filesystem_type);
+	print_reasons("reasons", caps.reasons);
+	printf("\n");
+	close(fd);
+	return 0;
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	const struct library *library = context;
+
+	return file_id == 1 ? library->fd : -ENOENT;
+}
+
+static int open_journal(struct library *library, const char *path)
+{
+	const struct atomicio_journal_options layout = {.size = 4U << 20};
+	int error;
+
+	library->journal_fd = open(path, O_RDWR | O_CREAT, 0600);
+	if (library->journal_fd < 0)
+		return -errno;
+	error = atomicio_journal_create(library->journal_fd, &layout, sizeof(layout));
+	if (!error || error == -EEXIST)
+		error = atomicio_journal_open(library->journal_fd, &library->journal);
+	if (!error)
+		error = atomicio_journal_recover(library->journal, resolve, library, NULL, 0);
+	library->options.journal = library->journal;
+	library->options.file_id = 1;
+	library->options.path = ATOMICIO_PATH_KERNEL;
+	return error;
+}
+
+static int64_t submit(void *context, const struct raw_shot *shot, int fd, char *buffer)
+{
+	struct library *library = context;
+	int error = library_open(library, fd);
+
+	return error ? error : library_write(library, buffer, shot->offset, shot->length);
+}
+
+static bool parse_word(struct raw_shot *shot, struct library *library, const char *text,
+		       const char **journal)
+{
+	const char *number;
+
+	if (strcmp(text, "buffered") == 0)
+		shot->open_flags &= ~O_DIRECT;
+	else if (strcmp(text, "append") == 0)
+		shot->open_flags |= O_APPEND;
+	else if (strcmp(text, "dsync") == 0)
+		library->flags |= ATOMICIO_DSYNC;
+	else if (strcmp(text, "nowait") == 0)
+		library->flags |= ATOMICIO_NOWAIT;
+	else if ((number = library_number(text, "misalign")))
+		shot->misalign = (uint32_t)strtoul(number, NULL, 0);
+	else if ((number = library_number(text, "mapped")))
+		shot->mapped = strtoull(number, NULL, 0);
+	else if ((number = library_number(text, "limit")))
+		shot->limit = strtoull(number, NULL, 0);
+	else
+		return (*journal = library_number(text, "journal")) != NULL;
+	return true;
+}
+
+static void print_failure(const struct library *library)
+{
+	const char *comma = "";
+
+	printf("kinds=");
+	for (uint32_t i = 1; i <= ATOMICIO_KIND_BROKEN; i++) {
+		if (!(library->kinds_seen & 1U << i))
+			continue;
+		printf("%s%s", comma, atomicio_kind_name(i));
+		comma = ",";
+	}
+	if (!*comma)
+		printf("-");
+	printf(" on_disk=%u", library->last.on_disk);
+	print_reasons("why", library->last.reasons);
+}
+
+static int write_command(int argc, char **argv)
+{
+	struct library library = {0};
+	struct raw_shot shot;
+	struct raw_outcome outcome;
+	struct atomicio_stats stats = {0};
+	const char *journal = NULL;
+	int error = 0;
+
+	if (argc < 6 || !library_way(argv[5], &library.way))
+		return 2;
+	raw_shot_init(&shot, argv[2], strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0));
+	for (int i = 6; i < argc; i++) {
+		if (!parse_word(&shot, &library, argv[i], &journal))
+			return 2;
+	}
+	shot.fd = open(argv[2], O_RDWR | shot.open_flags);
+	shot.submit = submit;
+	shot.submit_context = &library;
+	library.fd = shot.fd;
+	if (shot.fd < 0)
+		error = -errno;
+	if (!error && journal)
+		error = open_journal(&library, journal);
+	if (!error)
+		error = raw_shoot(&shot, &outcome);
+	if (error) {
+		printf("error=%s\n", strerrorname_np(-error));
+		return 1;
+	}
+	if (library.file)
+		atomicio_file_stats(library.file, &stats, sizeof(stats));
+	print_failure(&library);
+	printf(" hardware=%llu filesystem=%llu journaled=%llu again=%u ",
+	       (unsigned long long)stats.writes_hardware,
+	       (unsigned long long)stats.writes_filesystem,
+	       (unsigned long long)stats.writes_journal, library.again);
+	raw_outcome_print(stdout, &outcome);
+	library_close(&library);
+	close(shot.fd);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} commands[] = {
+		{"probe", probe_command},
+		{"write", write_command},
+		{"sizes", library_sizes_command},
+		{"dirty", library_dirty_command},
+	};
+	int status = 2;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			status = commands[i].run(argc, argv);
+	}
+	if (status == 2)
+		fprintf(stderr, "library: wrong usage; see the head of library.c\n");
+	return status;
+}
