@@ -71,6 +71,9 @@ static void dirty_forever(const struct dirty *dirty)
 		/* Not a round for a place that was changed meanwhile. */
 		if (atomic_load(&control->first) == first)
 			atomic_fetch_add(&control->rounds, 1);
+		/* While any process has the page mapped, it cannot be dropped: EAGAIN for ever. */
+		if (!dirty->by_write)
+			madvise(map + first, end - first, MADV_DONTNEED);
 		usleep((unsigned)(byte & 15) * 1000);
 	}
 out:

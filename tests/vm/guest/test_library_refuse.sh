@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# Goal: where the kernel claims untorn writes and does not make them, or makes them at a cost in
+# data, the library says no, or does it right.
+# Method: the set-ups that test_negative_controls.sh shows with raw calls, through each way.
+. "$VM_GUEST/library.sh"
+
+# refused FILE REASON: the probe says so, and no way writes.
+refused() {
+	local way
+	library_fact "probe" probe "$1"
+	expect mechanism none "$line"
+	has_reason "$2" "$line"
+	for way in sync ring queue; do
+		library_fact "write $way" write "$1" 8192 4096 $way
+		expect result -EOPNOTSUPP "$line"
+		expect kept 8 "$line"
+	done
+}
+test_library_refuses_ext4_data_journal() {
+	needs_kernel 6.13
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096" "data=journal"
+	must raw fill "$mount/file" 1048576
+	sync
+	refused "$mount/file" data-journaled
+}
+test_library_refuses_overlay() {
+	needs_kernel 6.13
+	scsi_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=1" ""
+	mkdir -p "$mount/over/upper"
+	must raw fill "$mount/over/upper/file" 65536
+	overlay "$mount/over"
+	refused "$mount/file" overlay
+}
+# A buffer that ends in the middle: the disk gets half of it, and the library must not say 0.
+test_library_catches_a_partly_mapped_buffer() {
+	needs_kernel 6.11
+	scsi_disk
+	for way in sync ring queue; do
+		library_fact "mapped $way" write "$disk" 65536 8192 $way mapped=4096
+		expect result -EIO "$line"
+		expect kinds broken "$line"
+	done
+}
+# The end is on a sector, not on a block: the write goes to its offset, and what was there stays.
+test_library_append_on_xfs_keeps_the_tail() {
+	needs_kernel 6.16
+	scsi_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=1" ""
+	file=$mount/file
+	for way in sync ring queue; do
+		must raw fill "$file" 1048576
+		truncate -s 10240 "$file"
+		tail -c +4097 "$file" >/scratch/before
+		library_fact "append $way" write "$file" 0 4096 $way append
+		expect result 0 "$line"
+		expect new 8 "$line"
+		tail -c +4097 "$file" | cmp - /scratch/before || fail "the tail is lost: $line"
+	done
+}
+test_library_size_limit_on_xfs_writes_nothing() {
+	needs_kernel 6.16
+	scsi_plain_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=1" ""
+	must raw fill "$mount/file" 1048576
+	sync
+	for way in sync ring queue; do
+		for limit in 12288 8704; do
+			library_fact "limit $way" write "$mount/file" 65536 16384 $way \
+				limit=$((65536 + limit))
+			expect result '-E*' "$line"
+			expect kept 32 "$line"
+		done
+	done
+}
+test_library_nowait_on_xfs_is_said_to_be_in_vain() {
+	needs_kernel 6.16
+	scsi_plain_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=1" ""
+	must raw fill "$mount/file" 1048576
+	sync
+	for way in sync ring; do
+		library_fact "nowait $way" write "$mount/file" 65536 16384 $way nowait
+		expect result -EAGAIN "$line"
+		expect kept 32 "$line"
+		[[ ,$(value why "$line"), == *,nowait-never,* ]] || fail "no reason: $line"
+	done
+}
