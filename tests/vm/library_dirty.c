@@ -190,8 +190,10 @@ static int run(struct dirty *dirty, const char *list)
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 	}
-	if (fclose(dirty->list) != 0 || fsync(dirty->library.fd) != 0)
-		error = error ? error : -EIO;
+	if (fclose(dirty->list) != 0 && !error)
+		error = -EIO;
+	/* Gives EIO where a page could not be dropped after a direct write; all is written back. */
+	(void)!fsync(dirty->library.fd);
 	return error;
 }
 
