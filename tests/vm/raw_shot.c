@@ -128,7 +128,8 @@ int64_t raw_submit(const struct raw_shot *shot, int fd, char *buffer, int64_t *l
 	return result < 0 ? -errno : result;
 }
 
-/* A buffer that ends, where asked, in the middle: what lies behind is not mapped. */
+/* A buffer that ends, where asked, in the middle: what lies behind gives a fault.
+ * It stays reserved: a ring made later would otherwise be mapped there. */
 static char *make_buffer(const struct raw_shot *shot, size_t *mapped_size)
 {
 	size_t size = (shot->length + shot->misalign + 2 * RAW_PAGE - 1) / RAW_PAGE * RAW_PAGE;
@@ -138,7 +139,7 @@ static char *make_buffer(const struct raw_shot *shot, size_t *mapped_size)
 		return NULL;
 	raw_fill(map, size, raw_seed());
 	if (shot->mapped < size)
-		munmap(map + shot->mapped, size - shot->mapped);
+		mprotect(map + shot->mapped, size - shot->mapped, PROT_NONE);
 	*mapped_size = size;
 	return map;
 }
