@@ -15,7 +15,7 @@
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC.
  *
- * Three rules are yours to keep, because the library cannot see you break them:
+ * Four rules are yours to keep, because the library cannot see you break them:
  *
  * 1. While a file has live frames, write to it only through handles that have this journal: a
  *    write that the journal does not know of may be undone by recovery, which brings the
@@ -23,6 +23,8 @@
  * 2. Before a file is truncated, deleted, replaced, or its file_id given to another file, call
  *    atomicio_journal_forget(), or close its handle, which does the same.
  * 3. A file_id names one file for as long as the journal lives, over restarts.
+ * 4. Sync a file that has live frames with atomicio_sync(), not with fsync(2) on its descriptor:
+ *    the kernel reports a lost write to each descriptor once, and the journal must hear of it.
  *
  * Rules for all calls, on returns, sizes of structs and threads, are in atomicio.h.
  */
