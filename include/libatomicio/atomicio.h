@@ -373,11 +373,12 @@ int atomicio_close(struct atomicio_file *file);
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
  * file cannot write untorn (atomicio_file_caps() has the reasons); -ENOTBLK: the kernel
  * cannot do this write direct; -EAGAIN: ATOMICIO_NOWAIT would block, or the range is held
- * dirty in the page cache by another writer; -ENOSPC, -EDQUOT, -EFBIG: no room; -EIO and
- * others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
- * -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and reopen it.
- * Through the journal also: -EMSGSIZE: longer than its largest frame; -EUCLEAN: it has live
- * frames of an earlier run: recover first; -ENOTRECOVERABLE: it is poisoned.  A write through
+ * dirty in the page cache by another writer, or, on a raw block device, a page of it stays in
+ * the page cache, as one does while another process has it mapped; -ENOSPC, -EDQUOT, -EFBIG: no
+ * room; -EIO and others from the device: old or new, whole; -EIO with kind BROKEN: a torn result
+ * was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and
+ * reopen it. Through the journal also: -EMSGSIZE: longer than its largest frame; -EUCLEAN: it has
+ * live frames of an earlier run: recover first; -ENOTRECOVERABLE: it is poisoned.  A write through
  * the journal blocks, ATOMICIO_NOWAIT or not.  If it fails with another error the journal
  * is poisoned, and the page is old or new, whole, once recovery has run; until then the file
  * may hold a mixture.
