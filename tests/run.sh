@@ -221,6 +221,7 @@ run_script() {
 
 run_scripts() {
 	local suite=$1 script
+	[ "$suite" != crash ] || return 0 # ctest starts its script, in one build of all
 	if [ -e "tests/$suite/run.sh" ]; then # it knows its own parts
 		run_script "$suite" "tests/$suite/run.sh" "$ATOMICIO_BUILD/tools/atomicio"
 		return
