@@ -37,6 +37,11 @@ struct probe {
 	char device_name[SYS_NAME_MAX]; /* the device itself: "nvme0n1p2", "" unknown */
 };
 
+static inline bool probe_is_power_of_two(uint32_t value)
+{
+	return value && !(value & (value - 1));
+}
+
 /* Ask statx and check the type.  0, or the negative errno that the probe returns. */
 int probe_statx(struct probe *probe);
 

@@ -162,19 +162,15 @@ static bool read_limits(struct probe *probe, const char *base)
 	return complete;
 }
 
-static bool is_power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 /* The kernel gives powers of two in order (block/blk-settings.c); else nothing is believed. */
 static bool limits_are_sane(const struct atomicio_caps *caps)
 {
 	if (caps->queue_unit_max == 0)
 		return true;
-	return is_power_of_two(caps->queue_unit_min) && is_power_of_two(caps->queue_unit_max) &&
+	return probe_is_power_of_two(caps->queue_unit_min) &&
+	       probe_is_power_of_two(caps->queue_unit_max) &&
 	       caps->queue_unit_min <= caps->queue_unit_max &&
-	       (caps->queue_boundary == 0 || is_power_of_two(caps->queue_boundary));
+	       (caps->queue_boundary == 0 || probe_is_power_of_two(caps->queue_boundary));
 }
 
 /* Device-mapper and md: the layers whose own limits can hide those of the devices below. */

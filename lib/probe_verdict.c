@@ -21,11 +21,6 @@
 
 #include "probe_internal.h"
 
-static bool is_power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
@@ -70,7 +65,8 @@ static bool statx_claims(const struct atomicio_caps *caps)
 
 static bool claim_is_sane(const struct atomicio_caps *caps)
 {
-	return is_power_of_two(caps->statx_unit_min) && is_power_of_two(caps->statx_unit_max) &&
+	return probe_is_power_of_two(caps->statx_unit_min) &&
+	       probe_is_power_of_two(caps->statx_unit_max) &&
 	       caps->statx_unit_min <= caps->statx_unit_max;
 }
 
@@ -265,7 +261,7 @@ static uint32_t xfs_hardware(const struct probe *probe)
 	if (unit_max > block)
 		unit_max = smaller(unit_max, caps->statx_unit_max_opt);
 	unit_max = smaller(unit_max, caps->queue_unit_max);
-	return is_power_of_two(unit_max) && unit_max >= block ? unit_max : 0;
+	return probe_is_power_of_two(unit_max) && unit_max >= block ? unit_max : 0;
 }
 
 static void judge_xfs(struct probe *probe)
