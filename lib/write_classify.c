@@ -32,7 +32,7 @@ static const struct errno_row errno_table[] = {
 	{ENOSPC, ATOMICIO_KIND_SPACE, 0}, /* XFS copy on write allocates for an overwrite too */
 	{EDQUOT, ATOMICIO_KIND_SPACE, 0},
 	{EFBIG, ATOMICIO_KIND_SPACE, 0},
-	/* Never started: the link before it broke, and its place in the chain is gone. */
+	/* Never started: the link before it broke, and its place in the chain is gone.  But Q5. */
 	{ECANCELED, ATOMICIO_KIND_BUSY, ATOMICIO_FAIL},
 	/* Closed under the write: the number may name another file by now. */
 	{EBADF, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},

@@ -174,6 +174,10 @@ static void complete(struct atomicio_queue *queue, const struct sys_completion *
 	    slot->turn != done->user_data >> 32)
 		return;
 	queue->flying--;
+	if (done->result == -ECANCELED) { /* Q5 */
+		settle(queue, slot, write_until_done(&slot->request));
+		return;
+	}
 	if (!write_entry_result(&slot->request, done->result, &outcome))
 		again(queue, slot);
 	else if (!outcome.kind)

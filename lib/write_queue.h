@@ -12,6 +12,9 @@
  *    took and never answered is MEDIA, never a success, and poisons its handle: the kernel may
  *    still be at it, and could put it over a newer page.
  * Q4 memory is taken at creation only.
+ * Q5 a cancelled write was never started, and nothing of ours cancels: the kernel could not make
+ *    a worker for it, as when signals keep coming (io_uring/io-wq.c gives up after 3 attempts,
+ *    seen on 6.18).  It goes through pwritev2(2), which needs none.
  */
 #ifndef LIBATOMICIO_WRITE_QUEUE_H
 #define LIBATOMICIO_WRITE_QUEUE_H

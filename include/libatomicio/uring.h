@@ -94,7 +94,9 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
  * In a chain of linked entries a failed untorn write, also one for which AGAIN_SQE is
  * returned, breaks the link: the kernel completes the rest with -ECANCELED.  A cancelled write
  * fails with -ECANCELED, its old page on disk, and is never retried by itself, because its place
- * in the chain is gone: prep the whole rest of the chain again.
+ * in the chain is gone: prep the whole rest of the chain again.  The kernel also cancels, link or
+ * no link, what it cannot make a worker thread for, as when signals come without pause (seen on
+ * 6.18): prep again then, too.
  *
  * Closing your fd while its write is in flight does no harm to that write, which the kernel
  * finishes; a write submitted after that fails with -EBADF and is never retried, because the

@@ -139,9 +139,12 @@ static void compare_all(int64_t result)
 				injected_times = times[i % 3];
 				run(by_call, fallback, all_flags[i / 3], &call);
 				run(by_guest, fallback, all_flags[i / 3], &guest);
-				run(by_queue, fallback, all_flags[i / 3], &queue);
 				ck_assert_uint_ge(call.seen, 1);
 				compare(&call, &guest);
+				/* The queue links nothing: see uring_queue.c, cancelled ops. */
+				if (result == -ECANCELED)
+					continue;
+				run(by_queue, fallback, all_flags[i / 3], &queue);
 				compare(&call, &queue);
 			}
 }

@@ -215,6 +215,35 @@ START_TEST(busy_ops_are_submitted_again)
 }
 END_TEST
 
+/* A call of pwritev2, which has no user_data, cannot be cancelled. */
+static int64_t odd_are_cancelled(const struct io_uring_sqe *sqe, uint32_t number)
+{
+	(void)number;
+	return sqe->user_data && sqe->off / 4096 % 2 ? -ECANCELED : (int64_t)sqe->len;
+}
+
+/* The kernel could not make a worker for them; the strict policy is never asked. */
+START_TEST(cancelled_ops_go_through_pwritev2)
+{
+	struct atomicio_file *files[2] = {open_with(0, ATOMICIO_FAIL, 0),
+					  open_with(1, ATOMICIO_FAIL, 0)};
+
+	fake_ring.result = odd_are_cancelled;
+	make_queue(4);
+	put_all(files, 2, 16);
+	ck_assert_int_eq(atomicio_write_batch(queue, ops, 16, ATOMICIO_DSYNC), 0);
+	check_all(2, 16);
+	ck_assert_uint_eq(queue_stats().submissions, 16);
+	ck_assert_uint_eq(fake_ring.plain_calls, 8);
+	ck_assert_uint_eq(fake_ring.fdatasyncs, 2);
+	ck_assert_uint_eq(fake_ring.without_flag, 0);
+	ck_assert_int_eq(queue_stats().ring_error, 0);
+	ck_assert_uint_eq(fake_stats(files[0]).failures[ATOMICIO_KIND_BUSY], 0);
+	ck_assert_uint_eq(fake_stats(files[0]).writes_hardware, 8);
+	atomicio_queue_destroy(queue);
+}
+END_TEST
+
 START_TEST(fallback_is_made_and_counted)
 {
 	struct atomicio_file *file = open_with(0, ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
@@ -286,6 +315,7 @@ int main(void)
 		batch_that_is_misused_touches_no_result,
 		unaligned_buffer_is_bounced_through_pwritev2,
 		busy_ops_are_submitted_again,
+		cancelled_ops_go_through_pwritev2,
 		fallback_is_made_and_counted,
 		nothing_is_submitted_through_a_poisoned_handle,
 		doubtful_device_write_is_repeated_in_the_ring,
