@@ -62,6 +62,7 @@ struct atomicio_file {
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
+	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain() */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
 

@@ -200,6 +200,7 @@ static int prepare(struct atomicio_file *file)
 		error = attach(file, status);
 	if (error)
 		return error;
+	file->plain_syncs = file->attached || !(status & O_DIRECT);
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN
 					     ? file->limits.memory_align

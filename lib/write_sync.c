@@ -142,7 +142,7 @@ static ssize_t plain_call(const struct write_request *request, const struct iove
 {
 	const struct atomicio_file *file = request->file;
 	const struct sys_calls *sys = file->sys;
-	int rwf = write_rwf(request->flags);
+	int rwf = write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
 
 	if (!file->plain_noappend) {
 		const int status = sys->getfl(file->caller_fd);
@@ -156,10 +156,23 @@ static ssize_t plain_call(const struct write_request *request, const struct iove
 	return sys->pwritev2(file->caller_fd, vector, 1, offset, rwf);
 }
 
+static void plain_failed(const struct write_request *request, int64_t error,
+			 struct write_outcome *outcome)
+{
+	write_classify(outcome, error, request->length);
+	outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
+	outcome->allowed &= write_is_poisoned(request->file) ? ATOMICIO_FAIL : ~ATOMICIO_FALLBACK;
+}
+
 /*
  * The PLAIN fallback: all bytes are written, in as many pieces as the kernel likes.  It may
  * tear, so a failure leaves the range unknown.  It goes through the caller's descriptor: if that
  * is buffered, any shape will do.
+ *
+ * There RWF_DSYNC would report, and so use up, the loss of whatever earlier page: a later sync,
+ * or the checkpoint of a journal at the same time, would then succeed, and lie
+ * (mm/filemap.c:file_check_and_advance_wb_err).  So durability comes from atomicio_sync(), which
+ * knows what a failure means.
  */
 void write_plain(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -175,14 +188,20 @@ void write_plain(const struct write_request *request, struct write_outcome *outc
 		const ssize_t result = plain_call(request, &vector, request->offset + done);
 
 		if (result <= 0) {
-			write_classify(outcome, result < 0 ? result : -EIO, request->length);
-			outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
-			outcome->allowed &= ~ATOMICIO_FALLBACK;
+			plain_failed(request, result < 0 ? result : -EIO, outcome);
 			return;
 		}
 		done += (uint64_t)result;
 		vector.iov_base = (char *)vector.iov_base + result;
 		vector.iov_len -= (size_t)result;
+	}
+	if (request->file->plain_syncs && request->flags & ATOMICIO_DSYNC) {
+		const int error = atomicio_sync(request->file);
+
+		if (error) {
+			plain_failed(request, error, outcome);
+			return;
+		}
 	}
 	*outcome = (struct write_outcome){.kind = 0};
 }

@@ -115,6 +115,26 @@ START_TEST(a_sync_after_a_checkpoint_that_took_the_report_does_not_succeed)
 }
 END_TEST
 
+START_TEST(a_durable_plain_write_cannot_take_the_report_from_a_checkpoint)
+{
+	struct atomicio_file *file = open_auto(ATOMICIO_FALLBACK_PLAIN);
+
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	DISK_SCRIPT(-EINVAL);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 131072, ATOMICIO_DSYNC), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_plain, 1);
+	ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, 0);
+	ck_assert_uint_eq(machine_stats(file).syncs, 1);
+	losses = 1;
+	DISK_SCRIPT(-EINVAL);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 196608, ATOMICIO_DSYNC), -EIO);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -ENOTRECOVERABLE);
+	ck_assert_int_eq(atomicio_close(file), -ENOTRECOVERABLE);
+	restart();
+	ck_assert(disk_holds(0, ODD, NEW));
+}
+END_TEST
+
 START_TEST(a_harmless_failure_of_a_sync_leaves_the_journal_alone)
 {
 	struct atomicio_file *file = open_auto(0);
@@ -347,6 +367,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_sync_that_takes_the_report_of_a_loss_leaves_the_frames_live,
 		a_sync_after_a_checkpoint_that_took_the_report_does_not_succeed,
+		a_durable_plain_write_cannot_take_the_report_from_a_checkpoint,
 		a_harmless_failure_of_a_sync_leaves_the_journal_alone,
 		nothing_bypasses_a_frame_that_failed,
 		the_kernel_path_retires_the_frames_of_its_range_first,

@@ -120,6 +120,28 @@ static ssize_t nothing_written(int fd, const struct iovec *vector, int count, ui
 	return flags & SYS_RWF_ATOMIC ? -EINVAL : 0;
 }
 
+/* On a buffered descriptor it hears of earlier pages, too: a later sync may not say all is well. */
+START_TEST(a_durable_plain_write_that_fails_leaves_no_sync_to_succeed)
+{
+	struct atomicio_file *file;
+
+	fake.getfl_result = O_RDWR;
+	file = open_with(ATOMICIO_FALLBACK_PLAIN, 0);
+	script.answers[1] = ATOMICIO_FALLBACK;
+	script.answers[2] = ATOMICIO_FAIL;
+	script.answer_count = 3;
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
+	fake.fdatasync_result = -EIO;
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, ATOMICIO_DSYNC), -EIO);
+	ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, 0);
+	ck_assert_uint_eq(script.seen[script.seen_count - 1].allowed, ATOMICIO_FAIL);
+	ck_assert_uint_eq(script.seen[script.seen_count - 1].on_disk, ATOMICIO_DISK_UNKNOWN);
+	fake.fdatasync_result = 0;
+	ck_assert_int_eq(atomicio_sync(file), -ENOTRECOVERABLE);
+	atomicio_close(file);
+}
+END_TEST
+
 START_TEST(a_plain_write_that_gets_nowhere_ends)
 {
 	struct atomicio_file *file = open_with(ATOMICIO_FALLBACK_PLAIN, 0);
@@ -331,6 +353,7 @@ int main(void)
 		a_limit_lowered_later_is_seen_if_there_was_one,
 		the_plain_fallback_goes_on_after_short_writes,
 		a_plain_write_that_stops_leaves_the_range_unknown,
+		a_durable_plain_write_that_fails_leaves_no_sync_to_succeed,
 		a_plain_write_that_gets_nowhere_ends,
 		the_plain_fallback_uses_the_descriptor_of_the_caller,
 		no_plain_write_is_moved_to_the_end_by_o_append,
