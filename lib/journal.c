@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Make, open and close a journal; attach files to it.
+ * Open and close a journal.
  *
- * Flow: the border of the journal family, and its headers on disk.  The rules J1 to J10 are in
- * journal.h.
+ * Flow: the border of the journal family, and its headers on disk; journal_create.c makes what
+ * is opened here.  The rules J1 to J10 are in journal.h.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -16,15 +16,8 @@
 
 #include "abi.h"
 
-/* The sizes that these structs had in the first release, 0.1. */
-#define OPTIONS_SIZE_FIRST 16
-static_assert(sizeof(struct atomicio_journal_options) == OPTIONS_SIZE_FIRST, "grow at the end");
-
-/* Create writes its zeroes in pieces of this size. */
-#define ZERO_PIECE (1u << 20)
-
 /* A description of the journal's file for our use: direct where that can be had. */
-static int open_own(const struct sys_calls *sys, int fd)
+int journal_open_own(const struct sys_calls *sys, int fd)
 {
 	struct sys_statx stat;
 	char path[32];
@@ -44,7 +37,7 @@ static int open_own(const struct sys_calls *sys, int fd)
 	return own >= 0 ? own : fd;
 }
 
-static void close_own(const struct sys_calls *sys, int own, int fd)
+void journal_close_own(const struct sys_calls *sys, int own, int fd)
 {
 	if (own == fd)
 		sys->unlock(fd);
@@ -53,7 +46,7 @@ static void close_own(const struct sys_calls *sys, int own, int fd)
 }
 
 /* Is fd one that a journal can live in?  Its mode and size. */
-static int look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
 {
 	struct sys_statx stat;
 	int status, error;
@@ -73,150 +66,14 @@ static int look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t
 	return *mode == S_IFREG ? 0 : -EINVAL;
 }
 
-static int write_all(const struct sys_calls *sys, int fd, const uint8_t *data, uint64_t length,
-		     uint64_t offset)
-{
-	return journal_write_home(sys, fd, SYS_RWF_DSYNC, data, length, offset);
-}
-
-/* Write one of the two header blocks. */
-static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
-{
-	return write_all(sys, fd, block, JOURNAL_BLOCK, (uint64_t)index * JOURNAL_BLOCK);
-}
-
-/*
- * End the journal that was here, if one was: the older header first, or a crash could leave
- * that one alone, and it knows frames that were retired long ago.  Before that the newer one is
- * written again, as it need not be durable yet (see settle()).
- */
-static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
-{
-	struct journal_header headers[2] = {{.generation = 0}};
-	uint32_t newer;
-	int error = 0;
-
-	for (uint32_t i = 0; i < 2 && !error; i++) {
-		error = journal_read_all(sys, fd, block, JOURNAL_BLOCK,
-					 (uint64_t)i * JOURNAL_BLOCK);
-		if (!error && journal_decode_header(block, &headers[i]))
-			headers[i].generation = 0;
-	}
-	if (error == -ERANGE) /* shorter than two headers */
-		return 0;
-	newer = headers[1].generation > headers[0].generation;
-	if (!error && headers[newer].generation) {
-		journal_encode_header(block, &headers[newer]);
-		error = put_block(sys, fd, block, newer);
-	}
-	memset(block, 0, JOURNAL_BLOCK);
-	if (!error && headers[newer].generation)
-		error = put_block(sys, fd, block, !newer);
-	if (!error && headers[newer].generation)
-		error = put_block(sys, fd, block, newer);
-	return error;
-}
-
-/* Fill the file with zeroes, then the first header: a crash before that leaves no journal. */
-static int lay_out(const struct sys_calls *sys, int fd, const struct journal_header *header)
-{
-	uint8_t *piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
-	uint64_t offset = 0;
-	int error = piece ? end_old(sys, fd, piece) : -ENOMEM;
-
-	while (!error && offset < header->size) {
-		const uint64_t left = header->size - offset;
-		const uint64_t length = left < ZERO_PIECE ? left : ZERO_PIECE;
-
-		error = journal_write_home(sys, fd, 0, piece, length, offset);
-		offset += length;
-	}
-	if (!error)
-		error = sys->fdatasync(fd);
-	if (!error) {
-		journal_encode_header(piece, header);
-		error = write_all(sys, fd, piece, JOURNAL_BLOCK, 0);
-	}
-	if (piece)
-		sys->release_memory(piece);
-	return error;
-}
-
-/* Fill in defaults: 0 or -EINVAL. */
-static int plan(struct atomicio_journal_options *options, struct journal_header *header)
-{
-	const uint64_t size = options->size ? options->size : JOURNAL_SIZE_DEFAULT;
-	uint32_t frame_max = options->frame_max;
-
-	if (options->flags & ~ATOMICIO_JOURNAL_OVERWRITE || size < JOURNAL_RING_START)
-		return -EINVAL;
-	if (frame_max == 0) {
-		const uint64_t half = (size - JOURNAL_RING_START) / 2;
-
-		frame_max = half < JOURNAL_FRAME_DEFAULT ? (uint32_t)half & ~(JOURNAL_BLOCK - 1)
-							 : JOURNAL_FRAME_DEFAULT;
-	}
-	*header = (struct journal_header){
-		.size = size,
-		.generation = 1,
-		.tail_offset = JOURNAL_RING_START,
-		.tail_sequence = 1,
-		.frame_max = frame_max,
-	};
-	return journal_check_geometry(size, frame_max);
-}
-
-int journal_create(const struct sys_calls *sys, int fd,
-		   const struct atomicio_journal_options *options, size_t options_size)
-{
-	struct atomicio_journal_options ours = {.size = 0};
-	struct journal_header header;
-	uint32_t mode;
-	uint64_t size;
-	int own, error = 0;
-
-	if (options)
-		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
-	if (!error)
-		error = plan(&ours, &header);
-	if (!error)
-		error = look_at(sys, fd, &mode, &size);
-	if (!error && size && !(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
-		error = -EEXIST;
-	if (!error && mode == S_IFBLK && size < header.size)
-		error = -ENOSPC;
-	if (!error)
-		error = sys->random(header.id, sizeof(header.id));
-	if (error)
-		return error;
-	own = open_own(sys, fd);
-	error = sys->lock(own);
-	if (error) {
-		if (own != fd)
-			sys->close(own);
-		return error == -EWOULDBLOCK ? -EBUSY : error;
-	}
-	error = lay_out(sys, own, &header);
-	if (error && size == 0)
-		(void)sys->truncate(fd, 0); /* the error that counts is the first */
-	close_own(sys, own, fd);
-	return error;
-}
-
-ATOMICIO_EXPORT int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
-					    size_t options_size)
-{
-	return journal_create(&sys_linux, fd, options, options_size);
-}
-
 /* Write a header, durably, into the block that is its generation's. */
 static int put_header(struct atomicio_journal *journal, const struct journal_header *header)
 {
 	journal_encode_header(journal->header_block, header);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
-	return write_all(journal->sys, journal->fd, journal->header_block, JOURNAL_BLOCK,
-			 header->generation % 2 ? 0 : JOURNAL_BLOCK);
+	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, journal->header_block,
+				  JOURNAL_BLOCK, header->generation % 2 ? 0 : JOURNAL_BLOCK);
 }
 
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
@@ -334,7 +191,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 
 	if (!journal)
 		return -EFAULT;
-	error = look_at(sys, fd, &mode, &size);
+	error = journal_look_at(sys, fd, &mode, &size);
 	if (error)
 		return error;
 	made = sys->allocate(64, sizeof(*made));
@@ -345,7 +202,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	made->waiting_end = &made->waiting;
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
 	pthread_cond_init(&made->changed, NULL);
-	made->fd = open_own(sys, fd);
+	made->fd = journal_open_own(sys, fd);
 	error = sys->lock(made->fd);
 	if (error) {
 		if (made->fd != fd)
@@ -355,7 +212,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	}
 	error = load(made, size);
 	if (error) {
-		close_own(sys, made->fd, fd);
+		journal_close_own(sys, made->fd, fd);
 		destroy(made);
 		return error;
 	}
@@ -372,6 +229,6 @@ ATOMICIO_EXPORT void atomicio_journal_close(struct atomicio_journal *journal)
 {
 	if (!journal)
 		return;
-	close_own(journal->sys, journal->fd, journal->caller_fd);
+	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
 	destroy(journal);
 }

@@ -129,6 +129,9 @@ struct atomicio_journal {
 /* journal.c */
 int journal_create(const struct sys_calls *sys, int fd,
 		   const struct atomicio_journal_options *options, size_t options_size);
+int journal_open_own(const struct sys_calls *sys, int fd);
+void journal_close_own(const struct sys_calls *sys, int own, int fd);
+int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal);
 
 /* Attach a file before its first write: 0; -EEXIST: its id names another file, or it has another.

@@ -8,7 +8,9 @@
  */
 #include "journal_test.h"
 
+#include <signal.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 
 #define NAME "journal"
 #define SIZE (256 * KIB)
@@ -219,6 +221,60 @@ static void what_is_in_a_file_is_not_overwritten_unasked(void)
 	close(fd);
 }
 
+static void zeroes_alone_count_as_empty(void)
+{
+	const struct atomicio_journal_options options = {.size = SIZE};
+	const off_t sizes[] = {1, 100, BLOCK, SIZE - 1, SIZE};
+	uint8_t one = 1;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const int fd = kernel_file(NAME, 0, O_RDWR);
+
+		MUST(ftruncate(fd, sizes[i]));
+		put(fd, &one, 1, (uint64_t)sizes[i] - 1);
+		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
+		CHECK_EQ(kernel_size(NAME), (uint64_t)sizes[i]);
+		CHECK_EQ(pread(fd, &one, 1, sizes[i] - 1), 1);
+		CHECK_EQ(one, 1);
+		put(fd, (const uint8_t[]){0}, 1, (uint64_t)sizes[i] - 1);
+		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
+		atomicio_journal_close(journal_start(fd));
+		/* A journal without a frame is almost all zeroes. */
+		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
+		MUST(ftruncate(fd, 0));
+		MUST(ftruncate(fd, SIZE + 1));
+		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
+		close(fd);
+	}
+}
+
+static void a_create_that_is_killed_can_be_made_again(void)
+{
+	const struct atomicio_journal_options options = {.size = 8 * MIB};
+	uint32_t halfway = 0;
+
+	for (int round = 0; round < 200 && halfway < 5; round++) {
+		const int fd = kernel_file(NAME, 0, O_RDWR);
+		const pid_t child = fork();
+		int error, status;
+
+		MUST(child);
+		if (child == 0)
+			_exit(atomicio_journal_create(fd, &options, sizeof(options)) != 0);
+		while (kernel_size(NAME) == 0)
+			usleep(20);
+		usleep((useconds_t)round * 50);
+		MUST(kill(child, SIGKILL));
+		MUST(waitpid(child, &status, 0));
+		halfway += kernel_size(NAME) < 8 * MIB;
+		error = atomicio_journal_create(fd, &options, sizeof(options));
+		CHECK(error == 0 || (error == -EEXIST && kernel_size(NAME) == 8 * MIB));
+		atomicio_journal_close(journal_start(fd));
+		close(fd);
+	}
+	CHECK(halfway > 0);
+}
+
 static void a_full_disk_leaves_the_file_empty(void)
 {
 	const int fd = kernel_file(NAME, 0, O_RDWR);
@@ -272,6 +328,8 @@ int main(int argc, char **argv)
 		TEST(a_read_only_descriptor_is_refused),
 		TEST(a_journal_smaller_than_its_frames_is_not_made),
 		TEST(what_is_in_a_file_is_not_overwritten_unasked),
+		TEST(zeroes_alone_count_as_empty),
+		TEST(a_create_that_is_killed_can_be_made_again),
 		TEST(a_full_disk_leaves_the_file_empty),
 		TEST(an_id_names_one_file_and_a_file_has_one_id),
 	};

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lay out a journal in a file.
+ *
+ * Flow: once in a journal's life; journal.c opens what is made here.
+ */
+#include "journal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "abi.h"
+
+/* The sizes that these structs had in the first release, 0.1. */
+#define OPTIONS_SIZE_FIRST 16
+static_assert(sizeof(struct atomicio_journal_options) == OPTIONS_SIZE_FIRST, "grow at the end");
+
+/* Create writes its zeroes in pieces of this size. */
+#define ZERO_PIECE (1u << 20)
+
+static int write_all(const struct sys_calls *sys, int fd, const uint8_t *data, uint64_t length,
+		     uint64_t offset)
+{
+	return journal_write_home(sys, fd, SYS_RWF_DSYNC, data, length, offset);
+}
+
+/* Write one of the two header blocks. */
+static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
+{
+	return write_all(sys, fd, block, JOURNAL_BLOCK, (uint64_t)index * JOURNAL_BLOCK);
+}
+
+/*
+ * End the journal that was here, if one was: the older header first, or a crash could leave
+ * that one alone, and it knows frames that were retired long ago.  Before that the newer one is
+ * written again, as it need not be durable yet (see settle()).
+ */
+static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
+{
+	struct journal_header headers[2] = {{.generation = 0}};
+	uint32_t newer;
+	int error = 0;
+
+	for (uint32_t i = 0; i < 2 && !error; i++) {
+		error = journal_read_all(sys, fd, block, JOURNAL_BLOCK,
+					 (uint64_t)i * JOURNAL_BLOCK);
+		if (!error && journal_decode_header(block, &headers[i]))
+			headers[i].generation = 0;
+	}
+	if (error == -ERANGE) /* shorter than two headers */
+		return 0;
+	newer = headers[1].generation > headers[0].generation;
+	if (!error && headers[newer].generation) {
+		journal_encode_header(block, &headers[newer]);
+		error = put_block(sys, fd, block, newer);
+	}
+	memset(block, 0, JOURNAL_BLOCK);
+	if (!error && headers[newer].generation)
+		error = put_block(sys, fd, block, !newer);
+	if (!error && headers[newer].generation)
+		error = put_block(sys, fd, block, newer);
+	return error;
+}
+
+/* Fill the file with zeroes, then the first header: a crash before that leaves no journal. */
+static int lay_out(const struct sys_calls *sys, int fd, const struct journal_header *header)
+{
+	uint8_t *piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
+	uint64_t offset = 0;
+	int error = piece ? end_old(sys, fd, piece) : -ENOMEM;
+
+	while (!error && offset < header->size) {
+		const uint64_t left = header->size - offset;
+		const uint64_t length = left < ZERO_PIECE ? left : ZERO_PIECE;
+
+		error = journal_write_home(sys, fd, 0, piece, length, offset);
+		offset += length;
+	}
+	if (!error)
+		error = sys->fdatasync(fd);
+	if (!error) {
+		journal_encode_header(piece, header);
+		error = write_all(sys, fd, piece, JOURNAL_BLOCK, 0);
+	}
+	if (piece)
+		sys->release_memory(piece);
+	return error;
+}
+
+/*
+ * Is there nothing to lose?  A file of zeroes, no longer than the journal will be, is empty, too:
+ * a process killed in lay_out() leaves one, and so may one who reserved the space.
+ */
+static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
+{
+	uint8_t *piece;
+	uint64_t size, offset = 0;
+	uint32_t mode;
+	int error = journal_look_at(sys, fd, &mode, &size);
+
+	if (error || size == 0)
+		return error;
+	if (mode != S_IFREG || size > wanted)
+		return -EEXIST;
+	piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
+	if (!piece)
+		return -ENOMEM;
+	while (!error && offset < size) {
+		const ssize_t length = sys->pread(fd, piece, ZERO_PIECE, offset);
+
+		/* No end before the size: it is being cut short by somebody. */
+		error = length > 0 ? 0 : length < 0 ? (int)length : -EEXIST;
+		for (ssize_t i = 0; i < length && !error; i++)
+			if (piece[i])
+				error = -EEXIST;
+		offset += error ? 0 : (uint64_t)length;
+	}
+	sys->release_memory(piece);
+	return error;
+}
+
+/* Fill in defaults: 0 or -EINVAL. */
+static int plan(struct atomicio_journal_options *options, struct journal_header *header)
+{
+	const uint64_t size = options->size ? options->size : JOURNAL_SIZE_DEFAULT;
+	uint32_t frame_max = options->frame_max;
+
+	if (options->flags & ~ATOMICIO_JOURNAL_OVERWRITE || size < JOURNAL_RING_START)
+		return -EINVAL;
+	if (frame_max == 0) {
+		const uint64_t half = (size - JOURNAL_RING_START) / 2;
+
+		frame_max = half < JOURNAL_FRAME_DEFAULT ? (uint32_t)half & ~(JOURNAL_BLOCK - 1)
+							 : JOURNAL_FRAME_DEFAULT;
+	}
+	*header = (struct journal_header){
+		.size = size,
+		.generation = 1,
+		.tail_offset = JOURNAL_RING_START,
+		.tail_sequence = 1,
+		.frame_max = frame_max,
+	};
+	return journal_check_geometry(size, frame_max);
+}
+
+int journal_create(const struct sys_calls *sys, int fd,
+		   const struct atomicio_journal_options *options, size_t options_size)
+{
+	struct atomicio_journal_options ours = {.size = 0};
+	struct journal_header header;
+	uint32_t mode;
+	uint64_t size;
+	int own, error = 0;
+
+	if (options)
+		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
+	if (!error)
+		error = plan(&ours, &header);
+	if (!error)
+		error = journal_look_at(sys, fd, &mode, &size);
+	if (!error && size && !(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
+		error = check_empty(sys, fd, header.size);
+	if (!error && mode == S_IFBLK && size < header.size)
+		error = -ENOSPC;
+	if (!error)
+		error = sys->random(header.id, sizeof(header.id));
+	if (error)
+		return error;
+	own = journal_open_own(sys, fd);
+	error = sys->lock(own);
+	if (error) {
+		if (own != fd)
+			sys->close(own);
+		return error == -EWOULDBLOCK ? -EBUSY : error;
+	}
+	/* Another may have made one between the look and the lock. */
+	if (!(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
+		error = check_empty(sys, own, header.size);
+	if (!error) {
+		error = lay_out(sys, own, &header);
+		if (error && size == 0)
+			(void)sys->truncate(fd, 0); /* the error that counts is the first */
+	}
+	journal_close_own(sys, own, fd);
+	return error;
+}
+
+ATOMICIO_EXPORT int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
+					    size_t options_size)
+{
+	return journal_create(&sys_linux, fd, options, options_size);
+}
