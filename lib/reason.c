@@ -59,7 +59,8 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_LAYER_BLOCKS, "layer-blocks",
 	 "A disk below can write untorn, but the device-mapper or md layer above it cannot.",
 	 "use dm-linear, dm-stripe or dm-mirror (Linux 6.14), dm-crypt or dm-multipath (6.19), md "
-	 "raid0, raid1 or raid10 (6.13) or md linear (6.18), on disks that all can"},
+	 "raid0, raid1 or raid10 (6.13) or md linear (6.18), on disks that all can, each from a "
+	 "multiple of their untorn unit"},
 	{ATOMICIO_REASON_OVERLAY, "overlay",
 	 "overlayfs refuses untorn writes, also where it repeats the claim of the file below.",
 	 "use a path outside the overlay: in a container, a volume or a bind mount"},
