@@ -140,6 +140,7 @@ static uint64_t why_not(const struct probe *probe)
 	const bool native =
 		probe->fs_magic == PROBE_MAGIC_XFS || probe->fs_magic == PROBE_MAGIC_EXT4;
 	uint64_t reasons = 0;
+	bool too_old;
 
 	if (caps->file_mode == S_IFBLK)
 		return why_not_device(probe);
@@ -150,10 +151,11 @@ static uint64_t why_not(const struct probe *probe)
 			return why_not_ext4(probe);
 		return ATOMICIO_REASON_FS_UNSUPPORTED;
 	}
-	/* A newer kernel helps XFS and ext4 (6.13); others it does not help. */
-	if (!kernel_since(caps, 6, native ? 13 : 11, 0))
+	/* A newer kernel is all that XFS and ext4 need (6.13); others it does not help. */
+	too_old = !kernel_since(caps, 6, native ? 13 : 11, 0);
+	if (too_old)
 		reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
-	if (kernel_since(caps, 6, 11, 0) || (probe->fs_magic && !native))
+	if (!too_old || (probe->fs_magic && !native))
 		reasons |= ATOMICIO_REASON_FS_UNSUPPORTED;
 	return reasons;
 }
