@@ -4,7 +4,7 @@
  *
  * Flow: run by the guest's scripts; see library.h for the rest.
  *
- *	library probe PATH		library sizes PATH MIN MAX
+ *	library probe PATH		library sizes PATH MIN MAX [lies]
  *	library dirty PATH SIZE COUNT mmap|write WAY LIST
  *	library write PATH OFFSET LENGTH WAY [buffered] [append] [dsync] [nowait] [misalign=N]
  *		[mapped=N] [limit=N] [journal=PATH]
@@ -34,6 +34,20 @@ static void print_reasons(const char *key, uint64_t reasons)
 		printf("-");
 }
 
+/* Those of the reasons for which the library knows nothing to type. */
+static uint64_t without_fix(uint64_t reasons)
+{
+	uint64_t result = 0;
+
+	for (uint32_t i = 0; i < 64; i++) {
+		const uint64_t bit = ATOMICIO_REASON(i);
+
+		if ((reasons & bit) && !atomicio_reason_fix(bit))
+			result |= bit;
+	}
+	return result;
+}
+
 static int probe_command(int argc, char **argv)
 {
 	struct atomicio_caps caps = {0};
@@ -49,12 +63,14 @@ static int probe_command(int argc, char **argv)
 		printf("error=%s\n", strerrorname_np(-error));
 		return 1;
 	}
-	printf("mechanism=%s min=%u max=%u hw=%u segments=%u boundary=%u confirm=%d disk=%s "
-	       "type=%s",
+	printf("mechanism=%s min=%u max=%u hw=%u segments=%u boundary=%u queue_min=%u queue_max=%u "
+	       "confirm=%d disk=%s type=%s",
 	       atomicio_mechanism_name(caps.direct.mechanism), caps.direct.unit_min,
 	       caps.direct.unit_max, caps.direct.unit_max_hw, caps.direct.segments_max,
-	       caps.queue_boundary, caps.confirm_result, caps.disk_name, caps.filesystem_type);
+	       caps.queue_boundary, caps.queue_unit_min, caps.queue_unit_max, caps.confirm_result,
+	       caps.disk_name, caps.filesystem_type);
 	print_reasons("reasons", caps.reasons);
+	print_reasons("unfixed", without_fix(caps.reasons));
 	printf("\n");
 	close(fd);
 	return 0;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes of every size on both sides of every bound, by each way of the library.
+ * Writes of every size on both sides of every bound, by each way of the library, and without it.
  *
- * Flow: from library.c: `library sizes PATH MIN MAX`; MIN 0 says that the file can write nothing.
+ * Flow: from library.c: `library sizes PATH MIN MAX [lies]`; MIN 0 says that the file can write
+ * nothing.
  *
  * What must hold, for a length L at an offset O, by every way:
  * - L a power of two, MIN <= L <= MAX, O a multiple of L: atomicio_check() says 0, the write says
- * 0, and all sectors are new;
+ *   0, and all sectors are new;
  * - else check names a reason, the write says EINVAL, and no sector has changed;
  * - a file that cannot: EOPNOTSUPP always, and no sector has changed.
+ * The raw way is RWF_ATOMIC without the library: the kernel's bounds are the library's, on both
+ * sides.  With `lies` it is left out: there the kernel accepts what it then tears.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -20,7 +23,7 @@
 #include <unistd.h>
 
 #define SIZES_LENGTH_MAX (4U << 20)
-#define SIZES_SLOW (128U << 10) /* above it, one offset a length: emulated disks are slow */
+#define SIZES_SLOW (128U << 10) /* above it, few lengths and offsets: emulated disks are slow */
 
 struct sizes {
 	uint64_t min, max;
@@ -74,12 +77,19 @@ static void try_one(struct sizes *sizes, uint64_t length, uint64_t offset)
 	raw_outcome_print(stdout, &outcome);
 }
 
-static void try_length(struct sizes *sizes, uint64_t length)
+/*
+ * A length that is no power of two has no right offset: one is enough.  Long ones are tried only
+ * where they are next to the maximum.
+ */
+static void try_length(struct sizes *sizes, uint64_t length, uint64_t near)
 {
-	if (length == 0 || length > SIZES_LENGTH_MAX)
+	const bool is_long = length > SIZES_SLOW && near != sizes->max;
+	const bool is_power = (length & (length - 1)) == 0;
+
+	if (length == 0 || length > SIZES_LENGTH_MAX || (is_long && !is_power))
 		return;
 	try_one(sizes, length, 0);
-	if (length > SIZES_SLOW)
+	if (is_long || !is_power)
 		return;
 	try_one(sizes, length, length * 3);
 	if (length / 2 >= RAW_SECTOR)
@@ -98,11 +108,11 @@ static void try_way(struct sizes *sizes, enum way way)
 		return;
 	}
 	for (uint64_t length = RAW_SECTOR; length <= top; length *= 2) {
-		try_length(sizes, length);
-		try_length(sizes, length + RAW_SECTOR);
-		try_length(sizes, length + length / 2);
+		try_length(sizes, length, length);
+		try_length(sizes, length + RAW_SECTOR, length);
+		try_length(sizes, length + length / 2, length);
 		if (length > 2 * RAW_SECTOR)
-			try_length(sizes, length - RAW_SECTOR);
+			try_length(sizes, length - RAW_SECTOR, length);
 	}
 	library_close(&sizes->library);
 }
@@ -111,7 +121,7 @@ int library_sizes_command(int argc, char **argv)
 {
 	struct sizes sizes = {0};
 
-	if (argc != 5)
+	if (argc != 5 && !(argc == 6 && strcmp(argv[5], "lies") == 0))
 		return 2;
 	raw_shot_init(&sizes.shot, argv[2], 0, 0);
 	sizes.min = strtoull(argv[3], NULL, 0);
@@ -126,6 +136,8 @@ int library_sizes_command(int argc, char **argv)
 	try_way(&sizes, WAY_SYNC);
 	try_way(&sizes, WAY_RING);
 	try_way(&sizes, WAY_QUEUE);
+	if (argc == 5)
+		try_way(&sizes, WAY_RAW);
 	close(sizes.shot.fd);
 	printf("tried=%llu done=%llu wrong=%llu\n", (unsigned long long)sizes.tried,
 	       (unsigned long long)sizes.done, (unsigned long long)sizes.wrong);
