@@ -180,6 +180,8 @@ main() {
 	trap - EXIT
 	wait
 	judge "$status" >"$run/judgement"
+	[ $# -gt 0 ] || "$here/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/README.md" ||
+		echo "the verdicts are not those of README.md" >>"$run/judgement"
 	sed 's/^/not ok run - /' "$run/judgement" | show
 	failed=$(($(count 'not ok') + $(wc -l <"$run/judgement")))
 	rm -f "$run"/*.img
