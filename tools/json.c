@@ -124,6 +124,12 @@ void json_signed(struct json *json, const char *key, int64_t value)
 	fprintf(json->out, "%" PRId64, value);
 }
 
+void json_decimal(struct json *json, const char *key, double value)
+{
+	json_key(json, key);
+	fprintf(json->out, "%.3f", value);
+}
+
 /* Bit masks go out as strings: readers that keep numbers in a double lose bits past 2^53. */
 void json_hex(struct json *json, const char *key, uint64_t value)
 {

@@ -26,6 +26,7 @@ void json_end(struct json *json, char bracket);
 void json_string(struct json *json, const char *key, const char *value);
 void json_unsigned(struct json *json, const char *key, uint64_t value);
 void json_signed(struct json *json, const char *key, int64_t value);
+void json_decimal(struct json *json, const char *key, double value); /* finite */
 void json_hex(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);

@@ -102,7 +102,7 @@ static int target_unlinked(const char *path)
 	return fd;
 }
 
-static int target_open_directory(const char *path, int *flags)
+int target_temporary(const char *path, int *flags)
 {
 	int fd = open(path, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 
@@ -185,7 +185,7 @@ int target_open(const char *path, int purpose, struct target *target, char *sent
 		}
 		directory = S_ISDIR(status.st_mode);
 		opened.temporary = directory;
-		opened.fd = directory ? target_open_directory(path, &opened.flags)
+		opened.fd = directory ? target_temporary(path, &opened.flags)
 				      : target_open_file(path, purpose, status.st_mode & S_IFMT,
 							 &opened.flags);
 		error = opened.fd < 0 ? -opened.fd : 0;

@@ -25,6 +25,12 @@ struct target {
 /* Returns 0, or a negative errno with one sentence, without the path, about what to type instead.
  */
 int target_open(const char *path, int purpose, struct target *target, char *sentence, size_t size);
+
+/*
+ * Make a file without a name in a directory, open for reading and writing, and with O_DIRECT where
+ * the filesystem has that: *flags says.  Returns the descriptor, or a negative errno.
+ */
+int target_temporary(const char *path, int *flags);
 void target_close(struct target *target);
 
 #endif /* TARGET_H */

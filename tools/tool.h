@@ -35,6 +35,7 @@ struct tool_command {
 extern const struct tool_command tool_probe;
 extern const struct tool_command tool_doctor;
 extern const struct tool_command tool_write;
+extern const struct tool_command tool_bench;
 extern const struct tool_command tool_journal;
 
 /* main.c: options.  A subcommand's getopt_long() has no messages of its own (opterr is 0). */

@@ -8,8 +8,8 @@
 # or strace, or a second user, are skipped where it cannot be had.  strace also injects the errors
 # that a healthy kernel does not give.
 #
-# Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh, write.sh and
-# journal.sh hold the tests, one family each.
+# Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh, write.sh,
+# journal.sh and bench.sh hold the tests, one family each; ATOMICIO_TOOL_PARTS names some of them.
 #
 # Usage: run.sh PATH-OF-ATOMICIO
 # shellcheck disable=SC2317,SC2034
@@ -62,6 +62,7 @@ need() { # a reason to skip: the word of something that is not there
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	leave) [ -x "$leave" ] ;;
+	script) command -v script >/dev/null ;;
 	esac
 }
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all)
@@ -104,7 +105,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in usage probe doctor write journal; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage probe doctor write journal bench}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

@@ -12,7 +12,7 @@ unknown_command_is_an_error_that_names_help() {
 help_is_an_answer_not_an_error() {
 	local command
 	expect 0 "$tool" --help
-	for command in probe doctor write journal; do
+	for command in probe doctor write bench journal; do
 		prints "^  $command "
 		expect 0 "$tool" "$command" --help
 		prints "usage: atomicio $command"
@@ -27,7 +27,7 @@ version_names_command_and_library() {
 }
 unknown_option_is_an_error_that_shows_the_usage() {
 	local command
-	for command in probe doctor write journal; do
+	for command in probe doctor write bench journal; do
 		expect 2 "$tool" "$command" --frobnicate "$dir"
 		one_sentence
 		says "'--frobnicate'.*type atomicio $command "

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What follows from bench's figures: the path that AUTO takes, why, and whether it is the fastest.
+ *
+ * Flow: called by bench_report.c.  Only untorn ways are compared that the library has: the kernel
+ * path and the journal.
+ */
+#include <stdio.h>
+
+#include "bench.h"
+#include "tool.h"
+
+/* Less than this is noise on a machine that does other things too, and no reason to change. */
+#define CLEARLY 1.3
+
+enum bench_way bench_fastest(const struct bench_mode *mode, enum bench_shape shape, double *factor)
+{
+	const enum bench_way by_auto = mode->by_auto[shape];
+	const double kernel = mode->results[shape][BENCH_KERNEL].to_journal;
+	const bool there = mode->results[shape][BENCH_KERNEL].rounds != 0;
+
+	*factor = 1;
+	if (by_auto == BENCH_JOURNAL && there && kernel > CLEARLY) {
+		*factor = kernel;
+		return BENCH_KERNEL;
+	}
+	if (by_auto == BENCH_KERNEL && kernel * CLEARLY < 1) {
+		*factor = 1 / kernel;
+		return BENCH_JOURNAL;
+	}
+	return by_auto;
+}
+
+/* The kernel path is not there: why. */
+static void put_absence(const struct bench *bench, const struct bench_mode *mode)
+{
+	const struct atomicio_caps *caps = &bench->caps;
+	uint64_t reasons = mode->why_not;
+
+	if (!mode->direct && caps->direct.mechanism != ATOMICIO_MECHANISM_NONE) {
+		printf("  The kernel path is not there: no kernel up to 7.3 makes writes through "
+		       "the "
+		       "page cache untorn.\n  For the library's writes to go direct, set "
+		       "options.flags = ATOMICIO_OPEN_REOPEN_DIRECT.\n");
+		return;
+	}
+	if (caps->direct.mechanism == ATOMICIO_MECHANISM_NONE)
+		reasons = text_blocking(caps);
+	printf("  The kernel path is not there:\n");
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+
+		if (reason && atomicio_reason_name(reason))
+			printf("    %s: %s\n", atomicio_reason_name(reason),
+			       atomicio_reason_text(reason));
+	}
+}
+
+static const char *why_auto(const struct bench *bench, const struct bench_mode *mode,
+			    enum bench_shape shape)
+{
+	if (mode->by_auto[shape] == BENCH_JOURNAL)
+		return mode->why_not ? "nothing else makes them untorn"
+				     : "no hardware takes the page, and a journal is given";
+	if (bench->size <= bench->caps.direct.unit_max_hw)
+		return "the disk takes the page";
+	return "they need not be durable one by one, and so the copy on write needs no flush";
+}
+
+static void put_shape(const struct bench *bench, const struct bench_mode *mode,
+		      enum bench_shape shape)
+{
+	static const char *const names[BENCH_SHAPES] = {"single durable pages", "durable batches",
+							"pages that a sync follows"};
+	const char *ours = bench_way_name(bench, mode->by_auto[shape]);
+	double factor;
+	const enum bench_way fastest = bench_fastest(mode, shape, &factor);
+
+	printf("  For %s AUTO takes the %s: %s.\n", names[shape], ours,
+	       why_auto(bench, mode, shape));
+	if (mode->why_not)
+		return;
+	if (fastest == mode->by_auto[shape])
+		printf("    No other untorn way is clearly faster (%.1f times or more).\n",
+		       CLEARLY);
+	else
+		printf("    The %s is %.1f times as fast: set options.path = ATOMICIO_PATH_%s.\n",
+		       bench_way_name(bench, fastest), factor,
+		       fastest == BENCH_KERNEL ? "KERNEL" : "JOURNAL");
+}
+
+static void put_price(const struct bench_mode *mode)
+{
+	const struct bench_result *page = &mode->results[BENCH_PAGE][mode->by_auto[BENCH_PAGE]];
+
+	printf("  Against unprotected writes, single durable pages go at %.2f times the rate, "
+	       "batches at %.2f.\n",
+	       page->to_plain, mode->results[BENCH_PAGES][mode->by_auto[BENCH_PAGES]].to_plain);
+}
+
+/* Many pages that came one by one through the journal would have shared a flush in a batch. */
+static void put_batches(const struct bench_mode *mode)
+{
+	const double batch =
+		mode->results[BENCH_PAGES][mode->by_auto[BENCH_PAGES]].pages_per_second;
+	const double single =
+		mode->results[BENCH_PAGES_SYNC][mode->by_auto[BENCH_PAGES_SYNC]].pages_per_second;
+
+	if (batch > CLEARLY * single)
+		printf("    In atomicio_write_batch() they go about %.1f times as fast, and are "
+		       "durable at once.\n",
+		       batch / single);
+}
+
+void bench_put_advice(const struct bench *bench)
+{
+	for (uint32_t i = 0; i < bench->mode_count; i++) {
+		const struct bench_mode *mode = &bench->modes[i];
+
+		printf("\nWhat follows, for a %s file that has a journal (options.journal):\n",
+		       mode->direct ? "direct" : "buffered");
+		if (mode->why_not)
+			put_absence(bench, mode);
+		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
+			put_shape(bench, mode, (enum bench_shape)shape);
+		put_batches(mode);
+		put_price(mode);
+		if (!mode->why_not)
+			printf("  Without a journal AUTO takes the %s.\n",
+			       bench_way_name(bench, BENCH_KERNEL));
+		else
+			printf("  Without a journal they are refused: to make one, type "
+			       "atomicio journal create FILE.\n");
+	}
+}

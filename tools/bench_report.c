@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What bench found, as tables for people or as one JSON object.
+ *
+ * Flow: called last by bench.c; the conclusions are those of bench_advice.c.
+ */
+#include "json.h"
+#include "bench.h"
+#include "tool.h"
+
+static const char *const way_keys[BENCH_WAYS] = {"kernel", "journal", "double-write",
+						 "unprotected"};
+static const char *const shape_keys[BENCH_SHAPES] = {"page", "batch", "pages-sync"};
+static const char *const shape_titles[BENCH_SHAPES] = {
+	"one durable page a call",
+	"64 pages in one durable call",
+	"64 pages, one a call, then one sync",
+};
+
+/* The kernel path is called by who makes it untorn: this is what one looks for. */
+const char *bench_way_name(const struct bench *bench, enum bench_way way)
+{
+	switch (way) {
+	case BENCH_KERNEL:
+		return bench->size <= bench->caps.direct.unit_max_hw ? "hardware" : "filesystem";
+	case BENCH_JOURNAL:
+		return "journal";
+	case BENCH_DOUBLE:
+		return "double write";
+	default:
+		return "unprotected";
+	}
+}
+
+static void put_table(const struct bench *bench, const struct bench_mode *mode,
+		      enum bench_shape shape)
+{
+	printf("\n%s file, %s:\n", mode->direct ? "direct" : "buffered", shape_titles[shape]);
+	printf("  %-14s %10s %10s %10s %10s %14s\n", "WAY", "PAGES/S", "OVERALL", "P50-US",
+	       "P99-US", "OF-UNPROTECTED");
+	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
+		const struct bench_result *result = &mode->results[shape][way];
+
+		if (result->rounds)
+			printf("  %-14s %10.0f %10.0f %10.0f %10.0f %13.2fx\n",
+			       bench_way_name(bench, (enum bench_way)way), result->pages_per_second,
+			       result->overall, result->p50_us, result->p99_us, result->to_plain);
+	}
+}
+
+void bench_put_text(const struct bench *bench)
+{
+	const struct atomicio_caps *caps = &bench->caps;
+	char size[32];
+
+	printf("%s: %s on %s, Linux %u.%u.%u, pages of %s\n", bench->safe,
+	       caps->filesystem_type[0] ? caps->filesystem_type : "an unknown filesystem",
+	       caps->disk_name[0] ? caps->disk_name : "an unknown disk", caps->kernel_major,
+	       caps->kernel_minor, caps->kernel_patch, text_size(bench->size, size, sizeof(size)));
+	printf("A flush costs %.0f us (median of %u).\n", bench->flush_us, bench->flushes);
+	for (uint32_t i = 0; i < bench->mode_count; i++)
+		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
+			put_table(bench, &bench->modes[i], (enum bench_shape)shape);
+	bench_put_advice(bench);
+}
+
+static void put_json_reasons(struct json *json, const char *key, uint64_t reasons)
+{
+	json_begin(json, key, '[');
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+
+		if (!reason || !atomicio_reason_name(reason))
+			continue;
+		json_begin(json, NULL, '{');
+		json_string(json, "name", atomicio_reason_name(reason));
+		json_string(json, "text", atomicio_reason_text(reason));
+		json_string(json, "fix", atomicio_reason_fix(reason));
+		json_end(json, '}');
+	}
+	json_end(json, ']');
+}
+
+static void put_json_shape(struct json *json, const struct bench_mode *mode, enum bench_shape shape)
+{
+	enum bench_way fastest;
+	double factor;
+
+	json_begin(json, NULL, '{');
+	json_string(json, "shape", shape_keys[shape]);
+	json_unsigned(json, "pages", bench_step_pages(shape));
+	json_begin(json, "ways", '{');
+	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
+		const struct bench_result *result = &mode->results[shape][way];
+
+		if (!result->rounds) {
+			json_null(json, way_keys[way]);
+			continue;
+		}
+		json_begin(json, way_keys[way], '{');
+		json_unsigned(json, "rounds", result->rounds);
+		json_decimal(json, "pages_per_second", result->pages_per_second);
+		json_decimal(json, "pages_per_second_overall", result->overall);
+		json_decimal(json, "p50_us", result->p50_us);
+		json_decimal(json, "p99_us", result->p99_us);
+		json_decimal(json, "of_unprotected", result->to_plain);
+		json_decimal(json, "of_journal", result->to_journal);
+		json_end(json, '}');
+	}
+	json_end(json, '}');
+	fastest = bench_fastest(mode, shape, &factor);
+	json_string(json, "auto", way_keys[mode->by_auto[shape]]);
+	json_string(json, "fastest", way_keys[fastest]);
+	json_decimal(json, "fastest_of_auto", factor);
+	json_end(json, '}');
+}
+
+void bench_put_json(const struct bench *bench)
+{
+	struct json json = {.out = stdout};
+
+	json_begin(&json, NULL, '{');
+	json_string(&json, "directory", bench->directory);
+	json_unsigned(&json, "size", bench->size);
+	json_unsigned(&json, "seconds", bench->seconds);
+	json_string(&json, "filesystem", bench->caps.filesystem_type);
+	json_string(&json, "disk", bench->caps.disk_name);
+	json_begin(&json, "kernel", '[');
+	json_unsigned(&json, NULL, bench->caps.kernel_major);
+	json_unsigned(&json, NULL, bench->caps.kernel_minor);
+	json_unsigned(&json, NULL, bench->caps.kernel_patch);
+	json_end(&json, ']');
+	json_decimal(&json, "flush_us", bench->flush_us);
+	json_begin(&json, "files", '[');
+	for (uint32_t i = 0; i < bench->mode_count; i++) {
+		const struct bench_mode *mode = &bench->modes[i];
+
+		json_begin(&json, NULL, '{');
+		json_string(&json, "file", mode->direct ? "direct" : "buffered");
+		json_string(&json, "kernel_path",
+			    mode->why_not ? NULL : bench_way_name(bench, BENCH_KERNEL));
+		put_json_reasons(&json, "reasons", mode->why_not);
+		json_begin(&json, "shapes", '[');
+		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
+			put_json_shape(&json, mode, (enum bench_shape)shape);
+		json_end(&json, ']');
+		json_end(&json, '}');
+	}
+	json_end(&json, ']');
+	json_end(&json, '}');
+}
