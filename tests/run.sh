@@ -123,7 +123,7 @@ skip_line() {
 # Packages of Debian 12 that are missing are installed, or named.
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
-		check xfsprogs e2fsprogs util-linux mount strace valgrind binutils jq mandoc)
+		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq mandoc)
 	[ "$compiler" = clang ] && packages+=(clang)
 	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-14-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)

@@ -39,4 +39,12 @@ if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then
 else
 	echo "ok - journal on overlay # SKIP this kernel has no overlay"
 fi
+# Here free space cannot be filled up to a given rest.
+if kernel_has btrfs; then
+	kernel_mount btrfs btrfs || exit 1
+	echo "# on btrfs"
+	kernel_run journal "$kernel_scratch/btrfs"
+	kernel_run journal_threads "$kernel_scratch/btrfs"
+	kernel_run journal_refuse "$kernel_scratch/btrfs" "${others[@]}"
+fi
 kernel_finish

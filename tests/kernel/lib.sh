@@ -95,6 +95,18 @@ kernel_mount() {
 	fi
 }
 
+# kernel_has TYPE: can it be made and mounted here?  If not, that is a skip of its tests.
+kernel_has() {
+	if ! command -v "mkfs.$1" >/dev/null; then
+		echo "ok - $1 # SKIP the command mkfs.$1 is missing"
+	elif ! grep -qw "$1" /proc/filesystems && ! modprobe "$1" 2>/dev/null; then
+		echo "ok - $1 # SKIP this kernel has no $1"
+	else
+		return 0
+	fi
+	return 1
+}
+
 # kernel_run PROGRAM DIRECTORY [ARGUMENT...]
 kernel_run() {
 	local program=$1

@@ -53,6 +53,14 @@ static void tmpfs_is_refused(void)
 	CHECK(!strcmp(caps.filesystem_type, "tmpfs"));
 }
 
+static void btrfs_is_refused(void)
+{
+	const struct atomicio_caps caps = refused();
+
+	CHECK(caps.reasons & ATOMICIO_REASON_FS_UNSUPPORTED);
+	CHECK(!strcmp(caps.filesystem_type, "btrfs"));
+}
+
 static void xfs_without_reflink_is_refused(void)
 {
 	const struct atomicio_caps caps = refused();
@@ -193,6 +201,7 @@ int main(int argc, char **argv)
 	static const struct kernel_test tests[] = {
 		TEST(ext4_without_hardware_is_refused),
 		TEST(tmpfs_is_refused),
+		TEST(btrfs_is_refused),
 		TEST(xfs_without_reflink_is_refused),
 		TEST(overlay_is_refused_although_statx_says_yes),
 		TEST(a_raw_device_without_hardware_is_refused),

@@ -16,6 +16,11 @@ mkdir "$kernel_scratch/tmpfs"
 mount -t tmpfs none "$kernel_scratch/tmpfs" || exit 1
 kernel_run refuse "$kernel_scratch/tmpfs" tmpfs_is_refused "${everywhere[@]}"
 
+if kernel_has btrfs; then
+	kernel_mount btrfs btrfs || exit 1
+	kernel_run refuse "$kernel_scratch/btrfs" btrfs_is_refused "${everywhere[@]}"
+fi
+
 kernel_mount xfs bare -m reflink=0 || exit 1
 kernel_run refuse "$kernel_scratch/bare" xfs_without_reflink_is_refused "${everywhere[@]}"
 
