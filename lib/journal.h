@@ -100,6 +100,7 @@ struct journal_stage {
 
 struct journal_counters {
 	uint64_t frames, pages, bytes, bytes_written, flushes, checkpoints, group_max, recoveries;
+	uint64_t writers, group_sizes[6];
 };
 
 struct atomicio_journal {

@@ -217,6 +217,7 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 		    const struct group *group)
 {
 	struct journal_counters *counters = &journal->counters;
+	uint32_t size = 0;
 
 	/* A gap that the wrap left at the end is in use until the tail has passed it. */
 	if (group->frame.offset != journal->head_offset && journal->live_bytes)
@@ -226,6 +227,10 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 	journal->head_sequence++;
 	counters->frames++;
 	counters->pages += group->frame.count;
+	counters->writers += group->tickets;
+	while (size < 5 && group->tickets > 1u << size)
+		size++;
+	counters->group_sizes[size]++;
 	if (group->tickets > counters->group_max)
 		counters->group_max = group->tickets;
 	for (struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {

@@ -11,7 +11,7 @@
 
 #include "abi.h"
 
-#define INFO_SIZE_FIRST 160
+#define INFO_SIZE_FIRST 216
 static_assert(sizeof(struct atomicio_journal_info) == INFO_SIZE_FIRST, "grow at the end only");
 
 static bool same_inode(const struct journal_file *a, const struct journal_file *b)
@@ -125,7 +125,9 @@ ATOMICIO_EXPORT int atomicio_journal_info(const struct atomicio_journal *journal
 		.checkpoints = open->counters.checkpoints,
 		.group_max = open->counters.group_max,
 		.recoveries = open->counters.recoveries,
+		.writers = open->counters.writers,
 	};
+	memcpy(ours.group_sizes, open->counters.group_sizes, sizeof(ours.group_sizes));
 	memcpy(ours.id, open->header.id, sizeof(ours.id));
 	pthread_mutex_unlock(&open->lock);
 	abi_write(info, info_size, &ours, sizeof(ours));

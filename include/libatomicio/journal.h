@@ -169,6 +169,8 @@ struct atomicio_journal_info {
 	uint64_t checkpoints;
 	uint64_t group_max; /* most writers that shared a frame */
 	uint64_t recoveries;
+	uint64_t writers;	 /* calls that these frames served: writers / frames is the mean */
+	uint64_t group_sizes[6]; /* frames that served 1, 2, 3-4, 5-8, 9-16, more writers */
 };
 
 /* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */

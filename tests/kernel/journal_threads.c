@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: writes of several threads to one page reach it in the order of their frames, so that a
- * crash brings back what the readers had seen last.
+ * crash brings back what the readers had seen last; those to different pages share frames.
  *
  * Method: threads write to the same pages at once, the process is killed when all have been
- * answered, and recovery, which goes by the frames, must find nothing to change.
+ * answered, and recovery, which goes by the frames, must find nothing to change.  For the second
+ * each thread has pages of its own, and the journal's counters are read.
  */
 #include "journal_test.h"
 
@@ -40,24 +41,66 @@ static void *hammer(void *context)
 	return (void *)failed;
 }
 
-static void hammer_pages(void *context)
+/* Each has its own page. */
+static void *spread(void *context)
+{
+	const uint32_t number = *(const uint32_t *)context;
+	uint8_t *page = kernel_memory(PAGE);
+	intptr_t failed = 0;
+
+	pthread_barrier_wait(&meeting);
+	for (uint32_t i = 0; i < 2 * HAMMERED; i++) {
+		memset(page, (int)(number + i), PAGE);
+		failed |= atomicio_write(hammered, page, PAGE, number * PAGE, 0);
+	}
+	free(page);
+	return (void *)failed;
+}
+
+/* The histogram and the counters tell the same. */
+static struct atomicio_journal_info check_groups(struct atomicio_journal *journal)
+{
+	static const uint64_t least[6] = {1, 2, 3, 5, 9, 17};
+	struct atomicio_journal_info info;
+	uint64_t frames = 0, writers = 0;
+
+	CHECK_EQ(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	for (int i = 0; i < 6; i++) {
+		frames += info.group_sizes[i];
+		writers += info.group_sizes[i] * least[i];
+		CHECK(info.group_sizes[i] == 0 || info.group_max >= least[i]);
+	}
+	CHECK_EQ(frames, info.frames);
+	CHECK(writers <= info.writers && info.writers <= info.frames * info.group_max);
+	CHECK_EQ(info.writers, 2 * HAMMERS * HAMMERED);
+	return info;
+}
+
+static void with_threads(void *(*work)(void *))
 {
 	static uint32_t numbers[HAMMERS];
-	struct scene *scene = context;
-	struct atomicio_journal *journal = journal_start(scene->journal_fd);
 	pthread_t threads[HAMMERS];
 	void *failed;
 
-	hammered = journal_attached(journal, scene->files.fds[0], 1, ATOMICIO_PATH_JOURNAL);
 	CHECK_EQ(pthread_barrier_init(&meeting, NULL, HAMMERS), 0);
 	for (uint32_t i = 0; i < HAMMERS; i++) {
 		numbers[i] = i + 1;
-		CHECK_EQ(pthread_create(&threads[i], NULL, hammer, &numbers[i]), 0);
+		CHECK_EQ(pthread_create(&threads[i], NULL, work, &numbers[i]), 0);
 	}
 	for (uint32_t i = 0; i < HAMMERS; i++) {
 		CHECK_EQ(pthread_join(threads[i], &failed), 0);
 		CHECK(!failed);
 	}
+}
+
+static void hammer_pages(void *context)
+{
+	struct scene *scene = context;
+	struct atomicio_journal *journal = journal_start(scene->journal_fd);
+
+	hammered = journal_attached(journal, scene->files.fds[0], 1, ATOMICIO_PATH_JOURNAL);
+	with_threads(hammer);
+	check_groups(journal);
 }
 
 static void hammer_and_recover(void)
@@ -82,10 +125,29 @@ static void overlapping_writes_reach_home_in_the_order_of_their_frames(void)
 		hammer_and_recover();
 }
 
+static void threads_that_write_at_once_share_frames(void)
+{
+	const int journal_fd = journal_fresh(JOURNAL, 16 * MIB),
+		  fd = kernel_file("one", (HAMMERS + 1) * PAGE, O_RDWR);
+	struct atomicio_journal *journal = journal_start(journal_fd);
+	struct atomicio_journal_info info;
+
+	hammered = journal_attached(journal, fd, 1, ATOMICIO_PATH_JOURNAL);
+	with_threads(spread);
+	info = check_groups(journal);
+	CHECK(info.group_max > 1 && info.group_max <= HAMMERS);
+	CHECK(info.frames < info.writers);
+	CHECK_EQ(atomicio_close(hammered), 0);
+	atomicio_journal_close(journal);
+	close(fd);
+	close(journal_fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct kernel_test tests[] = {
 		TEST(overlapping_writes_reach_home_in_the_order_of_their_frames),
+		TEST(threads_that_write_at_once_share_frames),
 	};
 
 	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
