@@ -72,10 +72,16 @@ uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_m
 	return broken;
 }
 
+static bool fits_frame(const struct atomicio_journal *journal, uint64_t length)
+{
+	return journal_frame_length(1, journal_padded(length)) <= journal->header.frame_max;
+}
+
 /*
  * The path a write takes first.  AUTO: the hardware if the write fits it, else the journal if
  * there is one, else the filesystem's copy on write.  Where a live frame may cover the range,
- * AUTO takes the journal, whatever the hardware can do (J3).
+ * AUTO takes the journal, whatever the hardware can do (J3).  What no frame can hold goes to the
+ * kernel, if that can take it; the live frames of its range are then retired first.
  */
 uint32_t write_route(const struct write_request *request)
 {
@@ -84,9 +90,12 @@ uint32_t write_route(const struct write_request *request)
 
 	if (options->path != ATOMICIO_PATH_AUTO)
 		return options->path;
-	if (options->journal && (write_shape_broken(request, file->unit_max_hw) ||
-				 journal_may_cover(options->journal, options->file_id,
-						   request->offset, request->length)))
-		return ATOMICIO_PATH_JOURNAL;
-	return ATOMICIO_PATH_KERNEL;
+	if (!options->journal || (!write_shape_broken(request, file->unit_max_hw) &&
+				  !journal_may_cover(options->journal, options->file_id,
+						     request->offset, request->length)))
+		return ATOMICIO_PATH_KERNEL;
+	if (!fits_frame(options->journal, request->length) &&
+	    !write_shape_broken(request, file->limits.unit_max))
+		return ATOMICIO_PATH_KERNEL;
+	return ATOMICIO_PATH_JOURNAL;
 }

@@ -56,15 +56,12 @@ static void put_absence(const struct bench *bench, const struct bench_mode *mode
 	}
 }
 
-static const char *why_auto(const struct bench *bench, const struct bench_mode *mode,
-			    enum bench_shape shape)
+static const char *why_auto(const struct bench_mode *mode, enum bench_shape shape)
 {
 	if (mode->by_auto[shape] == BENCH_JOURNAL)
 		return mode->why_not ? "nothing else makes them untorn"
 				     : "no hardware takes the page, and a journal is given";
-	if (bench->size <= bench->caps.direct.unit_max_hw)
-		return "the disk takes the page";
-	return "they need not be durable one by one, and so the copy on write needs no flush";
+	return "the disk takes the page";
 }
 
 static void put_shape(const struct bench *bench, const struct bench_mode *mode,
@@ -76,8 +73,7 @@ static void put_shape(const struct bench *bench, const struct bench_mode *mode,
 	double factor;
 	const enum bench_way fastest = bench_fastest(mode, shape, &factor);
 
-	printf("  For %s AUTO takes the %s: %s.\n", names[shape], ours,
-	       why_auto(bench, mode, shape));
+	printf("  For %s AUTO takes the %s: %s.\n", names[shape], ours, why_auto(mode, shape));
 	if (mode->why_not)
 		return;
 	if (fastest == mode->by_auto[shape])
@@ -87,6 +83,9 @@ static void put_shape(const struct bench *bench, const struct bench_mode *mode,
 		printf("    The %s is %.1f times as fast: set options.path = ATOMICIO_PATH_%s.\n",
 		       bench_way_name(bench, fastest), factor,
 		       fastest == BENCH_KERNEL ? "KERNEL" : "JOURNAL");
+	if (fastest != mode->by_auto[shape] && fastest == BENCH_KERNEL)
+		printf("    Its price: free space is needed to overwrite a page too, and the file "
+		       "ends up in pieces.\n");
 }
 
 static void put_price(const struct bench_mode *mode)

@@ -251,7 +251,7 @@ const char *atomicio_reason_fix(uint64_t reason);
 #define ATOMICIO_FAIL 4u     /* give the error to the caller */
 
 /* Where a write went, or should go (atomicio_options.path, atomicio_failure.path). */
-#define ATOMICIO_PATH_AUTO 0	/* hardware if the write fits, else journal, else filesystem */
+#define ATOMICIO_PATH_AUTO 0	/* hardware if it fits, else journal if it fits, else filesystem */
 #define ATOMICIO_PATH_KERNEL 1	/* RWF_ATOMIC, whoever makes it untorn */
 #define ATOMICIO_PATH_JOURNAL 2 /* the double-write journal */
 #define ATOMICIO_PATH_PLAIN 3	/* a plain write that may tear: only ever as a fallback */
@@ -377,11 +377,11 @@ int atomicio_close(struct atomicio_file *file);
  * the page cache, as one does while another process has it mapped; -ENOSPC, -EDQUOT, -EFBIG: no
  * room; -EIO and others from the device: old or new, whole; -EIO with kind BROKEN: a torn result
  * was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and
- * reopen it. Through the journal also: -EMSGSIZE: longer than its largest frame; -EUCLEAN: it has
- * live frames of an earlier run: recover first; -ENOTRECOVERABLE: it is poisoned.  A write through
- * the journal blocks, ATOMICIO_NOWAIT or not.  If it fails with another error the journal
- * is poisoned, and the page is old or new, whole, once recovery has run; until then the file
- * may hold a mixture.
+ * reopen it. Through the journal also: -EMSGSIZE: longer than its largest frame, and not for the
+ * kernel either; -EUCLEAN: it has live frames of an earlier run: recover first; -ENOTRECOVERABLE:
+ * it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or not.  If it fails with
+ * another error the journal is poisoned, and the page is old or new, whole, once recovery has run;
+ * until then the file may hold a mixture.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);

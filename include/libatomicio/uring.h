@@ -69,10 +69,11 @@ struct atomicio_request {
  *
  * Nothing allocates, and nothing blocks but three things that the options asked for: a policy
  * that answers FALLBACK, a write that goes to the journal (path JOURNAL, or AUTO with a
- * journal), and path KERNEL over a range that a live frame of the journal covers, which is
- * retired first.  The first two are made here and now, the entry becomes a no-op, and its
- * completion gives their result.  Mind the order then: such a write is done ahead of entries
- * that it is linked behind.  Where that matters, give the file neither journal nor fallback.
+ * journal), and one that goes past it over a range that a live frame covers, which is retired
+ * first (path KERNEL, or AUTO where no frame can hold the page).  The first two are made here and
+ * now, the entry becomes a no-op, and its completion gives their result.  Mind the order then: such
+ * a write is done ahead of entries that it is linked behind.  Where that matters, give the file
+ * neither journal nor fallback.
  *
  * Returns 0: submit the entry.  A negative errno, as from atomicio_write(): the write was
  * refused.  An entry taken from a ring cannot be given back, so *sqe then holds a request that

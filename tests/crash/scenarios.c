@@ -98,6 +98,8 @@ static void mixed(struct world *w, uint32_t boot)
 	step_sync(0);
 	step_write(0, 0, 1536, 0);
 	step_write(2, 0, 8192, ATOMICIO_DSYNC);
+	step_write(1, 4096, 4096, 0);
+	step_write(0, 0, 8192, ATOMICIO_DSYNC); /* longer than any frame */
 }
 
 /* A file is closed and written by others; forgotten, emptied and used anew. */

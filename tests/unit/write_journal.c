@@ -194,6 +194,32 @@ START_TEST(the_kernel_path_retires_the_frames_of_its_range_first)
 }
 END_TEST
 
+START_TEST(what_no_frame_can_hold_goes_past_the_journal_and_retires_its_range)
+{
+	const uint64_t large = 65536; /* with a header more than the largest frame */
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[2];
+
+	ck_assert_int_eq(atomicio_write(file, page, ODD, large, 0), 0);
+	memset(page, NEW + 1, sizeof(page));
+	ck_assert_int_eq(atomicio_write(file, page, large, large, ATOMICIO_DSYNC), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+	memset(page, NEW, sizeof(page));
+	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
+	memset(page, NEW + 1, sizeof(page));
+	ops[0] = (struct atomicio_op){.file = file, .buffer = page, .length = large};
+	ops[1] = (struct atomicio_op){
+		.file = file, .buffer = page, .offset = 2 * large, .length = PAGE + 512};
+	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_DSYNC), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 2);
+	ck_assert_uint_eq(machine_stats(file).writes_journal, 3);
+	/* A crash: no close, so that what is live would be replayed. */
+	die(file);
+	restart();
+	ck_assert(disk_holds(0, 2 * large + ODD, NEW + 1));
+}
+END_TEST
+
 START_TEST(what_the_journal_refuses_is_told_by_its_reason)
 {
 	struct atomicio_file *file = open_auto(0);
@@ -371,6 +397,7 @@ int main(void)
 		a_harmless_failure_of_a_sync_leaves_the_journal_alone,
 		nothing_bypasses_a_frame_that_failed,
 		the_kernel_path_retires_the_frames_of_its_range_first,
+		what_no_frame_can_hold_goes_past_the_journal_and_retires_its_range,
 		what_the_journal_refuses_is_told_by_its_reason,
 		a_batch_shares_one_frame_and_leaves_the_hardware_its_own,
 		each_op_of_a_batch_has_its_own_result,

@@ -151,7 +151,7 @@ END_TEST
 /* Where AUTO goes: journal or not, covered by a live frame or not, and each length. */
 START_TEST(auto_prefers_hardware_then_the_journal_then_the_filesystem)
 {
-	static struct atomicio_journal journal;
+	static struct atomicio_journal journal = {.header = {.frame_max = 2u << 20}};
 	struct atomicio_file file = {.limits = {4096, 262144, 512}, .unit_max_hw = 65536};
 
 	for (int given = 0; given < 2; given++) {
@@ -171,6 +171,40 @@ START_TEST(auto_prefers_hardware_then_the_journal_then_the_filesystem)
 							  : ATOMICIO_PATH_KERNEL);
 			}
 		}
+	}
+}
+END_TEST
+
+/* A frame is its pages and a header of one block: both sides of the largest, and of the units. */
+START_TEST(auto_takes_the_kernel_for_what_no_frame_can_hold)
+{
+	static struct atomicio_journal journal = {.header = {.frame_max = 65536}};
+	struct atomicio_file file = {.limits = {4096, 262144, 512}, .unit_max_hw = 0};
+
+	file.options.journal = &journal;
+	for (int covered = 0; covered < 2; covered++) {
+		for (int hardware = 0; hardware < 2; hardware++) {
+			file.unit_max_hw = hardware ? 131072 : 0;
+			journal_uncover_all(&journal);
+			if (covered)
+				journal_cover_all(&journal);
+			for (uint64_t length = 32768; length <= 524288; length *= 2) {
+				const struct write_request request = {
+					.file = &file, .buffer = page, .length = length};
+				const bool framed = length <= 32768 && (covered || !hardware);
+				const bool kernel = length <= 262144 && !framed;
+
+				ck_assert_uint_eq(write_route(&request),
+						  kernel ? ATOMICIO_PATH_KERNEL
+							 : ATOMICIO_PATH_JOURNAL);
+			}
+		}
+	}
+	/* Exactly the largest frame, and a byte more; neither is a shape for the kernel. */
+	for (uint64_t length = 61440; length <= 61441; length++) {
+		struct write_request request = {.file = &file, .buffer = page, .length = length};
+
+		ck_assert_uint_eq(write_route(&request), ATOMICIO_PATH_JOURNAL);
 	}
 }
 END_TEST
@@ -202,7 +236,7 @@ END_TEST
 
 START_TEST(auto_leaves_the_hardware_only_where_a_frame_may_cover_the_range)
 {
-	static struct atomicio_journal journal;
+	static struct atomicio_journal journal = {.header = {.frame_max = 2u << 20}};
 	struct atomicio_file file = {.limits = {4096, 65536, 512}, .unit_max_hw = 65536};
 	struct journal_file home = {.file_id = 7};
 	const struct journal_page covered = {.file = &home, .offset = 1u << 20, .length = PAGE};
@@ -233,6 +267,7 @@ int main(void)
 		a_bounce_buffer_excuses_alignment_of_memory_and_nothing_else,
 		a_journaled_page_is_aligned_only_where_its_home_write_is_direct,
 		auto_prefers_hardware_then_the_journal_then_the_filesystem,
+		auto_takes_the_kernel_for_what_no_frame_can_hold,
 		a_path_asked_for_is_the_path_taken,
 		auto_leaves_the_hardware_only_where_a_frame_may_cover_the_range,
 	};
