@@ -79,7 +79,7 @@ static void try_one(struct sizes *sizes, uint64_t length, uint64_t offset)
 
 /*
  * A length that is no power of two has no right offset: one is enough.  Long ones are tried only
- * where they are next to the maximum.
+ * where they are next to the maximum.  What can write nothing has no bounds to look at.
  */
 static void try_length(struct sizes *sizes, uint64_t length, uint64_t near)
 {
@@ -89,7 +89,7 @@ static void try_length(struct sizes *sizes, uint64_t length, uint64_t near)
 	if (length == 0 || length > SIZES_LENGTH_MAX || (is_long && !is_power))
 		return;
 	try_one(sizes, length, 0);
-	if (is_long || !is_power)
+	if (is_long || !is_power || sizes->min == 0)
 		return;
 	try_one(sizes, length, length * 3);
 	if (length / 2 >= RAW_SECTOR)
@@ -110,6 +110,8 @@ static void try_way(struct sizes *sizes, enum way way)
 	for (uint64_t length = RAW_SECTOR; length <= top; length *= 2) {
 		try_length(sizes, length, length);
 		try_length(sizes, length + RAW_SECTOR, length);
+		if (sizes->min == 0)
+			continue;
 		try_length(sizes, length + length / 2, length);
 		if (length > 2 * RAW_SECTOR)
 			try_length(sizes, length - RAW_SECTOR, length);
