@@ -1,52 +1,167 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes N writes of 4096 bytes through one handle, for tests/bench/hotpath.sh to count under
- * valgrind and strace: the difference between runs of N and 2N is the cost of N writes.
+ * What atomicio_write() costs over the system call it makes.
  *
- *	hotpath FILE N [plain]		plain: through the fallback that may tear
+ * Flow: run by tests/bench/hotpath.sh and tests/bench/peers.sh.
+ *
+ *	hotpath FILE N [plain]
+ *		N writes of 4096 bytes, to be counted under valgrind and strace: the difference
+ *		between runs of N and 2N is the cost of N; plain: by the fallback that may tear
+ *	hotpath FILE rate LENGTH ROUNDS
+ *		a raw loop of pwritev2(RWF_ATOMIC) and the library in turn: writes a second of
+ *		both, as medians, and the median of the rounds' ratios
+ *	hotpath FILE library LENGTH SECONDS
+ *		writes a second at random offsets of the whole file
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "libatomicio/atomicio.h"
 
 #define PAGE 4096
 
-static _Alignas(PAGE) char page[PAGE];
+#define LENGTH_MAX 65536
+#define ROUNDS_MAX 1001
+#define PLACES 16 /* few, so that a fast disk shows what the calls cost */
+#define SLICE_NS 10e6
+#define RWF_UNTORN (0x40 | 0x20) /* RWF_ATOMIC, RWF_NOAPPEND */
+
+static _Alignas(PAGE) char page[LENGTH_MAX];
+static struct atomicio_file *file;
+static int fd;
+
+static void must(int good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "hotpath: %s\n", what);
+	exit(1);
+}
+
+static double now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+static void raw(size_t length, uint64_t offset)
+{
+	const struct iovec vector = {page, length};
+
+	must(pwritev2(fd, &vector, 1, (off_t)offset, RWF_UNTORN) == (ssize_t)length, "pwritev2");
+}
+
+static void library(size_t length, uint64_t offset)
+{
+	must(!atomicio_write(file, page, length, offset, 0), "atomicio_write");
+}
+
+/* Writes a second of one slice of time. */
+static double slice(void (*write_one)(size_t, uint64_t), size_t length)
+{
+	const double start = now_ns();
+	uint64_t count = 0;
+	double now;
+
+	do {
+		write_one(length, count++ % PLACES * length);
+		now = now_ns();
+	} while (now - start < SLICE_NS);
+	return (double)count / (now - start) * 1e9;
+}
+
+static int rate(size_t length, int rounds)
+{
+	static double by_raw[ROUNDS_MAX], by_library[ROUNDS_MAX], ratios[ROUNDS_MAX];
+
+	for (int i = -1; i < rounds; i++) {
+		double of_raw = 0, of_library = 0;
+
+		for (int turn = 0; turn < 2; turn++)
+			if ((turn + i) & 1)
+				of_raw = slice(raw, length);
+			else
+				of_library = slice(library, length);
+		if (i < 0)
+			continue; /* warming up: the file gets its blocks */
+		by_raw[i] = of_raw;
+		by_library[i] = of_library;
+		ratios[i] = of_library / of_raw;
+	}
+	qsort(by_raw, (size_t)rounds, sizeof(double), by_size);
+	qsort(by_library, (size_t)rounds, sizeof(double), by_size);
+	qsort(ratios, (size_t)rounds, sizeof(double), by_size);
+	printf("length %zu rounds %d raw %.0f library %.0f paired %.4f\n", length, rounds,
+	       by_raw[rounds / 2], by_library[rounds / 2], ratios[rounds / 2]);
+	return 0;
+}
+
+static int random_rate(size_t length, double seconds)
+{
+	const double start = now_ns();
+	uint64_t random = 1, count = 0, places;
+	struct stat stat;
+
+	must(!fstat(fd, &stat) && (uint64_t)stat.st_size >= length, "the file is too small");
+	places = (uint64_t)stat.st_size / length;
+	do {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		library(length, (random >> 33) % places * length);
+		count++;
+	} while (now_ns() - start < seconds * 1e9);
+	printf("%.1f\n", (double)count / (now_ns() - start) * 1e9);
+	return 0;
+}
+
+static int counted(int count, int plain)
+{
+	struct atomicio_stats stats;
+	const uint64_t all = (uint64_t)count;
+	uint64_t done;
+
+	for (; count > 0; count--)
+		library(PAGE, (uint64_t)(count % PLACES) * PAGE);
+	must(!atomicio_file_stats(file, &stats, sizeof(stats)), "stats");
+	done = plain ? stats.writes_plain : stats.writes_hardware + stats.writes_filesystem;
+	must(done == all, "the writes went another way");
+	return atomicio_close(file) ? 1 : 0;
+}
 
 int main(int argc, char **argv)
 {
+	const char *mode = argc > 2 ? argv[2] : "";
 	const int plain = argc == 4 && !strcmp(argv[3], "plain");
 	const struct atomicio_options options = {.fallback = plain ? ATOMICIO_FALLBACK_PLAIN
 								   : ATOMICIO_FALLBACK_NONE};
-	struct atomicio_file *file;
-	struct atomicio_stats stats;
-	uint64_t done;
-	int fd, error;
+	size_t length;
+	int error;
 
-	if (argc < 3)
-		return 2;
+	must(argc > 2,
+	     "usage: hotpath FILE N [plain] | rate LENGTH ROUNDS | library LENGTH SECONDS");
 	fd = open(argv[1], O_RDWR | O_CREAT | (plain ? 0 : O_DIRECT), 0644);
 	error = atomicio_open(fd, &options, sizeof(options), &file);
-	if (error) {
-		fprintf(stderr, "hotpath: open: %s\n", strerror(-error));
-		return 1;
-	}
-	for (int count = atoi(argv[2]); count > 0; count--) {
-		error = atomicio_write(file, page, PAGE, (uint64_t)(count % 16) * PAGE, 0);
-		if (error) {
-			fprintf(stderr, "hotpath: write: %s\n", strerror(-error));
-			return 1;
-		}
-	}
-	error = atomicio_file_stats(file, &stats, sizeof(stats));
-	done = plain ? stats.writes_plain : stats.writes_hardware + stats.writes_filesystem;
-	if (error || done != (uint64_t)atoi(argv[2])) {
-		fprintf(stderr, "hotpath: the writes went another way\n");
-		return 1;
-	}
-	return atomicio_close(file) ? 1 : 0;
+	must(!error, strerror(-error));
+	if (argc < 5)
+		return counted(atoi(mode), plain);
+	length = (size_t)atoi(argv[3]);
+	must(length >= PAGE && length <= LENGTH_MAX, "a length is 4096 to 65536");
+	if (strcmp(mode, "library") == 0)
+		return random_rate(length, atof(argv[4]));
+	must(atoi(argv[4]) > 0 && atoi(argv[4]) <= ROUNDS_MAX, "rounds are 1 to 1001");
+	return rate(length, atoi(argv[4]));
 }

@@ -13,24 +13,13 @@
  * Flow: tests/bench/journal.sh mounts the filesystems and runs this on each.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "journal_rivals.h"
 
 #define ROUNDS_MAX 400
-#define SLICE_NS 60e6
+#define THREADS 8
 #define SCANS 7
-
-struct rival {
-	const char *name;
-	step *step;
-	uint32_t home;
-	uint32_t threads;
-	double goal; /* the first rival is to be so many times faster; 0: no goal */
-};
 
 /* The first rival is what the others are compared with. */
 struct comparison {
@@ -55,7 +44,7 @@ static const struct comparison comparisons[] = {
 	  {"batched double write", double_batch, DIRECT, 1, 1.1},
 	  {"page-by-page double write", double_page_by_page, DIRECT, 1, 7},
 	  {"unprotected", unprotected_batch, DIRECT, 1, 0.8},
-	  {"copy on write", library_batch, COW, 1, 3}}},
+	  {"copy on write, one sync", untorn_batch, COW, 1, 3}}},
 	{"batch of 64, buffered",
 	 {{"journal", library_batch, BUFFERED, 1, 0},
 	  {"batched double write", double_batch, BUFFERED, 1, 1.1},
@@ -69,102 +58,32 @@ static const struct comparison comparisons[] = {
 #define RIVALS_MAX (sizeof(comparisons[0].rivals) / sizeof(comparisons[0].rivals[0]))
 
 static struct {
-	double deadline;
 	double seconds;
 	const char *only;
 	bool json;
-	bool first; /* no line of JSON yet */
-} run = {.seconds = 8, .only = "", .first = true};
+} run = {.seconds = 8, .only = ""};
 
-static double now_ns(void)
+/* One object a line, in the form that run.sh gathers; the first rival has no ratio. */
+static void report_json(const char *name, const char *rival, double value, const char *unit,
+			double ratio, double overall, double goal)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-/* Can this filesystem write a page untorn by itself? */
-static bool has_cow(void)
-{
-	return atomicio_check(bench.homes[COW].file, bench.workers[0].memory, PAGE, 0) == 0;
-}
-
-struct turn {
-	pthread_t thread;
-	struct worker *worker;
-	step *step;
-	uint64_t steps;
-};
-
-static void *take_turn(void *argument)
-{
-	struct turn *turn = argument;
-
-	do {
-		turn->step(turn->worker);
-		turn->steps++;
-	} while (now_ns() < run.deadline);
-	return NULL;
-}
-
-/* One slice of a rival's time: adds to its totals, returns its time a step. */
-static double take_slice(const struct rival *rival, double *total_ns, double *total_steps)
-{
-	struct turn turns[THREADS];
-	double steps = 0, start;
-
-	for (uint32_t i = 0; i < rival->threads; i++)
-		bench.workers[i].home = &bench.homes[rival->home];
-	rival->step(&bench.workers[0]); /* what the one before has left to be flushed */
-	start = now_ns();
-	run.deadline = start + SLICE_NS;
-	for (uint32_t i = 0; i < rival->threads; i++) {
-		turns[i] = (struct turn){.worker = &bench.workers[i], .step = rival->step};
-		if (rival->threads == 1)
-			take_turn(&turns[i]);
-		else
-			check(-pthread_create(&turns[i].thread, NULL, take_turn, &turns[i]),
-			      "pthread_create");
-	}
-	for (uint32_t i = 0; i < rival->threads; i++) {
-		if (rival->threads > 1)
-			pthread_join(turns[i].thread, NULL);
-		steps += (double)turns[i].steps;
-	}
-	start = now_ns() - start;
-	*total_ns += start;
-	*total_steps += steps;
-	return start / steps;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	const double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
-static double median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof(*values), by_size);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+	printf("{\"what\": \"journal, %s\", \"way\": \"%s\"", name, rival);
+	if (ratio > 0)
+		printf(", \"figure\": %.3f, \"unit\": \"x\", \"overall\": %.3f, \"time_us\": %.1f",
+		       ratio, overall, value);
+	else
+		printf(", \"figure\": %.1f, \"unit\": \"%s\"", value, unit);
+	if (goal > 0)
+		printf(", \"goal\": %.2f, \"better\": \"more\"", goal);
+	printf("}\n");
+	fflush(stdout);
 }
 
 static void report(const char *name, const char *rival, double value, const char *unit,
 		   double ratio, double overall, double goal)
 {
 	if (run.json) {
-		printf("%s\n {\"comparison\": \"%s\", \"of\": \"%s\", \"value\": %.1f, "
-		       "\"unit\": \"%s\"",
-		       run.first ? "" : ",", name, rival, value, unit);
-		if (ratio > 0)
-			printf(", \"ratio\": %.3f, \"overall\": %.3f", ratio, overall);
-		if (goal > 0)
-			printf(", \"goal\": %.2f, \"met\": %s", goal,
-			       (ratio > 0 ? ratio : value) >= goal ? "true" : "false");
-		printf("}");
-		run.first = false;
+		report_json(name, rival, value, unit, ratio, overall, goal);
 		return;
 	}
 	printf("%-24s %-26s %9.1f %-5s", name, rival, value, unit);
@@ -179,40 +98,30 @@ static void report(const char *name, const char *rival, double value, const char
 	fflush(stdout);
 }
 
-static void progress(const char *what, uint32_t done, uint32_t all)
-{
-	static const char *last;
-
-	if (isatty(2))
-		fprintf(stderr, "\r\033[K%s: %u of %u%s", what, done, all,
-			done < all ? "" : "\r\033[K");
-	else if (done == 0 && what != last)
-		fprintf(stderr, "%s\n", what);
-	last = what;
-}
-
 static void compare(const struct comparison *comparison)
 {
 	static double times[RIVALS_MAX][ROUNDS_MAX], ratios[RIVALS_MAX][ROUNDS_MAX];
-	double total_ns[RIVALS_MAX] = {0}, steps[RIVALS_MAX] = {0};
+	double total_ns[RIVALS_MAX] = {0}, steps[RIVALS_MAX] = {0}, ns, done;
 	const double end = now_ns() + run.seconds * 1e9;
 	const double start = now_ns();
 	uint32_t rounds = 0;
 
 	do {
-		progress(comparison->name, (uint32_t)((now_ns() - start) / 1e9),
-			 (uint32_t)run.seconds);
+		progress(comparison->name, (now_ns() - start) / 1e9, run.seconds);
 		for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++) {
 			const struct rival *rival = &comparison->rivals[i];
 
 			if (rival->home == COW && !has_cow())
 				continue;
-			times[i][rounds] = take_slice(rival, &total_ns[i], &steps[i]);
+			done = take_slice(rival, &ns);
+			total_ns[i] += ns;
+			steps[i] += done;
+			times[i][rounds] = ns / done;
 			ratios[i][rounds] = times[i][rounds] / times[0][rounds];
 		}
 		rounds++;
 	} while (now_ns() < end && rounds < ROUNDS_MAX);
-	progress(comparison->name, 1, 1);
+	progress(comparison->name, run.seconds, run.seconds);
 	for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++)
 		if (steps[i] > 0)
 			report(comparison->name, comparison->rivals[i].name,
@@ -275,13 +184,6 @@ static void scan(const char *name, step *take_step)
 	progress(name, 1, 1);
 	report(name, "open", median(rates, SCANS), "MB/s", 0, 0, 500);
 	report(name, "recover", (double)recovery.bytes_scanned / start * 1e3, "MB/s", 0, 0, 0);
-	atomicio_journal_close(bench.journal);
-}
-
-static void close_all(void)
-{
-	for (uint32_t i = 0; i < HOMES; i++)
-		check(atomicio_close(bench.homes[i].file), "atomicio_close");
 	atomicio_journal_close(bench.journal);
 }
 

@@ -4,24 +4,24 @@
 # the same writes at the same depth, in turn; instructions of a guest's prep and done; and
 # what makes a batch durable at the least cost.
 #
-#	tests/bench/queue.sh [--strict]
+#	tests/bench/queue.sh [--rounds N] [--json FILE] [--strict]
 #
 # One copy-on-write write of XFS passes through a kernel thread, so rates scatter by some per cent
 # between two runs of the same loop: the ratio is the median of paired rounds.  Times depend
 # on what else the machine does, and so fail only with --strict, where the best of five series
 # counts: a queue that is slower than the loop is so in each.
 set -u
-# shellcheck source=tests/kernel/lib.sh
-. "$(dirname "$0")/../kernel/lib.sh"
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+bench_options "$@"
 
-program=${ATOMICIO_BUILD:-$KERNEL_HERE/../../build/gcc}/tests/queue
-rounds=${ATOMICIO_BENCH_ROUNDS:-11}
+program=$BENCH_BIN/queue
 series=1
-[ "${1:-}" != --strict ] || series=5
+[ $bench_strict = no ] || series=5
 command -v valgrind >/dev/null || kernel_skip "valgrind is missing"
 kernel_begin mkfs.xfs
-kernel_mount xfs xfs -m reflink=1 || exit 1
-file=$kernel_scratch/xfs/file
+bench_fresh xfs
+file=$kernel_scratch/home/file
 if [ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" != 0 ]; then
 	kernel_skip "kernel.io_uring_disabled is set"
 fi
@@ -29,17 +29,19 @@ fi
 for length in 4096 16384; do
 	best=0
 	for _ in $(seq $series); do
-		line=$("$program" "$file" rate $length 32 "$rounds") || exit 1
+		line=$("$program" "$file" rate $length 32 "$bench_rounds") || exit 1
 		echo "# $line"
 		ratio=${line##* }
 		best=$(awk -v a="$best" -v b="$ratio" 'BEGIN { print (a > b ? a : b) }')
-		awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }' && break
+		bench_meets "$best" '>=' 0.98 && break
 	done
-	[ $series = 1 ] || awk -v r="$best" 'BEGIN { exit !(r >= 0.98) }'
+	bench_figure xfs "queue of 32 writes of $((length / 1024)) KiB / raw liburing loop" "$best" x \
+		0.98 more
+	[ $series = 1 ] || bench_meets "$best" '>=' 0.98
 	kernel_report $? "the_queue_is_measured_against_a_raw_ring_at_$length"
 done
 
-"$program" "$file" sync 16384 "$rounds" | sed 's/^/# /'
+"$program" "$file" sync 16384 "$bench_rounds" | sed 's/^/# /'
 
 # valgrind 3.19 cannot read the debug information of clang 14.
 objcopy --strip-debug "$program" "$kernel_scratch/program" || exit 1
@@ -51,6 +53,7 @@ once=$(instructions 1000)
 twice=$(instructions 2000)
 cost=$(((twice - once) / 1000))
 echo "# $cost instructions per atomicio_uring_prep and atomicio_uring_done"
+bench_figure xfs "atomicio_uring_prep and _done" "$cost" instructions 150 less
 [ -n "$once" ] && [ $cost -gt 10 ] && [ $cost -le 150 ]
 kernel_report $? prep_and_done_take_at_most_150_instructions
 kernel_finish

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Throughput, latency, flushes and bytes of durable untorn pages over the size of a batch (1 to
+# 256 pages of one thread) and over threads (1 to 16 that write single pages).
+#
+#	tests/bench/sweep.sh [--seconds S] [--rounds N] [--json FILE]
+#
+# S seconds a point.  With fewer than 8 rounds only some of the points are taken.
+set -u
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+bench_options "$@"
+
+batches=1,2,4,8,16,32,64,128,256
+threads=1,2,4,8,16
+[ "$bench_rounds" -ge 8 ] || {
+	batches=1,8,64,256
+	threads=1,4,16
+}
+bench_begin mkfs.xfs mkfs.ext4
+
+for type in xfs ext4; do
+	bench_fresh $type
+	for axis in batch threads; do
+		points=$batches
+		[ $axis = batch ] || points=$threads
+		bench_says "$type, over $axis"
+		"$BENCH_BIN/sweep" $axis $points "$bench_seconds" "$kernel_scratch/home" \
+			>"$kernel_scratch/results" || exit 1
+		if [ -n "$bench_json" ]; then
+			bench_add $type <"$kernel_scratch/results"
+		else
+			sed "s/^{/{\"on\": \"$type\", /" "$kernel_scratch/results"
+		fi
+	done
+	bench_ways=4
+	[ $type = ext4 ] || bench_ways=5 # copy on write is XFS's
+	[ "$(grep -c '"at": 1,' "$kernel_scratch/results")" = $bench_ways ]
+	kernel_report $? "every_way_of_writing_on_${type}_is_swept"
+done
+kernel_finish
