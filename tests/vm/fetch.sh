@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Fetch what the virtual machine is made of: QEMU, a static busybox, and Debian kernels.
+# Fetch what the virtual machine is made of: QEMU, a static busybox, and Debian kernels; and fio.
 # Flow: run.sh calls this first; everything lands under one cache directory, nothing is installed.
 #
-# usage: fetch.sh CACHE qemu|KERNEL...	KERNEL is 6.1, 6.12, 7.3, or any release Debian carries
+# usage: fetch.sh CACHE qemu|fio|KERNEL...	KERNEL is 6.1, 6.12, 7.3, or any release Debian carries
 #
 # F1 the mirror is the one that this machine's own apt sources name; its host is written nowhere but
 #    in the cache.  apt checks signatures and hashes; configuration, lists and state are our own.
-# F2 QEMU comes with its whole closure of libraries, C library included, and is started through
+# F2 A program comes with its whole closure of libraries, C library included, and is started through
 #    that closure's own dynamic loader: the result does not depend on the host's release.
 # F3 a component is whole or absent: it is made in a temporary directory, then renamed.  Its stamp
 #    holds hashes that every later call checks, so a second call is offline and takes a second.
@@ -80,21 +80,32 @@ stamp_holds() {
 	[ -f "$1/stamp" ] && (cd "$1" && sha256sum --check --quiet stamp) >/dev/null 2>&1
 }
 
-fetch_qemu() {
-	local new=$cache/qemu.new
-	stamp_holds "$cache/qemu" && return
+fetch_closure() { # name "package..." file...: the files are those that it is known by
+	local name=$1 packages=$2 new=$cache/$1.new
+	shift 2
+	stamp_holds "$cache/$name" && return
 	apt_ready
-	apt-get -t trixie-backports install -y --download-only --no-install-recommends \
-		qemu-system-x86 busybox-static >"$apt/log" 2>&1 ||
-		skip "QEMU cannot be had from the mirror: $(tail -n 1 "$apt/log")"
-	rm -rf "$new" "$cache/qemu"
+	# shellcheck disable=SC2086 # a list of words
+	apt-get -t trixie-backports install -y --download-only --no-install-recommends $packages \
+		>"$apt/log" 2>&1 ||
+		skip "$name cannot be had from the mirror: $(tail -n 1 "$apt/log")"
+	rm -rf "$new" "${cache:?}/$name"
 	mkdir -p "$new"
 	for deb in "$apt"/archives/*.deb; do
 		dpkg -x "$deb" "$new"
 	done
 	rm -rf "$apt"/archives/*.deb "$new"/usr/share/{doc,man,locale,info}
-	stamp_write "$new" usr/bin/qemu-system-x86_64 usr/bin/busybox usr/share/seabios/bios-256k.bin
-	mv "$new" "$cache/qemu"
+	stamp_write "$new" "$@"
+	mv "$new" "$cache/$name"
+}
+
+fetch_qemu() {
+	fetch_closure qemu "qemu-system-x86 busybox-static" \
+		usr/bin/qemu-system-x86_64 usr/bin/busybox usr/share/seabios/bios-256k.bin
+}
+
+fetch_fio() {
+	fetch_closure fio fio usr/bin/fio
 }
 
 # The parts of the module tree that a test can need; modprobe finds the rest missing, and says so.
@@ -153,8 +164,13 @@ fetch_kernel() { # 6.12
 
 exec 9>"$cache/lock"
 flock 9
-fetch_qemu
 for component in "$@"; do
-	[ "$component" = qemu ] || fetch_kernel "$component"
+	case $component in
+	qemu | fio) "fetch_$component" ;;
+	*)
+		fetch_qemu
+		fetch_kernel "$component"
+		;;
+	esac
 done
 rm -rf "$apt"
