@@ -6,6 +6,7 @@
  *
  *	queue FILE rate LENGTH DEPTH ROUNDS	writes a second: a raw liburing loop and the queue,
  *						in turn; prints both medians and the ratio
+ *	queue FILE library LENGTH DEPTH SECONDS	writes a second through the queue
  *	queue FILE sync LENGTH ROUNDS		microseconds a batch of 1 to 64 durable writes:
  *						RWF_DSYNC on each, or one fdatasync
  *	queue FILE guest N			N times prep and done, with no ring (callgrind)
@@ -154,6 +155,23 @@ static int rate(uint32_t length, uint32_t depth, int rounds)
 	return 0;
 }
 
+static int library(uint32_t length, uint32_t depth, double seconds)
+{
+	struct atomicio_queue *queue;
+	const double start = now_us();
+	uint64_t done = 0;
+
+	must(!atomicio_queue_create(depth, &queue), "no queue");
+	do {
+		scatter(OPS, length);
+		must(!atomicio_write_batch(queue, ops, OPS, 0), "a batch failed");
+		done += OPS;
+	} while (now_us() - start < seconds * 1e6);
+	printf("%.1f\n", (double)done * 1e6 / (now_us() - start));
+	atomicio_queue_destroy(queue);
+	return 0;
+}
+
 static int sync_ways(uint32_t length, int rounds)
 {
 	static double each[ROUNDS_MAX], once[ROUNDS_MAX];
@@ -200,7 +218,9 @@ int main(int argc, char **argv)
 	const char *mode = argc > 3 ? argv[2] : "";
 	const int first = argc > 3 ? atoi(argv[3]) : 0, last = argc > 3 ? atoi(argv[argc - 1]) : 0;
 
-	must(argc > 3, "usage: queue FILE rate LENGTH DEPTH ROUNDS | sync LENGTH ROUNDS | guest N");
+	must(argc > 3,
+	     "usage: queue FILE rate LENGTH DEPTH ROUNDS | library LENGTH DEPTH SECONDS | "
+	     "sync LENGTH ROUNDS | guest N");
 	fd = open(argv[1], O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644);
 	must(fd >= 0 && !atomicio_open(fd, NULL, 0, &file), "open failed");
 	must(!posix_memalign((void **)&memory, 65536, SPAN), "no memory");
@@ -209,6 +229,8 @@ int main(int argc, char **argv)
 		return guest(first);
 	for (uint64_t at = 0; at < SPAN; at += 1 << 20)
 		must(pwrite(fd, memory, 1 << 20, (off_t)at) == 1 << 20, "cannot fill the file");
+	if (argc == 6 && strcmp(mode, "library") == 0)
+		return library((uint32_t)first, (uint32_t)atoi(argv[4]), atof(argv[5]));
 	must(!fsync(fd) && last > 0 && last <= ROUNDS_MAX && first >= 4096, "bad arguments");
 	if (strcmp(mode, "rate") == 0)
 		return rate((uint32_t)first, (uint32_t)atoi(argv[4]), last);

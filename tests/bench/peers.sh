@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Untorn writes by the library and by fio, in turn, to one file of XFS: 16 KiB at random offsets,
+# not durable; atomicio_write() against ioengine pvsync2, the queue against io_uring, both 32 deep.
+#
+#	tests/bench/peers.sh [--seconds S] [--rounds N] [--json FILE]
+#
+# P1 fio 3.39 or newer: earlier ones take the option `atomic` and ignore it.  It comes from Debian
+#    trixie, unpacked under build/ and never installed, unless ATOMICIO_FIO names one.
+# P2 that it really asks for an untorn write is shown, not believed: pvsync2 by its system calls,
+#    both engines by their failure on ext4 over a disk without atomic writes.
+set -u
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
+bench_options "$@"
+
+[ "$bench_rounds" -le 5 ] || bench_rounds=5
+slice=$(awk -v s="$bench_seconds" 'BEGIN { print s < 8 ? s / 8 : 1 }')
+length=16384
+depth=32
+cache=$BENCH_HERE/../../build/vm
+kernel_begin strace jq mkfs.xfs mkfs.ext4
+file=$kernel_scratch/home/file
+
+# fetched: an fio of our own, or a sentence why not
+fetched() {
+	local root=$cache/fio libraries
+	bench_says "fetching fio"
+	"$BENCH_HERE/../vm/fetch.sh" "$cache" fio >"$kernel_scratch/log" 2>&1 ||
+		kernel_skip "no fio to compare with: $(tail -n 1 "$kernel_scratch/log")"
+	root=$(cd "$root" && pwd)
+	libraries=$root/usr/lib/x86_64-linux-gnu
+	fio=("$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/ceph"
+		"$root/usr/bin/fio")
+}
+if [ -n "${ATOMICIO_FIO:-}" ]; then fio=("$ATOMICIO_FIO"); else fetched; fi
+version=$("${fio[@]}" --version) || exit 1
+[ "$(printf '%s\n' fio-3.39 "$version" | sort -V | head -n 1)" = fio-3.39 ] ||
+	kernel_skip "$version ignores the option atomic: 3.39 does not"
+
+# job ENGINE OPTION...: fio's report
+job() {
+	local engine=$1
+	shift
+	[ "$engine" = pvsync2 ] || set -- --iodepth=$depth "$@"
+	"${fio[@]}" --name=peer --filename="$file" --size=8M --direct=1 --rw=randwrite \
+		--bs=$length --norandommap --thread --atomic=1 --ioengine="$engine" \
+		--output-format=json "$@" 2>"$kernel_scratch/log"
+}
+
+# fresh TYPE: with the file that both sides write to
+fresh() {
+	bench_fresh "$1"
+	dd if=/dev/zero of="$file" bs=1M count=8 oflag=direct status=none || exit 1
+}
+
+fresh ext4
+for engine in pvsync2 io_uring; do
+	# Without `atomic` it must be able to.
+	job $engine --atomic=0 --number_ios=4 >"$kernel_scratch/report" &&
+		! job $engine --number_ios=4 >"$kernel_scratch/report"
+	kernel_report $? "fio_${engine}_fails_where_no_write_is_untorn"
+done
+
+fresh xfs
+strace -f -e trace=pwritev2 -o "$kernel_scratch/calls" "${fio[@]}" --name=peer --filename="$file" \
+	--size=8M --direct=1 --rw=randwrite --bs=$length --atomic=1 --ioengine=pvsync2 --number_ios=8 \
+	>"$kernel_scratch/log" 2>&1
+# Older releases of strace print the flag as its number.
+[ "$(grep -cE 'RWF_ATOMIC|, 0x40 ' "$kernel_scratch/calls")" -ge 8 ]
+kernel_report $? "fio_pvsync2_passes_RWF_ATOMIC"
+
+# once ENGINE: writes a second of the library and of fio
+once() {
+	local rate
+	case $1 in
+	pvsync2) rate=$("$BENCH_BIN/hotpath" "$file" library $length "$slice") ;;
+	io_uring) rate=$("$BENCH_BIN/queue" "$file" library $length $depth "$slice") ;;
+	esac
+	job "$1" --time_based --runtime="$(awk -v s="$slice" 'BEGIN { print int(s * 1000) "ms" }')" |
+		jq -r --arg rate "$rate" '"\($rate) \(.jobs[0].write.iops)"'
+}
+
+for engine in pvsync2 io_uring; do
+	bench_says "$engine"
+	: >"$kernel_scratch/rates"
+	for _ in $(seq "$bench_rounds"); do
+		once $engine >>"$kernel_scratch/rates"
+	done
+	read -r library other ratio < <(awk '{ print $1, $2, $1 / $2 }' "$kernel_scratch/rates" |
+		sort -n -k 3 | sed -n "$(((bench_rounds + 1) / 2))p")
+	echo "# $engine: $library writes a second by the library, $other by $version: $ratio"
+	what="atomicio_write of 16 KiB / $version pvsync2"
+	[ $engine = pvsync2 ] || what="queue of $depth writes of 16 KiB / $version io_uring"
+	bench_figure xfs "$what" "$ratio" x
+	[ -n "$ratio" ]
+	kernel_report $? "the_library_is_measured_against_fio_$engine"
+done
+kernel_finish
