@@ -9,6 +9,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,24 +58,38 @@ static bool receive(const struct nbd_disk *disk, int client, void *buffer, size_
 	return true;
 }
 
-static bool give(const struct nbd_disk *disk, int client, const void *buffer, size_t length)
+/* False at a stop only: a client that is gone does not read, but may have sent more. */
+static bool give(struct nbd_disk *disk, int client, const void *buffer, size_t length)
 {
 	const char *at = buffer;
 
-	while (length > 0) {
+	while (length > 0 && !disk->gone) {
 		ssize_t part = *disk->stop ? -1 : write(client, at, length);
 
 		if (part < 0 && errno == EINTR && !*disk->stop)
 			continue;
-		if (part <= 0)
-			return false;
+		if (part <= 0) {
+			disk->gone = true;
+			return !*disk->stop;
+		}
 		at += part;
 		length -= (size_t)part;
 	}
 	return true;
 }
 
-static bool option_reply(const struct nbd_disk *disk, int client, uint32_t option, uint32_t type,
+/* Take the time that a flush takes, and see whether the client lives to its end. */
+static void linger(struct nbd_disk *disk, int client)
+{
+	struct pollfd poll_for = {.fd = client, .events = POLLRDHUP};
+
+	if (disk->latency && !disk->gone)
+		usleep(disk->latency(disk->context));
+	if (poll(&poll_for, 1, 0) > 0 && poll_for.revents & (POLLRDHUP | POLLHUP | POLLERR))
+		disk->gone = true;
+}
+
+static bool option_reply(struct nbd_disk *disk, int client, uint32_t option, uint32_t type,
 			 const void *data, uint32_t length)
 {
 	struct {
@@ -86,7 +101,7 @@ static bool option_reply(const struct nbd_disk *disk, int client, uint32_t optio
 	return give(disk, client, &reply, sizeof(reply)) && give(disk, client, data, length);
 }
 
-static bool option_go(const struct nbd_disk *disk, int client, uint32_t option)
+static bool option_go(struct nbd_disk *disk, int client, uint32_t option)
 {
 	struct {
 		uint16_t type;
@@ -99,7 +114,7 @@ static bool option_go(const struct nbd_disk *disk, int client, uint32_t option)
 }
 
 /* Fixed newstyle.  True: the client is in transmission. */
-static bool negotiate(const struct nbd_disk *disk, int client)
+static bool negotiate(struct nbd_disk *disk, int client)
 {
 	struct {
 		uint64_t magic, option_magic;
@@ -145,7 +160,7 @@ struct request {
 	uint32_t length;
 } __attribute__((packed));
 
-static bool reply_simple(const struct nbd_disk *disk, int client, const struct request *request,
+static bool reply_simple(struct nbd_disk *disk, int client, const struct request *request,
 			 uint32_t error, const void *data, size_t length)
 {
 	struct {
@@ -159,13 +174,13 @@ static bool reply_simple(const struct nbd_disk *disk, int client, const struct r
 }
 
 /* One request.  False: no more of them; *clean says whether the client said goodbye. */
-static bool serve_one(const struct nbd_disk *disk, int client, bool *clean)
+static bool serve_one(struct nbd_disk *disk, int client, bool *clean)
 {
 	struct request request;
 	uint64_t offset;
 	uint32_t length;
 	char *data;
-	bool outside;
+	bool outside, fua;
 
 	if (!receive(disk, client, &request, sizeof(request)) ||
 	    request.magic != htobe32(NBD_REQUEST_MAGIC))
@@ -188,11 +203,15 @@ static bool serve_one(const struct nbd_disk *disk, int client, bool *clean)
 			free(data);
 			return false;
 		}
-		disk->write(disk->context, offset, length, data,
-			    (be16toh(request.flags) & NBD_CMD_FLAG_FUA) != 0);
+		fua = (be16toh(request.flags) & NBD_CMD_FLAG_FUA) != 0;
+		if (fua)
+			linger(disk, client);
+		disk->write(disk->context, offset, length, data, fua && !disk->gone);
 		return reply_simple(disk, client, &request, 0, NULL, 0);
 	case NBD_CMD_FLUSH:
-		disk->flush(disk->context);
+		linger(disk, client);
+		if (!disk->gone)
+			disk->flush(disk->context);
 		return reply_simple(disk, client, &request, 0, NULL, 0);
 	case NBD_CMD_DISC:
 		*clean = true;
@@ -202,8 +221,10 @@ static bool serve_one(const struct nbd_disk *disk, int client, bool *clean)
 	}
 }
 
-static int wait_for_client(const char *path)
+static int wait_for_client(const char *path, volatile sig_atomic_t *process)
 {
+	struct ucred peer = {0};
+	socklen_t peer_size = sizeof(peer);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int client;
@@ -216,15 +237,16 @@ static int wait_for_client(const char *path)
 	    listen(listener, 1) != 0)
 		die(path);
 	client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (client < 0)
+	if (client < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) != 0)
 		die("accept");
+	*process = peer.pid;
 	close(listener);
 	return client;
 }
 
-bool nbd_serve(const char *socket_path, const struct nbd_disk *disk)
+bool nbd_serve(const char *socket_path, struct nbd_disk *disk)
 {
-	int client = wait_for_client(socket_path);
+	int client = wait_for_client(socket_path, &disk->client);
 	bool clean = false;
 
 	if (negotiate(disk, client)) {

@@ -18,13 +18,18 @@ struct nbd_disk {
 	void (*write)(void *context, uint64_t offset, uint32_t length, char *data,
 		      bool fua); /* takes data over, from malloc */
 	void (*flush)(void *context);
-	volatile sig_atomic_t *stop; /* set by a signal: end as if the client were gone */
+	volatile sig_atomic_t *stop;	    /* set by a signal: end as if the client were gone */
+	uint32_t (*latency)(void *context); /* of a flush and a FUA write, in us; NULL: none */
+	volatile sig_atomic_t client;	    /* the process on the other side */
+	bool gone; /* it is: what is still read was sent, but is never acknowledged */
 };
 
 /*
  * Serve the first client until it is gone.  True: it said goodbye (NBD_CMD_DISC).  A request that
- * had not arrived whole is as if never sent.
+ * had not arrived whole is as if never sent.  If the client goes while a flush or a FUA write takes
+ * its time, the flush is not done, and that write, and all that were sent after it, are as without
+ * FUA.
  */
-bool nbd_serve(const char *socket_path, const struct nbd_disk *disk);
+bool nbd_serve(const char *socket_path, struct nbd_disk *disk);
 
 #endif /* TESTS_VM_NBD_SERVER_H */

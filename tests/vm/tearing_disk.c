@@ -5,18 +5,23 @@
  * Flow: the crash test starts it on an image, QEMU attaches it (driver=nbd), and when QEMU is
  * killed it decides what a power cut would have left, writes that to the image, and ends.
  *
- *	tearing_disk SOCKET IMAGE SEED
+ *	tearing_disk SOCKET IMAGE SEED [lie]
  *
  * Rules:
  * D1 a write without FUA is kept in memory; the image has only what was flushed, or written FUA.
  * D2 a flush, and a clean disconnect, bring every write to the image, in order.
- * D3 at the cut (the client is gone without a disconnect, or SIGUSR1) each unflushed write is, by
- *    the seed: lost, kept, or torn, which keeps a random half of its 512-byte sectors.  In order.
+ * D3 at the cut (the client is gone without a disconnect, or SIGUSR1) each write that is neither
+ *    flushed nor acknowledged as FUA is, by the seed: lost, kept, or torn, which keeps a random
+ *half of it.  In order.  What the test and the library wrote (their magic numbers tell) tears at
+ *512 bytes.  All else tears at 4 KiB, aligned: ext4 and XFS count on their own blocks being whole.
  * D4 a sector that a later FUA write made durable never goes back: older cached writes lose it.
  * D5 more than CACHE_MAX in memory: the oldest write goes to the image, as in a disk's own cache.
  * D6 a write whose data had not arrived whole is not applied: its command never reached the disk.
+ * D7 a flush takes up to 4 ms; a client that is gone before its end gets none.
+ * D8 `lie`, for a test of the tests: a flush leaves out what tears at 512 bytes.
  */
 #define _GNU_SOURCE
+#include "kill.h"
 #include "nbd_server.h"
 
 #include <errno.h>
@@ -33,6 +38,7 @@
 #include <unistd.h>
 
 #define SECTOR 512U
+#define BLOCK 4096U
 #define CACHE_MAX (64U << 20)
 
 /* One write that is not on the image yet; alive[i]: its sector i has not been superseded (D4). */
@@ -41,6 +47,7 @@ struct pending {
 	uint64_t offset;
 	uint32_t length;
 	bool *alive;
+	bool ours; /* some of it tears at 512 bytes */
 	char *data;
 };
 
@@ -51,6 +58,7 @@ struct disk {
 	struct pending *first, **last;
 	uint64_t cached; /* bytes pending */
 	uint64_t random;
+	bool lies;
 	uint64_t writes, flushes, fua, evicted;
 };
 
@@ -68,15 +76,6 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint64_t next_random(struct disk *disk)
-{
-	uint64_t z = disk->random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 static void to_image(struct disk *disk, const char *data, size_t length, uint64_t offset)
 {
 	if (pwrite(disk->image, data, length, (off_t)offset) != (ssize_t)length)
@@ -91,18 +90,44 @@ static void pending_free(struct disk *disk, struct pending *pending)
 	free(pending);
 }
 
-/* Bring the sectors of one write that `keep` chooses to the image; returns how many. */
+/* Does the 4 KiB block at this address begin as what the test or the library writes? */
+static bool block_is_ours(const struct pending *pending, uint64_t address)
+{
+	static const uint32_t stamp = KILL_MAGIC;
+	const char *data = pending->data + (address - pending->offset);
+
+	return address >= pending->offset && address < pending->offset + pending->length &&
+	       (memcmp(data, &stamp, sizeof(stamp)) == 0 || memcmp(data, "ATFR", 4) == 0 ||
+		memcmp(data, "libatomicio-jrnl", 16) == 0);
+}
+
+static bool has_ours(const struct pending *pending)
+{
+	for (uint64_t at = pending->offset / BLOCK * BLOCK; at < pending->offset + pending->length;
+	     at += BLOCK) {
+		if (block_is_ours(pending, at))
+			return true;
+	}
+	return false;
+}
+
+/* Bring to the image what the chance, in percent, leaves of one write; returns its sectors. */
 static uint32_t settle(struct disk *disk, const struct pending *pending, uint32_t percent)
 {
 	uint32_t kept = 0;
+	bool keep = false;
 
 	for (uint32_t i = 0; i < pending->length / SECTOR; i++) {
-		if (percent < 100 && next_random(disk) % 100 >= percent)
+		uint64_t at = pending->offset + i * SECTOR;
+
+		/* A new choice at each block, and in our blocks at each sector (D3). */
+		if (i == 0 || at % BLOCK == 0 || block_is_ours(pending, at / BLOCK * BLOCK))
+			keep = percent == 100 || kill_random(&disk->random) % 100 < percent;
+		if (!keep)
 			continue;
 		kept++;
 		if (pending->alive[i])
-			to_image(disk, pending->data + i * SECTOR, SECTOR,
-				 pending->offset + i * SECTOR);
+			to_image(disk, pending->data + i * SECTOR, SECTOR, at);
 	}
 	return kept;
 }
@@ -120,8 +145,20 @@ static void settle_first(struct disk *disk)
 
 static void flush(struct disk *disk)
 {
-	while (disk->first)
-		settle_first(disk);
+	struct pending **link = &disk->first;
+
+	while (*link) {
+		struct pending *pending = *link;
+
+		if (disk->lies && pending->ours) {
+			link = &pending->next;
+			continue;
+		}
+		settle(disk, pending, 100);
+		*link = pending->next;
+		pending_free(disk, pending);
+	}
+	disk->last = link;
 }
 
 /* D4: what this durable write covers, no older cached write may bring back. */
@@ -142,6 +179,13 @@ static const char *on_read(void *context, uint64_t offset)
 	const struct disk *disk = context;
 
 	return disk->now + offset;
+}
+
+static uint32_t latency(void *context)
+{
+	struct disk *disk = context;
+
+	return 300 + (uint32_t)(kill_random(&disk->random) % 3700);
 }
 
 static void on_flush(void *context)
@@ -176,6 +220,7 @@ static void on_write(void *context, uint64_t offset, uint32_t length, char *data
 	pending->offset = offset;
 	pending->length = length;
 	pending->data = data;
+	pending->ours = has_ours(pending);
 	*disk->last = pending;
 	disk->last = &pending->next;
 	disk->cached += length;
@@ -191,13 +236,13 @@ static void power_cut(struct disk *disk, uint64_t seed)
 	uint64_t lost = 0, kept = 0, torn = 0, bytes = disk->cached;
 
 	for (struct pending *p = disk->first; p; p = p->next) {
-		uint64_t fate = next_random(disk) % 3;
+		uint64_t fate = kill_random(&disk->random) % 4;
 		uint32_t sectors = p->length / SECTOR;
 		uint32_t count = 0;
 
 		if (fate == 1)
 			count = settle(disk, p, 100);
-		else if (fate == 2)
+		else if (fate >= 2)
 			count = settle(disk, p, 50);
 		if (count == 0)
 			lost++;
@@ -222,12 +267,13 @@ int main(int argc, char **argv)
 			       .read = on_read,
 			       .write = on_write,
 			       .flush = on_flush,
+			       .latency = latency,
 			       .stop = &cut};
 	struct stat status;
 	uint64_t seed;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: tearing_disk SOCKET IMAGE SEED\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: tearing_disk SOCKET IMAGE SEED [lie]\n");
 		return 2;
 	}
 	sigaction(SIGUSR1, &action, NULL);
@@ -235,6 +281,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGUSR1);
 	seed = strtoull(argv[3], NULL, 0);
 	disk.random = seed;
+	disk.lies = argc > 4 && strcmp(argv[4], "lie") == 0;
 	disk.last = &disk.first;
 	disk.image = open(argv[2], O_RDWR | O_CLOEXEC);
 	if (disk.image < 0 || fstat(disk.image, &status) != 0)
