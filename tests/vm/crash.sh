@@ -79,7 +79,7 @@ make_kill_initramfs() {
 	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
 	cp "$run/guest/kill_init" "$root/init"
 	cp "$guest" "$root/kill_guest"
-	for module in virtio_pci virtio_blk ext4 xfs crc32c_generic crc32c-intel; do
+	for module in crc32c_generic crc32c-intel virtio_pci virtio_blk ext4 xfs; do
 		path=$(sed -n "s|^\([^:]*/$module\.ko\):.*|\1|p" "$modules/modules.dep")
 		module_closure "$modules/modules.dep" $path
 	done | awk '!seen[$0]++' >"$run/modules"
@@ -158,6 +158,7 @@ all_sockets() {
 # Sets line to what the judge said.
 round() { # SEED kill|check
 	local disk command status=0
+	children=()
 	rm -f "$run"/socket.*
 	for disk in $(judge fresh "$run/state"); do
 		cp --sparse=always "$run/new.$disk" "$run/disk.$disk"
