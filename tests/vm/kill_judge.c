@@ -11,8 +11,9 @@
  *	kill_judge forget STATE		all disks need one
  *	kill_judge report STATE		a line of counts, and one a target
  *
- * The moment of the kill is the seed's: for one in four a time after the command, which falls into
- * mount, recovery, or check; for the others a time after the lanes of all disks have begun.
+ * The moment of the kill is the seed's: for one in four a part of the time that the last round took
+ * from its command to the first writes, so that it falls into mount, recovery, or check; for the
+ * others up to a second after the lanes of all disks have begun.
  * Exit of round: 0 as it should be; 1 with a line that says what is wrong.
  */
 #define _GNU_SOURCE
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHANNEL_SIZE (1U << 20)
@@ -37,7 +39,9 @@ struct judge {
 	char sector[CHANNEL_SIZE]; /* what a read of the channel gives */
 	uint64_t seed;
 	uint32_t disks, begun;
-	bool only_check, asked, early, over;
+	struct timespec asked_at;
+	long ready_ms; /* from the command until all lanes began */
+	bool only_check, asked, early;
 	char problem[512];
 };
 
@@ -59,19 +63,36 @@ static void on_hang(int number)
 	on_alarm(number);
 }
 
+/* Without SA_RESTART, so that nothing waits on. */
+static void on_signal(void (*handler)(int))
+{
+	const struct sigaction action = {.sa_handler = handler};
+
+	sigaction(SIGALRM, &action, NULL);
+}
+
 static void kill_in(uint64_t microseconds)
 {
 	const struct itimerval timer = {.it_value = {(time_t)(microseconds / 1000000),
 						     (suseconds_t)(microseconds % 1000000 + 1)}};
 
-	signal(SIGALRM, on_alarm);
+	on_signal(on_alarm);
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static long milliseconds_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
 static void load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	judge.model.ready_ms = 1000;
 	if (fd < 0)
 		return; /* the first round */
 	if (read(fd, &judge.model, sizeof(judge.model)) != (ssize_t)sizeof(judge.model)) {
@@ -123,9 +144,10 @@ static const char *on_read(void *context, uint64_t offset)
 	(void)context;
 	if (offset == 0 && !judge.asked) {
 		judge.asked = true;
+		clock_gettime(CLOCK_MONOTONIC, &judge.asked_at);
 		if (!judge.only_check && kill_random(&random) % 4 == 0) {
 			judge.early = true;
-			kill_in(kill_random(&random) % 1500000);
+			kill_in(kill_random(&random) % (judge.model.ready_ms * 1000));
 		}
 	}
 	return judge.sector + offset;
@@ -150,10 +172,12 @@ static void on_begun(uint32_t disk)
 	uint64_t random = judge.seed ^ 0x626567U;
 
 	judge.begun |= 1U << disk;
-	if (judge.begun != (1U << judge.disks) - 1 || judge.early)
+	if (judge.begun != (1U << judge.disks) - 1)
 		return;
-	judge.over = judge.only_check;
-	kill_in(judge.only_check ? 0 : 50000 + kill_random(&random) % 900000);
+	judge.ready_ms = milliseconds_since(&judge.asked_at);
+	judge.model.ready_ms = (uint64_t)judge.ready_ms + 1;
+	if (!judge.early)
+		kill_in(judge.only_check ? 0 : 50000 + kill_random(&random) % 900000);
 }
 
 static void on_record(const struct kill_record *record, uint32_t length)
@@ -226,7 +250,7 @@ static int round_command(char **argv)
 				      .flush = on_flush,
 				      .stop = &never};
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGALRM, on_hang);
+	on_signal(on_hang);
 	alarm(HANG_S);
 	nbd_serve(argv[3], &judge.nbd);
 	if (hung)
@@ -236,7 +260,8 @@ static int round_command(char **argv)
 	judge.model.rounds++;
 	judge.model.kills += !judge.only_check;
 	judge.model.kills_early += !judge.only_check && judge.begun != (1U << judge.disks) - 1;
-	printf("seed=%s begun=%u done=", argv[4], judge.begun);
+	printf("seed=%s begun=%u ready_ms=%ld end_ms=%ld done=", argv[4], judge.begun,
+	       judge.ready_ms, judge.asked ? milliseconds_since(&judge.asked_at) : -1);
 	for (uint32_t i = 0; i < KILL_TARGETS; i++)
 		printf("%llu,",
 		       (unsigned long long)(judge.model.counts[i].acknowledged - before[i]));

@@ -25,6 +25,7 @@ struct model_count {
 
 struct model {
 	uint64_t kills, kills_early, rounds;
+	uint64_t ready_ms; /* of the last round that came so far, never 0 */
 	uint64_t life[KILL_DISKS];
 	bool made[KILL_DISKS];
 	struct model_target targets[KILL_TARGETS];

@@ -19,6 +19,7 @@
 
 #define SECTOR 512U
 #define REQUEST_MAX (32U << 20)
+#define WAIT_MS 30000
 
 /* doc/proto.md of the NetworkBlockDevice project. */
 #define NBD_MAGIC 0x4e42444d41474943ULL
@@ -227,6 +228,7 @@ static int wait_for_client(const char *path, volatile sig_atomic_t *process)
 	socklen_t peer_size = sizeof(peer);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct pollfd poll_for = {.fd = listener, .events = POLLIN};
 	int client;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -236,6 +238,8 @@ static int wait_for_client(const char *path, volatile sig_atomic_t *process)
 	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    listen(listener, 1) != 0)
 		die(path);
+	if (poll(&poll_for, 1, WAIT_MS) <= 0)
+		die("nobody came");
 	client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (client < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) != 0)
 		die("accept");
