@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define CHANNEL_SIZE (1U << 20)
-#define HANG_S 60
+#define HANG_S 120
 
 struct judge {
 	struct model model;
