@@ -123,7 +123,8 @@ skip_line() {
 # Packages of Debian 12 that are missing are installed, or named.
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
-		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq mandoc)
+		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq
+		mandoc gnuplot-nox)
 	[ "$compiler" = clang ] && packages+=(clang)
 	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-14-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)
@@ -222,6 +223,10 @@ run_script() {
 run_scripts() {
 	local suite=$1 script
 	[ "$suite" != crash ] || return 0 # ctest starts its script, in one build of all
+	if [ "$suite" = bench ]; then
+		run_script bench tests/bench/run.sh --check
+		return
+	fi
 	if [ -e "tests/$suite/run.sh" ]; then # it knows its own parts
 		run_script "$suite" "tests/$suite/run.sh" "$ATOMICIO_BUILD/tools/atomicio"
 		return

@@ -155,6 +155,22 @@ static int rate(uint32_t length, uint32_t depth, int rounds)
 	return 0;
 }
 
+/* Puts the ops in a random order: where a stretch is one place, scatter() goes through the file. */
+static void shuffle(uint32_t count)
+{
+	static uint64_t state = 1;
+
+	for (uint32_t i = count; i > 1; i--) {
+		struct atomicio_op op = ops[i - 1];
+		uint32_t other;
+
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		other = (uint32_t)(state >> 33) % i;
+		ops[i - 1] = ops[other];
+		ops[other] = op;
+	}
+}
+
 static int library(uint32_t length, uint32_t depth, double seconds)
 {
 	struct atomicio_queue *queue;
@@ -164,6 +180,7 @@ static int library(uint32_t length, uint32_t depth, double seconds)
 	must(!atomicio_queue_create(depth, &queue), "no queue");
 	do {
 		scatter(OPS, length);
+		shuffle(OPS);
 		must(!atomicio_write_batch(queue, ops, OPS, 0), "a batch failed");
 		done += OPS;
 	} while (now_us() - start < seconds * 1e6);

@@ -5,7 +5,8 @@
 #
 #	tests/bench/sweep.sh [--seconds S] [--rounds N] [--json FILE]
 #
-# S seconds a point.  With fewer than 8 rounds only some of the points are taken.
+# S seconds a point.  With fewer than 8 rounds only some of the points are taken, with fewer than
+# 4 two of each axis.
 set -u
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,6 +17,10 @@ threads=1,2,4,8,16
 [ "$bench_rounds" -ge 8 ] || {
 	batches=1,8,64,256
 	threads=1,4,16
+}
+[ "$bench_rounds" -ge 4 ] || {
+	batches=1,64
+	threads=1,8
 }
 bench_begin mkfs.xfs mkfs.ext4
 

@@ -1,0 +1,267 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Every figure that this library is judged by, in one command, on XFS and on ext4 over a loop device.
+#
+#	tests/bench/run.sh [--quick] [--seconds S] [--rounds N] [--only PART...] [--json FILE]
+#	                   [--plots DIRECTORY] [--markdown] [--strict] [--check]
+#
+#	--quick     about a minute: short slices, few points, no crash states
+#	--seconds   for each comparison and each point of a plot (4; quick: 0.3)
+#	--rounds    for what is measured in rounds (21; quick: 5)
+#	--only      of hotpath probe queue journal sweep peers crash; the last option
+#	--json      all results, machine and kernel in one object
+#	--plots     throughput, latency and overhead as SVG, with gnuplot
+#	--markdown  the table as it stands in README.md
+#	--strict    fail where a goal is not met
+#	--check     short, and prints TAP: what is counted must be right, and the report whole
+#
+# Contenders take turns within one run, and a ratio is the median of the rounds' ratios, so what
+# else the machine does hits them alike.  Times depend on the disk below; counts (instructions,
+# system calls, flushes, bytes) do not, and only these fail the run without --strict.
+# shellcheck disable=SC2016 # the variables in filters are jq's
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+parts=(hotpath probe queue journal sweep peers crash)
+seconds=4
+rounds=21
+strict=no
+check=no
+quick=no
+form=text
+json=
+plots=
+failed=0
+
+usage() {
+	sed -n '/^#\t/s/^#\t//p' "$0" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) quick=yes ;;
+	--check) check=yes ;;
+	--strict) strict=yes ;;
+	--markdown) form=markdown ;;
+	--only)
+		shift
+		parts=("$@")
+		break
+		;;
+	--seconds | --rounds | --json | --plots)
+		[ $# -gt 1 ] || usage
+		declare "given_${1#--}=$2"
+		shift
+		;;
+	*) usage ;;
+	esac
+	shift
+done
+if [ $quick$check != nono ]; then
+	seconds=0.3
+	rounds=5
+	[ $check = no ] || seconds=0.15
+	[ $check = no ] || rounds=3
+	[ ${#parts[@]} -lt 7 ] || parts=(hotpath probe queue journal sweep peers)
+	# A check takes no longer for want of a package.
+	[ $check = no ] || [ -x "$here/../../build/vm/fio/usr/bin/fio" ] || [ -n "${ATOMICIO_FIO:-}" ] ||
+		parts=("${parts[@]/peers/}")
+fi
+seconds=${given_seconds:-$seconds}
+rounds=${given_rounds:-$rounds}
+json=${given_json:-}
+plots=${given_plots:-}
+
+# shellcheck source=tests/bench/lib.sh
+. "$here/lib.sh"
+[ "$(id -u)" = 0 ] || kernel_skip "needs root to mount filesystems"
+command -v jq >/dev/null || kernel_skip "the command jq is missing"
+[ -x "$BENCH_BIN/sweep" ] || {
+	echo "run.sh: $BENCH_BIN/sweep is not built" >&2
+	exit 2
+}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+
+# tap STATUS NAME: the run's own checks
+tap() {
+	local line="ok - $2"
+	[ "$1" = 0 ] || {
+		line="not ok - $2"
+		failed=$((failed + 1))
+	}
+	[ $check = no ] && [ "$1" = 0 ] || echo "$line"
+}
+
+# run PART: its results go to $work/results, its failures to our output
+run() {
+	local part=$1 status
+	shift
+	"$here/$part.sh" --seconds "$seconds" --rounds "$rounds" --json "$work/$part" \
+		>"$work/$part.log"
+	status=$?
+	[ ! -e "$work/$part" ] || cat "$work/$part" >>"$work/results"
+	if [ $check = yes ] && { [ $status != 77 ] || [ "$part" != peers ]; }; then
+		grep -E '^(ok|not ok) ' "$work/$part.log"
+	else
+		grep '^not ok' "$work/$part.log"
+		sed -n 's/^ok - \(.*\) # SKIP \(.*\)/# \1 is left out: \2/p' "$work/$part.log"
+	fi
+	[ $status = 0 ] || [ $status = 77 ] || {
+		failed=$((failed + 1))
+		grep -q '^not ok' "$work/$part.log" || echo "not ok - $part ended with status $status"
+	}
+}
+
+report() { # FILTER [OPTION...]: of jq, with the functions of report.jq
+	local filter=$1
+	shift
+	jq -r -L "$here" "$@" "include \"report\"; $filter" "$work/report"
+}
+
+# All results as one object.
+collect() {
+	jq -s --arg machine "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1)" \
+		--arg processors "$(nproc)" --arg disk "$(bench_disk "${TMPDIR:-/tmp}")" \
+		--arg kernel "Linux $(uname -r)" --arg date "$(date -u +%FT%TZ)" \
+		--arg load "$(cut -d' ' -f1 /proc/loadavg)" --arg before "$load" \
+		--arg seconds "$seconds" --arg rounds "$rounds" -L "$here" 'include "report";
+		{machine: $machine, processors: ($processors | tonumber), disk: $disk, kernel: $kernel,
+			date: $date, load_before: ($before | tonumber), load_after: ($load | tonumber),
+			seconds: ($seconds | tonumber), rounds: ($rounds | tonumber),
+			figures: map(select(.what) | if .goal then . + {met: met} else . end),
+			sweep: map(select(.by))}' "$work/results" >"$work/report"
+}
+
+# table TITLE COLUMN...: rows of cells from stdin
+table() {
+	local title=$1
+	shift
+	awk -F '\t' -v form="$form" -v title="$title" -v columns="$(printf '%s\t' "$@")" '
+		function line(count, row,	i, text) {
+			for (i = 1; i <= count; i++)
+				text = text (form == "markdown" ? "| " cells[row, i] " " : \
+					sprintf("%-*s  ", width[i], cells[row, i]))
+			sub(/ +$/, "", text)
+			print text (form == "markdown" ? " |" : "")
+		}
+		{ for (i = 1; i <= NF; i++) {
+			cells[NR, i] = $i
+			if (length($i) > width[i]) width[i] = length($i) } }
+		END {
+			if (NR == 0) exit
+			count = split(columns, names, "\t") - 1
+			for (i = 1; i <= count; i++) {
+				cells[0, i] = names[i]
+				if (length(names[i]) > width[i]) width[i] = length(names[i]) }
+			print "\n" title (form == "markdown" ? "\n" : "")
+			line(count, 0)
+			if (form == "markdown") {
+				for (i = 1; i <= count; i++) printf "|---"
+				print "|" }
+			for (row = 1; row <= NR; row++) line(count, row)
+		}'
+}
+
+# sweep_table TYPE AXIS FIELD TITLE
+sweep_table() {
+	report "points(\$on; \$by; .$3 | short)[] | @tsv" --arg on "$1" --arg by "$2" |
+		table "$4" "$2" journal "batched double write" "page by page" "copy on write" unprotected
+}
+
+# tables: all of the text form, what the README has of the other
+tables() {
+	local type
+	report '.machine + ", \(.processors) processors; " + .disk + "; " +
+		(.kernel | if $form == "markdown" then sub("-.*"; "") else . end) +
+		"; \(.date); \(.seconds) seconds a comparison; load \(.load_before) before, " +
+		"\(.load_after) after."' --arg form "$form"
+	report 'rows(.goal != null)[] | @tsv' |
+		table "Goals: a ratio is how many times faster the first is than the one after the slash." \
+			what goal XFS ext4
+	report 'rows(.goal == null)[] | @tsv | sub("\t\t"; "\t")' |
+		table "Figures without a goal." what XFS ext4
+	for type in xfs ext4; do
+		sweep_table $type batch pages_per_second \
+			"$type: durable pages of 16 KiB a second over the size of a batch."
+		sweep_table $type threads pages_per_second \
+			"$type: durable pages of 16 KiB a second over threads."
+		sweep_table $type batch flushes_a_page \
+			"$type: flushes a page over the size of a batch, counted by the device."
+		[ "$form" = text ] || break
+		sweep_table $type threads flushes_a_page \
+			"$type: flushes a page over threads, counted by the device."
+		sweep_table $type batch bytes_a_byte \
+			"$type: bytes written a byte over the size of a batch, counted by the device."
+		sweep_table $type batch p99_us \
+			"$type: 99th percentile of a batch's latency in microseconds."
+	done
+}
+
+# What a check demands of the report itself.
+check_report() {
+	local part
+	jq -e '(.kernel | length > 6) and .processors > 0 and (.figures | length > 40) and
+		(.sweep | length == 36) and all(.figures[]; .what and .unit and (.figure | type == "number")
+			and (.on | IN("xfs", "ext4", "any"))) and
+		all(.sweep[]; .pages_per_second > 0 and .p50_us > 0 and .on and .at > 0)' \
+		"$work/report" >/dev/null
+	tap $? the_report_is_valid_and_has_all_parts
+	jq -e '[.sweep[] | select(.by == "batch" and .at == 64 and .way == "journal")] | length == 2 and
+		all(.[]; .flushes_a_page <= 0.015625 and .bytes_a_byte > 2 and .bytes_a_byte <= 2.02)' \
+		"$work/report" >/dev/null
+	tap $? the_device_counts_one_flush_for_64_pages_and_two_bytes_a_byte
+	jq -e '[.sweep[] | select(.by == "batch" and .at == 1 and .on == "ext4")] |
+		(map({(.way): .flushes_a_page}) | add) as $flushes |
+		$flushes["unprotected"] >= 0.99 and $flushes["journal"] <= 1.01 and
+		$flushes["double write, batched"] >= 1.99' "$work/report" >/dev/null
+	tap $? a_page_through_the_journal_takes_one_flush_and_a_double_write_two
+	for part in markdown text; do
+		form=$part tables >"$work/$part"
+		[ "$(grep -c journal "$work/$part")" -gt 20 ]
+		tap $? "the_${part}_table_has_the_journal"
+	done
+}
+
+draw() { # DIRECTORY
+	if ! command -v gnuplot >/dev/null; then
+		echo "# no plots: the command gnuplot is missing" >&2
+		return
+	fi
+	"$here/plots.sh" "$work/report" "$1" 2>"$work/plots.log"
+	tap $? the_plots_are_drawn
+	for plot in throughput-xfs throughput-ext4 latency-xfs latency-ext4 overhead; do
+		grep -q '</svg>' "$1/$plot.svg" || {
+			tap 1 "the_plot_${plot}_is_whole"
+			head -n 5 "$work/plots.log" | sed 's/^/# /'
+		}
+	done
+}
+
+load=$(cut -d' ' -f1 /proc/loadavg)
+: >"$work/results"
+done=0
+for part in "${parts[@]}"; do
+	done=$((done + 1))
+	[ -n "$part" ] || continue
+	[ -e "$here/$part.sh" ] || usage
+	[ -t 2 ] || echo "run.sh: $part, $done of ${#parts[@]}" >&2
+	run "$part"
+done
+[ ! -t 2 ] || printf '\r\033[K' >&2
+collect
+if [ $check = yes ]; then
+	check_report
+	plots=${plots:-$work/plots}
+else
+	tables
+fi
+[ -z "$json" ] || cp "$work/report" "$json"
+[ -z "$plots" ] || draw "$plots"
+if [ $strict = yes ]; then
+	report '.figures[] | select(.met == false) | "not ok - \(.on): \(name): \(.figure | short), goal \(goal)"'
+	report '.figures[] | select(.met == false) | 1' | grep -q 1 && failed=$((failed + 1))
+fi
+[ $failed = 0 ]
