@@ -5,10 +5,13 @@
  * Flow: run by the guest's scripts; see library.h for the rest.
  *
  *	library probe PATH		library sizes PATH MIN MAX [lies]
- *	library dirty PATH SIZE COUNT mmap|write WAY LIST
- *	library write PATH OFFSET LENGTH WAY [buffered] [append] [dsync] [nowait] [misalign=N]
- *		[mapped=N] [limit=N] [journal=PATH]
- * WAY is sync, ring, queue or, for the control, raw.
+ *	library dirty PATH SIZE COUNT mmap|write WAY LIST [RETRIES]
+ *	library write PATH OFFSET LENGTH WAY [buffered] [append] [dsync] [nowait] [stubborn]
+ *		[misalign=N] [mapped=N] [limit=N] [journal=PATH] [save=PATH] [before=COMMAND]
+ *	library recover PATH JOURNAL
+ * WAY is sync, ring, queue or, for the control, raw.  `stubborn`: the policy answers RETRY, always;
+ * `save`: the page as it should be on the disk goes to a file; `before`: a command to run when the
+ * handle is open.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -96,10 +99,45 @@ static int open_journal(struct library *library, const char *path)
 		error = atomicio_journal_open(library->journal_fd, &library->journal);
 	if (!error)
 		error = atomicio_journal_recover(library->journal, resolve, library, NULL, 0);
+	if (error) /* the caller closes */
+		return error;
 	library->options.journal = library->journal;
 	library->options.file_id = 1;
 	library->options.path = ATOMICIO_PATH_KERNEL;
-	return error;
+	return 0;
+}
+
+/* Open the journal, which recovers it, and close it in order: its pages are at home and durable. */
+static int recover_command(int argc, char **argv)
+{
+	struct library library = {0};
+	int error;
+
+	if (argc != 4)
+		return 2;
+	library.fd = open(argv[2], O_RDWR | O_DIRECT);
+	error = library.fd < 0 ? -errno : open_journal(&library, argv[3]);
+	if (!error)
+		error = atomicio_journal_checkpoint(library.journal);
+	if (error) {
+		printf("error=%s\n", strerrorname_np(-error));
+		return 1;
+	}
+	library_close(&library);
+	close(library.fd);
+	printf("recovered=1\n");
+	return 0;
+}
+
+static int save_page(const char *path, const char *buffer, size_t length)
+{
+	FILE *out = fopen(path, "w");
+	bool whole;
+
+	if (!out)
+		return -errno;
+	whole = fwrite(buffer, 1, length, out) == length;
+	return fclose(out) == 0 && whole ? 0 : -EBADF;
 }
 
 static int64_t submit(void *context, const struct raw_shot *shot, int fd, char *buffer)
@@ -107,6 +145,10 @@ static int64_t submit(void *context, const struct raw_shot *shot, int fd, char *
 	struct library *library = context;
 	int error = library_open(library, fd);
 
+	if (!error && library->before && system(library->before) != 0)
+		error = -ECHILD;
+	if (!error && library->save)
+		error = save_page(library->save, buffer, shot->length);
 	return error ? error : library_write(library, buffer, shot->offset, shot->length);
 }
 
@@ -123,6 +165,12 @@ static bool parse_word(struct raw_shot *shot, struct library *library, const cha
 		library->flags |= ATOMICIO_DSYNC;
 	else if (strcmp(text, "nowait") == 0)
 		library->flags |= ATOMICIO_NOWAIT;
+	else if (strcmp(text, "stubborn") == 0)
+		library->stubborn = true;
+	else if ((number = library_number(text, "save")))
+		library->save = number;
+	else if ((number = library_number(text, "before")))
+		library->before = number;
 	else if ((number = library_number(text, "misalign")))
 		shot->misalign = (uint32_t)strtoul(number, NULL, 0);
 	else if ((number = library_number(text, "mapped")))
@@ -184,10 +232,11 @@ static int write_command(int argc, char **argv)
 	if (library.file)
 		atomicio_file_stats(library.file, &stats, sizeof(stats));
 	print_failure(&library);
-	printf(" hardware=%llu filesystem=%llu journaled=%llu again=%u ",
+	printf(" hardware=%llu filesystem=%llu journaled=%llu retries=%llu again=%u ",
 	       (unsigned long long)stats.writes_hardware,
 	       (unsigned long long)stats.writes_filesystem,
-	       (unsigned long long)stats.writes_journal, library.again);
+	       (unsigned long long)stats.writes_journal, (unsigned long long)stats.retries,
+	       library.again);
 	raw_outcome_print(stdout, &outcome);
 	library_close(&library);
 	close(shot.fd);
@@ -200,9 +249,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{"probe", probe_command},
-		{"write", write_command},
-		{"sizes", library_sizes_command},
+		{"probe", probe_command},	  {"write", write_command},
+		{"recover", recover_command},	  {"sizes", library_sizes_command},
 		{"dirty", library_dirty_command},
 	};
 	int status = 2;

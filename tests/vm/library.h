@@ -36,8 +36,11 @@ struct library {
 	enum way way;
 	uint32_t flags;	     /* of a write */
 	uint32_t again;	     /* entries that a ring's write needed besides the first */
+	bool stubborn;	     /* its policy answers RETRY, always */
 	uint64_t kinds_seen; /* a bit for each kind that the policy saw */
 	struct atomicio_failure last;
+	const char *save;   /* a file for the page that is written */
+	const char *before; /* a command to run between open and write */
 };
 
 const char *library_number(const char *text, const char *key);

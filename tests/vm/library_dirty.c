@@ -2,15 +2,16 @@
 /*
  * Writes through the library to pages that another process keeps dirtying through the page cache.
  *
- * Flow: from library.c: `library dirty PATH SIZE COUNT mmap|write WAY LIST`.  The guest's script
- * traces the commands meanwhile, and looks there for a command for each page of LIST.
+ * Flow: from library.c: `library dirty PATH SIZE COUNT mmap|write WAY LIST [RETRIES]`.  The guest's
+ * script traces the commands meanwhile, and looks there for a command for each page of LIST.
  *
  * Rules:
  * D1 each write has a place of its own, which the other process is known to have dirtied since the
  *    write before, and goes on dirtying while it is made; LIST has the offsets that were reported
  *    untorn, a line each.
  * D2 the other process changes byte 7 of each 4 KiB and no other.  When it has ended, every other
- * byte of a page in LIST must be as written: `contents` counts the pages where one is not.
+ *    byte of a page in LIST must be as written: `contents` counts the pages where one is not, and
+ *    `sync` is what fsync said before they were read.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -43,6 +44,7 @@ struct dirty {
 	struct library library;
 	uint64_t ok, again, broken, poisoned, other;
 	int32_t last_other;
+	int64_t sync;
 	FILE *list;
 	char *pages[GROUP];
 };
@@ -193,7 +195,7 @@ static int run(struct dirty *dirty, const char *list)
 	if (fclose(dirty->list) != 0 && !error)
 		error = -EIO;
 	/* Gives EIO where a page could not be dropped after a direct write; all is written back. */
-	(void)!fsync(dirty->library.fd);
+	dirty->sync = fsync(dirty->library.fd) ? -errno : 0;
 	return error;
 }
 
@@ -201,15 +203,16 @@ int library_dirty_command(int argc, char **argv)
 {
 	struct dirty dirty = {0};
 	struct atomicio_stats stats = {0};
+	char name[32];
 	int error;
 
-	if (argc != 8 || !library_way(argv[6], &dirty.library.way))
+	if (argc < 8 || !library_way(argv[6], &dirty.library.way))
 		return 2;
 	dirty.path = argv[2];
 	dirty.size = strtoull(argv[3], NULL, 0);
 	dirty.count = strtoull(argv[4], NULL, 0);
 	dirty.by_write = strcmp(argv[5], "write") == 0;
-	dirty.library.options.retries_max = 4;
+	dirty.library.options.retries_max = argc > 8 ? (uint32_t)strtoul(argv[8], NULL, 0) : 4;
 	dirty.control =
 		mmap(NULL, RAW_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (uint32_t i = 0; i < GROUP; i++) {
@@ -223,12 +226,12 @@ int library_dirty_command(int argc, char **argv)
 	}
 	atomicio_file_stats(dirty.library.file, &stats, sizeof(stats));
 	printf("ok=%llu again=%llu broken=%llu poisoned=%llu other=%llu last=%d contents=%llu "
-	       "retries=%llu\n",
+	       "sync=%s retries=%llu\n",
 	       (unsigned long long)dirty.ok, (unsigned long long)dirty.again,
 	       (unsigned long long)dirty.broken, (unsigned long long)dirty.poisoned,
 	       (unsigned long long)dirty.other, dirty.last_other,
 	       (unsigned long long)wrong_contents(&dirty, argv[7]),
-	       (unsigned long long)stats.retries);
+	       raw_result_name(dirty.sync, name, sizeof(name)), (unsigned long long)stats.retries);
 	library_close(&dirty.library);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * One write, or several at once, through the library by one of its ways.
  *
  * Flow: from the commands; a handle is opened with a policy that notes what it sees and then
- * answers as the default policy does.
+ * answers as the default policy does, or is stubborn.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -44,7 +44,7 @@ static uint32_t note(void *context, const struct atomicio_failure *failure)
 
 	library->kinds_seen |= UINT64_C(1) << failure->kind;
 	library->last = *failure;
-	return atomicio_policy_default(NULL, failure);
+	return library->stubborn ? ATOMICIO_RETRY : atomicio_policy_default(NULL, failure);
 }
 
 int library_open(struct library *library, int fd)

@@ -87,7 +87,7 @@ machine_command() {
 	local libraries=$qemu/usr/lib/x86_64-linux-gnu
 	command=(nice -n 10 "$qemu/usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries"
 		"$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios"
-		-machine q35 -accel "tcg,thread=multi" -cpu max -smp 2 -m 2048
+		-machine q35 -accel "tcg,thread=multi" -cpu max -smp ${VM_SMP:-1} -m 2048
 		-nodefaults -display none -no-reboot -serial "file:$run/console.log"
 		-kernel "$cache/kernel-$kernel/vmlinuz" -initrd "$run/initramfs.gz"
 		-append "console=ttyS0 panic=-1 oops=panic mitigations=off nowatchdog ${VM_APPEND:-}"

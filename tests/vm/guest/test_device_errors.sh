@@ -70,10 +70,9 @@ test_dm_error_in_the_table_drops_the_claim() {
 	expect result -EOPNOTSUPP "$line"
 }
 
-# error_below FILESYSTEM OPTIONS: the mapping turns bad where the file lies; the filesystem goes on
-# claiming, the write fails, and when the mapping is good again the old bytes are there.
-error_below() {
-	local under bad end
+# file_over_linear FILESYSTEM OPTIONS: $file of 1 MiB on the mapping `linear` of the disk $under;
+# $bad is the sector that its byte 65536 is in.
+file_over_linear() {
 	scsi_disk $for_xfs
 	under=$disk
 	linear "$under"
@@ -84,10 +83,20 @@ error_below() {
 	xfs_place
 	end=$(sectors "$under")
 	bad=$((place + 128))
+}
+table_with_a_hole() {
+	echo "0 $bad linear $under 0"
+	echo "$bad 32 error"
+	echo "$((bad + 32)) $((end - bad - 32)) linear $under $((bad + 32))"
+}
+
+# error_below FILESYSTEM OPTIONS: the mapping turns bad where the file lies; the filesystem goes on
+# claiming, the write fails, and when the mapping is good again the old bytes are there.
+error_below() {
+	local under bad end
+	file_over_linear "$@"
 	dd if="$file" of=/scratch/before bs=64k iflag=direct status=none
-	swap_table "0 $bad linear $under 0
-$bad 32 error
-$((bad + 32)) $((end - bad - 32)) linear $under $((bad + 32))"
+	swap_table "$(table_with_a_hole)"
 	raw_fact "statx with the error below" statx "$file"
 	expect can 1 "$line"
 	for way in "" uring; do

@@ -69,21 +69,92 @@ test_library_size_limit_on_xfs_writes_nothing() {
 		for limit in 12288 8704; do
 			library_fact "limit $way" write "$mount/file" 65536 16384 $way \
 				limit=$((65536 + limit))
-			expect result '-E*' "$line"
+			expect result -EFBIG "$line"
 			expect kept 32 "$line"
 		done
 	done
 }
+# A policy that wants to try again for ever is not asked: the answer would always be the same.
 test_library_nowait_on_xfs_is_said_to_be_in_vain() {
 	needs_kernel 6.16
 	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
 	must raw fill "$mount/file" 1048576
 	sync
-	for way in sync ring; do
-		library_fact "nowait $way" write "$mount/file" 65536 16384 $way nowait
+	for way in sync ring queue; do
+		library_fact "nowait $way" write "$mount/file" 65536 16384 $way nowait stubborn
 		expect result -EAGAIN "$line"
 		expect kept 32 "$line"
+		expect retries 0 "$line"
 		[[ ,$(value why "$line"), == *,nowait-never,* ]] || fail "no reason: $line"
 	done
+}
+
+# gets_through FILE WAY: another process dirties each page, so that some calls give EAGAIN though
+# they may block; the library writes the cached pages back and tries again, and all is written.  It
+# is a race with the other process: up to five rounds of 60, until there was something to repeat.
+gets_through() {
+	local round
+	for round in 1 2 3 4 5; do
+		library_fact "busy $2" dirty "$1" 16384 60 mmap "$2" /scratch/list 200
+		expect again 0 "$line"
+		expect other 0 "$line"
+		expect broken 0 "$line"
+		expect ok 60 "$line"
+		[ "$(value retries "$line")" -gt 0 ] && return
+	done
+	fail "no EAGAIN in five rounds"
+}
+test_library_gets_through_to_a_busy_file_on_xfs() {
+	needs_kernel 6.16
+	scsi_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=1" ""
+	must raw fill "$mount/file" 1048576
+	sync
+	for way in sync ring queue; do
+		gets_through "$mount/file" $way
+	done
+}
+test_library_gets_through_to_a_busy_file_on_ext4() {
+	needs_kernel 6.16
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
+	must raw fill "$mount/file" 1048576
+	sync
+	gets_through "$mount/file" sync
+}
+
+# saved_where_it_cannot FILE JOURNAL: an honest no, and the journal's help, on every kernel.
+saved_where_it_cannot() {
+	local way
+	library_fact "probe" probe "$1"
+	expect mechanism none "$line"
+	for way in sync ring queue; do
+		library_fact "without $way" write "$1" 65536 16384 $way
+		expect kinds unsupported "$line"
+		expect result -EOPNOTSUPP "$line"
+		expect kept 32 "$line"
+		library_fact "journal $way" write "$1" 65536 16384 $way "journal=$2"
+		expect kinds unsupported "$line"
+		expect result 0 "$line"
+		expect journaled 1 "$line"
+		expect new 32 "$line"
+		expect outside 0 "$line"
+	done
+}
+test_library_journal_where_the_disk_cannot() {
+	scsi_plain_disk
+	saved_where_it_cannot "$disk" /scratch/journal
+}
+test_library_journal_where_ext4_cannot() {
+	scsi_plain_disk
+	filesystem ext4 "$disk" "-b 4096" ""
+	must raw fill "$mount/file" 1048576
+	saved_where_it_cannot "$mount/file" "$mount/journal"
+}
+test_library_journal_where_xfs_cannot() {
+	scsi_plain_disk $for_xfs
+	filesystem xfs "$disk" "-m reflink=0" ""
+	must raw fill "$mount/file" 1048576
+	saved_where_it_cannot "$mount/file" "$mount/journal"
 }

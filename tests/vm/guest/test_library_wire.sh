@@ -2,7 +2,9 @@
 # Goal: each write that the library reports as untorn went to a raw disk as a command of its own,
 # also where another process keeps dirtying the page, which makes the kernel's own success a lie.
 # Method: each write has its own place; the offsets reported are looked up among the WRITE ATOMIC
-# commands traced.  There may be more commands: the library repeats what it could not trust.  The
+# commands traced: each must lie whole in one of them, for the block layer merges neighbours of a
+# queue into one longer WRITE ATOMIC (block/blk-merge.c, never with other writes, never above the
+# disk's maximum).  There may be more commands: the library repeats what it could not trust.  The
 # control makes the same writes without the library, and must find some that have no command.
 . "$VM_GUEST/library.sh"
 
@@ -10,9 +12,12 @@
 dirty_writes() {
 	library_fact "dirty $3 $4" dirty "$1" 16384 "$2" "$3" "$4" /scratch/list
 	missing=$(trace_list | awk '
-	FNR == NR { seen[$1 " " $2 " " $3] = 1; next }
-	!("atomic " $1 / 512 " 32" in seen) { count++ }
-	END { print count + 0 }' - /scratch/list)
+	reported && !($1 / 512 in seen) { count++ }
+	!reported && $1 == "atomic" && $3 <= 128 {
+		for (block = $2; block + 32 <= $2 + $3; block++)
+			seen[block] = 1
+	}
+	END { print count + 0 }' - reported=1 /scratch/list)
 	fact "WRITE ATOMIC $(trace_count atomic), other writes $(trace_count write)," \
 		"reported without a command: $missing"
 	[ "$(wc -l </scratch/list)" = "$(value ok "$line")" ] || fail "the list is not whole"
@@ -25,7 +30,8 @@ nothing_missing() {
 	dirty_writes "$disk" 100 "$@"
 	[ "$(value ok "$line")" -ge 10 ] || fail "too few to prove anything: $line"
 	[ "$missing" = 0 ] || fail "$missing writes were reported without a command: $line"
-	[ "$(trace_count atomic)" -ge "$(value ok "$line")" ] || fail "fewer commands: $line"
+	[ "$2" = queue ] || [ "$(trace_count atomic)" -ge "$(value ok "$line")" ] ||
+		fail "fewer commands: $line"
 	expect other 0 "$line"
 	expect contents 0 "$line"
 }
@@ -93,6 +99,12 @@ test_library_wire_quiet_nvme() {
 	trace_writes nvme
 	one_command_each_way "$disk" "write 16 4"
 }
+# The other writer may have read an old page while a write was made, and dirtied it: when that page
+# is written back, its old bytes lie over the new.  The kernel could not drop it, and says so in
+# the next fsync (mm/filemap.c:kiocb_invalidate_post_direct_write).
+contents_or_told() {
+	[ "$(value contents "$line")" = 0 ] || expect sync -EIO "$line"
+}
 # On a filesystem the kernel refuses what it cannot make untorn: all that is reported has a command.
 test_library_wire_ext4() {
 	needs_kernel 6.16
@@ -104,6 +116,6 @@ test_library_wire_ext4() {
 	library_fact "dirty" dirty "$mount/file" 16384 100 mmap sync /scratch/list
 	fact "WRITE ATOMIC $(trace_count atomic)"
 	[ "$(trace_count atomic)" = "$(value ok "$line")" ] || fail "commands differ: $line"
-	expect contents 0 "$line"
 	expect broken 0 "$line"
+	contents_or_told
 }
