@@ -3,7 +3,7 @@
 # Every figure that this library is judged by, in one command, on XFS and on ext4 over a loop device.
 #
 #	tests/bench/run.sh [--quick] [--seconds S] [--rounds N] [--only PART...] [--json FILE]
-#	                   [--plots DIRECTORY] [--markdown] [--strict] [--check]
+#	                   [--plots DIRECTORY] [--markdown] [--readme] [--from FILE] [--strict] [--check]
 #
 #	--quick     about a minute: short slices, few points, no crash states
 #	--seconds   for each comparison and each point of a plot (4; quick: 0.3)
@@ -12,6 +12,8 @@
 #	--json      all results, machine and kernel in one object
 #	--plots     throughput, latency and overhead as SVG, with gnuplot
 #	--markdown  the table as it stands in README.md
+#	--readme    put that table into README.md, and its plot beside this script
+#	--from      measure nothing: take the results from an earlier --json
 #	--strict    fail where a goal is not met
 #	--check     short, and prints TAP: what is counted must be right, and the report whole
 #
@@ -31,6 +33,8 @@ quick=no
 form=text
 json=
 plots=
+from=
+readme=no
 failed=0
 
 usage() {
@@ -44,12 +48,13 @@ while [ $# -gt 0 ]; do
 	--check) check=yes ;;
 	--strict) strict=yes ;;
 	--markdown) form=markdown ;;
+	--readme) readme=yes ;;
 	--only)
 		shift
 		parts=("$@")
 		break
 		;;
-	--seconds | --rounds | --json | --plots)
+	--seconds | --rounds | --json | --plots | --from)
 		[ $# -gt 1 ] || usage
 		declare "given_${1#--}=$2"
 		shift
@@ -72,18 +77,20 @@ seconds=${given_seconds:-$seconds}
 rounds=${given_rounds:-$rounds}
 json=${given_json:-}
 plots=${given_plots:-}
+from=${given_from:-}
 
 # shellcheck source=tests/bench/lib.sh
 . "$here/lib.sh"
-[ "$(id -u)" = 0 ] || kernel_skip "needs root to mount filesystems"
+[ "$(id -u)" = 0 ] || [ -n "$from" ] || kernel_skip "needs root to mount filesystems"
 command -v jq >/dev/null || kernel_skip "the command jq is missing"
-[ -x "$BENCH_BIN/sweep" ] || {
+[ -x "$BENCH_BIN/sweep" ] || [ -n "$from" ] || {
 	echo "run.sh: $BENCH_BIN/sweep is not built" >&2
 	exit 2
 }
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM HUP
+child=
+trap '[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null; exit 1' INT TERM HUP
 
 # tap STATUS NAME: the run's own checks
 tap() {
@@ -100,8 +107,11 @@ run() {
 	local part=$1 status
 	shift
 	"$here/$part.sh" --seconds "$seconds" --rounds "$rounds" --json "$work/$part" \
-		>"$work/$part.log"
+		>"$work/$part.log" &
+	child=$!
+	wait "$child"
 	status=$?
+	child=
 	[ ! -e "$work/$part" ] || cat "$work/$part" >>"$work/results"
 	if [ $check = yes ] && { [ $status != 77 ] || [ "$part" != peers ]; }; then
 		grep -E '^(ok|not ok) ' "$work/$part.log"
@@ -121,12 +131,12 @@ report() { # FILTER [OPTION...]: of jq, with the functions of report.jq
 	jq -r -L "$here" "$@" "include \"report\"; $filter" "$work/report"
 }
 
-# All results as one object.
+# collect LOAD: all results as one object
 collect() {
 	jq -s --arg machine "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1)" \
 		--arg processors "$(nproc)" --arg disk "$(bench_disk "${TMPDIR:-/tmp}")" \
 		--arg kernel "Linux $(uname -r)" --arg date "$(date -u +%FT%TZ)" \
-		--arg load "$(cut -d' ' -f1 /proc/loadavg)" --arg before "$load" \
+		--arg load "$(cut -d' ' -f1 /proc/loadavg)" --arg before "$1" \
 		--arg seconds "$seconds" --arg rounds "$rounds" -L "$here" 'include "report";
 		{machine: $machine, processors: ($processors | tonumber), disk: $disk, kernel: $kernel,
 			date: $date, load_before: ($before | tonumber), load_after: ($load | tonumber),
@@ -203,8 +213,8 @@ tables() {
 # What a check demands of the report itself.
 check_report() {
 	local part
-	jq -e '(.kernel | length > 6) and .processors > 0 and (.figures | length > 40) and
-		(.sweep | length == 36) and all(.figures[]; .what and .unit and (.figure | type == "number")
+	jq -e '(.kernel | length > 6) and .processors > 0 and (.figures | length > 30) and
+		(.sweep | length >= 32) and all(.figures[]; .what and .unit and (.figure | type == "number")
 			and (.on | IN("xfs", "ext4", "any"))) and
 		all(.sweep[]; .pages_per_second > 0 and .p50_us > 0 and .on and .at > 0)' \
 		"$work/report" >/dev/null
@@ -215,7 +225,8 @@ check_report() {
 	tap $? the_device_counts_one_flush_for_64_pages_and_two_bytes_a_byte
 	jq -e '[.sweep[] | select(.by == "batch" and .at == 1 and .on == "ext4")] |
 		(map({(.way): .flushes_a_page}) | add) as $flushes |
-		$flushes["unprotected"] >= 0.99 and $flushes["journal"] <= 1.01 and
+		$flushes["unprotected"] >= 0.99 and
+		$flushes["journal"] >= 0.99 and $flushes["journal"] <= 1.01 and
 		$flushes["double write, batched"] >= 1.99' "$work/report" >/dev/null
 	tap $? a_page_through_the_journal_takes_one_flush_and_a_double_write_two
 	for part in markdown text; do
@@ -232,7 +243,9 @@ draw() { # DIRECTORY
 	fi
 	"$here/plots.sh" "$work/report" "$1" 2>"$work/plots.log"
 	tap $? the_plots_are_drawn
-	for plot in throughput-xfs throughput-ext4 latency-xfs latency-ext4 overhead; do
+	for plot in $(report '(if .sweep == [] then [] else ["throughput-xfs", "throughput-ext4",
+			"latency-xfs", "latency-ext4"] end + if any(.figures[]; .what | startswith("queue"))
+			then ["overhead"] else [] end)[]'); do
 		grep -q '</svg>' "$1/$plot.svg" || {
 			tap 1 "the_plot_${plot}_is_whole"
 			head -n 5 "$work/plots.log" | sed 's/^/# /'
@@ -240,18 +253,43 @@ draw() { # DIRECTORY
 	done
 }
 
-load=$(cut -d' ' -f1 /proc/loadavg)
-: >"$work/results"
-done=0
-for part in "${parts[@]}"; do
-	done=$((done + 1))
-	[ -n "$part" ] || continue
-	[ -e "$here/$part.sh" ] || usage
-	[ -t 2 ] || echo "run.sh: $part, $done of ${#parts[@]}" >&2
-	run "$part"
-done
-[ ! -t 2 ] || printf '\r\033[K' >&2
-collect
+# What stands between the marks in README.md, and the plot that it shows.
+write_readme() {
+	local file=$here/../../README.md
+	form=markdown tables >"$work/table"
+	awk -v table="$work/table" '
+		/^<!-- measured: end -->/ { inside = 0 }
+		!inside { print }
+		/^<!-- measured: / && !/end -->/ {
+			inside = 1
+			while ((getline line <table) > 0) print line
+		}' "$file" >"$work/readme"
+	cp "$work/readme" "$file"
+	"$here/plots.sh" "$work/report" "$work/plots" 2>"$work/plots.log" &&
+		cp "$work/plots/throughput-xfs.svg" "$here/measured.svg"
+	tap $? the_readme_is_written
+}
+
+measure() {
+	local load part done=0
+	load=$(cut -d' ' -f1 /proc/loadavg)
+	: >"$work/results"
+	for part in "${parts[@]}"; do
+		done=$((done + 1))
+		[ -n "$part" ] || continue
+		[ -e "$here/$part.sh" ] || usage
+		[ -t 2 ] || echo "run.sh: $part, $done of ${#parts[@]}" >&2
+		run "$part"
+	done
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	collect "$load"
+}
+
+if [ -n "$from" ]; then
+	cp "$from" "$work/report" || exit 2
+else
+	measure
+fi
 if [ $check = yes ]; then
 	check_report
 	plots=${plots:-$work/plots}
@@ -260,6 +298,7 @@ else
 fi
 [ -z "$json" ] || cp "$work/report" "$json"
 [ -z "$plots" ] || draw "$plots"
+[ $readme = no ] || write_readme
 if [ $strict = yes ]; then
 	report '.figures[] | select(.met == false) | "not ok - \(.on): \(name): \(.figure | short), goal \(goal)"'
 	report '.figures[] | select(.met == false) | 1' | grep -q 1 && failed=$((failed + 1))
