@@ -176,6 +176,8 @@ static int sync_now(struct atomicio_file *file)
 		error = journal_sync_for(file->options.journal, file->fd, sync_is_harmless);
 	else
 		error = file->sys->fdatasync(file->fd);
+	if (!error)
+		error = atomic_exchange(&file->told_early, 0);
 	write_count(&file->counters.syncs, 1);
 	if (error && !sync_is_harmless(error))
 		write_poison(file);

@@ -71,6 +71,7 @@ struct atomicio_file {
 	pthread_mutex_t sync_lock;    /* one sync at a time: see write.c */
 	_Atomic uint64_t syncs_begun; /* changed under the lock, as is the next */
 	uint64_t sync_done;	      /* number of the last that succeeded */
+	_Atomic int32_t told_early;   /* an error that a write-back was told: the next sync's */
 	pthread_mutex_t bounce_lock;  /* of the one bounce buffer; never on the hot path */
 	void *bounce;
 };

@@ -71,18 +71,30 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 	return answer & failure.allowed ? answer : ATOMICIO_FAIL;
 }
 
+/* Errors of the call itself, and not of a page that it, or anybody before it, wrote back. */
+static bool is_no_page_error(int error)
+{
+	return error == -EINTR || error == -EBADF || error == -EINVAL || error == -ENOSYS ||
+	       error == -EPERM;
+}
+
 /*
- * Write cached pages of the range back; in a guest's loop, who may not wait, only start to.  The
- * journal would not hear of a failure again.
+ * Write cached pages of the range back; in a guest's loop, who may not wait, only start to.  A lost
+ * page anywhere in the file is told once, here (fs/sync.c:ksys_sync_file_range, 4.13 to 7.3, ends
+ * in file_check_and_advance_wb_err), so neither the journal nor the next sync would hear of it.
  */
 void write_back_range(const struct write_request *request)
 {
 	struct atomicio_file *file = request->file;
 	const struct sys_calls *sys = file->sys;
+	const int error = (request->mode & WRITE_GUEST ? sys->start_write_back : sys->write_back)(
+		file->fd, request->offset, request->length);
 
-	if ((request->mode & WRITE_GUEST ? sys->start_write_back : sys->write_back)(
-		    file->fd, request->offset, request->length))
-		write_sync_failed(file);
+	if (!error)
+		return;
+	write_sync_failed(file);
+	if (!is_no_page_error(error))
+		atomic_store(&file->told_early, error);
 }
 
 /*

@@ -11,7 +11,7 @@
  *    untorn, a line each.
  * D2 the other process changes byte 7 of each 4 KiB and no other.  When it has ended, every other
  *    byte of a page in LIST must be as written: `contents` counts the pages where one is not, and
- *    `sync` is what fsync said before they were read.
+ *    `sync` is what atomicio_sync() said before they were read.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -194,8 +194,12 @@ static int run(struct dirty *dirty, const char *list)
 	}
 	if (fclose(dirty->list) != 0 && !error)
 		error = -EIO;
-	/* Gives EIO where a page could not be dropped after a direct write; all is written back. */
-	dirty->sync = fsync(dirty->library.fd) ? -errno : 0;
+	/*
+	 * Gives EIO where a page could not be dropped after a direct write.  The kernel says it once,
+	 * and may have said it to a write-back of the library's: so the library is asked.
+	 */
+	dirty->sync = atomicio_sync(dirty->library.file);
+	(void)!fsync(dirty->library.fd);
 	return error;
 }
 
