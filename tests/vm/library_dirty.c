@@ -195,8 +195,8 @@ static int run(struct dirty *dirty, const char *list)
 	if (fclose(dirty->list) != 0 && !error)
 		error = -EIO;
 	/*
-	 * Gives EIO where a page could not be dropped after a direct write.  The kernel says it once,
-	 * and may have said it to a write-back of the library's: so the library is asked.
+	 * Gives EIO where a page could not be dropped after a direct write.  The kernel says it
+	 * once, and may have said it to a write-back of the library's: so the library is asked.
 	 */
 	dirty->sync = atomicio_sync(dirty->library.file);
 	(void)!fsync(dirty->library.fd);

@@ -7,12 +7,15 @@ skip() {
 	exit 77
 }
 
-# Tools that the guest runs from the share.  Installed here if this is root on a Debian.
+# Tools that the guest runs from the share, and what its programs are built with.  Installed here if
+# this is root on a Debian.
 host_tools() {
 	local pair missing=""
 	for pair in mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs dmsetup:dmsetup mdadm:mdadm \
-		addpart:util-linux gcc:gcc; do
-		PATH=$PATH:/usr/sbin:/sbin command -v "${pair%:*}" >/dev/null ||
+		addpart:util-linux mount:mount cmp:diffutils awk:mawk gcc:gcc make:make \
+		/usr/include/errno.h:libc6-dev /usr/include/liburing.h:liburing-dev \
+		/usr/include/blkid/blkid.h:libblkid-dev; do
+		[ -f "${pair%:*}" ] || PATH=$PATH:/usr/sbin:/sbin command -v "${pair%:*}" >/dev/null ||
 			missing="$missing ${pair#*:}"
 	done
 	[ -z "$missing" ] && return
@@ -63,18 +66,24 @@ make_initramfs() {
 	rm -r "$root"
 }
 
-# Sets build, cache, run and release; makes $run empty, with a copy of the guest's scripts in it, so
-# that an editor does not reach into a running guest.
-prepare() {
+# What all machines share: sets build and cache, fetches, installs, compiles.
+prepare_host() { # KERNEL...
 	[ "$(uname -m)" = x86_64 ] || skip "the virtual machine is for x86-64 only."
 	mkdir -p "$build/vm"
 	build=$(cd "$build" && pwd)
 	cache=$build/vm
-	run=$cache/run-${name:-$kernel}
-	"$here/fetch.sh" "$cache" "$kernel"
+	[ -z "${VM_PREPARED:-}" ] || return 0
 	host_tools
-	release=$(cat "$cache/kernel-$kernel/release")
+	"$here/fetch.sh" "$cache" "$@" || return
 	build_programs
+}
+
+# Sets run and release, too; makes $run empty, with a copy of the guest's scripts in it, so that an
+# editor does not reach into a running guest.
+prepare() {
+	prepare_host "$kernel"
+	run=$cache/run-${name:+$name-}$kernel
+	release=$(cat "$cache/kernel-$kernel/release")
 	rm -rf "$run"
 	mkdir -p "$run/out/log"
 	: >"$run/out/results"

@@ -5,7 +5,7 @@
 # guest/init (initramfs), then guest/main, which runs every test; this script judges what came back.
 #
 # usage: run.sh [--kernel 6.1|6.12|7.3] [--build DIR] [--limit SECONDS] [--name RUN] [--keep] [TEST...]
-#	no kernel: all three, one after the other
+#	no kernel: all three, as many at once as there are processors
 #	TEST is a script (guest/test_NAME.sh as NAME) or one test function; none: all of them
 #
 # Prints a line a test: ok KERNEL/NAME, not ok KERNEL/NAME - why, ok KERNEL/NAME # SKIP why.
@@ -144,19 +144,42 @@ show() {
 		-e "s|^skip \([^ ]*\) - |ok $kernel/\1 # SKIP |"
 }
 
-# One after the other; the last word is the worst of all: a failure, then a skip.
+# All at once, or as many as there are processors: a guest has one.  What they share is made first.
+# The last word is the worst of all: a failure, then a skip.
 all_kernels() {
-	local status worst=0
-	for kernel in 6.1 6.12 7.3; do
-		status=0
-		"$here/run.sh" --kernel $kernel "${given[@]}" || status=$?
-		case $status in
-		0) ;;
-		77) [ $worst = 0 ] && worst=77 ;;
-		*) worst=1 ;;
-		esac
+	local running=0 worst=0
+	prepare_host 7.3 6.12 6.1 || return
+	export VM_PREPARED=yes
+	trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+	for kernel in 7.3 6.12 6.1; do
+		[ $running -lt "$(nproc)" ] || wait_for_one
+		"$here/run.sh" --kernel $kernel "${given[@]}" &
+		running=$((running + 1))
+	done
+	while [ $running -gt 0 ]; do
+		wait_for_one
 	done
 	return $worst
+}
+wait_for_one() {
+	local status=0
+	wait -n || status=$?
+	running=$((running - 1))
+	case $status in
+	0) ;;
+	77) [ $worst != 0 ] || worst=77 ;;
+	*) worst=1 ;;
+	esac
+}
+
+# Seconds of processor time that the machine took: on a busy host, they tell more than the clock.
+processor_seconds() {
+	awk 'NR == 2 { split($1 "m" $2, t, /[ms]+/); printf "%d", (t[1] + t[3]) * 60 + t[2] + t[4] }' \
+		"$run/times"
+}
+# The tests that took longest.
+slowest() {
+	sort -rn "$run/out/seconds" 2>/dev/null | head -n 5 | awk '{ printf "%s%s %s", s, $2, $1; s = ", " }'
 }
 
 main() {
@@ -179,6 +202,7 @@ main() {
 	wait %1 || status=$?
 	trap - EXIT
 	wait
+	times >"$run/times"
 	judge "$status" >"$run/judgement"
 	[ $# -gt 0 ] || "$here/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/README.md" ||
 		echo "the verdicts are not those of README.md" >>"$run/judgement"
@@ -190,7 +214,8 @@ main() {
 	elif [ -z "$keep" ]; then
 		rm -rf "$run/console.log" "$run/out/log" "$run/initramfs.gz" "$run/guest"
 	fi
-	echo "vm: kernel $kernel in $((SECONDS - started)) s"
+	echo "vm: kernel $kernel in $((SECONDS - started)) s, $(processor_seconds) of a processor;" \
+		"longest: $(slowest)"
 	echo "$(count ok) passed, $failed failed, $(count skip) skipped"
 	[ "$failed" = 0 ]
 }

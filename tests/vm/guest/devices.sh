@@ -24,8 +24,9 @@ remove() {
 
 # scsi_disk [PARAMETER=VALUE...]: scsi_debug, 64 MiB, untorn writes of 1 KiB to 64 KiB where the
 # kernel's scsi_debug can (6.11); an older one ignores what it does not know.  Lengths in blocks.
-# XFS needs $for_xfs.
+# XFS needs $for_xfs.  With $for_races each command takes a while, in which another process runs.
 for_xfs=dev_size_mb=320
+for_races=ndelay=100000
 scsi_disk() {
 	[ ! -e /sys/module/scsi_debug ] || fail "scsi_debug is still there from an earlier test"
 	must modprobe scsi_debug dev_size_mb=64 delay=0 max_luns=1 atomic_wr=1 \

@@ -107,7 +107,7 @@ gets_through() {
 }
 test_library_gets_through_to_a_busy_file_on_xfs() {
 	needs_kernel 6.16
-	scsi_disk $for_xfs
+	scsi_disk $for_xfs $for_races
 	filesystem xfs "$disk" "-m reflink=1" ""
 	must raw fill "$mount/file" 1048576
 	sync
@@ -117,7 +117,7 @@ test_library_gets_through_to_a_busy_file_on_xfs() {
 }
 test_library_gets_through_to_a_busy_file_on_ext4() {
 	needs_kernel 6.16
-	scsi_disk
+	scsi_disk $for_races
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
 	must raw fill "$mount/file" 1048576
 	sync

@@ -25,7 +25,7 @@ dirty_writes() {
 
 # nothing_missing mmap|write WAY
 nothing_missing() {
-	scsi_disk
+	scsi_disk $for_races
 	trace_writes scsi
 	dirty_writes "$disk" 100 "$@"
 	[ "$(value ok "$line")" -ge 10 ] || fail "too few to prove anything: $line"
@@ -63,14 +63,14 @@ test_library_wire_buffered_writer_queue() {
 # The control: the kernel's success for the same writes.
 test_library_wire_control_mmap() {
 	needs_kernel 6.11
-	scsi_disk
+	scsi_disk $for_races
 	trace_writes scsi
 	dirty_writes "$disk" 100 mmap raw
 	[ "$missing" -gt 0 ] || fail "no lie to catch: $line"
 }
 test_library_wire_control_buffered_writer() {
 	needs_kernel 6.11
-	scsi_disk
+	scsi_disk $for_races
 	trace_writes scsi
 	dirty_writes "$disk" 100 write raw
 	[ "$missing" -gt 0 ] || fail "no lie to catch: $line"
@@ -108,7 +108,7 @@ contents_or_told() {
 # On a filesystem the kernel refuses what it cannot make untorn: all that is reported has a command.
 test_library_wire_ext4() {
 	needs_kernel 6.16
-	scsi_disk
+	scsi_disk $for_races
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
 	must raw fill "$mount/file" $((100 * 16384))
 	sync

@@ -42,7 +42,7 @@ test_bdev_with_nobody_else_counts_as_many_commands_as_successes() {
 # race with the other writer: up to five rounds of 300 writes, until it is seen.
 lie_of_the_raw_disk() {
 	local ok atomic round
-	scsi_disk
+	scsi_disk $for_races
 	trace_writes scsi
 	for round in 1 2 3 4 5; do
 		: >$tracing/trace
@@ -231,17 +231,17 @@ blocking_again() {
 }
 test_xfs_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
-	xfs_reflink
+	xfs_reflink $for_races
 	blocking_again 4096 300 mmap
 }
 test_xfs_under_mmap_gives_again_by_uring() {
 	needs_kernel 6.13
-	xfs_reflink
+	xfs_reflink $for_races
 	blocking_again 4096 300 mmap uring
 }
 test_ext4_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
-	scsi_disk
+	scsi_disk $for_races
 	filesystem ext4 "$disk" "-b 4096" ""
 	file=$mount/file
 	must raw fill "$file" 1048576
