@@ -190,6 +190,29 @@ START_TEST(retries_are_bounded_exactly)
 }
 END_TEST
 
+/* The kernel tells of a lost page once, to whoever comes first: here to our write-back. */
+START_TEST(a_loss_that_a_write_back_was_told_fails_the_next_sync)
+{
+	const int errors[] = {EIO, ENOSPC, EINVAL, ENOSYS};
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 2);
+		const bool lost = i < 2;
+		struct atomicio_file *file;
+
+		write_machine();
+		file = machine_open(&options);
+		fake.pwritev2 = always_busy;
+		fake.write_back_result = -errors[i];
+		answer(RETRY, RETRY);
+		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -EAGAIN);
+		ck_assert_int_eq(atomicio_sync(file), lost ? -errors[i] : 0);
+		ck_assert_int_eq(atomicio_sync(file), lost ? -ENOTRECOVERABLE : 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
 START_TEST(the_default_bound_is_eight_retries)
 {
 	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 0);
@@ -360,6 +383,7 @@ int main(void)
 		a_policy_sees_the_whole_failure,
 		every_answer_to_every_kind_is_masked_with_what_is_allowed,
 		retries_are_bounded_exactly,
+		a_loss_that_a_write_back_was_told_fails_the_next_sync,
 		the_default_bound_is_eight_retries,
 		a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallback,
 		no_fallback_leads_on_from_the_fallback,
