@@ -73,8 +73,8 @@ prepare_host() { # KERNEL...
 	build=$(cd "$build" && pwd)
 	cache=$build/vm
 	[ -z "${VM_PREPARED:-}" ] || return 0
-	host_tools
 	"$here/fetch.sh" "$cache" "$@" || return
+	host_tools
 	build_programs
 }
 

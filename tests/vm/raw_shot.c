@@ -208,12 +208,34 @@ static int64_t file_size(int fd)
 	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? status.st_size : -1;
 }
 
+/* Memory for a look at the disk, kept for the next: fresh pages cost more here than the write. */
+struct look {
+	char *bytes;
+	size_t size;
+};
+
+static bool look_fits(struct look *look, size_t size)
+{
+	if (look->size < size) {
+		free(look->bytes);
+		look->size = 0;
+		if (posix_memalign((void **)&look->bytes, RAW_PAGE, size))
+			look->bytes = NULL;
+		else
+			look->size = size;
+	}
+	if (look->bytes)
+		memset(look->bytes, 0, size);
+	return look->bytes != NULL;
+}
+
 /* Also looks at the page before and the page after the range. */
 int raw_shoot(const struct raw_shot *shot, struct raw_outcome *outcome)
 {
 	uint64_t start = shot->offset / RAW_PAGE * RAW_PAGE;
 	uint64_t end = (shot->offset + shot->length + 2 * RAW_PAGE - 1) / RAW_PAGE * RAW_PAGE;
-	char *before = NULL, *after = NULL, *buffer;
+	static struct look before, after;
+	char *buffer;
 	size_t mapped_size = 0;
 	int error = 0, fd, look;
 
@@ -226,14 +248,12 @@ int raw_shoot(const struct raw_shot *shot, struct raw_outcome *outcome)
 	if (look < 0)
 		look = open(shot->path, O_RDONLY);
 	buffer = make_buffer(shot, &mapped_size);
-	if (look < 0 || !buffer || posix_memalign((void **)&before, RAW_PAGE, end - start) ||
-	    posix_memalign((void **)&after, RAW_PAGE, end - start)) {
+	if (look < 0 || !buffer || !look_fits(&before, end - start) ||
+	    !look_fits(&after, end - start)) {
 		error = -ENOMEM;
 		goto out;
 	}
-	memset(before, 0, end - start);
-	memset(after, 0, end - start);
-	if (pread(look, before, end - start, (off_t)start) < 0)
+	if (pread(look, before.bytes, end - start, (off_t)start) < 0)
 		outcome->unreadable = errno;
 	posix_fadvise(look, 0, 0, POSIX_FADV_DONTNEED);
 	outcome->size_before = file_size(fd);
@@ -246,12 +266,11 @@ int raw_shoot(const struct raw_shot *shot, struct raw_outcome *outcome)
 	outcome->result = shoot_limited(shot, fd, buffer + shot->misalign, outcome);
 	outcome->size_after = file_size(fd);
 	outcome->cached = cached_pages(fd, start, end - start);
-	if (pread(look, after, end - start, (off_t)start) < 0)
+	if (pread(look, after.bytes, end - start, (off_t)start) < 0)
 		outcome->unreadable = errno;
-	compare(shot, outcome, before, after, buffer + shot->misalign, start, end - start);
+	compare(shot, outcome, before.bytes, after.bytes, buffer + shot->misalign, start,
+		end - start);
 out:
-	free(before);
-	free(after);
 	if (buffer)
 		munmap(buffer, mapped_size);
 	if (look >= 0)

@@ -21,3 +21,10 @@ has_reason() {
 has_no_reason() {
 	[[ ,$(value reasons "$2"), != *,$1,* ]] || fail "reason $1 is wrong: $2"
 }
+
+# The other writer may have read an old page while a write was made, and dirtied it: when that page
+# is written back, its old bytes lie over the new.  The kernel could not drop it, and says so once
+# (mm/filemap.c:kiocb_invalidate_post_direct_write): the library's sync must not say 0.
+contents_or_told() {
+	[ "$(value contents "$line")" = 0 ] || expect sync -EIO "$line"
+}

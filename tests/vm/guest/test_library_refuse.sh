@@ -101,6 +101,7 @@ gets_through() {
 		expect other 0 "$line"
 		expect broken 0 "$line"
 		expect ok 60 "$line"
+		contents_or_told
 		[ "$(value retries "$line")" -gt 0 ] && return
 	done
 	fail "no EAGAIN in five rounds"

@@ -99,12 +99,6 @@ test_library_wire_quiet_nvme() {
 	trace_writes nvme
 	one_command_each_way "$disk" "write 16 4"
 }
-# The other writer may have read an old page while a write was made, and dirtied it: when that page
-# is written back, its old bytes lie over the new.  The kernel could not drop it, and says so in
-# the next fsync (mm/filemap.c:kiocb_invalidate_post_direct_write).
-contents_or_told() {
-	[ "$(value contents "$line")" = 0 ] || expect sync -EIO "$line"
-}
 # On a filesystem the kernel refuses what it cannot make untorn: all that is reported has a command.
 test_library_wire_ext4() {
 	needs_kernel 6.16
