@@ -78,6 +78,15 @@ static bool is_no_page_error(int error)
 	       error == -EPERM;
 }
 
+static void note(struct atomicio_file *file, int error)
+{
+	if (!error)
+		return;
+	write_sync_failed(file);
+	if (!is_no_page_error(error))
+		atomic_store(&file->told_early, error);
+}
+
 /*
  * Write cached pages of the range back; in a guest's loop, who may not wait, only start to.  A lost
  * page anywhere in the file is told once, here (fs/sync.c:ksys_sync_file_range, 4.13 to 7.3, ends
@@ -87,14 +96,15 @@ void write_back_range(const struct write_request *request)
 {
 	struct atomicio_file *file = request->file;
 	const struct sys_calls *sys = file->sys;
-	const int error = (request->mode & WRITE_GUEST ? sys->start_write_back : sys->write_back)(
-		file->fd, request->offset, request->length);
 
-	if (!error)
+	if (request->mode & WRITE_GUEST) {
+		note(file, sys->start_write_back(file->fd, request->offset, request->length));
 		return;
-	write_sync_failed(file);
-	if (!is_no_page_error(error))
-		atomic_store(&file->told_early, error);
+	}
+	/* No sync may come between the telling and the note of it. */
+	pthread_mutex_lock(&file->sync_lock);
+	note(file, sys->write_back(file->fd, request->offset, request->length));
+	pthread_mutex_unlock(&file->sync_lock);
 }
 
 /*
