@@ -93,9 +93,7 @@ int journal_checkpoint(struct atomicio_journal *journal)
 
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
-	error = journal_refused(journal);
-	if (!error)
-		error = journal_checkpoint_locked(journal);
+	error = journal_checkpoint_locked(journal);
 	journal_leave(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
