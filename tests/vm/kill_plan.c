@@ -13,9 +13,9 @@ const char *const kill_filesystems[KILL_DISKS] = {"ext4", "xfs", "xfs"};
 
 const struct kill_target kill_targets[KILL_TARGETS] = {
 	{"ext4-journal", 0, 96, 16384, 3, KILL_JOURNAL},
-	{"ext4-control", 0, 64, 16384, 2, KILL_NAKED},
+	{"ext4-control", 0, 64, 16384, 3, KILL_NAKED},
 	{"xfs-journal", 1, 96, 16384, 3, KILL_JOURNAL},
-	{"xfs-control", 1, 64, 16384, 2, KILL_NAKED},
+	{"xfs-control", 1, 64, 16384, 3, KILL_NAKED},
 	{"xfs-atomic-16k", 2, 96, 16384, 3, KILL_KERNEL},
 	{"xfs-atomic-64k", 2, 16, 65536, 1, KILL_KERNEL},
 };

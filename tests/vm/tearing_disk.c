@@ -17,7 +17,7 @@
  * D4 a sector that a later FUA write made durable never goes back: older cached writes lose it.
  * D5 more than CACHE_MAX in memory: the oldest write goes to the image, as in a disk's own cache.
  * D6 a write whose data had not arrived whole is not applied: its command never reached the disk.
- * D7 a flush takes up to 4 ms; a client that is gone before its end gets none.
+ * D7 a flush takes up to 8 ms; a client that is gone before its end gets none.
  * D8 `lie`, for a test of the tests: a flush leaves out what tears at 512 bytes.
  */
 #define _GNU_SOURCE
@@ -185,7 +185,7 @@ static uint32_t latency(void *context)
 {
 	struct disk *disk = context;
 
-	return 300 + (uint32_t)(kill_random(&disk->random) % 3700);
+	return 500 + (uint32_t)(kill_random(&disk->random) % 7500);
 }
 
 static void on_flush(void *context)
