@@ -65,6 +65,7 @@ static void attempt(struct atomicio_file *file, int reader, const struct atomici
 	free(page);
 }
 
+/* A9, A25 */
 static void every_size_and_alignment_is_whole_or_refused(void)
 {
 	static const int64_t around[] = {0, -512, 512, -1, 1, -4096, 4096};
@@ -112,6 +113,7 @@ static void every_size_and_alignment_is_whole_or_refused(void)
 	close(fd);
 }
 
+/* A33 */
 static void a_write_into_a_hole_or_past_the_end_is_whole(void)
 {
 	int fd = kernel_file(NAME, 0, O_RDWR | O_DIRECT);
@@ -159,6 +161,7 @@ static void misuse_is_refused_and_leaves_the_file_alone(void)
 	close(fd);
 }
 
+/* A7 */
 static void xfs_without_hardware_is_told_apart_from_hardware(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

@@ -76,6 +76,7 @@ static void the_strict_policy_fails_at_once(void)
 	close(fd);
 }
 
+/* A5 */
 static void a_buffered_descriptor_is_reopened_only_if_asked(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR), flags;
@@ -119,6 +120,7 @@ static void a_reopened_handle_leaks_no_descriptor(void)
 	close(fd);
 }
 
+/* A32 */
 static void an_unaligned_buffer_is_bounced_up_to_bounce_max(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

@@ -37,6 +37,7 @@ static struct atomicio_caps refused(void)
 	return caps;
 }
 
+/* A2 */
 static void ext4_without_hardware_is_refused(void)
 {
 	const struct atomicio_caps caps = refused();
@@ -45,6 +46,7 @@ static void ext4_without_hardware_is_refused(void)
 	CHECK(!strcmp(caps.filesystem_type, "ext4"));
 }
 
+/* A2 */
 static void tmpfs_is_refused(void)
 {
 	const struct atomicio_caps caps = refused();
@@ -61,6 +63,7 @@ static void btrfs_is_refused(void)
 	CHECK(!strcmp(caps.filesystem_type, "btrfs"));
 }
 
+/* A2, A26 */
 static void xfs_without_reflink_is_refused(void)
 {
 	const struct atomicio_caps caps = refused();
@@ -68,6 +71,7 @@ static void xfs_without_reflink_is_refused(void)
 	CHECK(caps.reasons & ATOMICIO_REASON_XFS_NEEDS_REFLINK);
 }
 
+/* A6 */
 static void overlay_is_refused_although_statx_says_yes(void)
 {
 	const struct atomicio_caps caps = refused();
@@ -79,6 +83,7 @@ static void overlay_is_refused_although_statx_says_yes(void)
 }
 
 /* refuse.sh puts a link to a loop device there. */
+/* A21 */
 static void a_raw_device_without_hardware_is_refused(void)
 {
 	struct kernel_policy policy = {.answer = ATOMICIO_FAIL};

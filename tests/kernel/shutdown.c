@@ -77,6 +77,7 @@ static void *write_until_death(void *context)
 	return NULL;
 }
 
+/* A30 */
 static void the_filesystem_dies_under_the_writers(void)
 {
 	static struct writer writers[WRITERS];
@@ -116,6 +117,7 @@ static void the_filesystem_dies_under_the_writers(void)
 	close(fd);
 }
 
+/* A30 */
 static void every_page_is_whole_and_no_durable_write_is_lost(void)
 {
 	struct notes notes;

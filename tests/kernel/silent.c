@@ -17,6 +17,7 @@
 
 #define NAME "silent"
 
+/* A40 */
 static void append_with_an_unaligned_end_of_file_loses_nothing(void)
 {
 	int fd = kernel_file(NAME, 21000, O_RDWR | O_DIRECT | O_APPEND);
@@ -60,6 +61,7 @@ static void inode_flag(int fd, int flag, int on)
 	MUST(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 }
 
+/* A40 */
 static void an_append_only_file_is_refused(void)
 {
 	int fd = kernel_file(NAME, 21000, O_RDWR | O_DIRECT | O_APPEND);
@@ -154,6 +156,7 @@ static void limited(uint64_t limit, int wanted, uint32_t fallback)
 	close(fd);
 }
 
+/* A41 */
 static void a_file_size_limit_inside_the_range_loses_nothing(void)
 {
 	limited(40 * KIB, -EFBIG, ATOMICIO_FALLBACK_NONE);	 /* block-aligned */
@@ -164,6 +167,7 @@ static void a_file_size_limit_inside_the_range_loses_nothing(void)
 	limited(48 * KIB, 0, ATOMICIO_FALLBACK_NONE);
 }
 
+/* A41 */
 static void a_plain_fallback_does_not_evade_the_file_size_limit(void)
 {
 	limited(40 * KIB, -EFBIG, ATOMICIO_FALLBACK_PLAIN);
@@ -183,6 +187,7 @@ static void *keep_dirty(void *context)
 }
 
 /* Write while another thread keeps the pages dirty, until the policy has seen BUSY. */
+/* A37 */
 static void pages_kept_dirty_reach_the_policy_as_busy(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT), done = 0, again = 0, other = 0;
@@ -219,6 +224,7 @@ static void pages_kept_dirty_reach_the_policy_as_busy(void)
 	close(fd);
 }
 
+/* A43 */
 static void nowait_on_the_software_path_does_not_spin(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

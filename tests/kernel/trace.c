@@ -51,6 +51,7 @@ static void every_untorn_write_is_one_call_with_the_flag(void)
 	close(fd);
 }
 
+/* A40 */
 static void an_untorn_write_on_an_append_descriptor_has_noappend(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT | O_APPEND);

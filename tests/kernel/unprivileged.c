@@ -9,6 +9,7 @@
 
 #define NAME "unprivileged"
 
+/* A8 */
 static void the_probe_needs_no_privilege(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
@@ -28,6 +29,7 @@ static void the_probe_needs_no_privilege(void)
 	close(fd);
 }
 
+/* A8 */
 static void an_untorn_write_needs_no_privilege(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

@@ -132,6 +132,7 @@ static void every_size_is_written_whole(void)
 	end();
 }
 
+/* A46 */
 static void every_depth_from_1_to_256(void)
 {
 	uint32_t seed = 2;
@@ -147,6 +148,7 @@ static void every_depth_from_1_to_256(void)
 	end();
 }
 
+/* A48 */
 static void registered_file(void)
 {
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
@@ -156,6 +158,7 @@ static void registered_file(void)
 	end();
 }
 
+/* A48 */
 static void kernel_thread_submits(void)
 {
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
@@ -165,6 +168,7 @@ static void kernel_thread_submits(void)
 	end();
 }
 
+/* A48 */
 static void completions_are_polled_for_and_dsync_makes_them_durable(void)
 {
 	int32_t result[1];
@@ -179,6 +183,7 @@ static void completions_are_polled_for_and_dsync_makes_them_durable(void)
 	end();
 }
 
+/* A47 */
 static void registered_buffer_is_refused_where_the_kernel_would(void)
 {
 	const uint8_t *page = page_of(0, PAGE, 5);
@@ -223,6 +228,7 @@ static void refused_entry_does_nothing_and_fails(void)
 	end();
 }
 
+/* A49 */
 static void whole_link_is_written_when_none_fails(void)
 {
 	struct io_uring_sqe *sqe;
@@ -288,6 +294,7 @@ static void write_refused_in_prep_breaks_its_link(void)
 	end();
 }
 
+/* A49 */
 static void write_refused_by_the_kernel_breaks_its_link(void)
 {
 	int32_t results[4];

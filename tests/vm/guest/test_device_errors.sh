@@ -31,11 +31,13 @@ every_error() {
 		once "$1" -EREMOTEIO 1 0x4 0x00 $way
 	done
 }
+# A44, A45
 test_scsi_device_errors() {
 	needs_kernel 6.11
 	scsi_disk
 	every_error "$disk"
 }
+# A45
 test_scsi_errors_that_the_driver_retries_are_not_seen() {
 	needs_kernel 6.11
 	scsi_disk
@@ -43,11 +45,13 @@ test_scsi_errors_that_the_driver_retries_are_not_seen() {
 	raw_fact "three errors" write "$disk" 65536 16384
 	expect result 16384 "$line"
 }
+# A44
 test_xfs_device_errors() {
 	needs_kernel 6.16
 	xfs_aligned
 	every_error "$file"
 }
+# A44
 test_ext4_device_errors() {
 	needs_kernel 6.16
 	scsi_disk
@@ -58,6 +62,7 @@ test_ext4_device_errors() {
 }
 
 # The error target drops the capability: a table with one in it claims nothing at all.
+# A19
 test_dm_error_in_the_table_drops_the_claim() {
 	needs_kernel 6.14
 	scsi_disk
@@ -116,10 +121,12 @@ swap_table() {
 	must dmsetup reload linear <<<"$1"
 	must dmsetup resume linear
 }
+# A22, A34
 test_ext4_when_the_disk_below_turns_bad() {
 	needs_kernel 6.16
 	error_below ext4 "-b 4096 -O bigalloc -C 65536"
 }
+# A22, A34
 test_xfs_when_the_disk_below_turns_bad() {
 	needs_kernel 6.16
 	error_below xfs "-m reflink=1"

@@ -34,6 +34,7 @@ knows() {
 	kernel_is_at_least "$1" && expect known 1 "$line" || expect known 0 "$line"
 }
 
+# A3, A5, A23, A24
 test_ext4_on_scsi() {
 	scsi_disk
 	filesystem ext4 "$disk" "-b 4096" ""
@@ -41,12 +42,14 @@ test_ext4_on_scsi() {
 	knows 6.13
 }
 
+# A24
 test_ext4_of_1k_blocks() {
 	scsi_disk
 	filesystem ext4 "$disk" "-b 1024" ""
 	file_bounds $(since 6.13 1024 1024 0)
 }
 
+# A9, A24, A46
 test_ext4_bigalloc_64k() {
 	scsi_disk
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
@@ -58,6 +61,7 @@ test_ext4_bigalloc_64k() {
 }
 
 # The cluster is larger than the disk's largest unit: the disk decides.
+# A24
 test_ext4_bigalloc_over_a_smaller_disk_unit() {
 	scsi_disk atomic_wr_max_length=32
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
@@ -68,6 +72,7 @@ test_ext4_bigalloc_over_a_smaller_disk_unit() {
 	fi
 }
 
+# A2, A24
 test_ext4_without_hardware() {
 	scsi_plain_disk
 	filesystem ext4 "$disk" "-b 4096" ""
@@ -75,6 +80,7 @@ test_ext4_without_hardware() {
 	knows 6.13
 }
 
+# A24
 test_ext4_on_nvme() {
 	nvme_disk nawupf4k
 	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
@@ -86,6 +92,7 @@ test_ext4_on_nvme() {
 }
 
 # On a kernel of 7.0 and later with AWUPF only, a disk of 512-byte blocks is below ext4's block.
+# A24
 test_ext4_on_nvme_of_512_by_awupf() {
 	nvme_disk awupf512
 	filesystem ext4 "$disk" "-b 4096" ""
@@ -110,6 +117,7 @@ xfs_bounds() { # OPT
 	fi
 }
 
+# A3, A5, A7, A9, A23, A25, A46
 test_xfs_with_reflink_on_scsi() {
 	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
@@ -117,12 +125,14 @@ test_xfs_with_reflink_on_scsi() {
 	knows 6.13
 }
 
+# A25
 test_xfs_with_reflink_on_nvme() {
 	nvme_disk nawupf4k
 	filesystem xfs "$disk" "-m reflink=1" ""
 	xfs_bounds 65536
 }
 
+# A3, A5, A7, A9, A25
 test_xfs_with_reflink_without_hardware() {
 	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=1" ""
@@ -133,18 +143,21 @@ test_xfs_with_reflink_without_hardware() {
 	fi
 }
 
+# A7, A26
 test_xfs_without_reflink_on_scsi() {
 	scsi_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=0" ""
 	file_bounds $(since 6.13 4096 4096 0)
 }
 
+# A2, A26
 test_xfs_without_reflink_without_hardware() {
 	scsi_plain_disk $for_xfs
 	filesystem xfs "$disk" "-m reflink=0" ""
 	file_bounds 0 0 0
 }
 
+# A27
 test_xfs_with_max_atomic_write() {
 	needs_kernel 6.16
 	scsi_disk $for_xfs
@@ -153,6 +166,7 @@ test_xfs_with_max_atomic_write() {
 }
 
 # The disk's unit is larger than a block: XFS leaves the hardware alone.
+# A28
 test_xfs_on_a_disk_whose_smallest_unit_is_8k() {
 	scsi_disk $for_xfs atomic_wr_gran=16 atomic_wr_align=16
 	filesystem xfs "$disk" "-m reflink=1" ""
@@ -163,6 +177,7 @@ test_xfs_on_a_disk_whose_smallest_unit_is_8k() {
 	fi
 }
 
+# A20, A25
 test_xfs_on_md_raid1() {
 	scsi_disk $for_xfs add_host=2 per_host_store=1
 	raid 1 0 "${disks[@]}"
@@ -170,6 +185,7 @@ test_xfs_on_md_raid1() {
 	xfs_bounds 65536
 }
 
+# A19
 test_xfs_on_dm_thin_has_software_only() {
 	scsi_disk $for_xfs dev_size_mb=400
 	thin "$disk"
@@ -181,6 +197,7 @@ test_xfs_on_dm_thin_has_software_only() {
 	fi
 }
 
+# A18
 test_xfs_on_dm_crypt() {
 	scsi_disk $for_xfs
 	crypt "$disk"
@@ -194,6 +211,7 @@ test_xfs_on_dm_crypt() {
 	fi
 }
 
+# A2, A5
 test_tmpfs_does_not_know_the_question() {
 	mount=/scratch
 	file_bounds_without_direct

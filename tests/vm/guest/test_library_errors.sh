@@ -23,16 +23,19 @@ media() {
 	expect on_disk 2 "$line"
 	expect kept 32 "$line"
 }
+# A44
 test_library_errors_on_a_disk() {
 	needs_kernel 6.11
 	scsi_disk
 	errors "$disk"
 }
+# A44
 test_library_errors_on_xfs() {
 	needs_kernel 6.16
 	xfs_aligned
 	errors "$file"
 }
+# A44
 test_library_errors_on_ext4() {
 	needs_kernel 6.16
 	scsi_disk
@@ -60,6 +63,7 @@ saved() {
 	is_page "$1" "$2"
 }
 # The disk fails WRITE ATOMIC only: the journal's plain writes save the page.
+# A44
 test_library_error_falls_back_to_the_journal_on_xfs() {
 	needs_kernel 6.16
 	xfs_aligned
@@ -68,6 +72,7 @@ test_library_error_falls_back_to_the_journal_on_xfs() {
 		saved "$file" 65536 $way "$mount/journal" media
 	done
 }
+# A44
 test_library_error_falls_back_to_the_journal_on_a_disk() {
 	needs_kernel 6.11
 	scsi_disk
@@ -90,6 +95,7 @@ not_saved() {
 }
 # A table with an error target in it claims nothing, so nothing fails untorn: all goes the journal's
 # way.
+# A19
 test_library_with_a_dm_error_target_inside() {
 	needs_kernel 6.14
 	scsi_disk
@@ -138,11 +144,13 @@ library_error_below() {
 	done
 }
 # A new handle finds that the disk denies what ext4 still claims.
+# A22, A34
 test_library_when_the_disk_below_ext4_turns_bad() {
 	needs_kernel 6.16
 	library_error_below ext4 "-b 4096 -O bigalloc -C 65536" unsupported
 }
 # XFS could do without the disk, and so is believed; but it does not go over to copy on write.
+# A22, A34
 test_library_when_the_disk_below_xfs_turns_bad() {
 	needs_kernel 6.16
 	library_error_below xfs "-m reflink=1" layout

@@ -248,7 +248,7 @@ test_library_probe_ext4_without() {
 	on "ext4 on a disk without atomic writes" 6.16 none 0 0 0 device-unsupported
 }
 # The kernel claims, confirms, and then writes through the page cache.
-# A38
+# A39
 test_library_probe_ext4_data_journal() {
 	scsi_disk
 	filesystem ext4 "$disk" "-b 4096" "data=journal"

@@ -16,6 +16,7 @@ refused() {
 		expect kept 8 "$line"
 	done
 }
+# A39
 test_library_refuses_ext4_data_journal() {
 	needs_kernel 6.13
 	scsi_disk
@@ -24,6 +25,7 @@ test_library_refuses_ext4_data_journal() {
 	sync
 	refused "$mount/file" data-journaled
 }
+# A6
 test_library_refuses_overlay() {
 	needs_kernel 6.13
 	scsi_disk $for_xfs
@@ -34,6 +36,7 @@ test_library_refuses_overlay() {
 	refused "$mount/file" overlay
 }
 # A buffer that ends in the middle: the disk gets half of it, and the library must not say 0.
+# A42
 test_library_catches_a_partly_mapped_buffer() {
 	needs_kernel 6.11
 	scsi_disk
@@ -44,6 +47,7 @@ test_library_catches_a_partly_mapped_buffer() {
 	done
 }
 # The end is on a sector, not on a block: the write goes to its offset, and what was there stays.
+# A40
 test_library_append_on_xfs_keeps_the_tail() {
 	needs_kernel 6.16
 	scsi_disk $for_xfs
@@ -59,6 +63,7 @@ test_library_append_on_xfs_keeps_the_tail() {
 		tail -c +4097 "$file" | cmp - /scratch/before || fail "the tail is lost: $line"
 	done
 }
+# A41
 test_library_size_limit_on_xfs_writes_nothing() {
 	needs_kernel 6.16
 	scsi_plain_disk $for_xfs
@@ -75,6 +80,7 @@ test_library_size_limit_on_xfs_writes_nothing() {
 	done
 }
 # A policy that wants to try again for ever is not asked: the answer would always be the same.
+# A43
 test_library_nowait_on_xfs_is_said_to_be_in_vain() {
 	needs_kernel 6.16
 	scsi_plain_disk $for_xfs
@@ -106,6 +112,7 @@ gets_through() {
 	done
 	fail "no EAGAIN in five rounds"
 }
+# A37, A38
 test_library_gets_through_to_a_busy_file_on_xfs() {
 	needs_kernel 6.16
 	scsi_disk $for_xfs $for_races
@@ -116,6 +123,7 @@ test_library_gets_through_to_a_busy_file_on_xfs() {
 		gets_through "$mount/file" $way
 	done
 }
+# A37, A38
 test_library_gets_through_to_a_busy_file_on_ext4() {
 	needs_kernel 6.16
 	scsi_disk $for_races

@@ -35,32 +35,39 @@ nothing_missing() {
 	expect other 0 "$line"
 	expect contents 0 "$line"
 }
+# A35
 test_library_wire_mmap() {
 	needs_kernel 6.11
 	nothing_missing mmap sync
 }
+# A35
 test_library_wire_mmap_ring() {
 	needs_kernel 6.11
 	nothing_missing mmap ring
 }
+# A35, A52
 test_library_wire_mmap_queue() {
 	needs_kernel 6.11
 	nothing_missing mmap queue
 }
+# A36
 test_library_wire_buffered_writer() {
 	needs_kernel 6.11
 	nothing_missing write sync
 }
+# A36
 test_library_wire_buffered_writer_ring() {
 	needs_kernel 6.11
 	nothing_missing write ring
 }
+# A36, A52
 test_library_wire_buffered_writer_queue() {
 	needs_kernel 6.11
 	nothing_missing write queue
 }
 
 # The control: the kernel's success for the same writes.
+# A35
 test_library_wire_control_mmap() {
 	needs_kernel 6.11
 	scsi_disk $for_races
@@ -68,6 +75,7 @@ test_library_wire_control_mmap() {
 	dirty_writes "$disk" 100 mmap raw
 	[ "$missing" -gt 0 ] || fail "no lie to catch: $line"
 }
+# A36
 test_library_wire_control_buffered_writer() {
 	needs_kernel 6.11
 	scsi_disk $for_races
@@ -87,12 +95,14 @@ one_command_each_way() {
 		[ "$(trace_list)" = "$2" ] || fail "wanted $2, saw: $(trace_list)"
 	done
 }
+# A51
 test_library_wire_quiet_scsi() {
 	needs_kernel 6.11
 	scsi_disk
 	trace_writes scsi
 	one_command_each_way "$disk" "atomic 128 32"
 }
+# A51
 test_library_wire_quiet_nvme() {
 	needs_kernel 6.11
 	nvme_disk nawupf4k
@@ -100,6 +110,7 @@ test_library_wire_quiet_nvme() {
 	one_command_each_way "$disk" "write 16 4"
 }
 # On a filesystem the kernel refuses what it cannot make untorn: all that is reported has a command.
+# A37, A38
 test_library_wire_ext4() {
 	needs_kernel 6.16
 	scsi_disk $for_races

@@ -27,6 +27,7 @@ xfs_software() {
 	sync
 }
 
+# A35
 test_bdev_with_nobody_else_counts_as_many_commands_as_successes() {
 	needs_kernel 6.11
 	scsi_disk
@@ -54,21 +55,25 @@ lie_of_the_raw_disk() {
 	done
 	fail "no lie in five rounds: $ok successes, $atomic commands"
 }
+# A35
 test_bdev_under_mmap_reports_success_for_buffered_writes() {
 	needs_kernel 6.11
 	lie_of_the_raw_disk mmap
 }
+# A35
 test_bdev_under_mmap_reports_success_for_buffered_writes_by_uring() {
 	needs_kernel 6.11
 	lie_of_the_raw_disk mmap uring
 }
 
 # No mapping is needed: write(2) through the page cache does the same.
+# A36
 test_bdev_under_a_buffered_writer_reports_success_for_buffered_writes() {
 	needs_kernel 6.11
 	lie_of_the_raw_disk write
 }
 
+# A39
 test_ext4_data_journal_claims_and_then_writes_buffered() {
 	needs_kernel 6.13
 	scsi_disk
@@ -101,23 +106,27 @@ append_at_10240() {
 	fi
 	fact "append $*: 10240 bytes before the old end: $tail"
 }
+# A40
 test_xfs_append_destroys_bytes_before_the_end() {
 	needs_kernel 6.16
 	xfs_reflink
 	append_at_10240
 	[ $tail = lost ] || fail "the tail survived: $line"
 }
+# A40
 test_xfs_append_without_hardware_destroys_bytes_before_the_end() {
 	needs_kernel 6.16
 	xfs_software
 	append_at_10240
 	[ $tail = lost ] || fail "the tail survived: $line"
 }
+# A40
 test_xfs_plain_append_keeps_them() {
 	xfs_reflink
 	append_at_10240 plain
 	[ $tail = kept ] || fail "the tail is lost: $line"
 }
+# A40
 test_xfs_append_at_a_block_is_accepted_at_an_unaligned_place() {
 	needs_kernel 6.16
 	xfs_reflink
@@ -125,6 +134,7 @@ test_xfs_append_at_a_block_is_accepted_at_an_unaligned_place() {
 	raw_fact "append" write "$file" 0 8192 append
 	expect result 8192 "$line"
 }
+# A40
 test_xfs_append_goes_where_noappend_says_otherwise() {
 	needs_kernel 6.16
 	xfs_reflink
@@ -133,6 +143,7 @@ test_xfs_append_goes_where_noappend_says_otherwise() {
 	expect new 8 "$line"
 	expect outside 0 "$line"
 }
+# A40
 test_ext4_append_is_accepted_at_an_unaligned_end() {
 	needs_kernel 6.16
 	ext4_bigalloc
@@ -142,12 +153,14 @@ test_ext4_append_is_accepted_at_an_unaligned_end() {
 	expect kept 32 "$line"
 }
 
+# A41
 test_xfs_size_limit_cuts_an_untorn_write_short() {
 	needs_kernel 6.16
 	xfs_reflink
 	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 12288))
 	expect result 12288 "$line"
 }
+# A41, A49
 test_xfs_size_limit_cuts_by_uring_too() {
 	needs_kernel 6.16
 	xfs_reflink
@@ -155,6 +168,7 @@ test_xfs_size_limit_cuts_by_uring_too() {
 	expect result 12288 "$line"
 	expect link -ECANCELED "$line"
 }
+# A41
 test_xfs_size_limit_inside_a_block_destroys_what_follows() {
 	needs_kernel 6.16
 	xfs_software
@@ -163,12 +177,14 @@ test_xfs_size_limit_inside_a_block_destroys_what_follows() {
 	expect new 17 "$line"
 	expect zeroed 7 "$line"
 }
+# A34, A41
 test_xfs_size_limit_inside_a_block_on_hardware() {
 	needs_kernel 6.16
 	xfs_aligned
 	raw_fact "limit" write "$file" 65536 16384 limit=$((65536 + 8192 + 512))
 	[ "$(value result "$line")" != 16384 ] || fail "no limit: $line"
 }
+# A41
 test_ext4_size_limit_cuts_an_untorn_write_short() {
 	needs_kernel 6.16
 	ext4_bigalloc
@@ -176,6 +192,7 @@ test_ext4_size_limit_cuts_an_untorn_write_short() {
 	expect result 12288 "$line"
 }
 
+# A42
 test_bdev_partly_mapped_buffer_tears() {
 	needs_kernel 6.11
 	scsi_disk
@@ -184,6 +201,7 @@ test_bdev_partly_mapped_buffer_tears() {
 	expect new 8 "$line"
 	expect kept 8 "$line"
 }
+# A42
 test_nvme_partly_mapped_buffer_tears() {
 	needs_kernel 6.11
 	nvme_disk nawupf4k
@@ -191,6 +209,7 @@ test_nvme_partly_mapped_buffer_tears() {
 	expect result 4096 "$line"
 	expect new 8 "$line"
 }
+# A42
 test_xfs_partly_mapped_buffer_is_refused() {
 	needs_kernel 6.16
 	xfs_reflink
@@ -199,6 +218,7 @@ test_xfs_partly_mapped_buffer_is_refused() {
 	expect kept 16 "$line"
 }
 
+# A42
 test_xfs_software_partly_mapped_buffer_is_refused() {
 	needs_kernel 6.16
 	xfs_software
@@ -207,6 +227,7 @@ test_xfs_software_partly_mapped_buffer_is_refused() {
 	expect kept 16 "$line"
 }
 
+# A6
 test_overlay_claims_and_refuses() {
 	needs_kernel 6.13
 	xfs_reflink
@@ -229,16 +250,19 @@ blocking_again() {
 	[ "$sum" = 300 ] || fail "other results: $line"
 	[ "$(value again "$line")" -gt 0 ] || fail "no EAGAIN: $line"
 }
+# A37
 test_xfs_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
 	xfs_reflink $for_races
 	blocking_again 4096 300 mmap
 }
+# A37, A50
 test_xfs_under_mmap_gives_again_by_uring() {
 	needs_kernel 6.13
 	xfs_reflink $for_races
 	blocking_again 4096 300 mmap uring
 }
+# A37
 test_ext4_under_mmap_gives_again_from_blocking_calls() {
 	needs_kernel 6.13
 	scsi_disk $for_races
@@ -252,6 +276,7 @@ test_ext4_under_mmap_gives_again_from_blocking_calls() {
 	[ "$(trace_count atomic)" = "$(value ok "$line")" ] || fail "commands differ from successes"
 }
 
+# A43
 test_xfs_nowait_on_copy_on_write_is_always_again() {
 	needs_kernel 6.16
 	xfs_software
@@ -262,6 +287,7 @@ test_xfs_nowait_on_copy_on_write_is_always_again() {
 	done
 }
 # A write that must change the file's times would block, and so every one after a stat(2).
+# A43
 test_xfs_nowait_on_hardware_works_only_if_the_times_stay() {
 	needs_kernel 6.16
 	xfs_aligned
@@ -275,6 +301,7 @@ test_xfs_nowait_on_hardware_works_only_if_the_times_stay() {
 	expect result 16384 "$line"
 }
 # The disk could do it, but the file's blocks lie askew: copy on write, and so never without waiting.
+# A43
 test_xfs_nowait_on_misaligned_blocks_is_always_again() {
 	needs_kernel 6.16
 	xfs_askew
@@ -283,6 +310,7 @@ test_xfs_nowait_on_misaligned_blocks_is_always_again() {
 	raw_fact "waiting" write "$file" 65536 16384
 	expect result 16384 "$line"
 }
+# A50
 test_xfs_nowait_from_uring_is_not_tried_again() {
 	needs_kernel 6.16
 	xfs_software
@@ -310,27 +338,32 @@ every_shape() {
 	expect result -EFAULT "$line"
 	expect kept 16 "$line"
 }
+# A31, A32, A46, A47
 test_shapes_refused_by_scsi() {
 	needs_kernel 6.11
 	scsi_disk
 	every_shape "$disk"
 }
+# A31, A32, A47
 test_shapes_refused_by_nvme() {
 	needs_kernel 6.11
 	nvme_disk nawupf4k
 	every_shape "$disk"
 }
+# A31, A32, A46, A47
 test_shapes_refused_by_xfs() {
 	needs_kernel 6.16
 	xfs_reflink
 	every_shape "$file"
 }
+# A31, A32, A47
 test_shapes_refused_by_ext4() {
 	needs_kernel 6.16
 	ext4_bigalloc
 	every_shape "$file"
 }
 
+# A33
 test_bdev_end() {
 	needs_kernel 6.11
 	scsi_disk

@@ -30,27 +30,32 @@ bounds() {
 	raw_fact "sweep $disk $1 $2" sweep "$disk" "$1" "$2"
 }
 
+# A1, A3, A4, A9, A46
 test_scsi_1k_to_64k() {
 	scsi_disk
 	bounds $(since 6.11 1024 65536)
 }
 
+# A9, A11
 test_scsi_512_to_64k() {
 	scsi_disk atomic_wr_gran=1 atomic_wr_align=1
 	bounds $(since 6.11 512 65536)
 }
 
+# A11
 test_scsi_4k_to_16k() {
 	scsi_disk atomic_wr_gran=8 atomic_wr_align=8 atomic_wr_max_length=32
 	bounds $(since 6.11 4096 16384)
 }
 
+# A11
 test_scsi_with_4k_blocks() {
 	scsi_disk sector_size=4096 atomic_wr_gran=1 atomic_wr_align=1 atomic_wr_max_length=16
 	bounds $(since 6.11 4096 65536)
 }
 
 # 96 blocks are 48 KiB: the largest power of two in it counts.
+# A11
 test_scsi_length_that_is_no_power_of_two_is_rounded_down() {
 	scsi_disk atomic_wr_gran=1 atomic_wr_align=1 atomic_wr_max_length=96
 	bounds $(since 6.11 512 32768)
@@ -58,21 +63,25 @@ test_scsi_length_that_is_no_power_of_two_is_rounded_down() {
 
 # A boundary of SCSI travels in the command (WRITE ATOMIC(16), ATOMIC BOUNDARY), and sd uses it only
 # where the device has no maximum without one: the queue shows none.
+# A12
 test_scsi_boundary_is_none_of_the_queue() {
 	scsi_disk atomic_wr_max_length=0 atomic_wr_max_length_bndry=64 atomic_wr_max_bndry=32
 	bounds $(since 6.11 1024 16384)
 }
 
+# A2, A3, A4
 test_scsi_without_atomic_writes() {
 	scsi_plain_disk
 	bounds 0 0
 }
 
+# A13
 test_nvme_awupf_512() {
 	nvme_disk awupf512
 	bounds $(nvme_awupf 512 8192)
 }
 
+# A13
 test_nvme_awupf_4k() {
 	nvme_disk awupf4k
 	bounds $(nvme_awupf 4096 65536)
@@ -87,32 +96,38 @@ nvme_awupf() {
 	fi
 }
 
+# A9, A13
 test_nvme_nawupf_512() {
 	nvme_disk nawupf512
 	bounds $(since 6.11 512 16384)
 }
 
+# A1, A3, A4, A9, A13, A46
 test_nvme_nawupf_4k() {
 	nvme_disk nawupf4k
 	bounds $(since 6.11 4096 65536)
 }
 
+# A15
 test_nvme_with_a_boundary_of_32k() {
 	nvme_disk nabspf4k
 	bounds $(since 6.11 4096 16384 32768)
 }
 
+# A14
 test_nvme_with_a_boundary_offset_claims_nothing() {
 	nvme_disk nabo4k
 	bounds 0 0
 }
 
+# A16
 test_scsi_partition_aligned() {
 	scsi_disk
 	partition "$disk" 2048 65536
 	bounds $(since 6.11 1024 65536)
 }
 
+# A16
 test_scsi_partition_misaligned_claims_nothing() {
 	scsi_disk
 	partition "$disk" 2049 65536
@@ -120,6 +135,7 @@ test_scsi_partition_misaligned_claims_nothing() {
 }
 
 # Aligned to the smallest unit, and to nothing larger: the units count from the partition's start.
+# A16
 test_scsi_partition_aligned_to_the_smallest_unit_only() {
 	scsi_disk
 	partition "$disk" 2050 65536
@@ -127,65 +143,76 @@ test_scsi_partition_aligned_to_the_smallest_unit_only() {
 }
 
 # Aligned to the unit, but not to the boundary of 32 KiB.
+# A16
 test_nvme_partition_off_the_boundary_claims_nothing() {
 	nvme_disk nabspf4k
 	partition "$disk" 2056 65536
 	bounds 0 0
 }
 
+# A16
 test_nvme_partition_aligned() {
 	nvme_disk nawupf4k
 	partition "$disk" 2048 65536
 	bounds $(since 6.11 4096 65536)
 }
 
+# A17
 test_dm_linear() {
 	scsi_disk
 	linear "$disk"
 	bounds $(since 6.14 1024 65536)
 }
 
+# A17
 test_dm_linear_misaligned() {
 	scsi_disk
 	linear "$disk" 1
 	bounds 0 0
 }
 
+# A17
 test_dm_stripe_of_16k_chunks() {
 	scsi_disk add_host=2 per_host_store=1 dev_size_mb=64
 	stripe 32 "${disks[@]}"
 	bounds $(since 6.14 1024 16384)
 }
 
+# A18
 test_dm_crypt() {
 	scsi_disk dev_size_mb=64
 	crypt "$disk"
 	bounds $(since 6.19 1024 65536)
 }
 
+# A19
 test_dm_thin_claims_nothing() {
 	scsi_disk
 	thin "$disk"
 	bounds 0 0
 }
 
+# A20
 test_md_raid0_of_32k_chunks() {
 	scsi_disk add_host=2 per_host_store=1 dev_size_mb=64
 	raid 0 32 "${disks[@]}"
 	bounds $(since 6.13 1024 32768)
 }
 
+# A20
 test_md_raid1() {
 	scsi_disk add_host=2 per_host_store=1 dev_size_mb=64
 	raid 1 0 "${disks[@]}"
 	bounds $(since 6.13 1024 65536)
 }
 
+# A21
 test_loop_claims_nothing() {
 	loop_disk 64M
 	bounds 0 0
 }
 
+# A21
 test_null_blk_claims_nothing() {
 	null_disk
 	bounds 0 0

@@ -20,6 +20,7 @@ one_command_each() {
 	[ "$seen" = "${wanted%$'\n'}" ] || fail "wanted $wanted but saw $seen"
 }
 
+# A51
 test_scsi_gets_one_write_atomic_each() {
 	needs_kernel 6.11
 	wire=scsi
@@ -27,6 +28,7 @@ test_scsi_gets_one_write_atomic_each() {
 	one_command_each "$disk" 512 atomic 1024 4096 16384 65536
 }
 
+# A16, A51
 test_scsi_partition_adds_its_start_to_the_place() {
 	needs_kernel 6.11
 	wire=scsi
@@ -39,6 +41,7 @@ test_scsi_partition_adds_its_start_to_the_place() {
 }
 
 # NVMe has no command of its own for this: a plain write within the limits.
+# A51
 test_nvme_gets_one_write_each() {
 	needs_kernel 6.11
 	wire=nvme
@@ -46,6 +49,7 @@ test_nvme_gets_one_write_each() {
 	one_command_each "$disk" 4096 write 4096 16384 65536
 }
 
+# A51
 test_a_plain_write_is_no_write_atomic() {
 	needs_kernel 6.11
 	scsi_disk
@@ -55,6 +59,7 @@ test_a_plain_write_is_no_write_atomic() {
 	[ "$(trace_list)" = "write 0 32" ] || fail "saw $(trace_list)"
 }
 
+# A18
 test_dm_crypt_passes_one_command() {
 	needs_kernel 6.19
 	scsi_disk
@@ -63,6 +68,7 @@ test_dm_crypt_passes_one_command() {
 	one_command_each "$disk" 512 atomic 4096 65536
 }
 
+# A20
 test_md_raid1_sends_one_command_to_each_leg() {
 	needs_kernel 6.13
 	scsi_disk add_host=2 per_host_store=1 dev_size_mb=64
@@ -74,6 +80,7 @@ test_md_raid1_sends_one_command_to_each_leg() {
 	[ "$seen" = 2 ] || fail "$seen commands: $(trace_list)"
 }
 
+# A51
 test_ext4_bigalloc_overwrite_is_one_write_atomic() {
 	needs_kernel 6.16
 	scsi_disk
@@ -87,6 +94,7 @@ test_ext4_bigalloc_overwrite_is_one_write_atomic() {
 }
 
 # XFS takes the disk where the extents allow, and copy on write, without WRITE ATOMIC, above it.
+# A29
 test_xfs_uses_the_disk_up_to_opt_and_copies_above_it() {
 	needs_kernel 6.16
 	xfs_aligned
@@ -103,6 +111,7 @@ test_xfs_uses_the_disk_up_to_opt_and_copies_above_it() {
 }
 
 # The same size on blocks that lie askew: success, by copy on write, and nothing says so.
+# A29
 test_xfs_copies_where_the_blocks_lie_askew() {
 	needs_kernel 6.16
 	xfs_askew
@@ -114,6 +123,7 @@ test_xfs_copies_where_the_blocks_lie_askew() {
 }
 
 # A durable untorn write is one command with FUA on a disk that has it.
+# A53
 test_dsync_adds_fua_to_the_command() {
 	needs_kernel 6.11
 	scsi_disk
