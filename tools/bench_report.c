@@ -64,23 +64,6 @@ void bench_put_text(const struct bench *bench)
 	bench_put_advice(bench);
 }
 
-static void put_json_reasons(struct json *json, const char *key, uint64_t reasons)
-{
-	json_begin(json, key, '[');
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
-
-		if (!reason || !atomicio_reason_name(reason))
-			continue;
-		json_begin(json, NULL, '{');
-		json_string(json, "name", atomicio_reason_name(reason));
-		json_string(json, "text", atomicio_reason_text(reason));
-		json_string(json, "fix", atomicio_reason_fix(reason));
-		json_end(json, '}');
-	}
-	json_end(json, ']');
-}
-
 static void put_json_shape(struct json *json, const struct bench_mode *mode, enum bench_shape shape)
 {
 	enum bench_way fastest;
@@ -139,7 +122,7 @@ void bench_put_json(const struct bench *bench)
 		json_string(&json, "file", mode->direct ? "direct" : "buffered");
 		json_string(&json, "kernel_path",
 			    mode->why_not ? NULL : bench_way_name(bench, BENCH_KERNEL));
-		put_json_reasons(&json, "reasons", mode->why_not);
+		probe_json_reasons(&json, "reasons", mode->why_not);
 		json_begin(&json, "shapes", '[');
 		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
 			put_json_shape(&json, mode, (enum bench_shape)shape);

@@ -24,9 +24,9 @@ static void put_limits(struct json *json, const char *key, const struct atomicio
 	json_end(json, '}');
 }
 
-static void put_reasons(struct json *json, uint64_t reasons)
+void probe_json_reasons(struct json *json, const char *key, uint64_t reasons)
 {
-	json_begin(json, "reasons", '[');
+	json_begin(json, key, '[');
 	for (unsigned bit = 0; bit < 64; bit++) {
 		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
 
@@ -119,7 +119,7 @@ void probe_json(struct json *json, const char *path, const struct target *target
 	put_limits(json, "buffered", &caps->buffered);
 	json_unsigned(json, "memory_align", caps->memory_align);
 	json_unsigned(json, "offset_align", caps->offset_align);
-	put_reasons(json, caps->reasons);
+	probe_json_reasons(json, "reasons", caps->reasons);
 	put_evidence(json, caps);
 	put_place(json, caps);
 	json_end(json, '}');

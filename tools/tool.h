@@ -55,5 +55,6 @@ struct json;
 struct target;
 void probe_json(struct json *json, const char *path, const struct target *target,
 		const struct atomicio_caps *caps, int error, const char *sentence);
+void probe_json_reasons(struct json *json, const char *key, uint64_t reasons);
 
 #endif /* TOOL_H */

@@ -8,19 +8,8 @@
 # (`# A7, A12`) and tests/kernel/*.c (`/* A7, A12 */`).  Then each way to be wrong is tried on a
 # copy, and must be found.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # page_pairs PAGE: NUMBER TEST; `A7 -` for one that names none
 page_pairs() {
@@ -131,4 +120,4 @@ found numbers_above_no_test_are_found 'numbers above no test: ' $guest 's/^test_
 found a_comment_in_another_form_is_found 'numbers above no test: ' $guest '0,/^# A1,/s//# A1 and/'
 found a_number_of_a_c_test_is_read 'only the test says: A998 ' \
 	tests/kernel/silent.c '0,/^\/\* A/s//\/* A998, A/'
-[ $failures = 0 ]
+finish

@@ -2,27 +2,14 @@
 # SPDX-License-Identifier: MIT
 # The installed tree is enough: pkg-config and CMake users compile, link and run, shared and static.
 set -u
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-build=${ATOMICIO_BUILD:-$here/../../build/gcc}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
-failures=0
 cc=${CC:-cc}
 
-# report STATUS NAME: the log explains a failure.
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		sed 's/^/# /' "$scratch/log"
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
-
 cmake --install "$build" --prefix "$prefix" >"$scratch/log" 2>&1
-report $? the_tree_installs
+report $? the_tree_installs "$scratch/log"
 pc=$(find "$prefix" -name libatomicio.pc)
 libdir=$(dirname "$(dirname "$pc")")
 # The file was made for the configured prefix; move it as a packager would.
@@ -35,16 +22,16 @@ flags() {
 "$cc" -Wall -Wextra -Werror $(flags --cflags) "$here/consumer.c" -o "$scratch/shared" \
 	$(flags --libs) >"$scratch/log" 2>&1 &&
 	LD_LIBRARY_PATH=$libdir "$scratch/shared" >>"$scratch/log" 2>&1
-report $? a_pkg_config_user_links_shared_and_runs
+report $? a_pkg_config_user_links_shared_and_runs "$scratch/log"
 readelf -d "$scratch/shared" >"$scratch/log" 2>&1 && grep -q 'NEEDED.*libatomicio\.so\.' "$scratch/log"
-report $? the_shared_program_needs_the_soname
+report $? the_shared_program_needs_the_soname "$scratch/log"
 
 # shellcheck disable=SC2046
 "$cc" $(flags --cflags) "$here/consumer.c" -o "$scratch/static" \
 	$(flags --libs --static | sed 's/-latomicio/-l:libatomicio.a/') >"$scratch/log" 2>&1 &&
 	"$scratch/static" >>"$scratch/log" 2>&1 &&
 	! readelf -d "$scratch/static" | grep -q libatomicio
-report $? a_pkg_config_user_links_static_and_runs
+report $? a_pkg_config_user_links_static_and_runs "$scratch/log"
 
 cat >"$scratch/CMakeLists.txt" <<'CMAKE'
 cmake_minimum_required(VERSION 3.16)
@@ -60,10 +47,10 @@ CMAKE
 		-DCMAKE_C_COMPILER="$cc" -DSOURCE="$here/consumer.c" &&
 		cmake --build "$scratch/build"
 } >"$scratch/log" 2>&1
-report $? a_cmake_user_finds_the_package_and_builds
+report $? a_cmake_user_finds_the_package_and_builds "$scratch/log"
 "$scratch/build/with_shared" >"$scratch/log" 2>&1
-report $? a_cmake_user_runs_with_the_shared_library
+report $? a_cmake_user_runs_with_the_shared_library "$scratch/log"
 "$scratch/build/with_static" >"$scratch/log" 2>&1 &&
 	! readelf -d "$scratch/build/with_static" | grep -q libatomicio
-report $? a_cmake_user_runs_with_the_static_library
-[ $failures = 0 ]
+report $? a_cmake_user_runs_with_the_static_library "$scratch/log"
+finish

@@ -7,20 +7,8 @@
 #	.\" example: compile
 # and what stands between ```c and ``` in the README.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${ATOMICIO_BUILD:-$root/build/gcc}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # none_missing NAME FILE: FILE lists what is missing, with nothing missing a pass
 none_missing() {
@@ -141,4 +129,4 @@ while read -r name; do
 	fi
 done <"$scratch/symbols" >"$scratch/missing"
 none_missing every_exported_symbol_is_found_by_man "$scratch/missing"
-[ $failures = 0 ]
+finish

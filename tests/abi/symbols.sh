@@ -2,20 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The functions that the public headers declare, the symbol map and the binary agree.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${ATOMICIO_BUILD:-$root/build/gcc}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # A declaration is a statement with a call-like name and no typedef.
 for header in "$root"/include/libatomicio/*.h; do
@@ -46,4 +34,4 @@ nm --defined-only "$build/libatomicio.a" | awk '$2 ~ /^[TDBRCV]$/ { print $3 }' 
 cat "$scratch/foreign"
 [ ! -s "$scratch/foreign" ]
 report $? internal_names_carry_their_family
-[ $failures = 0 ]
+finish

@@ -3,21 +3,9 @@
 # The static probes are in the binary, with the arguments that the manual names, and an unwatched
 # one is a nop.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 library=${ATOMICIO_BUILD:-$root/build/gcc}/libatomicio.so
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		sed 's/^/# /' "$scratch/log"
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
 
 cache=${library%/*}/CMakeCache.txt
 if ! grep -q '^ATOMICIO_HAVE_SDT:INTERNAL=1' "$cache"; then
@@ -38,9 +26,9 @@ sed -nE 's/^\.It Sy ([a-z_]+) Ns Pq Ar (.*)/\1 \2/p' "$root/man/atomicio-trace.7
 printf '%s\n' checkpoint classify frame_commit policy replay submit >"$scratch/names"
 
 cut -d ' ' -f 1 "$scratch/binary" | diff "$scratch/names" - >"$scratch/log"
-report $? the_probes_are_in_the_binary
+report $? the_probes_are_in_the_binary "$scratch/log"
 diff "$scratch/manual" "$scratch/binary" >"$scratch/log"
-report $? the_manual_names_the_probes_and_their_arguments
+report $? the_manual_names_the_probes_and_their_arguments "$scratch/log"
 
 : >"$scratch/log"
 objdump -d "$library" >"$scratch/code"
@@ -48,7 +36,7 @@ sed -nE 's/.*Location: 0x0*([0-9a-f]+),.*/\1/p' "$scratch/notes" | while read -r
 	grep -qE "^ *$at:.*\bnop\b" "$scratch/code" || grep -E "^ *$at:" "$scratch/code" >>"$scratch/log"
 done
 [ ! -s "$scratch/log" ]
-report $? a_probe_that_nobody_watches_is_a_nop
+report $? a_probe_that_nobody_watches_is_a_nop "$scratch/log"
 ! grep 'Semaphore: 0x0*[1-9a-f]' "$scratch/notes" >"$scratch/log"
-report $? a_probe_has_no_switch_to_test
-[ $failures = 0 ]
+report $? a_probe_has_no_switch_to_test "$scratch/log"
+finish

@@ -6,19 +6,8 @@
 # Method: the rows named in test_library_probe.sh are compared with those of the README; then
 # table.sh makes a table of records written here, and must notice each change to them.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-
-report() {
-	if [ "$1" = 0 ]; then
-		echo "ok - $2"
-	else
-		echo "not ok - $2"
-		failures=$((failures + 1))
-	fi
-}
+# shellcheck source=tests/abi/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 table() {
 	"$root/tests/vm/table.sh" --build "$scratch" "$@" >"$scratch/output" 2>&1
@@ -79,4 +68,4 @@ ends a_lost_verdict_is_found 1 --kernel 6.12 --check "$readme"
 ends a_lost_verdict_is_no_table 2 --write "$readme"
 rm "$facts"
 ends a_lost_record_is_found 2 --kernel 6.12 --check "$readme"
-[ $failures = 0 ]
+finish

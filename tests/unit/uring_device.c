@@ -11,68 +11,17 @@
 #include <sys/stat.h>
 
 #include "check_run.h"
-#include "fake_ring.h"
-#include "libatomicio/uring.h"
-
-#define LENGTH 4096
-#define USER_DATA UINT64_C(0x1122334455667788)
-
-static struct atomicio_request request;
-static struct io_uring_sqe entry;
-static struct fake_policy policy;
-static struct atomicio_file *file;
-
-static void setup(void)
-{
-	fake_ring_reset();
-	memset(&request, 0, sizeof(request));
-	policy = (struct fake_policy){.answer = ATOMICIO_FAIL};
-}
+#include "guest_machine.h"
 
 static void open_device(uint32_t answer)
 {
-	const struct atomicio_options options = {.policy = fake_decide, .policy_context = &policy};
+	const struct atomicio_options options = {.policy = fake_decide,
+						 .policy_context = &guest_policy};
 
 	fake.statx.mode = S_IFBLK | 0600;
-	policy.answer = answer;
+	guest_policy.answer = answer;
 	file = fake_ring_open(0, &options);
 	ck_assert(file->is_device && file->device_nowait);
-}
-
-static int prep(const void *buffer, size_t length, uint64_t offset, uint32_t flags)
-{
-	memset(&entry, 0xa5, sizeof(entry));
-	entry.user_data = USER_DATA;
-	return atomicio_uring_prep(&request, file, &entry, buffer, length, offset, flags);
-}
-
-static int prep_page(void)
-{
-	return prep(fake_page(1), LENGTH, 8192, 0);
-}
-
-/* The entry is one that the kernel refuses without doing anything. */
-static void check_failing(void)
-{
-	ck_assert_uint_eq(entry.opcode, IORING_OP_WRITE);
-	ck_assert_int_eq(entry.fd, -1);
-	ck_assert_uint_eq(entry.len, 0);
-	ck_assert_uint_eq(entry.addr, 0);
-	ck_assert(entry.rw_flags & ~0x3ff);
-	ck_assert_uint_eq(entry.user_data, USER_DATA);
-}
-
-static void check_write(int rwf)
-{
-	struct io_uring_sqe wanted = {.opcode = IORING_OP_WRITE,
-				      .fd = FAKE_FD,
-				      .addr = (uintptr_t)fake_page(1),
-				      .len = LENGTH,
-				      .off = 8192,
-				      .user_data = USER_DATA};
-
-	wanted.rw_flags = SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | rwf;
-	ck_assert_mem_eq(&entry, &wanted, sizeof(wanted));
 }
 
 START_TEST(device_write_carries_nowait_and_is_done_when_nothing_is_cached)
@@ -95,7 +44,7 @@ START_TEST(doubtful_device_write_is_repeated_with_dsync_and_then_broken)
 	ck_assert_int_eq(prep_page(), 0);
 	check_write(SYS_RWF_NOWAIT | SYS_RWF_DSYNC);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
-	ck_assert_uint_eq(policy.seen, 0);
+	ck_assert_uint_eq(guest_policy.seen, 0);
 
 	for (int i = 0; i < 15; i++) {
 		ck_assert_int_eq(prep_page(), 0);
@@ -106,7 +55,7 @@ START_TEST(doubtful_device_write_is_repeated_with_dsync_and_then_broken)
 	ck_assert_int_eq(prep_page(), 0);
 	fake_ring.cached_for = 1;
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
 	ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
 }
 END_TEST
@@ -119,7 +68,7 @@ START_TEST(doubtful_device_write_that_then_fails_is_broken)
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -ENOSPC), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
 }
 END_TEST
 
@@ -139,7 +88,7 @@ START_TEST(device_that_knows_no_nowait_is_looked_at_before)
 	/* Torn it may be, and the next try cannot be made. */
 	fake_ring.cached_for = 2;
 	ck_assert_int_eq(prep_page(), -EIO);
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
 }
 END_TEST
 
@@ -152,5 +101,5 @@ int main(void)
 		device_that_knows_no_nowait_is_looked_at_before,
 	};
 
-	return check_run("uring_device", tests, sizeof(tests) / sizeof(tests[0]), setup);
+	return check_run("uring_device", tests, sizeof(tests) / sizeof(tests[0]), guest_setup);
 }

@@ -10,56 +10,17 @@
 #include <string.h>
 
 #include "check_run.h"
-#include "fake_ring.h"
-#include "libatomicio/uring.h"
-
-#define LENGTH 4096
-#define USER_DATA UINT64_C(0x1122334455667788)
-
-static struct atomicio_request request;
-static struct io_uring_sqe entry;
-static struct fake_policy policy;
-static struct atomicio_file *file;
-
-static void setup(void)
-{
-	fake_ring_reset();
-	memset(&request, 0, sizeof(request));
-	policy = (struct fake_policy){.answer = ATOMICIO_FAIL};
-}
+#include "guest_machine.h"
 
 static void open_with(uint32_t answer, uint32_t fallback)
 {
 	const struct atomicio_options options = {.policy = fake_decide,
-						 .policy_context = &policy,
+						 .policy_context = &guest_policy,
 						 .fallback = fallback,
 						 .bounce_max = 65536};
 
-	policy.answer = answer;
+	guest_policy.answer = answer;
 	file = fake_ring_open(0, &options);
-}
-
-static int prep(const void *buffer, size_t length, uint64_t offset, uint32_t flags)
-{
-	memset(&entry, 0xa5, sizeof(entry));
-	entry.user_data = USER_DATA;
-	return atomicio_uring_prep(&request, file, &entry, buffer, length, offset, flags);
-}
-
-static int prep_page(void)
-{
-	return prep(fake_page(1), LENGTH, 8192, 0);
-}
-
-/* The entry is one that the kernel refuses without doing anything. */
-static void check_failing(void)
-{
-	ck_assert_uint_eq(entry.opcode, IORING_OP_WRITE);
-	ck_assert_int_eq(entry.fd, -1);
-	ck_assert_uint_eq(entry.len, 0);
-	ck_assert_uint_eq(entry.addr, 0);
-	ck_assert(entry.rw_flags & ~0x3ff);
-	ck_assert_uint_eq(entry.user_data, USER_DATA);
 }
 
 static void check_nop(void)
@@ -67,19 +28,6 @@ static void check_nop(void)
 	ck_assert_uint_eq(entry.opcode, IORING_OP_NOP);
 	ck_assert_int_eq(entry.rw_flags, 0);
 	ck_assert_uint_eq(entry.user_data, USER_DATA);
-}
-
-static void check_write(int rwf)
-{
-	struct io_uring_sqe wanted = {.opcode = IORING_OP_WRITE,
-				      .fd = FAKE_FD,
-				      .addr = (uintptr_t)fake_page(1),
-				      .len = LENGTH,
-				      .off = 8192,
-				      .user_data = USER_DATA};
-
-	wanted.rw_flags = SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | rwf;
-	ck_assert_mem_eq(&entry, &wanted, sizeof(wanted));
 }
 
 START_TEST(entry_carries_the_flag_and_every_field_and_keeps_user_data)
@@ -107,7 +55,7 @@ START_TEST(entry_is_the_same_off_the_hot_path)
 	fake.file_size_limit = 8192 + LENGTH - 1;
 	ck_assert_int_eq(prep_page(), -EFBIG);
 	check_failing();
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SPACE);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_SPACE);
 }
 END_TEST
 
@@ -120,7 +68,7 @@ START_TEST(full_count_is_done_and_counted_once)
 	ck_assert_int_eq(atomicio_uring_done(&request, -EIO), -EINVAL);
 	ck_assert_uint_eq(fake_stats(file).writes_hardware, 1);
 	ck_assert_uint_eq(fake_stats(file).bytes, LENGTH);
-	ck_assert_uint_eq(policy.seen, 0);
+	ck_assert_uint_eq(guest_policy.seen, 0);
 }
 END_TEST
 
@@ -155,7 +103,7 @@ START_TEST(misuse_gives_einval_and_an_entry_that_fails)
 		check_failing();
 		ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -EINVAL);
 	}
-	ck_assert_uint_eq(policy.seen, 0);
+	ck_assert_uint_eq(guest_policy.seen, 0);
 	ck_assert_int_eq(atomicio_uring_prep(&request, NULL, &entry, fake_page(1), LENGTH, 0, 0),
 			 -EINVAL);
 	ck_assert_int_eq(atomicio_uring_prep(NULL, file, &entry, fake_page(1), LENGTH, 0, 0),
@@ -182,7 +130,7 @@ START_TEST(refused_write_may_be_followed_by_another_with_or_without_done)
 	open_with(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep(fake_page(1), 12288, 0, 0), -EINVAL);
 	check_failing();
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SHAPE);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_SHAPE);
 	ck_assert_int_eq(prep(fake_page(1), 12288, 0, 0), -EINVAL);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -EINVAL);
 	ck_assert_int_eq(prep_page(), 0);
@@ -206,7 +154,7 @@ START_TEST(retry_asks_for_the_same_write_again_and_waits_for_nothing)
 	open_with(ATOMICIO_RETRY, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
-	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_CACHED_PAGES);
 	ck_assert_uint_eq(fake_ring.started_write_backs, 1);
 	ck_assert_uint_eq(fake_ring.write_backs, 0);
 	/* Another write than the one that is due. */
@@ -258,8 +206,8 @@ START_TEST(short_count_is_broken_and_poisons_the_handle)
 		open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
 		ck_assert_int_eq(prep_page(), 0);
 		ck_assert_int_eq(atomicio_uring_done(&request, counts[i]), -EIO);
-		ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_BROKEN);
-		ck_assert_uint_eq(policy.last.on_disk, ATOMICIO_DISK_UNKNOWN);
+		ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
+		ck_assert_uint_eq(guest_policy.last.on_disk, ATOMICIO_DISK_UNKNOWN);
 		ck_assert_int_eq(prep_page(), -ENOTRECOVERABLE);
 		check_failing();
 		ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -ENOTRECOVERABLE);
@@ -287,11 +235,11 @@ START_TEST(cancelled_write_and_closed_file_are_never_retried)
 	open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
 	for (size_t i = 0; i < 2; i++) {
 		for (uint32_t answer = ATOMICIO_RETRY; answer <= ATOMICIO_FALLBACK; answer++) {
-			policy.answer = answer;
+			guest_policy.answer = answer;
 			ck_assert_int_eq(prep_page(), 0);
 			ck_assert_int_eq(atomicio_uring_done(&request, errors[i]), errors[i]);
-			ck_assert_uint_eq(policy.last.allowed, ATOMICIO_FAIL);
-			ck_assert_uint_eq(policy.last.on_disk, ATOMICIO_DISK_OLD);
+			ck_assert_uint_eq(guest_policy.last.allowed, ATOMICIO_FAIL);
+			ck_assert_uint_eq(guest_policy.last.on_disk, ATOMICIO_DISK_OLD);
 		}
 	}
 	ck_assert_uint_eq(fake_ring.plain_calls, 0);
@@ -303,8 +251,8 @@ START_TEST(registered_buffer_is_refused_before_the_kernel_sees_it)
 	open_with(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), -EINVAL);
 	check_failing();
-	ck_assert_uint_eq(policy.last.kind, ATOMICIO_KIND_SHAPE);
-	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_REGISTERED_BUFFER);
+	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_SHAPE);
+	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_REGISTERED_BUFFER);
 	atomicio_close(file);
 	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), 0);
@@ -323,7 +271,7 @@ START_TEST(unaligned_memory_is_refused_though_the_handle_can_bounce)
 	ck_assert_int_eq(atomicio_write(file, unaligned, LENGTH, 0, 0), 0);
 	ck_assert_int_eq(prep(unaligned, LENGTH, 0, 0), -EINVAL);
 	check_failing();
-	ck_assert_uint_eq(policy.last.reasons, ATOMICIO_REASON_MEMORY_UNALIGNED);
+	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_MEMORY_UNALIGNED);
 }
 END_TEST
 
@@ -394,5 +342,5 @@ int main(void)
 		fallback_in_done_is_made_there,
 	};
 
-	return check_run("uring_guest", tests, sizeof(tests) / sizeof(tests[0]), setup);
+	return check_run("uring_guest", tests, sizeof(tests) / sizeof(tests[0]), guest_setup);
 }
