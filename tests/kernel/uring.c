@@ -94,20 +94,26 @@ static void collect(uint32_t count, int32_t *results)
 	}
 }
 
-/* Fill [0, 1 MiB) with `seed` by pages of 4 KiB, `depth` at a time. */
-static void rewrite(uint32_t depth, uint32_t seed, uint32_t flags, uint8_t sqe_flags)
+/* Requests first to end - 1 are done. */
+static void collect_done(uint32_t first, uint32_t end)
 {
 	static int32_t results[DEPTH_MAX];
 
+	collect(end - first, results);
+	for (uint32_t i = first; i < end; i++)
+		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
+}
+
+/* Fill [0, 1 MiB) with `seed` by pages of 4 KiB, `depth` at a time. */
+static void rewrite(uint32_t depth, uint32_t seed, uint32_t flags, uint8_t sqe_flags)
+{
 	for (uint64_t offset = 0; offset < MIB; offset += (uint64_t)depth * PAGE) {
 		for (uint32_t i = 0; i < depth; i++) {
 			const uint64_t at = offset + (uint64_t)i * PAGE;
 
 			CHECK_EQ(prep(i, page_of(at, PAGE, seed), PAGE, at, flags, sqe_flags), 0);
 		}
-		collect(depth, results);
-		for (uint32_t i = 0; i < depth; i++)
-			CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
+		collect_done(0, depth);
 	}
 	CHECK(kernel_holds("guest", 0, MIB, seed));
 	CHECK(kernel_holds("guest", MIB, MIB, 1));
@@ -115,17 +121,14 @@ static void rewrite(uint32_t depth, uint32_t seed, uint32_t flags, uint8_t sqe_f
 
 static void every_size_is_written_whole(void)
 {
-	int32_t result[1];
 	uint32_t seed = 2;
 
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
 	make_ring(4, 0);
 	for (size_t size = kernel_caps(file).direct.unit_min;
-	     size <= kernel_caps(file).direct.unit_max; size *= 2) {
-		seed++;
+	     size <= kernel_caps(file).direct.unit_max; size *= 2, seed++) {
 		CHECK_EQ(prep(0, page_of(size, size, seed), size, size, seed % 2, 0), 0);
-		collect(1, result);
-		CHECK_EQ(atomicio_uring_done(&requests[0], result[0]), 0);
+		collect_done(0, 1);
 		CHECK(kernel_holds("guest", size, size, seed));
 	}
 	CHECK(kernel_stats(file).writes_filesystem >= 4);
@@ -268,9 +271,7 @@ static void check_broken_link(int32_t *results, int own_error)
 		CHECK_EQ(prep(i, page_of(i * PAGE, PAGE, 6), PAGE, i * PAGE, 0,
 			      i < 3 ? IOSQE_IO_LINK : 0),
 			 0);
-	collect(3, results);
-	for (uint32_t i = 1; i < 4; i++)
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
+	collect_done(1, 4);
 	CHECK(kernel_holds("guest", 0, 4 * PAGE, 6));
 }
 
@@ -312,8 +313,6 @@ static void write_refused_by_the_kernel_breaks_its_link(void)
 
 static void fallback_in_prep_keeps_its_link_whole(void)
 {
-	int32_t results[3];
-
 	begin(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
 	make_ring(8, 0);
 	CHECK_EQ(prep(0, page_of(0, PAGE, 6), PAGE, 0, 0, IOSQE_IO_LINK), 0);
@@ -321,9 +320,7 @@ static void fallback_in_prep_keeps_its_link_whole(void)
 	/* Made ahead of the entry that it is linked behind. */
 	CHECK(kernel_holds("guest", PAGE, 3 * PAGE, 6));
 	CHECK_EQ(prep(2, page_of(4 * PAGE, PAGE, 6), PAGE, 4 * PAGE, 0, 0), 0);
-	collect(3, results);
-	for (uint32_t i = 0; i < 3; i++)
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
+	collect_done(0, 3);
 	CHECK(kernel_holds("guest", 0, 5 * PAGE, 6));
 	CHECK_EQ(kernel_stats(file).writes_plain, 1);
 	end();
@@ -352,17 +349,13 @@ static void good_and_refused_writes_mixed(void)
 
 static void descriptor_closed_under_a_write_in_flight_does_no_harm(void)
 {
-	static int32_t results[DEPTH_MAX];
-
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
 	make_ring(DEPTH_MAX, 0);
 	for (uint32_t i = 0; i < DEPTH_MAX; i++)
 		CHECK_EQ(prep(i, page_of(i * PAGE, PAGE, 9), PAGE, i * PAGE, 0, 0), 0);
 	CHECK_EQ(io_uring_submit(&ring), DEPTH_MAX);
 	MUST(close(fd));
-	collect(DEPTH_MAX, results);
-	for (uint32_t i = 0; i < DEPTH_MAX; i++)
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
+	collect_done(0, DEPTH_MAX);
 	CHECK(kernel_holds("guest", 0, MIB, 9));
 	fd = -1;
 	end();

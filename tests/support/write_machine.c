@@ -5,6 +5,7 @@
 #include "write_machine.h"
 
 #include <check.h>
+#include <errno.h>
 #include <string.h>
 
 _Alignas(4096) uint8_t page[2 * 262144];
@@ -49,6 +50,21 @@ struct atomicio_journal *machine_journal(void)
 	ck_assert_int_eq(journal_create(disk_calls, DISK_JOURNAL_FD, &options, sizeof(options)), 0);
 	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
 	return journal;
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	(void)context;
+	return file_id == 1 ? FAKE_FD : -ENOENT;
+}
+
+void machine_recover(void)
+{
+	struct atomicio_journal *journal;
+
+	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0), 0);
+	atomicio_journal_close(journal);
 }
 
 struct atomicio_stats machine_stats(const struct atomicio_file *file)

@@ -37,6 +37,9 @@ struct atomicio_file *machine_open(const struct atomicio_options *options);
 /* A journal on DISK_JOURNAL_FD, laid out and open. */
 struct atomicio_journal *machine_journal(void);
 
+/* Open that journal, recover into FAKE_FD, whose id is 1, and close it. */
+void machine_recover(void);
+
 struct atomicio_stats machine_stats(const struct atomicio_file *file);
 
 /* What was taken was given back: call after the close of everything. */

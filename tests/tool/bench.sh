@@ -78,13 +78,13 @@ bench_of_a_file_measures_its_directory() {
 	left_alone
 }
 bench_without_direct_files_is_buffered() {
-	mkdir "$work/ramfs" && mount -t ramfs none "$work/ramfs"
-	remember "$work/ramfs"
-	bench --json "$work/ramfs"
+	mkdir "$work/bench-ramfs" && mount -t ramfs none "$work/bench-ramfs"
+	remember "$work/bench-ramfs"
+	bench --json "$work/bench-ramfs"
 	json '[.files[].file] == ["buffered"]'
 	left_alone
-	umount "$work/ramfs"
-	rmdir "$work/ramfs"
+	umount "$work/bench-ramfs"
+	rmdir "$work/bench-ramfs"
 }
 bench_that_is_killed_leaves_nothing() {
 	local signal pid tries status
