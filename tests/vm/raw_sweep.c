@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define SWEEP_LENGTH_MAX (4U << 20)
-#define SWEEP_SLOW (128U << 10) /* above it, one offset a length: emulated disks are slow */
+#define SWEEP_SLOW (128U << 10) /* above it, few lengths and offsets: emulated disks are slow */
 
 struct sweep {
 	uint64_t min, max;
@@ -62,17 +62,22 @@ static void try_one(struct sweep *sweep, uint64_t length, uint64_t offset)
 	raw_outcome_print(stdout, &outcome);
 }
 
-static void try_length(struct sweep *sweep, uint64_t length)
+/*
+ * A length that is no power of two has no right offset: one is enough.  Long ones are tried only
+ * where they are next to the maximum.  What can write nothing has no bounds to look at.
+ */
+static void try_length(struct sweep *sweep, uint64_t length, uint64_t near)
 {
 	static const enum raw_via ways[] = {RAW_PWRITEV2, RAW_URING_WRITE};
+	const bool is_long = length > SWEEP_SLOW && near != sweep->max;
+	const bool is_power = (length & (length - 1)) == 0;
 
-	if (length == 0 || length > SWEEP_LENGTH_MAX)
+	if (length == 0 || length > SWEEP_LENGTH_MAX || (is_long && !is_power))
 		return;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		sweep->shot.via = ways[i];
-		if (length <= SWEEP_SLOW || (length & (length - 1)) == 0 || i == 0)
-			try_one(sweep, length, 0);
-		if (length > SWEEP_SLOW)
+		try_one(sweep, length, 0);
+		if (is_long || !is_power || sweep->min == 0)
 			continue;
 		try_one(sweep, length, length * 3);
 		if (length / 2 >= RAW_SECTOR)
@@ -98,11 +103,13 @@ int raw_sweep_command(int argc, char **argv)
 		return 1;
 	}
 	for (uint64_t length = RAW_SECTOR; length <= top; length *= 2) {
-		try_length(&sweep, length);
-		try_length(&sweep, length + RAW_SECTOR);
-		try_length(&sweep, length + length / 2);
+		try_length(&sweep, length, length);
+		try_length(&sweep, length + RAW_SECTOR, length);
+		if (sweep.min == 0)
+			continue;
+		try_length(&sweep, length + length / 2, length);
 		if (length > 2 * RAW_SECTOR)
-			try_length(&sweep, length - RAW_SECTOR);
+			try_length(&sweep, length - RAW_SECTOR, length);
 	}
 	close(sweep.shot.fd);
 	printf("tried=%llu done=%llu wrong=%llu\n", (unsigned long long)sweep.tried,
