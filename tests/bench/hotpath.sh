@@ -105,9 +105,7 @@ if [ $path = untorn ]; then
 	bench_figure xfs "$what" "$memory" allocations 0 less
 	bench_figure xfs "$what" "$locked" locks 0 less
 	rate_rounds=$((bench_rounds * 10 + 1))
-	mkdir "$kernel_scratch/memory"
-	mount -t tmpfs -o size=600m tmpfs "$kernel_scratch/memory" || exit 1
-	bench_image "$kernel_scratch/memory/image" xfs "$kernel_scratch/fast"
+	bench_fast
 	rate 4096
 	rate 16384
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Untorn writes by the library and by fio, in turn, to one file of XFS: 16 KiB at random offsets,
-# not durable; atomicio_write() against ioengine pvsync2, the queue against io_uring, both 32 deep.
+# Untorn writes by the library and by fio, in turn, to one file of XFS with its image in memory: 16 KiB
+# at random offsets, not durable; atomicio_write() against ioengine pvsync2, the queue against io_uring, both 32 deep.
 #
 #	tests/bench/peers.sh [--seconds S] [--rounds N] [--json FILE]
 #
@@ -14,8 +14,8 @@ set -u
 . "$(dirname "$0")/lib.sh"
 bench_options "$@"
 
-[ "$bench_rounds" -le 5 ] || bench_rounds=5
-slice=$(awk -v s="$bench_seconds" 'BEGIN { print s < 8 ? s / 8 : 1 }')
+[ "$bench_rounds" -le 9 ] || bench_rounds=9
+slice=$(awk -v s="$bench_seconds" 'BEGIN { print s < 4 ? s / 4 : 1 }')
 length=16384
 depth=32
 cache=$BENCH_HERE/../../build/vm
@@ -48,13 +48,13 @@ job() {
 		--output-format=json "$@" 2>"$kernel_scratch/log"
 }
 
-# fresh TYPE: with the file that both sides write to
-fresh() {
-	bench_fresh "$1"
+# The file that both sides write to.
+fill() {
 	dd if=/dev/zero of="$file" bs=1M count=8 oflag=direct status=none || exit 1
 }
 
-fresh ext4
+bench_fresh ext4
+fill
 for engine in pvsync2 io_uring; do
 	# Without `atomic` it must be able to.
 	job $engine --atomic=0 --number_ios=4 >"$kernel_scratch/report" &&
@@ -62,7 +62,9 @@ for engine in pvsync2 io_uring; do
 	kernel_report $? "fio_${engine}_fails_where_no_write_is_untorn"
 done
 
-fresh xfs
+bench_fast
+file=$kernel_scratch/fast/file
+fill
 strace -f -e trace=pwritev2 -o "$kernel_scratch/calls" "${fio[@]}" --name=peer --filename="$file" \
 	--size=8M --direct=1 --rw=randwrite --bs=$length --atomic=1 --ioengine=pvsync2 --number_ios=8 \
 	>"$kernel_scratch/log" 2>&1
@@ -70,28 +72,37 @@ strace -f -e trace=pwritev2 -o "$kernel_scratch/calls" "${fio[@]}" --name=peer -
 [ "$(grep -cE 'RWF_ATOMIC|, 0x40 ' "$kernel_scratch/calls")" -ge 8 ]
 kernel_report $? "fio_pvsync2_passes_RWF_ATOMIC"
 
-# once ENGINE: writes a second of the library and of fio
-once() {
-	local rate
+# of_library and of_fio ENGINE: writes a second
+of_library() {
 	case $1 in
-	pvsync2) rate=$("$BENCH_BIN/hotpath" "$file" library $length "$slice") ;;
-	io_uring) rate=$("$BENCH_BIN/queue" "$file" library $length $depth "$slice") ;;
+	pvsync2) "$BENCH_BIN/hotpath" "$file" library $length "$slice" ;;
+	io_uring) "$BENCH_BIN/queue" "$file" library $length $depth "$slice" ;;
 	esac
+}
+of_fio() {
 	job "$1" --time_based --runtime="$(awk -v s="$slice" 'BEGIN { print int(s * 1000) "ms" }')" |
-		jq -r --arg rate "$rate" '"\($rate) \(.jobs[0].write.iops)"'
+		jq '.jobs[0].write.iops'
 }
 
 for engine in pvsync2 io_uring; do
 	bench_says "$engine"
 	: >"$kernel_scratch/rates"
-	for _ in $(seq "$bench_rounds"); do
-		once $engine >>"$kernel_scratch/rates"
+	for round in $(seq "$bench_rounds"); do
+		# Who comes first finds the file as the other has left it.
+		if [ $((round % 2)) = 0 ]; then
+			other=$(of_fio $engine)
+			library=$(of_library $engine)
+		else
+			library=$(of_library $engine)
+			other=$(of_fio $engine)
+		fi
+		echo "$library $other" >>"$kernel_scratch/rates"
 	done
 	read -r library other ratio < <(awk '{ print $1, $2, $1 / $2 }' "$kernel_scratch/rates" |
 		sort -n -k 3 | sed -n "$(((bench_rounds + 1) / 2))p")
 	echo "# $engine: $library writes a second by the library, $other by $version: $ratio"
-	what="atomicio_write of 16 KiB / $version pvsync2"
-	[ $engine = pvsync2 ] || what="queue of $depth writes of 16 KiB / $version io_uring"
+	what="atomicio_write, 16 KiB, image in memory / $version pvsync2"
+	[ $engine = pvsync2 ] || what="queue of $depth writes of 16 KiB, image in memory / $version io_uring"
 	bench_figure xfs "$what" "$ratio" x
 	[ -n "$ratio" ]
 	kernel_report $? "the_library_is_measured_against_fio_$engine"

@@ -13,6 +13,7 @@ def digits($n): . * $n | round / $n | tostring;
 def short:
 	if . == null then "?"
 	elif . == (. | floor) then tostring
+	elif . >= 1000 then digits(1)
 	elif . >= 100 then digits(10)
 	elif . >= 10 then digits(100)
 	elif . >= 0.1 then digits(1000)
