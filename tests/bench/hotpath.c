@@ -44,12 +44,17 @@ static void must(int good, const char *what)
 	exit(1);
 }
 
-static double now_ns(void)
+static double clock_ns(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static double now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 static int by_size(const void *a, const void *b)
@@ -71,43 +76,56 @@ static void library(size_t length, uint64_t offset)
 	must(!atomicio_write(file, page, length, offset, 0), "atomicio_write");
 }
 
-/* Writes a second of one slice of time. */
-static double slice(void (*write_one)(size_t, uint64_t), size_t length)
+struct slice {
+	double rate; /* writes a second */
+	double cpu;  /* and in a second of this thread's processor time, which others do not take */
+};
+
+static struct slice take_slice(void (*write_one)(size_t, uint64_t), size_t length)
 {
-	const double start = now_ns();
-	uint64_t count = 0;
-	double now;
+	const double start = now_ns(), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	double count = 0, now;
 
 	do {
-		write_one(length, count++ % PLACES * length);
+		write_one(length, (uint64_t)count % PLACES * length);
+		count++;
 		now = now_ns();
 	} while (now - start < SLICE_NS);
-	return (double)count / (now - start) * 1e9;
+	return (struct slice){
+		.rate = count / (now - start) * 1e9,
+		.cpu = count / (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu) * 1e9,
+	};
+}
+
+static double median(double *values, int count)
+{
+	qsort(values, (size_t)count, sizeof(double), by_size);
+	return values[count / 2];
 }
 
 static int rate(size_t length, int rounds)
 {
 	static double by_raw[ROUNDS_MAX], by_library[ROUNDS_MAX], ratios[ROUNDS_MAX];
+	static double cpu[ROUNDS_MAX];
 
 	for (int i = -1; i < rounds; i++) {
-		double of_raw = 0, of_library = 0;
+		struct slice of_raw = {0}, of_library = {0};
 
 		for (int turn = 0; turn < 2; turn++)
 			if ((turn + i) & 1)
-				of_raw = slice(raw, length);
+				of_raw = take_slice(raw, length);
 			else
-				of_library = slice(library, length);
+				of_library = take_slice(library, length);
 		if (i < 0)
 			continue; /* warming up: the file gets its blocks */
-		by_raw[i] = of_raw;
-		by_library[i] = of_library;
-		ratios[i] = of_library / of_raw;
+		by_raw[i] = of_raw.rate;
+		by_library[i] = of_library.rate;
+		ratios[i] = of_library.rate / of_raw.rate;
+		cpu[i] = of_library.cpu / of_raw.cpu;
 	}
-	qsort(by_raw, (size_t)rounds, sizeof(double), by_size);
-	qsort(by_library, (size_t)rounds, sizeof(double), by_size);
-	qsort(ratios, (size_t)rounds, sizeof(double), by_size);
-	printf("length %zu rounds %d raw %.0f library %.0f paired %.4f\n", length, rounds,
-	       by_raw[rounds / 2], by_library[rounds / 2], ratios[rounds / 2]);
+	printf("length %zu rounds %d raw %.0f library %.0f processor %.4f paired %.4f\n", length,
+	       rounds, median(by_raw, rounds), median(by_library, rounds), median(cpu, rounds),
+	       median(ratios, rounds));
 	return 0;
 }
 

@@ -79,11 +79,14 @@ check() {
 
 # rate LENGTH: in memory
 rate() {
-	local line
+	local line cpu
 	line=$("$program" "$kernel_scratch/fast/file" rate "$1" "$rate_rounds") || exit 1
 	echo "# in memory: $line"
+	cpu=${line#* processor }
 	bench_figure xfs "atomicio_write, $(($1 / 1024)) KiB, image in memory / raw pwritev2(RWF_ATOMIC)" \
 		"${line##* }" x 0.99 more
+	bench_figure xfs "atomicio_write, $(($1 / 1024)) KiB, by processor time / raw pwritev2(RWF_ATOMIC)" \
+		"${cpu%% *}" x 0.99 more
 	[ $bench_strict = no ] ||
 		check "${line##* }" '>=' 0.99 "atomicio_write_is_as_fast_as_the_raw_call_at_$1"
 }

@@ -38,7 +38,8 @@ done
 report '.figures[] | select(.on == "xfs" and .unit == "instructions") |
 	[(.what | split(",")[0]), .figure, .goal] | @tsv' >"$data/instructions.tsv"
 report '.figures[] | select(.on == "xfs" and .unit == "x" and .goal != null and
-		(.what | contains("/ raw"))) |
+		(.what | contains("/ raw")) and
+		(.what | contains("by processor") | not)) |
 	[(.what | if startswith("queue") then "queue, " else "write, " end +
 		(capture("(?<size>[0-9]+ KiB)").size)), .figure, .goal] | @tsv' >"$data/ratios.tsv"
 if [ -s "$data/instructions.tsv" ] && [ -s "$data/ratios.tsv" ]; then
