@@ -147,6 +147,8 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file);
  * the checkpoint's own sync would succeed and retire frames whose pages are not home: poison.
  */
 void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file);
+/* The same with the lock held.  Files without live frames have nothing to lose. */
+void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file);
 
 /*
  * Write a durable header with this tail, into the block that the last one is not in; the lock
@@ -179,11 +181,13 @@ void journal_wake(struct atomicio_journal *journal);
 /* Retire all live frames. */
 int journal_checkpoint(struct atomicio_journal *journal);
 /*
- * Sync a file for somebody else, who hears of a lost home write in the checkpoint's stead: the
- * kernel tells a descriptor of it once.  So no checkpoint runs meanwhile, and an error other
- * than `harmless` poisons the journal (J9).  -ENOTRECOVERABLE: it is poisoned already.
+ * Make a call on a file that may hear of a lost home write in the checkpoint's stead: the kernel
+ * tells a descriptor of it once.  So no checkpoint runs meanwhile, and an error other than
+ * `harmless` ones is as in journal_sync_failed().  -ENOTRECOVERABLE: it is poisoned already, and
+ * the call was not made.
  */
-int journal_sync_for(struct atomicio_journal *journal, int fd, bool (*harmless)(int error));
+int journal_call(struct atomicio_journal *journal, const struct journal_file *file,
+		 int (*call)(void *context), void *context, bool (*harmless)(int error));
 /* The same for a thread that has the role. */
 int journal_checkpoint_locked(struct atomicio_journal *journal);
 /* Take or give back the role of the one thread that frames, checkpoints or recovers. */

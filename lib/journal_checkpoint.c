@@ -99,19 +99,20 @@ int journal_checkpoint(struct atomicio_journal *journal)
 	return error;
 }
 
-int journal_sync_for(struct atomicio_journal *journal, int fd, bool (*harmless)(int error))
+int journal_call(struct atomicio_journal *journal, const struct journal_file *file,
+		 int (*call)(void *context), void *context, bool (*harmless)(int error))
 {
 	int error = -ENOTRECOVERABLE;
 
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
-	/* A checkpoint that failed may have heard of what this sync would have to report. */
+	/* A checkpoint that failed may have heard of what this call would have to report. */
 	if (journal->state != ATOMICIO_JOURNAL_POISONED) {
 		pthread_mutex_unlock(&journal->lock);
-		error = journal->sys->fdatasync(fd);
+		error = call(context);
 		pthread_mutex_lock(&journal->lock);
 		if (error && !harmless(error))
-			journal_poison(journal);
+			journal_poison_if_live(journal, file);
 	}
 	journal_leave(journal);
 	pthread_mutex_unlock(&journal->lock);

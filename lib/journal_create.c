@@ -90,10 +90,12 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 
 /*
  * Is there nothing to lose?  A file of zeroes, no longer than the journal will be, is empty, too:
- * a process killed in lay_out() leaves one, and so may one who reserved the space.
+ * a process killed in lay_out() leaves one, and so may one who reserved the space; and a power
+ * cut there may tear the header, the only block that is not zero.
  */
 static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 {
+	struct journal_header torn;
 	uint8_t *piece;
 	uint64_t size, offset = 0;
 	uint32_t mode;
@@ -111,6 +113,9 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 
 		/* No end before the size: it is being cut short by somebody. */
 		error = length > 0 ? 0 : length < 0 ? (int)length : -EEXIST;
+		if (offset == 0 && length >= JOURNAL_BLOCK &&
+		    journal_decode_header(piece, &torn) == -EBADMSG)
+			memset(piece, 0, JOURNAL_BLOCK);
 		for (ssize_t i = 0; i < length && !error; i++)
 			if (piece[i])
 				error = -EEXIST;

@@ -57,12 +57,17 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 	return error;
 }
 
-void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file)
+void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file)
 {
-	pthread_mutex_lock(&journal->lock);
 	for (const struct journal_file *other = journal->files; other; other = other->next)
 		if (other->file_id == file->file_id && other->dirty)
 			journal_poison(journal); /* J9 */
+}
+
+void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal_poison_if_live(journal, file);
 	pthread_mutex_unlock(&journal->lock);
 }
 

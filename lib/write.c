@@ -62,7 +62,7 @@ int write_until_done(struct write_request *request)
 	for (;;) {
 		if (write_is_poisoned(request->file)) {
 			write_count(&request->file->counters.writes_failed, 1);
-			return -ENOTRECOVERABLE;
+			return write_poisoned_error(request);
 		}
 		attempt(request, &outcome);
 		if (outcome.kind == 0)
@@ -157,6 +157,13 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 	return write_shape_broken(&request, file->limits.unit_max);
 }
 
+static int sync_call(void *context)
+{
+	const struct atomicio_file *file = context;
+
+	return file->sys->fdatasync(file->fd);
+}
+
 /* The file was not synced, and nothing was lost by it. */
 static bool sync_is_harmless(int error)
 {
@@ -172,10 +179,7 @@ static int sync_now(struct atomicio_file *file)
 	const uint64_t number = atomic_fetch_add(&file->syncs_begun, 1) + 1;
 	int error;
 
-	if (file->attached)
-		error = journal_sync_for(file->options.journal, file->fd, sync_is_harmless);
-	else
-		error = file->sys->fdatasync(file->fd);
+	error = write_call(file, sync_call, file, sync_is_harmless);
 	if (!error)
 		error = atomic_exchange(&file->told_early, 0);
 	write_count(&file->counters.syncs, 1);

@@ -17,6 +17,7 @@
 #ifndef LIBATOMICIO_WRITE_H
 #define LIBATOMICIO_WRITE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -63,6 +64,7 @@ struct atomicio_file {
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
 	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain() */
+	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
 
@@ -71,7 +73,7 @@ struct atomicio_file {
 	pthread_mutex_t sync_lock;    /* one sync at a time: see write.c */
 	_Atomic uint64_t syncs_begun; /* changed under the lock, as is the next */
 	uint64_t sync_done;	      /* number of the last that succeeded */
-	_Atomic int32_t told_early;   /* an error that a write-back was told: the next sync's */
+	_Atomic int32_t told_early;   /* a loss that another call was told of: the next sync's */
 	pthread_mutex_t bounce_lock;  /* of the one bounce buffer; never on the hot path */
 	void *bounce;
 };
@@ -116,6 +118,7 @@ uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint
 		     uint64_t offset);
 uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_max);
 uint32_t write_route(const struct write_request *request);
+bool write_fits_frame(const struct write_request *request); /* with a journal */
 uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, uint64_t offset);
 
 /* write_classify.c: pure. */
@@ -130,6 +133,7 @@ void write_back_range(const struct write_request *request);
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
 bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
 int write_rwf(uint32_t flags);
+void write_doubt_space(const struct write_request *request, struct write_outcome *outcome);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
 void write_kernel(struct write_request *request, struct write_outcome *outcome);
@@ -142,6 +146,8 @@ void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome);
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
 void write_sync_failed(struct atomicio_file *file); /* or anything that reports a write-back */
+int write_call(struct atomicio_file *file, int (*call)(void *context), void *context,
+	       bool (*harmless)(int error));
 
 /* write_device.c: an untorn write to a raw block device. */
 void write_device(struct write_request *request, const struct iovec *vector,
@@ -177,6 +183,21 @@ void write_poison(struct atomicio_file *file);
 static inline bool write_is_poisoned(const struct atomicio_file *file)
 {
 	return atomic_load_explicit(&file->poisoned, memory_order_relaxed);
+}
+
+/*
+ * The error of a write whose handle is poisoned: nothing more is written, so it is what an attempt
+ * before may have left on the disk that counts.
+ */
+static inline int write_poisoned_error(const struct write_request *request)
+{
+	return request->on_disk > ATOMICIO_DISK_OLD ? request->error : -ENOTRECOVERABLE;
+}
+
+/* Does this write sync its range, and so hear of earlier pages of the file? */
+static inline bool write_syncs(const struct write_request *request)
+{
+	return request->flags & ATOMICIO_DSYNC || request->file->always_syncs || request->doubtful;
 }
 
 /* The flags of a write that is_hot, without a branch. */

@@ -105,6 +105,7 @@ bool write_device_after(struct write_request *request, int64_t result,
 	int64_t pages;
 
 	write_classify(outcome, result, request->length);
+	write_doubt_space(request, outcome);
 	pages = cached(request);
 	if (!outcome->kind && pages == 0)
 		return true;

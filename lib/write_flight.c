@@ -95,7 +95,7 @@ static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 	while (flies(queue, request)) {
 		if (write_is_poisoned(request->file)) {
 			write_count(&request->file->counters.writes_failed, 1);
-			settle(queue, slot, -ENOTRECOVERABLE);
+			settle(queue, slot, write_poisoned_error(request));
 			return true;
 		}
 		if (write_entry_ready(request, &outcome)) {

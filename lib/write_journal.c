@@ -60,6 +60,15 @@ void write_sync_failed(struct atomicio_file *file)
 		journal_sync_failed(file->options.journal, &file->home);
 }
 
+/* Make a call that may report a write-back: with a journal, while no checkpoint can run. */
+int write_call(struct atomicio_file *file, int (*call)(void *context), void *context,
+	       bool (*harmless)(int error))
+{
+	return file->attached
+		       ? journal_call(file->options.journal, &file->home, call, context, harmless)
+		       : call(context);
+}
+
 /* All that is known before the journal is asked.  False: the outcome says why not. */
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome)
 {

@@ -201,6 +201,7 @@ static int prepare(struct atomicio_file *file)
 	if (error)
 		return error;
 	file->plain_syncs = file->attached || !(status & O_DIRECT);
+	file->always_syncs = status & O_DSYNC;
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN
 					     ? file->limits.memory_align

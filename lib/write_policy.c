@@ -21,8 +21,9 @@ static uint32_t fallback_path(const struct write_request *request)
 {
 	switch (request->file->options.fallback) {
 	case ATOMICIO_FALLBACK_JOURNAL:
-		return request->path == ATOMICIO_PATH_KERNEL ? ATOMICIO_PATH_JOURNAL
-							     : ATOMICIO_PATH_AUTO;
+		return request->path == ATOMICIO_PATH_KERNEL && write_fits_frame(request)
+			       ? ATOMICIO_PATH_JOURNAL
+			       : ATOMICIO_PATH_AUTO;
 	case ATOMICIO_FALLBACK_PLAIN:
 		return request->path == ATOMICIO_PATH_PLAIN ? ATOMICIO_PATH_AUTO
 							    : ATOMICIO_PATH_PLAIN;
@@ -75,35 +76,37 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 static bool is_no_page_error(int error)
 {
 	return error == -EINTR || error == -EBADF || error == -EINVAL || error == -ENOSYS ||
-	       error == -EPERM;
+	       error == -EPERM || error == -ENOTRECOVERABLE;
 }
 
-static void note(struct atomicio_file *file, int error)
+static int write_back_call(void *context)
 {
-	if (!error)
-		return;
-	write_sync_failed(file);
-	if (!is_no_page_error(error))
-		atomic_store(&file->told_early, error);
+	const struct write_request *request = context;
+	const struct atomicio_file *file = request->file;
+
+	return file->sys->write_back(file->fd, request->offset, request->length);
 }
 
 /*
- * Write cached pages of the range back; in a guest's loop, who may not wait, only start to.  A lost
- * page anywhere in the file is told once, here (fs/sync.c:ksys_sync_file_range, 4.13 to 7.3, ends
- * in file_check_and_advance_wb_err), so neither the journal nor the next sync would hear of it.
+ * Write cached pages of the range back; in a guest's loop, who may not wait, only start to, which
+ * hears of nothing.  A lost page anywhere in the file is told once, here (fs/sync.c:
+ * ksys_sync_file_range, 4.13 to 7.3, ends in file_check_and_advance_wb_err), so neither the journal
+ * nor the next sync would hear of it.  Hence none of them may come between the telling and its
+ * note.
  */
 void write_back_range(const struct write_request *request)
 {
 	struct atomicio_file *file = request->file;
-	const struct sys_calls *sys = file->sys;
+	int error;
 
 	if (request->mode & WRITE_GUEST) {
-		note(file, sys->start_write_back(file->fd, request->offset, request->length));
+		(void)file->sys->start_write_back(file->fd, request->offset, request->length);
 		return;
 	}
-	/* No sync may come between the telling and the note of it. */
 	pthread_mutex_lock(&file->sync_lock);
-	note(file, sys->write_back(file->fd, request->offset, request->length));
+	error = write_call(file, write_back_call, (void *)(uintptr_t)request, is_no_page_error);
+	if (error && !is_no_page_error(error))
+		atomic_store(&file->told_early, error);
 	pthread_mutex_unlock(&file->sync_lock);
 }
 
@@ -146,6 +149,24 @@ static void remember_worst(struct write_request *request, const struct write_out
 	request->error = outcome->error;
 }
 
+/*
+ * A durable write syncs its range, and so may have been told of an earlier page's loss, in the next
+ * sync's and the checkpoint's stead; a doubtful write to a raw disk is made durable, too.  Between
+ * the kernel's answer and this note another thread's sync may still say 0: a lock against that
+ * would be on the hot path.  A lack of space is hardly ever an earlier page's, and stays its own.
+ */
+static void note_told(const struct write_request *request, const struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+	const bool syncs = write_syncs(request);
+
+	if (outcome->kind == ATOMICIO_KIND_MEDIA || outcome->kind == ATOMICIO_KIND_BROKEN ||
+	    (outcome->kind == ATOMICIO_KIND_SPACE && syncs))
+		write_sync_failed(file);
+	if (outcome->kind == ATOMICIO_KIND_MEDIA && syncs)
+		atomic_store(&file->told_early, outcome->error);
+}
+
 /* At WRITE_GIVE_UP, outcome->error is what the caller is told. */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome)
 {
@@ -158,11 +179,8 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	TRACE_CLASSIFY(file->fd, request->offset, outcome->kind, outcome->error);
 	if (outcome->kind == ATOMICIO_KIND_BROKEN)
 		write_poison(file);
-	/* With DSYNC, or on a descriptor with O_DSYNC, this may be an earlier page's error. */
-	if (request->path != ATOMICIO_PATH_JOURNAL &&
-	    (outcome->kind == ATOMICIO_KIND_MEDIA ||
-	     (outcome->kind == ATOMICIO_KIND_SPACE && request->flags & ATOMICIO_DSYNC)))
-		write_sync_failed(file);
+	if (request->path != ATOMICIO_PATH_JOURNAL)
+		note_told(request, outcome);
 	answer = ask(request, outcome);
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
 	switch (answer) {

@@ -102,7 +102,7 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 	for (;;) {
 		if (write_is_poisoned(write->file)) {
 			count_failed(write->file);
-			return refuse(guest, sqe, -ENOTRECOVERABLE);
+			return refuse(guest, sqe, write_poisoned_error(write));
 		}
 		if (write->path != ATOMICIO_PATH_KERNEL)
 			return settle(guest, sqe, write_run(write));

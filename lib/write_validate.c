@@ -72,9 +72,10 @@ uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_m
 	return broken;
 }
 
-static bool fits_frame(const struct atomicio_journal *journal, uint64_t length)
+bool write_fits_frame(const struct write_request *request)
 {
-	return journal_frame_length(1, journal_padded(length)) <= journal->header.frame_max;
+	return journal_frame_length(1, journal_padded(request->length)) <=
+	       request->file->options.journal->header.frame_max;
 }
 
 /*
@@ -94,8 +95,7 @@ uint32_t write_route(const struct write_request *request)
 				  !journal_may_cover(options->journal, options->file_id,
 						     request->offset, request->length)))
 		return ATOMICIO_PATH_KERNEL;
-	if (!fits_frame(options->journal, request->length) &&
-	    !write_shape_broken(request, file->limits.unit_max))
+	if (!write_fits_frame(request) && !write_shape_broken(request, file->limits.unit_max))
 		return ATOMICIO_PATH_KERNEL;
 	return ATOMICIO_PATH_JOURNAL;
 }

@@ -33,7 +33,7 @@
  * Outputs are untouched when a call fails.  No call prints, reads the environment, installs
  * a signal handler, keeps global state or changes errno.
  *
- * Memory is taken in atomicio_open() and the create calls only.  A write that the hardware
+ * Memory is taken in the open and create calls, and by a recovery, only.  A write that the hardware
  * or the filesystem takes costs one system call, no allocation and no lock.
  *
  * Threads: a handle may be used from several threads at once.  Closing it may not overlap
@@ -231,7 +231,7 @@ const char *atomicio_reason_fix(uint64_t reason);
 #define ATOMICIO_KIND_BUSY                                                                         \
 	5 /* EAGAIN, EINTR: cached pages or a full queue in the way; ECANCELED:                    \
 	   * a failed write linked before it in an io_uring; old */
-#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old */
+#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old, with DSYNC old or new */
 #define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
 #define ATOMICIO_KIND_BROKEN                                                                       \
 	8 /* a torn result: a short count, or a write that bypassed the                            \
@@ -365,9 +365,10 @@ int atomicio_close(struct atomicio_file *file);
  * On return 0 the page is written as the options allow: untorn, unless the options name
  * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error
  * of the kinds SHAPE to SPACE the old page is on disk.  After -EIO and other errors of kind
- * MEDIA it is old or new, but whole; if a retry or fallback after it fails too, the error
- * stays that of kind MEDIA.  If the PLAIN fallback was taken and failed, anything may be there,
- * whatever the error.  The buffer is only read.
+ * MEDIA it is old or new, but whole, and so it is after no room (SPACE) for a durable write, whose
+ * sync may say that of another page; if a retry or fallback after it fails too, the error stays
+ * that of kind MEDIA.  If the PLAIN fallback was taken and failed, anything may be there, whatever
+ * the error.  The buffer is only read.
  *
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
@@ -387,7 +388,7 @@ int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length
 		   uint32_t flags);
 
 /*
- * Check a write without making it: 0 if atomicio_write() would hand it to RWF_ATOMIC, else the
+ * Check a write without making it: 0 if the kernel path would hand it to RWF_ATOMIC, else the
  * bits of all the rules it breaks (ATOMICIO_REASON_LENGTH_... and on), or the file's own
  * reasons if it can take no untorn write at all.  BAD_ARGUMENT stands for what no file
  * takes: a NULL file or buffer, a zero length, an end beyond INT64_MAX.  No system call.
@@ -425,11 +426,14 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 			 uint32_t flags);
 
 /*
- * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at
- * once share a call.  Returns 0 or a negative errno.  A failed sync poisons the handle,
- * because the kernel reports it only once: later calls, and those that waited for it, give
- * -ENOTRECOVERABLE until the file is reopened.  With a journal it poisons that as well, so that
- * recovery brings back what went through it, and a poisoned journal gives -ENOTRECOVERABLE here.
+ * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at once
+ * share a call.  Returns 0 or a negative errno.  A failed sync poisons the handle, because the
+ * kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
+ * until the file is reopened.  With a journal that has live frames of this file it poisons that as
+ * well, so that recovery brings back what went through it, and a poisoned journal gives
+ * -ENOTRECOVERABLE here.  It also fails if a durable write or a write-back of this handle was told
+ * of a loss before, which may be that of another page; so sync with this call, one handle a
+ * descriptor, and not with fsync(2), which would not hear of it.
  */
 int atomicio_sync(struct atomicio_file *file);
 

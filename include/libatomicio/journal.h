@@ -56,11 +56,12 @@ struct atomicio_journal_options {
 };
 
 /*
- * Lay out a journal in the file behind fd: its space is written, not just reserved, so that
- * later frames change no metadata.  options may be NULL for the defaults.  It is durable on
- * return, except for the file's name: sync the directory if you made the file.  A file of nothing
- * but zeroes, no longer than the journal, counts as empty: that is what a create that was killed
- * leaves, so create, and after 0 or -EEXIST open, is the way to start.
+ * Lay out a journal in the file behind fd: its space is written, not just reserved, so that later
+ * frames change no metadata.  options may be NULL for the defaults.  It is durable on return,
+ * except for the file's name: sync the directory if you made the file.  A file of nothing but
+ * zeroes, no longer than the journal, counts as empty: that is what a create that was cut off
+ * leaves, but for a torn header, which counts as zeroes; so create, and after 0 or -EEXIST open,
+ * is the way to start.
  *
  * Returns 0; -EBADF: fd is not open for reading and writing; -EEXIST: the file is not empty and
  * OVERWRITE was not asked for; -EINVAL: an option is out of range, or fd is neither a regular

@@ -248,6 +248,23 @@ static void zeroes_alone_count_as_empty(void)
 	}
 }
 
+static void a_torn_header_with_nothing_behind_it_counts_as_zeroes(void)
+{
+	const struct atomicio_journal_options options = {.size = SIZE};
+	static const uint8_t zeroes[BLOCK], one[] = {1};
+	const int fd = journal_fresh(NAME, SIZE);
+
+	put(fd, one, 1, SIZE - 1); /* a frame, or whatever */
+	put(fd, zeroes, BLOCK - 512, 512);
+	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
+	put(fd, zeroes, 1, SIZE - 1);
+	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
+	atomicio_journal_close(journal_start(fd));
+	put(fd, one, 1, 0); /* and so it is no longer ours */
+	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
+	close(fd);
+}
+
 static void a_create_that_is_killed_can_be_made_again(void)
 {
 	const struct atomicio_journal_options options = {.size = 8 * MIB};
@@ -329,6 +346,7 @@ int main(int argc, char **argv)
 		TEST(a_journal_smaller_than_its_frames_is_not_made),
 		TEST(what_is_in_a_file_is_not_overwritten_unasked),
 		TEST(zeroes_alone_count_as_empty),
+		TEST(a_torn_header_with_nothing_behind_it_counts_as_zeroes),
 		TEST(a_create_that_is_killed_can_be_made_again),
 		TEST(a_full_disk_leaves_the_file_empty),
 		TEST(an_id_names_one_file_and_a_file_has_one_id),

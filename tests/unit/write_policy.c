@@ -86,7 +86,7 @@ START_TEST(a_policy_sees_the_whole_failure)
 		ck_assert_uint_eq(seen->length, cause->result ? PAGE : PAGE + 512);
 		ck_assert_uint_eq(seen->on_disk,
 				  cause->kind == ATOMICIO_KIND_BROKEN  ? ATOMICIO_DISK_UNKNOWN
-				  : cause->kind == ATOMICIO_KIND_MEDIA ? ATOMICIO_DISK_OLD_OR_NEW
+				  : cause->kind >= ATOMICIO_KIND_SPACE ? ATOMICIO_DISK_OLD_OR_NEW
 								       : ATOMICIO_DISK_OLD);
 		ck_assert_uint_eq(machine_stats(file).failures[cause->kind], 1);
 		ck_assert_uint_eq(machine_stats(file).writes_failed, 1);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: the loss of an earlier page, which the kernel tells a descriptor once, is hidden by no call
+ * of ours from the next sync or from the journal's checkpoint, and no error says less than it
+ * knows. Method: a fake kernel that tells a loss to whoever syncs first: a durable write, a
+ * write-back, or fdatasync; and calls made in between as another thread would.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "check_run.h"
+#include "write_machine.h"
+
+#define FAR 196608 /* no live frame is near it */
+
+static struct sys_calls calls;
+static struct atomicio_journal *journal;
+static struct atomicio_file *file;
+static int loss;	   /* of an earlier page, to be told */
+static bool loss_at_dsync; /* it comes to be with the next durable untorn write */
+static void (*in_call)(void);
+
+static int tell(int result)
+{
+	const int told = loss;
+
+	loss = 0;
+	return told ? told : result;
+}
+
+static ssize_t lossy_write(int fd, const struct iovec *vector, int count, uint64_t offset,
+			   int flags)
+{
+	const ssize_t result = disk_calls->pwritev2(fd, vector, count, offset, flags);
+
+	if (in_call && !(flags & SYS_RWF_ATOMIC))
+		in_call();
+	if (loss_at_dsync && flags & SYS_RWF_ATOMIC && flags & SYS_RWF_DSYNC)
+		loss = -EIO;
+	return result > 0 && fd == FAKE_FD && flags & SYS_RWF_DSYNC ? tell((int)result) : result;
+}
+
+static int lossy_sync(int fd)
+{
+	const int result = disk_calls->fdatasync(fd);
+
+	return fd == FAKE_FD ? tell(result) : result;
+}
+
+static int lossy_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)disk_calls->write_back(fd, offset, length);
+	return tell(0);
+}
+
+static void setup(void)
+{
+	write_machine();
+	calls = *disk_calls;
+	calls.pwritev2 = lossy_write;
+	calls.fdatasync = lossy_sync;
+	calls.write_back = lossy_write_back;
+	journal = NULL;
+	loss = 0;
+	loss_at_dsync = false;
+	in_call = NULL;
+}
+
+static void open_file(uint32_t path, uint32_t fallback)
+{
+	const struct atomicio_options options = {.policy = atomicio_policy_default,
+						 .path = path,
+						 .fallback = fallback,
+						 .journal = journal,
+						 .file_id = journal ? 1 : 0};
+
+	ck_assert_int_eq(write_open(&calls, FAKE_FD, &options, sizeof(options), &file), 0);
+}
+
+static void open_journal(void)
+{
+	atomicio_journal_close(machine_journal());
+	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
+}
+
+/* Put a page into a frame that stays live. */
+static void put_frame(void)
+{
+	struct atomicio_op op = {.file = file, .buffer = page, .length = PAGE};
+
+	ck_assert_int_eq(atomicio_write_batch(NULL, &op, 1, ATOMICIO_ALL_OR_NONE), 0);
+}
+
+/* A process that dies does not detach its files. */
+static void die(void)
+{
+	file->attached = false;
+	ck_assert_int_eq(atomicio_close(file), 0);
+	if (journal)
+		atomicio_journal_close(journal);
+}
+
+START_TEST(a_loss_that_a_durable_write_was_told_fails_the_next_sync)
+{
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
+	loss = -EIO;
+	/* Told, retried, and made; but the page before is lost. */
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, ATOMICIO_DSYNC), 0);
+	ck_assert_int_eq(loss, 0);
+	ck_assert_int_eq(atomicio_sync(file), -EIO);
+	ck_assert_int_eq(atomicio_sync(file), -ENOTRECOVERABLE);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(on_a_descriptor_that_always_syncs_every_write_is_a_durable_one)
+{
+	fake.getfl_result |= O_DSYNC;
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	DISK_SCRIPT(-EIO);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, 0), 0);
+	ck_assert_int_eq(atomicio_sync(file), -EIO);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(an_error_of_a_write_that_does_not_sync_is_its_own)
+{
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	DISK_SCRIPT(-EIO);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, 0), 0);
+	ck_assert_int_eq(atomicio_sync(file), 0);
+	atomicio_close(file);
+}
+END_TEST
+
+static bool could_checkpoint;
+
+/* As another thread would: it may not get in, so it may not wait here. */
+static int checkpointed_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	const int result = lossy_write_back(fd, offset, length);
+
+	ck_assert_int_eq(pthread_mutex_trylock(&journal->lock), 0);
+	could_checkpoint = !journal->busy;
+	pthread_mutex_unlock(&journal->lock);
+	return result;
+}
+
+START_TEST(no_checkpoint_comes_between_a_told_loss_and_its_note)
+{
+	struct atomicio_journal_info info;
+
+	calls.write_back = checkpointed_write_back;
+	open_journal();
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	put_frame();
+	loss = -EIO;
+	could_checkpoint = true;
+	DISK_SCRIPT(-EAGAIN);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), 0);
+	ck_assert(!could_checkpoint);
+	ck_assert_int_eq(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	ck_assert_uint_eq(info.state, ATOMICIO_JOURNAL_POISONED);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -ENOTRECOVERABLE);
+	die();
+	memset(disk.bytes[0], DISK_OLD, PAGE); /* the page that was lost */
+	machine_recover();
+	ck_assert(disk_holds(0, PAGE, NEW));
+}
+END_TEST
+
+START_TEST(a_loss_in_a_file_without_live_frames_leaves_the_journal_alone)
+{
+	open_journal();
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	loss = -EIO;
+	DISK_SCRIPT(-EAGAIN);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), 0);
+	ck_assert_int_eq(atomicio_sync(file), -EIO);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
+START_TEST(a_loss_that_a_doubtful_write_to_a_disk_was_told_poisons_the_journal)
+{
+	disk_is_device();
+	open_journal();
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	put_frame();
+	disk.arrivals = 1;
+	loss_at_dsync = true;
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), -EIO);
+	ck_assert(write_is_poisoned(file));
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -ENOTRECOVERABLE);
+	die();
+}
+END_TEST
+
+START_TEST(no_room_for_a_durable_write_may_leave_the_new_page)
+{
+	static struct policy_script script = {.answers = {ATOMICIO_FAIL}, .answer_count = 1};
+
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	file->options.policy = policy_scripted;
+	file->options.policy_context = &script;
+	loss = -ENOSPC;
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), -ENOSPC);
+	ck_assert_uint_eq(script.seen[0].kind, ATOMICIO_KIND_SPACE);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD_OR_NEW);
+	ck_assert(disk_holds(0, PAGE, NEW));
+	DISK_SCRIPT(-ENOSPC);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, 0), -ENOSPC);
+	ck_assert_uint_eq(script.seen[1].on_disk, ATOMICIO_DISK_OLD);
+	atomicio_close(file);
+}
+END_TEST
+
+static void poison(void)
+{
+	write_poison(file);
+}
+
+static uint32_t poison_and_retry(void *context, const struct atomicio_failure *failure)
+{
+	(void)context;
+	(void)failure;
+	poison();
+	return ATOMICIO_RETRY;
+}
+
+START_TEST(a_handle_poisoned_between_attempts_keeps_what_the_first_one_said)
+{
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	file->options.policy = poison_and_retry;
+	disk.fail_late = true;
+	DISK_SCRIPT(-EIO);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -EIO);
+	ck_assert(disk_holds(0, PAGE, NEW));
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, 0), -ENOTRECOVERABLE);
+	ck_assert(disk_holds(PAGE, PAGE, DISK_OLD));
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(a_poisoned_handle_does_not_poison_the_journal_that_others_share)
+{
+	open_journal();
+	open_file(ATOMICIO_PATH_KERNEL, ATOMICIO_FALLBACK_PLAIN);
+	put_frame();
+	in_call = poison;
+	DISK_SCRIPT(-EINVAL);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC), -ENOTRECOVERABLE);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
+START_TEST(no_fallback_leads_to_a_frame_that_is_too_small)
+{
+	open_journal();
+	open_file(ATOMICIO_PATH_AUTO, 0);
+	/* Longer than the largest frame of 64 KiB, so AUTO takes the kernel path. */
+	DISK_SCRIPT(-EAGAIN);
+	ck_assert_int_eq(atomicio_write(file, page, 131072, 0, ATOMICIO_NOWAIT), -EAGAIN);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_loss_that_a_durable_write_was_told_fails_the_next_sync,
+		on_a_descriptor_that_always_syncs_every_write_is_a_durable_one,
+		an_error_of_a_write_that_does_not_sync_is_its_own,
+		no_checkpoint_comes_between_a_told_loss_and_its_note,
+		a_loss_in_a_file_without_live_frames_leaves_the_journal_alone,
+		a_loss_that_a_doubtful_write_to_a_disk_was_told_poisons_the_journal,
+		no_room_for_a_durable_write_may_leave_the_new_page,
+		a_handle_poisoned_between_attempts_keeps_what_the_first_one_said,
+		a_poisoned_handle_does_not_poison_the_journal_that_others_share,
+		no_fallback_leads_to_a_frame_that_is_too_small,
+	};
+
+	return check_run("write_loss", tests, sizeof(tests) / sizeof(tests[0]), setup);
+}
