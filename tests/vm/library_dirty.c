@@ -76,7 +76,7 @@ static void dirty_forever(const struct dirty *dirty)
 		/* While any process has the page mapped, it cannot be dropped: EAGAIN for ever. */
 		if (!dirty->by_write)
 			madvise(map + first, end - first, MADV_DONTNEED);
-		usleep((unsigned)(byte & 15) * 1000);
+		usleep((unsigned)(byte & 15) * 500);
 	}
 out:
 	atomic_store(&control->failed, true);
