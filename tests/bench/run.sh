@@ -237,7 +237,7 @@ check_report() {
 	tap $? a_page_through_the_journal_takes_one_flush_and_a_double_write_two
 	for part in markdown text; do
 		form=$part tables >"$work/$part"
-		[ "$(grep -c journal "$work/$part")" -gt 20 ]
+		[ "$(grep -c journal "$work/$part")" -gt 15 ]
 		tap $? "the_${part}_table_has_the_journal"
 	done
 }
