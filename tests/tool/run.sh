@@ -25,7 +25,10 @@ chmod 755 "$work"
 dir=$work/dir out=$work/out err=$work/err
 xfs=
 cleanup() {
-	! mountpoint -q "$work/ramfs" || umount "$work/ramfs"
+	local mounted
+	for mounted in "$work/ramfs" "$work/bench-ramfs"; do
+		! mountpoint -q "$mounted" || umount "$mounted"
+	done
 	[ -z "$xfs" ] || umount "$xfs" || umount --lazy "$xfs"
 	rm -rf "$work"
 }
