@@ -137,7 +137,7 @@ save_machine() {
 	mkfifo "$run/monitor"
 	"${command[@]}" -monitor stdio <>"$run/monitor" >"$run/monitor.log" 2>&1 &
 	children=($!)
-	wait_for 120 grep -q 'kill_guest: ready' "$run/console.log" || return 1
+	wait_for 300 grep -q 'kill_guest: ready' "$run/console.log" || return 1
 	# Not stopped before: a machine saved as stopped does not go on by itself.
 	printf '%s\n' "migrate_set_parameter max-bandwidth 0" "migrate file:$run/machine" \
 		"info migrate" quit >"$run/monitor"
@@ -268,7 +268,8 @@ everything() {
 		wait "$job" || worst=1
 	done
 	jobs=()
-	echo "# $all kills on three kernels, and two controls that must be red, in $SECONDS s"
+	[ $worst != 0 ] ||
+		echo "# $all kills on three kernels, and two broken set-ups seen, in $SECONDS s"
 	return $worst
 }
 
