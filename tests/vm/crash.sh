@@ -47,8 +47,9 @@ done
 
 life=12        # rounds that a filesystem lives
 disk_size=400M # XFS takes no less than 300
-# What a check may say of a page; the last is recovery, which found a lost frame.
+# What a check may say of a page; the last are of the library, which misses a frame or a header.
 wrong_pages='is torn|has lost|is half there|recovery: Bad message'
+wrong_pages+='|open of the journal: (Bad message|No data available)'
 children=()
 jobs=()
 trap 'kill -9 "${children[@]}" 2>/dev/null; kill "${jobs[@]}" 2>/dev/null; true' EXIT
