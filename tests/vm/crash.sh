@@ -52,7 +52,7 @@ wrong_pages='is torn|has lost|is half there|recovery: Bad message'
 wrong_pages+='|open of the journal: (Bad message|No data available)'
 children=()
 jobs=()
-trap 'kill -9 "${children[@]}" 2>/dev/null; kill "${jobs[@]}" 2>/dev/null; true' EXIT
+trap 'kill -9 "${children[@]}" 2>/dev/null || true; kill "${jobs[@]}" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
 judge() {
