@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	int journal_fd = argc == 4 ? open(argv[2], flags, 0600) : -1;
 	struct atomicio_options options = {.file_id = FILE_ID, .path = ATOMICIO_PATH_KERNEL};
 	struct atomicio_stats stats = {0};
-	struct atomicio_file *file;
+	struct atomicio_file *file = NULL;
 	struct io_uring ring;
 	int error = atomicio_journal_create(journal_fd, NULL, 0);
 

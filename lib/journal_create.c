@@ -153,9 +153,9 @@ int journal_create(const struct sys_calls *sys, int fd,
 		   const struct atomicio_journal_options *options, size_t options_size)
 {
 	struct atomicio_journal_options ours = {.size = 0};
-	struct journal_header header;
-	uint32_t mode;
-	uint64_t size;
+	struct journal_header header = {.size = 0};
+	uint32_t mode = 0;
+	uint64_t size = 0;
 	int own, error = 0;
 
 	if (options)
