@@ -197,6 +197,8 @@ tables() {
 	report 'rows(.goal == null and ($form == "text" or (.what | contains("fio"))))[] | @tsv |
 		sub("\t\t"; "\t")' --arg form "$form" |
 		table "Figures without a goal." what XFS ext4
+	[ "$form" = text ] ||
+		printf '\n<details><summary>The plot in numbers, and the flushes</summary>\n'
 	for type in xfs ext4; do
 		sweep_table $type batch pages_per_second \
 			"$type: durable pages of 16 KiB a second over the size of a batch."
@@ -212,6 +214,7 @@ tables() {
 		sweep_table $type batch p99_us \
 			"$type: 99th percentile of a batch's latency in microseconds."
 	done
+	[ "$form" = text ] || printf '\n</details>\n'
 }
 
 # What a check demands of the report itself.  The device counts whatever falls into the few steps of
