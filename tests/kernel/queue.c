@@ -162,6 +162,7 @@ static void on_signal(int number)
 	signals++;
 }
 
+/* A51 */
 static void signals_do_not_end_a_batch(void)
 {
 	struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART */

@@ -45,7 +45,7 @@ test_library_wire_mmap_ring() {
 	needs_kernel 6.11
 	nothing_missing mmap ring
 }
-# A35, A52
+# A35, A53
 test_library_wire_mmap_queue() {
 	needs_kernel 6.11
 	nothing_missing mmap queue
@@ -60,7 +60,7 @@ test_library_wire_buffered_writer_ring() {
 	needs_kernel 6.11
 	nothing_missing write ring
 }
-# A36, A52
+# A36, A53
 test_library_wire_buffered_writer_queue() {
 	needs_kernel 6.11
 	nothing_missing write queue
@@ -101,14 +101,14 @@ one_command_each_way() {
 		[ "$(trace_list)" = "$2" ] || fail "wanted $2, saw: $(trace_list)"
 	done
 }
-# A51
+# A52
 test_library_wire_quiet_scsi() {
 	needs_kernel 6.11
 	scsi_disk
 	trace_writes scsi
 	one_command_each_way "$disk" "atomic 128 32"
 }
-# A51
+# A52
 test_library_wire_quiet_nvme() {
 	needs_kernel 6.11
 	nvme_disk nawupf4k

@@ -20,7 +20,7 @@ one_command_each() {
 	[ "$seen" = "${wanted%$'\n'}" ] || fail "wanted $wanted but saw $seen"
 }
 
-# A51
+# A52
 test_scsi_gets_one_write_atomic_each() {
 	needs_kernel 6.11
 	wire=scsi
@@ -28,7 +28,7 @@ test_scsi_gets_one_write_atomic_each() {
 	one_command_each "$disk" 512 atomic 1024 4096 16384 65536
 }
 
-# A16, A51
+# A16, A52
 test_scsi_partition_adds_its_start_to_the_place() {
 	needs_kernel 6.11
 	wire=scsi
@@ -41,7 +41,7 @@ test_scsi_partition_adds_its_start_to_the_place() {
 }
 
 # NVMe has no command of its own for this: a plain write within the limits.
-# A51
+# A52
 test_nvme_gets_one_write_each() {
 	needs_kernel 6.11
 	wire=nvme
@@ -49,7 +49,7 @@ test_nvme_gets_one_write_each() {
 	one_command_each "$disk" 4096 write 4096 16384 65536
 }
 
-# A51
+# A52
 test_a_plain_write_is_no_write_atomic() {
 	needs_kernel 6.11
 	scsi_disk
@@ -80,7 +80,7 @@ test_md_raid1_sends_one_command_to_each_leg() {
 	[ "$seen" = 2 ] || fail "$seen commands: $(trace_list)"
 }
 
-# A51
+# A52
 test_ext4_bigalloc_overwrite_is_one_write_atomic() {
 	needs_kernel 6.16
 	scsi_disk
@@ -123,7 +123,7 @@ test_xfs_copies_where_the_blocks_lie_askew() {
 }
 
 # A durable untorn write is one command with FUA on a disk that has it.
-# A53
+# A54
 test_dsync_adds_fua_to_the_command() {
 	needs_kernel 6.11
 	scsi_disk
