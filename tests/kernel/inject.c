@@ -24,7 +24,7 @@ static const char *scenario;
 static int injected;
 static uint32_t number; /* the kind, or the count of retries */
 
-/* The table of the design, as the header states it. */
+/* The table of the header, for durable writes: no room may be what their sync was told. */
 static const struct {
 	uint32_t on_disk, allowed;
 } table[] = {
@@ -34,7 +34,7 @@ static const struct {
 	[ATOMICIO_KIND_LAYOUT] = {ATOMICIO_DISK_OLD, ATOMICIO_FAIL | ATOMICIO_FALLBACK},
 	[ATOMICIO_KIND_BUSY] = {ATOMICIO_DISK_OLD,
 				ATOMICIO_FAIL | ATOMICIO_RETRY | ATOMICIO_FALLBACK},
-	[ATOMICIO_KIND_SPACE] = {ATOMICIO_DISK_OLD, ATOMICIO_FAIL},
+	[ATOMICIO_KIND_SPACE] = {ATOMICIO_DISK_OLD_OR_NEW, ATOMICIO_FAIL},
 	[ATOMICIO_KIND_MEDIA] = {ATOMICIO_DISK_OLD_OR_NEW,
 				 ATOMICIO_FAIL | ATOMICIO_RETRY | ATOMICIO_FALLBACK},
 	[ATOMICIO_KIND_BROKEN] = {ATOMICIO_DISK_UNKNOWN, ATOMICIO_FAIL},
