@@ -45,9 +45,9 @@ static const struct reason reasons[] = {
 	 "low.",
 	 "mkfs.xfs -m reflink=1 (this erases the filesystem), and mount without max_atomic_write"},
 	{ATOMICIO_REASON_XFS_SOFTWARE, "xfs-software",
-	 "XFS makes these writes untorn by copy on write, without help from the disk, which is "
-	 "slow.",
-	 "use a disk with untorn writes, or a journal, which is faster"},
+	 "XFS makes these writes untorn by copy on write, without help from the disk, which costs "
+	 "more flushes.",
+	 "use a disk with untorn writes, or a journal; atomicio bench says which is faster"},
 	{ATOMICIO_REASON_XFS_SUSPECT_KERNEL, "xfs-suspect-kernel",
 	 "XFS copy on write in Linux 6.16.0 to 6.17.7 can fail with EIO or convert a wrong range, "
 	 "unless the distribution has backported the fixes.",
