@@ -7,6 +7,7 @@
  * pages go out in batches of 64, each batch in one frame of the journal.
  * Run it as: engine_buffered FILE JOURNAL CHECKPOINTS; kill it, run it again.
  */
+#define _GNU_SOURCE /* syncfs */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,6 +66,8 @@ int main(int argc, char **argv)
 	if (fd < 0 || journal_fd < 0)
 		return fputs("usage: engine_buffered FILE JOURNAL CHECKPOINTS\n", stderr), 2;
 	error = atomicio_journal_create(journal_fd, NULL, 0);
+	if (!error)
+		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(journal_fd, &options.journal);
 	if (!error)

@@ -6,6 +6,7 @@
  * Flow: recover, add up the accounts, then move money between two pages many times.
  * Run it as: engine_pager FILE JOURNAL TRANSACTIONS; kill it, run it again: the sum stays.
  */
+#define _GNU_SOURCE /* syncfs */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,6 +70,8 @@ int main(int argc, char **argv)
 	if (fd < 0 || journal_fd < 0)
 		return fputs("usage: engine_pager FILE JOURNAL TRANSACTIONS\n", stderr), 2;
 	error = atomicio_journal_create(journal_fd, NULL, 0);
+	if (!error)
+		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(journal_fd, &options.journal);
 	if (!error)

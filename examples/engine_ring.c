@@ -7,7 +7,7 @@
  * Flow: engine_ring FILE JOURNAL BATCHES.  Where FILE has no untorn writes, prep() refuses each
  * page, and the policy's fallback, the journal, makes it before done() returns.
  */
-#define _GNU_SOURCE /* O_DIRECT */
+#define _GNU_SOURCE /* O_DIRECT, syncfs */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <libatomicio/journal.h>
 #include <libatomicio/uring.h>
 
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 	struct io_uring ring;
 	int error = atomicio_journal_create(journal_fd, NULL, 0);
 
+	if (!error)
+		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(journal_fd, &options.journal);
 	if (!error)

@@ -5,6 +5,7 @@
  * Flow: recover, look at the file, then write all of it as one group, a new letter each time.
  * Run it as: journal FILE JOURNAL TIMES; it makes both files, and overwrites FILE.
  */
+#define _GNU_SOURCE /* syncfs */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 		return fputs("usage: journal FILE JOURNAL TIMES\n", stderr), 2;
 	look("before recovery", fd);
 	error = atomicio_journal_create(journal_fd, NULL, 0); /* in an empty file only */
+	if (!error)
+		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(journal_fd, &options.journal);
 	if (!error)

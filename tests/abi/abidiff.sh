@@ -20,6 +20,11 @@ if [ "$(uname -m)" != x86_64 ]; then
 	echo "ok - the_abi_is_the_stored_one # SKIP the stored one is of x86_64"
 	exit 0
 fi
+if [ ! -e "$library" ]; then
+	echo "# $library is not built: type tests/run.sh --suite abi"
+	echo "not ok - the_library_is_built"
+	exit 1
+fi
 if ! readelf -S "$library" | grep -q '\.debug_info'; then
 	echo "not ok - the_library_has_debug_information"
 	exit 1

@@ -86,10 +86,32 @@ from=${given_from:-}
 . "$here/lib.sh"
 [ "$(id -u)" = 0 ] || [ -n "$from" ] || kernel_skip "needs root to mount filesystems"
 command -v jq >/dev/null || kernel_skip "the command jq is missing"
-[ -x "$BENCH_BIN/sweep" ] || [ -n "$from" ] || {
-	echo "run.sh: $BENCH_BIN/sweep is not built" >&2
-	exit 2
+
+build_it() {
+	local root=$here/../.. log
+	log=$(mktemp) || exit 1
+	echo "run.sh: building build/gcc" >&2
+	if ! { cmake -S "$root" -B "$root/build/gcc" && cmake --build "$root/build/gcc" -j "$(nproc)"; } \
+		>"$log" 2>&1; then
+		tail -n 20 "$log" >&2
+		rm "$log"
+		echo "run.sh: the build failed: tests/run.sh installs what it needs" >&2
+		exit 2
+	fi
+	rm "$log"
 }
+if [ -n "$from" ]; then
+	[ -r "$from" ] || {
+		echo "run.sh: $from cannot be read: name a file that --json made" >&2
+		exit 2
+	}
+elif [ ! -x "$BENCH_BIN/sweep" ]; then
+	[ -z "${ATOMICIO_BUILD:-}" ] || {
+		echo "run.sh: $BENCH_BIN/sweep is not built: build there, or unset ATOMICIO_BUILD" >&2
+		exit 2
+	}
+	build_it
+fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 child=
