@@ -62,21 +62,18 @@ int main(int argc, char **argv)
 		return fputs("usage: journal FILE JOURNAL TIMES\n", stderr), 2;
 	look("before recovery", fd);
 	error = atomicio_journal_create(journal_fd, NULL, 0); /* in an empty file only */
-	if (!error)
-		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
+	error = error ? error : syncfs(journal_fd);	      /* a new journal's name, too */
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(journal_fd, &options.journal);
-	if (!error)
-		error = atomicio_journal_recover(options.journal, find, &fd, &done, sizeof(done));
+	error = error ? error
+		      : atomicio_journal_recover(options.journal, find, &fd, &done, sizeof(done));
 	printf("recovered: %llu frames\n", (unsigned long long)done.frames);
 	others = look("after recovery", fd);
-	if (!error)
-		error = atomicio_open(fd, &options, sizeof(options), &file);
+	error = error ? error : atomicio_open(fd, &options, sizeof(options), &file);
 	if (!error)
 		error = write_groups(file, strtol(argv[3], NULL, 10)) | atomicio_close(file);
-	if (!error)
-		atomicio_journal_close(options.journal);
-	else
-		fprintf(stderr, "%s, %s: %s\n", argv[1], argv[2], strerror(-error));
-	return error ? 2 : others > 0;
+	if (error)
+		return fprintf(stderr, "%s, %s: %s\n", argv[1], argv[2], strerror(-error)), 2;
+	atomicio_journal_close(options.journal);
+	return others > 0;
 }
