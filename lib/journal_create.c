@@ -19,16 +19,11 @@ static_assert(sizeof(struct atomicio_journal_options) == OPTIONS_SIZE_FIRST, "gr
 /* Create writes its zeroes in pieces of this size. */
 #define ZERO_PIECE (1u << 20)
 
-static int write_all(const struct sys_calls *sys, int fd, const uint8_t *data, uint64_t length,
-		     uint64_t offset)
-{
-	return journal_write_home(sys, fd, SYS_RWF_DSYNC, data, length, offset);
-}
-
-/* Write one of the two header blocks. */
+/* Write one of the two header blocks, durably. */
 static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
 {
-	return write_all(sys, fd, block, JOURNAL_BLOCK, (uint64_t)index * JOURNAL_BLOCK);
+	return journal_write_home(sys, fd, SYS_RWF_DSYNC, block, JOURNAL_BLOCK,
+				  (uint64_t)index * JOURNAL_BLOCK);
 }
 
 /*
@@ -81,7 +76,7 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 		error = sys->fdatasync(fd);
 	if (!error) {
 		journal_encode_header(piece, header);
-		error = write_all(sys, fd, piece, JOURNAL_BLOCK, 0);
+		error = put_block(sys, fd, piece, 0);
 	}
 	if (piece)
 		sys->release_memory(piece);
