@@ -245,21 +245,11 @@ static int write_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(int argc, char **argv);
-	} commands[] = {
+	static const struct raw_command commands[] = {
 		{"probe", probe_command},	  {"write", write_command},
 		{"recover", recover_command},	  {"sizes", library_sizes_command},
 		{"dirty", library_dirty_command},
 	};
-	int status = 2;
 
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			status = commands[i].run(argc, argv);
-	}
-	if (status == 2)
-		fprintf(stderr, "library: wrong usage; see the head of library.c\n");
-	return status;
+	return raw_run("library", commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
 }

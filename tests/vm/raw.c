@@ -143,22 +143,12 @@ int raw_fill_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(int argc, char **argv);
-	} commands[] = {
+	static const struct raw_command commands[] = {
 		{"statx", raw_statx_command},	  {"queue", raw_queue_command},
 		{"confirm", raw_confirm_command}, {"write", raw_write_command},
 		{"sweep", raw_sweep_command},	  {"dirty", raw_dirty_command},
 		{"fill", raw_fill_command},
 	};
-	int status = 2;
 
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			status = commands[i].run(argc, argv);
-	}
-	if (status == 2)
-		fprintf(stderr, "raw: wrong usage; see the head of raw.c\n");
-	return status;
+	return raw_run("raw", commands, sizeof(commands) / sizeof(commands[0]), argc, argv);
 }

@@ -35,6 +35,16 @@ enum raw_via {
 	RAW_URING_FIXED,
 };
 
+/* A command of one of the programs; 2: its arguments are wrong. */
+struct raw_command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+
+/* Run the command that argv[1] names, in NAME.c: its exit status, 2 if there is none. */
+int raw_run(const char *name, const struct raw_command *commands, size_t count, int argc,
+	    char **argv);
+
 /* One write, and how it is made. */
 struct raw_shot {
 	const char *path;

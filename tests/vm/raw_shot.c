@@ -299,3 +299,17 @@ void raw_outcome_print(FILE *out, const struct raw_outcome *outcome)
 		fprintf(out, " link=%s", raw_result_name(outcome->link_result, name, sizeof(name)));
 	fputc('\n', out);
 }
+
+int raw_run(const char *name, const struct raw_command *commands, size_t count, int argc,
+	    char **argv)
+{
+	int status = 2;
+
+	for (size_t i = 0; argc > 1 && i < count; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			status = commands[i].run(argc, argv);
+	}
+	if (status == 2)
+		fprintf(stderr, "%s: wrong usage; see the head of %s.c\n", name, name);
+	return status;
+}
