@@ -30,12 +30,12 @@
 #define SYS_cachestat 451
 #endif
 
-/* FS_IOC_GETFSUUID of Linux 6.9, include/uapi/linux/fs.h. */
-struct fsuuid2 {
+/* FS_IOC_GETFSUUID of Linux 6.9: `struct fsuuid2` of linux/fs.h, which older headers lack. */
+struct sys_fs_uuid {
 	uint8_t length;
 	uint8_t uuid[16];
 };
-#define SYS_IOC_GETFSUUID _IOR(0x15, 0, struct fsuuid2)
+#define SYS_IOC_GETFSUUID _IOR(0x15, 0, struct sys_fs_uuid)
 
 struct cachestat_range {
 	uint64_t offset;
@@ -160,7 +160,7 @@ static int linux_fs_magic(int fd, uint32_t *magic)
 
 static int linux_fs_uuid(int fd, uint8_t uuid[16])
 {
-	struct fsuuid2 answer;
+	struct sys_fs_uuid answer;
 	const int result = SYS_RESULT(int, ioctl(fd, SYS_IOC_GETFSUUID, &answer));
 
 	if (result < 0)
