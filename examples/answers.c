@@ -47,7 +47,7 @@ static int scene(int fd, const char *name, uint32_t reply, const void *page, siz
 	for (int i = 0; !error && i < (reply == ATOMICIO_RETRY ? 10000 : 1) && !stats.retries;
 	     i++) {
 		error = atomicio_write(file, page, length, 0, 0);
-		atomicio_file_stats(file, &stats, sizeof(stats));
+		atomicio_file_get_stats(file, &stats, sizeof(stats));
 	}
 	printf("  %-8s %s; retries %" PRIu64 ", plain writes %" PRIu64 "\n", name,
 	       error ? strerror(-error) : "written", stats.retries, stats.writes_plain);

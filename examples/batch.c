@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 		else
 			done++;
 	}
-	if (atomicio_queue_stats(queue, &stats, sizeof(stats)))
+	if (atomicio_queue_get_stats(queue, &stats, sizeof(stats)))
 		return 1;
 	printf("%u of %u pages are durable; %" PRIu64 " submissions, %" PRIu64 " waits, %" PRIu64
 	       " syncs%s\n",

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 		error = write_out(&ring, file);
 	}
 	if (!error)
-		error = atomicio_file_stats(file, &stats, sizeof(stats)) | atomicio_close(file);
+		error = atomicio_file_get_stats(file, &stats, sizeof(stats)) | atomicio_close(file);
 	if (error)
 		return fprintf(stderr, "engine_ring FILE JOURNAL BATCHES: %s\n", strerror(-error)),
 		       2;

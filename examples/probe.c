@@ -25,6 +25,7 @@ static uint32_t page_size(const struct atomicio_limits *limits, uint32_t wanted)
 int main(int argc, char **argv)
 {
 	struct atomicio_caps caps;
+	uint64_t reason;
 	uint32_t page;
 	int fd, error;
 
@@ -50,13 +51,8 @@ int main(int argc, char **argv)
 		       caps.direct.unit_max);
 	else
 		printf("not untorn, because:\n");
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = caps.reasons & ATOMICIO_REASON(bit);
-
-		if (atomicio_reason_name(reason))
-			printf("  %s: %s\n", atomicio_reason_name(reason),
-			       atomicio_reason_text(reason));
-	}
+	while ((reason = atomicio_reason_next(&caps.reasons)))
+		printf("  %s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
 	page = page_size(&caps.direct, 16384);
 	if (!page) {
 		printf("a database here needs its own double write\n");

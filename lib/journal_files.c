@@ -96,8 +96,8 @@ ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, ui
 	return error;
 }
 
-ATOMICIO_EXPORT int atomicio_journal_info(const struct atomicio_journal *journal,
-					  struct atomicio_journal_info *info, size_t info_size)
+ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *journal,
+					      struct atomicio_journal_info *info, size_t info_size)
 {
 	/* The lock is the journal's own affair: reading it changes nothing of what it is. */
 	struct atomicio_journal *open = (struct atomicio_journal *)(uintptr_t)journal;

@@ -189,6 +189,20 @@ ATOMICIO_EXPORT const char *atomicio_reason_fix(uint64_t reason)
 	return found ? found->fix : NULL;
 }
 
+ATOMICIO_EXPORT uint64_t atomicio_reason_next(uint64_t *left)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		const uint64_t bit = reasons[i].bit;
+
+		if (*left & bit) {
+			*left &= ~bit;
+			return bit;
+		}
+	}
+	*left = 0;
+	return 0;
+}
+
 ATOMICIO_EXPORT const char *atomicio_mechanism_name(uint32_t mechanism)
 {
 	switch (mechanism) {

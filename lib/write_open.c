@@ -276,8 +276,8 @@ ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 	return file ? destroy(file) : 0;
 }
 
-ATOMICIO_EXPORT int atomicio_file_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
-				       size_t caps_size)
+ATOMICIO_EXPORT int atomicio_file_get_caps(const struct atomicio_file *file,
+					   struct atomicio_caps *caps, size_t caps_size)
 {
 	const int error = abi_check(caps, caps_size, CAPS_SIZE_FIRST);
 
@@ -294,8 +294,8 @@ static uint64_t read_counter(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-ATOMICIO_EXPORT int atomicio_file_stats(const struct atomicio_file *file,
-					struct atomicio_stats *stats, size_t stats_size)
+ATOMICIO_EXPORT int atomicio_file_get_stats(const struct atomicio_file *file,
+					    struct atomicio_stats *stats, size_t stats_size)
 {
 	const struct write_counters *counters;
 	struct atomicio_stats ours;

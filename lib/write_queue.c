@@ -75,8 +75,8 @@ ATOMICIO_EXPORT void atomicio_queue_destroy(struct atomicio_queue *queue)
 	queue->sys->release_memory(queue);
 }
 
-ATOMICIO_EXPORT int atomicio_queue_stats(const struct atomicio_queue *queue,
-					 struct atomicio_queue_stats *stats, size_t stats_size)
+ATOMICIO_EXPORT int atomicio_queue_get_stats(const struct atomicio_queue *queue,
+					     struct atomicio_queue_stats *stats, size_t stats_size)
 {
 	const struct queue_counters *counters;
 	struct atomicio_queue_stats ours;

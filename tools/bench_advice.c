@@ -35,7 +35,7 @@ enum bench_way bench_fastest(const struct bench_mode *mode, enum bench_shape sha
 static void put_absence(const struct bench *bench, const struct bench_mode *mode)
 {
 	const struct atomicio_caps *caps = &bench->caps;
-	uint64_t reasons = mode->why_not;
+	uint64_t reasons = mode->why_not, reason;
 
 	if (!mode->direct && caps->direct.mechanism != ATOMICIO_MECHANISM_NONE) {
 		printf("  The kernel path is not there: no kernel up to 7.3 makes writes through "
@@ -47,13 +47,8 @@ static void put_absence(const struct bench *bench, const struct bench_mode *mode
 	if (caps->direct.mechanism == ATOMICIO_MECHANISM_NONE)
 		reasons = text_blocking(caps);
 	printf("  The kernel path is not there:\n");
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
-
-		if (reason && atomicio_reason_name(reason))
-			printf("    %s: %s\n", atomicio_reason_name(reason),
-			       atomicio_reason_text(reason));
-	}
+	while ((reason = atomicio_reason_next(&reasons)))
+		printf("    %s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
 }
 
 static const char *why_auto(const struct bench_mode *mode, enum bench_shape shape)

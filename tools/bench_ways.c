@@ -141,7 +141,7 @@ int bench_auto(struct bench_files *files, struct bench_mode *mode)
 			return error;
 		error = step_library(files, (enum bench_shape)shape, file);
 		if (!error)
-			error = atomicio_file_stats(file, &stats, sizeof(stats));
+			error = atomicio_file_get_stats(file, &stats, sizeof(stats));
 		closed = atomicio_close(file);
 		if (error || closed)
 			return error ? error : closed;

@@ -48,15 +48,14 @@ static void put_verdict(const char *path, const struct target *target,
 
 static void put_reasons(const char *heading, uint64_t reasons)
 {
+	uint64_t reason;
+
 	if (!reasons)
 		return;
 	printf("\n%s\n", heading);
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+	while ((reason = atomicio_reason_next(&reasons))) {
 		const char *fix = atomicio_reason_fix(reason);
 
-		if (!reason || !atomicio_reason_name(reason))
-			continue;
 		printf("  %s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
 		printf("    to change it: %s\n", fix ? fix : "nothing that you can type");
 	}

@@ -85,7 +85,8 @@ int journal_open_named(const struct journal_request *request, struct journal_ope
 		return tool_error("%s: %s", request->safe, sentence);
 	error = atomicio_journal_open(opened->target.fd, &opened->journal);
 	if (!error) {
-		error = atomicio_journal_info(opened->journal, &opened->info, sizeof(opened->info));
+		error = atomicio_journal_get_info(opened->journal, &opened->info,
+						  sizeof(opened->info));
 		if (error)
 			atomicio_journal_close(opened->journal);
 	}

@@ -71,16 +71,11 @@ static const char *cell(const struct answer *answer, int column, char *buffer, s
 static void put_reason_names(uint64_t reasons)
 {
 	const char *separator = "";
+	uint64_t reason;
 
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const char *name = reasons & ATOMICIO_REASON(bit)
-					   ? atomicio_reason_name(ATOMICIO_REASON(bit))
-					   : NULL;
-
-		if (name) {
-			printf("%s%s", separator, name);
-			separator = ",";
-		}
+	while ((reason = atomicio_reason_next(&reasons))) {
+		printf("%s%s", separator, atomicio_reason_name(reason));
+		separator = ",";
 	}
 	puts(*separator ? "" : "-");
 }
@@ -91,7 +86,7 @@ static void put_table(const struct answer *answers, int count)
 						   "HARDWARE-TO", "DISK",      "FILESYSTEM"};
 	char buffer[512];
 	int width[COLUMNS];
-	uint64_t seen = 0;
+	uint64_t seen = 0, reason;
 
 	for (int column = 0; column < COLUMNS; column++) {
 		width[column] = (int)strlen(heads[column]);
@@ -116,13 +111,8 @@ static void put_table(const struct answer *answers, int count)
 	}
 	if (seen)
 		puts("");
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = seen & ATOMICIO_REASON(bit);
-
-		if (reason && atomicio_reason_name(reason))
-			printf("%s: %s\n", atomicio_reason_name(reason),
-			       atomicio_reason_text(reason));
-	}
+	while ((reason = atomicio_reason_next(&seen)))
+		printf("%s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
 }
 
 static void put_json(const struct answer *answers, int count)

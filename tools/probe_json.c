@@ -26,12 +26,10 @@ static void put_limits(struct json *json, const char *key, const struct atomicio
 
 void probe_json_reasons(struct json *json, const char *key, uint64_t reasons)
 {
-	json_begin(json, key, '[');
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+	uint64_t reason;
 
-		if (!reason || !atomicio_reason_name(reason))
-			continue;
+	json_begin(json, key, '[');
+	while ((reason = atomicio_reason_next(&reasons))) {
 		json_begin(json, NULL, '{');
 		json_string(json, "name", atomicio_reason_name(reason));
 		json_string(json, "text", atomicio_reason_text(reason));

@@ -39,18 +39,15 @@ static uint32_t keep_failure(void *context, const struct atomicio_failure *failu
 static void join_reasons(uint64_t reasons, char *buffer, size_t size)
 {
 	size_t used = 0;
+	uint64_t reason;
 
 	buffer[0] = '\0';
-	for (unsigned bit = 0; bit < 64 && used < size; bit++) {
-		const uint64_t reason = reasons & ATOMICIO_REASON(bit);
+	while (used < size && (reason = atomicio_reason_next(&reasons))) {
 		const char *text = atomicio_reason_text(reason);
 		const char *fix = atomicio_reason_fix(reason);
-		size_t length;
+		size_t length = strlen(text);
 		int added;
 
-		if (!reason || !text)
-			continue;
-		length = strlen(text);
 		if (length && text[length - 1] == '.')
 			length--;
 		added = snprintf(buffer + used, size - used, "%s%.*s%s%s", used ? "; " : "",
@@ -148,7 +145,7 @@ static int write_through(struct request *request, struct atomicio_file *file,
 	size_t align = 4096;
 	int error, status;
 
-	error = atomicio_file_caps(file, &caps, sizeof(caps));
+	error = atomicio_file_get_caps(file, &caps, sizeof(caps));
 	if (error)
 		return tool_error("%s: %s", request->safe, strerror(-error));
 	if (caps.direct.mechanism == ATOMICIO_MECHANISM_NONE)
@@ -177,7 +174,7 @@ static int write_through(struct request *request, struct atomicio_file *file,
 		status = explain(request, error, failure);
 		goto out;
 	}
-	atomicio_file_stats(file, &stats, sizeof(stats));
+	atomicio_file_get_stats(file, &stats, sizeof(stats));
 	printf("%s: wrote %s at %llu untorn, by the %s%s\n", request->safe,
 	       text_size(request->length, size, sizeof(size)), (unsigned long long)request->offset,
 	       stats.writes_hardware ? "device" : "filesystem",

@@ -140,52 +140,53 @@ struct atomicio_caps {
 
 /*
  * Why a file cannot do more: one bit each.  Every bit has a stable short name, a sentence
- * and, where something can be done, the command or option that would change it.
+ * and, where something can be done, the command or option that would change it.  They are plain
+ * numbers, for the tools that read headers for other languages: those keep no macro that calls
+ * another.
  */
-#define ATOMICIO_REASON(n) (UINT64_C(1) << (n))
-#define ATOMICIO_REASON_KERNEL_TOO_OLD ATOMICIO_REASON(0)
-#define ATOMICIO_REASON_NOT_DIRECT ATOMICIO_REASON(1)
-#define ATOMICIO_REASON_FS_UNSUPPORTED ATOMICIO_REASON(2)
-#define ATOMICIO_REASON_DEVICE_UNSUPPORTED ATOMICIO_REASON(3)
-#define ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC ATOMICIO_REASON(4)
-#define ATOMICIO_REASON_XFS_NEEDS_REFLINK ATOMICIO_REASON(5)
-#define ATOMICIO_REASON_XFS_SOFTWARE ATOMICIO_REASON(6)
-#define ATOMICIO_REASON_XFS_SUSPECT_KERNEL ATOMICIO_REASON(7)
-#define ATOMICIO_REASON_PARTITION_MISALIGNED ATOMICIO_REASON(8)
-#define ATOMICIO_REASON_LAYER_BLOCKS ATOMICIO_REASON(9)
-#define ATOMICIO_REASON_OVERLAY ATOMICIO_REASON(10)
-#define ATOMICIO_REASON_DATA_JOURNALED ATOMICIO_REASON(11)
-#define ATOMICIO_REASON_DAX ATOMICIO_REASON(12)
-#define ATOMICIO_REASON_APPEND_ONLY ATOMICIO_REASON(13)
-#define ATOMICIO_REASON_READ_ONLY ATOMICIO_REASON(14)
-#define ATOMICIO_REASON_UNCONFIRMED ATOMICIO_REASON(15)
-#define ATOMICIO_REASON_NVME_AWUPF_IGNORED ATOMICIO_REASON(16)
-#define ATOMICIO_REASON_NOT_REGULAR ATOMICIO_REASON(17)
-#define ATOMICIO_REASON_BUFFERED_NOT_IN_KERNEL ATOMICIO_REASON(18)
-#define ATOMICIO_REASON_IMMUTABLE ATOMICIO_REASON(19)
-#define ATOMICIO_REASON_CONTRADICTED ATOMICIO_REASON(20)
-#define ATOMICIO_REASON_DISK_UNKNOWN ATOMICIO_REASON(21)
-#define ATOMICIO_REASON_QUEUE_UNREADABLE ATOMICIO_REASON(22)
-#define ATOMICIO_REASON_CONTENTS_UNKNOWN ATOMICIO_REASON(23)
-#define ATOMICIO_REASON_REOPEN_FAILED ATOMICIO_REASON(24)
+#define ATOMICIO_REASON_KERNEL_TOO_OLD 0x1ULL
+#define ATOMICIO_REASON_NOT_DIRECT 0x2ULL
+#define ATOMICIO_REASON_FS_UNSUPPORTED 0x4ULL
+#define ATOMICIO_REASON_DEVICE_UNSUPPORTED 0x8ULL
+#define ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC 0x10ULL
+#define ATOMICIO_REASON_XFS_NEEDS_REFLINK 0x20ULL
+#define ATOMICIO_REASON_XFS_SOFTWARE 0x40ULL
+#define ATOMICIO_REASON_XFS_SUSPECT_KERNEL 0x80ULL
+#define ATOMICIO_REASON_PARTITION_MISALIGNED 0x100ULL
+#define ATOMICIO_REASON_LAYER_BLOCKS 0x200ULL
+#define ATOMICIO_REASON_OVERLAY 0x400ULL
+#define ATOMICIO_REASON_DATA_JOURNALED 0x800ULL
+#define ATOMICIO_REASON_DAX 0x1000ULL
+#define ATOMICIO_REASON_APPEND_ONLY 0x2000ULL
+#define ATOMICIO_REASON_READ_ONLY 0x4000ULL
+#define ATOMICIO_REASON_UNCONFIRMED 0x8000ULL
+#define ATOMICIO_REASON_NVME_AWUPF_IGNORED 0x10000ULL
+#define ATOMICIO_REASON_NOT_REGULAR 0x20000ULL
+#define ATOMICIO_REASON_BUFFERED_NOT_IN_KERNEL 0x40000ULL
+#define ATOMICIO_REASON_IMMUTABLE 0x80000ULL
+#define ATOMICIO_REASON_CONTRADICTED 0x100000ULL
+#define ATOMICIO_REASON_DISK_UNKNOWN 0x200000ULL
+#define ATOMICIO_REASON_QUEUE_UNREADABLE 0x400000ULL
+#define ATOMICIO_REASON_CONTENTS_UNKNOWN 0x800000ULL
+#define ATOMICIO_REASON_REOPEN_FAILED 0x1000000ULL
 /* These concern one write, not the file: see atomicio_check() and struct atomicio_failure. */
-#define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO ATOMICIO_REASON(32)
-#define ATOMICIO_REASON_LENGTH_TOO_SMALL ATOMICIO_REASON(33)
-#define ATOMICIO_REASON_LENGTH_TOO_LARGE ATOMICIO_REASON(34)
-#define ATOMICIO_REASON_OFFSET_UNALIGNED ATOMICIO_REASON(35)
-#define ATOMICIO_REASON_MEMORY_UNALIGNED ATOMICIO_REASON(36)
-#define ATOMICIO_REASON_FILE_SIZE_LIMIT ATOMICIO_REASON(37)
-#define ATOMICIO_REASON_DEVICE_END ATOMICIO_REASON(38)
-#define ATOMICIO_REASON_REGISTERED_BUFFER ATOMICIO_REASON(39)
-#define ATOMICIO_REASON_NOWAIT_NEVER ATOMICIO_REASON(40)
-#define ATOMICIO_REASON_CACHED_PAGES ATOMICIO_REASON(41)
-#define ATOMICIO_REASON_SHORT_WRITE ATOMICIO_REASON(42)
-#define ATOMICIO_REASON_HANDLE_POISONED ATOMICIO_REASON(43)
-#define ATOMICIO_REASON_LENGTH_UNALIGNED ATOMICIO_REASON(44)
-#define ATOMICIO_REASON_FRAME_TOO_LARGE ATOMICIO_REASON(45)
-#define ATOMICIO_REASON_JOURNAL_UNCLEAN ATOMICIO_REASON(46)
-#define ATOMICIO_REASON_JOURNAL_POISONED ATOMICIO_REASON(47)
-#define ATOMICIO_REASON_BAD_ARGUMENT ATOMICIO_REASON(48)
+#define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO 0x100000000ULL
+#define ATOMICIO_REASON_LENGTH_TOO_SMALL 0x200000000ULL
+#define ATOMICIO_REASON_LENGTH_TOO_LARGE 0x400000000ULL
+#define ATOMICIO_REASON_OFFSET_UNALIGNED 0x800000000ULL
+#define ATOMICIO_REASON_MEMORY_UNALIGNED 0x1000000000ULL
+#define ATOMICIO_REASON_FILE_SIZE_LIMIT 0x2000000000ULL
+#define ATOMICIO_REASON_DEVICE_END 0x4000000000ULL
+#define ATOMICIO_REASON_REGISTERED_BUFFER 0x8000000000ULL
+#define ATOMICIO_REASON_NOWAIT_NEVER 0x10000000000ULL
+#define ATOMICIO_REASON_CACHED_PAGES 0x20000000000ULL
+#define ATOMICIO_REASON_SHORT_WRITE 0x40000000000ULL
+#define ATOMICIO_REASON_HANDLE_POISONED 0x80000000000ULL
+#define ATOMICIO_REASON_LENGTH_UNALIGNED 0x100000000000ULL
+#define ATOMICIO_REASON_FRAME_TOO_LARGE 0x200000000000ULL
+#define ATOMICIO_REASON_JOURNAL_UNCLEAN 0x400000000000ULL
+#define ATOMICIO_REASON_JOURNAL_POISONED 0x800000000000ULL
+#define ATOMICIO_REASON_BAD_ARGUMENT 0x1000000000000ULL
 
 /*
  * Probe an open descriptor: fill *caps with what it can do, and why not more.  The file may
@@ -217,6 +218,16 @@ int atomicio_probe(int fd, struct atomicio_caps *caps, size_t caps_size);
 const char *atomicio_reason_name(uint64_t reason);
 const char *atomicio_reason_text(uint64_t reason);
 const char *atomicio_reason_fix(uint64_t reason);
+
+/*
+ * Take the lowest known bit out of *reasons and return it, 0 when none is left, to go through them:
+ *
+ *	while ((reason = atomicio_reason_next(&reasons)))
+ *		puts(atomicio_reason_text(reason));
+ *
+ * Bits that this library does not know are dropped, so every bit returned has a name and a text.
+ */
+uint64_t atomicio_reason_next(uint64_t *reasons);
 
 /*
  * Policy: what happens when a write cannot be made as asked?
@@ -372,7 +383,7 @@ int atomicio_close(struct atomicio_file *file);
  *
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
- * file cannot write untorn (atomicio_file_caps() has the reasons); -ENOTBLK: the kernel
+ * file cannot write untorn (atomicio_file_get_caps() has the reasons); -ENOTBLK: the kernel
  * cannot do this write direct; -EAGAIN: ATOMICIO_NOWAIT would block, or the range is held
  * dirty in the page cache by another writer, or, on a raw block device, a page of it stays in
  * the page cache, as one does while another process has it mapped; -ENOSPC, -EDQUOT, -EFBIG: no
@@ -438,8 +449,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 int atomicio_sync(struct atomicio_file *file);
 
 /* The capability latched in the handle.  Returns 0, -EFAULT or -EINVAL as atomicio_probe(). */
-int atomicio_file_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
-		       size_t caps_size);
+int atomicio_file_get_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
+			   size_t caps_size);
 
 /* What a handle has done since it was opened.  Each count is exact; they are not one snapshot. */
 struct atomicio_stats {
@@ -458,8 +469,8 @@ struct atomicio_stats {
 };
 
 /* Read the counters of a handle: cheap enough to poll.  Returns 0, -EFAULT or -EINVAL. */
-int atomicio_file_stats(const struct atomicio_file *file, struct atomicio_stats *stats,
-			size_t stats_size);
+int atomicio_file_get_stats(const struct atomicio_file *file, struct atomicio_stats *stats,
+			    size_t stats_size);
 
 #ifdef __cplusplus
 }

@@ -175,8 +175,8 @@ struct atomicio_journal_info {
 };
 
 /* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */
-int atomicio_journal_info(const struct atomicio_journal *journal,
-			  struct atomicio_journal_info *info, size_t info_size);
+int atomicio_journal_get_info(const struct atomicio_journal *journal,
+			      struct atomicio_journal_info *info, size_t info_size);
 
 /*
  * Free a journal and its lock.  All files attached to it must be closed before.  Live frames

@@ -146,8 +146,8 @@ struct atomicio_queue_stats {
 };
 
 /* Read a queue's counters.  Returns 0, -EFAULT or -EINVAL. */
-int atomicio_queue_stats(const struct atomicio_queue *queue, struct atomicio_queue_stats *stats,
-			 size_t stats_size);
+int atomicio_queue_get_stats(const struct atomicio_queue *queue, struct atomicio_queue_stats *stats,
+			     size_t stats_size);
 
 #ifdef __cplusplus
 }

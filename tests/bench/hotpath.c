@@ -154,7 +154,7 @@ static int counted(int count, int plain)
 
 	for (; count > 0; count--)
 		library(PAGE, (uint64_t)(count % PLACES) * PAGE);
-	must(!atomicio_file_stats(file, &stats, sizeof(stats)), "stats");
+	must(!atomicio_file_get_stats(file, &stats, sizeof(stats)), "stats");
 	done = plain ? stats.writes_plain : stats.writes_hardware + stats.writes_filesystem;
 	must(done == all, "the writes went another way");
 	return atomicio_close(file) ? 1 : 0;

@@ -146,7 +146,8 @@ static void leave_frames(step *take_step)
 		bench.workers[0].home = &bench.homes[DIRECT];
 		do {
 			take_step(&bench.workers[0]);
-			check(atomicio_journal_info(bench.journal, &info, sizeof(info)), "info");
+			check(atomicio_journal_get_info(bench.journal, &info, sizeof(info)),
+			      "info");
 		} while (info.live_bytes < info.size - 2 * (BATCH + 1) * PAGE);
 		_exit(0);
 	}
@@ -173,7 +174,7 @@ static void scan(const char *name, step *take_step)
 		start = now_ns();
 		open_journal(false);
 		start = now_ns() - start;
-		check(atomicio_journal_info(bench.journal, &info, sizeof(info)), "info");
+		check(atomicio_journal_get_info(bench.journal, &info, sizeof(info)), "info");
 		rates[i] = (double)info.live_bytes / start * 1e3;
 		if (i + 1 < SCANS)
 			atomicio_journal_close(bench.journal);

@@ -39,17 +39,15 @@ static int compare(const void *a, const void *b)
 
 static void print(const struct atomicio_caps *caps)
 {
+	uint64_t reasons = caps->reasons, reason;
+
 	printf("direct %s %" PRIu32 "..%" PRIu32 " hardware %" PRIu32 " evidence %#" PRIx32 " %s %s"
 	       " %s\n",
 	       atomicio_mechanism_name(caps->direct.mechanism), caps->direct.unit_min,
 	       caps->direct.unit_max, caps->direct.unit_max_hw, caps->evidence,
 	       caps->filesystem_type, caps->filesystem_uuid, caps->disk_name);
-	for (int bit = 0; bit < 64; bit++) {
-		const char *name = atomicio_reason_name(caps->reasons & (UINT64_C(1) << bit));
-
-		if (name)
-			printf("reason %s\n", name);
-	}
+	while ((reason = atomicio_reason_next(&reasons)))
+		printf("reason %s\n", atomicio_reason_name(reason));
 }
 
 int main(int argc, char **argv)

@@ -55,7 +55,7 @@ static uint64_t journal_writes(const struct handle *handle)
 {
 	struct atomicio_stats stats;
 
-	if (atomicio_file_stats(handle->file, &stats, sizeof(stats)))
+	if (atomicio_file_get_stats(handle->file, &stats, sizeof(stats)))
 		world_problem("no stats");
 	return stats.writes_journal;
 }
@@ -225,7 +225,7 @@ static struct atomicio_journal_info journal_info(void)
 {
 	struct atomicio_journal_info info;
 
-	if (atomicio_journal_info(world.journal, &info, sizeof(info)))
+	if (atomicio_journal_get_info(world.journal, &info, sizeof(info)))
 		world_problem("no info");
 	return info;
 }

@@ -179,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!error && journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal) == 0) {
 			struct atomicio_journal_info info;
 
-			if (atomicio_journal_info(journal, &info, sizeof(info)) ||
+			if (atomicio_journal_get_info(journal, &info, sizeof(info)) ||
 			    info.state != ATOMICIO_JOURNAL_READY)
 				abort();
 			atomicio_journal_close(journal);

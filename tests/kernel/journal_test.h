@@ -60,7 +60,7 @@ static inline struct atomicio_journal_info journal_look(const struct atomicio_jo
 {
 	struct atomicio_journal_info info;
 
-	CHECK_EQ(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	CHECK_EQ(atomicio_journal_get_info(journal, &info, sizeof(info)), 0);
 	return info;
 }
 

@@ -64,7 +64,7 @@ static struct atomicio_journal_info check_groups(struct atomicio_journal *journa
 	struct atomicio_journal_info info;
 	uint64_t frames = 0, writers = 0;
 
-	CHECK_EQ(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	CHECK_EQ(atomicio_journal_get_info(journal, &info, sizeof(info)), 0);
 	for (int i = 0; i < 6; i++) {
 		frames += info.group_sizes[i];
 		writers += info.group_sizes[i] * least[i];

@@ -182,7 +182,7 @@ static inline struct atomicio_stats kernel_stats(const struct atomicio_file *fil
 {
 	struct atomicio_stats stats;
 
-	CHECK_EQ(atomicio_file_stats(file, &stats, sizeof(stats)), 0);
+	CHECK_EQ(atomicio_file_get_stats(file, &stats, sizeof(stats)), 0);
 	return stats;
 }
 
@@ -190,7 +190,7 @@ static inline struct atomicio_caps kernel_caps(const struct atomicio_file *file)
 {
 	struct atomicio_caps caps;
 
-	CHECK_EQ(atomicio_file_caps(file, &caps, sizeof(caps)), 0);
+	CHECK_EQ(atomicio_file_get_caps(file, &caps, sizeof(caps)), 0);
 	return caps;
 }
 

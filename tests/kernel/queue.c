@@ -54,7 +54,7 @@ static struct atomicio_queue_stats queue_stats(void)
 {
 	struct atomicio_queue_stats stats;
 
-	CHECK_EQ(atomicio_queue_stats(queue, &stats, sizeof(stats)), 0);
+	CHECK_EQ(atomicio_queue_get_stats(queue, &stats, sizeof(stats)), 0);
 	return stats;
 }
 

@@ -169,7 +169,7 @@ static void queue_and_calls_end_in_the_same_files_and_results(void)
 	for (uint32_t left = OPS; left > 0;)
 		left -= run_batch(&calls, &queued, queue, memory, left);
 	compare_files(&calls, &queued);
-	CHECK_EQ(atomicio_queue_stats(queue, &stats, sizeof(stats)), 0);
+	CHECK_EQ(atomicio_queue_get_stats(queue, &stats, sizeof(stats)), 0);
 	CHECK_EQ(stats.ops, OPS);
 	CHECK(stats.ring_error || stats.submissions > OPS / 4);
 	for (uint32_t i = 0; i < KINDS; i++) {

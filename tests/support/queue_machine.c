@@ -61,7 +61,7 @@ struct atomicio_queue_stats queue_stats(void)
 {
 	struct atomicio_queue_stats stats;
 
-	ck_assert_int_eq(atomicio_queue_stats(queue, &stats, sizeof(stats)), 0);
+	ck_assert_int_eq(atomicio_queue_get_stats(queue, &stats, sizeof(stats)), 0);
 	return stats;
 }
 

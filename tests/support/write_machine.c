@@ -71,7 +71,7 @@ struct atomicio_stats machine_stats(const struct atomicio_file *file)
 {
 	struct atomicio_stats stats;
 
-	ck_assert_int_eq(atomicio_file_stats(file, &stats, sizeof(stats)), 0);
+	ck_assert_int_eq(atomicio_file_get_stats(file, &stats, sizeof(stats)), 0);
 	return stats;
 }
 

@@ -70,7 +70,7 @@ static const char *pinned_name(int bit)
 START_TEST(every_bit_has_its_name_and_a_sentence_and_no_other_has)
 {
 	for (int bit = 0; bit < 64; bit++) {
-		const uint64_t reason = ATOMICIO_REASON(bit);
+		const uint64_t reason = UINT64_C(1) << bit;
 		const char *name = atomicio_reason_name(reason);
 		const char *text = atomicio_reason_text(reason);
 		const char *fix = atomicio_reason_fix(reason);
@@ -95,13 +95,35 @@ END_TEST
 START_TEST(nothing_but_one_bit_is_explained)
 {
 	static const uint64_t values[] = {0, ATOMICIO_REASON_DAX | ATOMICIO_REASON_OVERLAY,
-					  UINT64_MAX, ATOMICIO_REASON(63)};
+					  UINT64_MAX, UINT64_C(1) << 63};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		ck_assert_ptr_null(atomicio_reason_name(values[i]));
 		ck_assert_ptr_null(atomicio_reason_text(values[i]));
 		ck_assert_ptr_null(atomicio_reason_fix(values[i]));
 	}
+}
+END_TEST
+
+START_TEST(the_iterator_takes_known_bits_from_the_lowest_on)
+{
+	uint64_t left = UINT64_MAX, reason;
+	int last = -1, count = 0;
+
+	while ((reason = atomicio_reason_next(&left))) {
+		ck_assert_int_gt(__builtin_ctzll(reason), last);
+		last = __builtin_ctzll(reason);
+		ck_assert_uint_eq(reason, UINT64_C(1) << last);
+		ck_assert_str_eq(atomicio_reason_name(reason), pinned_name(last));
+		ck_assert_uint_eq(left & reason, 0);
+		count++;
+	}
+	ck_assert_int_eq(count, (int)(sizeof(names) / sizeof(names[0])));
+	ck_assert_uint_eq(left, 0);
+	ck_assert_uint_eq(atomicio_reason_next(&left), 0);
+	left = UINT64_C(1) << 63 | ATOMICIO_REASON_DAX;
+	ck_assert_uint_eq(atomicio_reason_next(&left), ATOMICIO_REASON_DAX);
+	ck_assert_uint_eq(atomicio_reason_next(&left), 0);
 }
 END_TEST
 
@@ -145,6 +167,7 @@ int main(void)
 	const TTest *const tests[] = {
 		every_bit_has_its_name_and_a_sentence_and_no_other_has,
 		nothing_but_one_bit_is_explained,
+		the_iterator_takes_known_bits_from_the_lowest_on,
 		fixes_name_commands,
 		mechanisms_have_names,
 	};

@@ -27,8 +27,8 @@ START_TEST(create_checks_its_arguments)
 	make_queue(4096);
 	atomicio_queue_destroy(queue);
 	make_queue(1);
-	ck_assert_int_eq(atomicio_queue_stats(NULL, NULL, 0), -EFAULT);
-	ck_assert_int_eq(atomicio_queue_stats(queue, &(struct atomicio_queue_stats){0}, 47),
+	ck_assert_int_eq(atomicio_queue_get_stats(NULL, NULL, 0), -EFAULT);
+	ck_assert_int_eq(atomicio_queue_get_stats(queue, &(struct atomicio_queue_stats){0}, 47),
 			 -EINVAL);
 	atomicio_queue_destroy(queue);
 	atomicio_queue_destroy(NULL);

@@ -68,7 +68,7 @@ static int32_t ring_error(void)
 {
 	struct atomicio_queue_stats stats;
 
-	ck_assert_int_eq(atomicio_queue_stats(queue, &stats, sizeof(stats)), 0);
+	ck_assert_int_eq(atomicio_queue_get_stats(queue, &stats, sizeof(stats)), 0);
 	return stats.ring_error;
 }
 

@@ -260,7 +260,7 @@ START_TEST(a_kernel_without_cachestat_takes_no_untorn_write)
 	file = open_device();
 	ck_assert_int_eq(write_page(file, 0), -EOPNOTSUPP);
 	ck_assert_uint_eq(fake.pwritev2_calls, 0);
-	ck_assert_int_eq(atomicio_file_caps(file, &caps_now, sizeof(caps_now)), 0);
+	ck_assert_int_eq(atomicio_file_get_caps(file, &caps_now, sizeof(caps_now)), 0);
 	ck_assert(caps_now.reasons & ATOMICIO_REASON_CACHED_PAGES);
 	ck_assert(atomicio_check(file, page, PAGE, 0) & ATOMICIO_REASON_CACHED_PAGES);
 	atomicio_close(file);

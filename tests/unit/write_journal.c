@@ -59,7 +59,7 @@ static uint64_t frames(void)
 {
 	struct atomicio_journal_info info;
 
-	ck_assert_int_eq(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	ck_assert_int_eq(atomicio_journal_get_info(journal, &info, sizeof(info)), 0);
 	return info.frames;
 }
 

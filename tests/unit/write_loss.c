@@ -164,7 +164,7 @@ START_TEST(no_checkpoint_comes_between_a_told_loss_and_its_note)
 	DISK_SCRIPT(-EAGAIN);
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), 0);
 	ck_assert(!could_checkpoint);
-	ck_assert_int_eq(atomicio_journal_info(journal, &info, sizeof(info)), 0);
+	ck_assert_int_eq(atomicio_journal_get_info(journal, &info, sizeof(info)), 0);
 	ck_assert_uint_eq(info.state, ATOMICIO_JOURNAL_POISONED);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -ENOTRECOVERABLE);
 	die();

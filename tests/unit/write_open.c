@@ -178,7 +178,7 @@ static uint64_t reopen_reasons(struct atomicio_file **file)
 	struct atomicio_caps found;
 
 	*file = machine_open(&options);
-	ck_assert_int_eq(atomicio_file_caps(*file, &found, sizeof(found)), 0);
+	ck_assert_int_eq(atomicio_file_get_caps(*file, &found, sizeof(found)), 0);
 	return found.reasons;
 }
 
@@ -305,12 +305,12 @@ static void read_grown(int (*read)(const struct atomicio_file *, void *, size_t)
 
 static int read_stats(const struct atomicio_file *file, void *out, size_t size)
 {
-	return atomicio_file_stats(file, out, size);
+	return atomicio_file_get_stats(file, out, size);
 }
 
 static int read_caps(const struct atomicio_file *file, void *out, size_t size)
 {
-	return atomicio_file_caps(file, out, size);
+	return atomicio_file_get_caps(file, out, size);
 }
 
 START_TEST(stats_and_caps_fill_what_the_caller_has_room_for)

@@ -25,12 +25,11 @@
 static void print_reasons(const char *key, uint64_t reasons)
 {
 	const char *comma = "";
+	uint64_t reason;
 
 	printf(" %s=", key);
-	for (uint32_t i = 0; i < 64; i++) {
-		if (!(reasons & ATOMICIO_REASON(i)))
-			continue;
-		printf("%s%s", comma, atomicio_reason_name(ATOMICIO_REASON(i)));
+	while ((reason = atomicio_reason_next(&reasons))) {
+		printf("%s%s", comma, atomicio_reason_name(reason));
 		comma = ",";
 	}
 	if (!*comma)
@@ -40,14 +39,11 @@ static void print_reasons(const char *key, uint64_t reasons)
 /* Those of the reasons for which the library knows nothing to type. */
 static uint64_t without_fix(uint64_t reasons)
 {
-	uint64_t result = 0;
+	uint64_t result = 0, reason;
 
-	for (uint32_t i = 0; i < 64; i++) {
-		const uint64_t bit = ATOMICIO_REASON(i);
-
-		if ((reasons & bit) && !atomicio_reason_fix(bit))
-			result |= bit;
-	}
+	while ((reason = atomicio_reason_next(&reasons)))
+		if (!atomicio_reason_fix(reason))
+			result |= reason;
 	return result;
 }
 
@@ -230,7 +226,7 @@ static int write_command(int argc, char **argv)
 		return 1;
 	}
 	if (library.file)
-		atomicio_file_stats(library.file, &stats, sizeof(stats));
+		atomicio_file_get_stats(library.file, &stats, sizeof(stats));
 	print_failure(&library);
 	printf(" hardware=%llu filesystem=%llu journaled=%llu retries=%llu again=%u ",
 	       (unsigned long long)stats.writes_hardware,

@@ -228,7 +228,7 @@ int library_dirty_command(int argc, char **argv)
 		printf("error=%s\n", strerrorname_np(-error));
 		return 1;
 	}
-	atomicio_file_stats(dirty.library.file, &stats, sizeof(stats));
+	atomicio_file_get_stats(dirty.library.file, &stats, sizeof(stats));
 	printf("ok=%llu again=%llu broken=%llu poisoned=%llu other=%llu last=%d contents=%llu "
 	       "sync=%s retries=%llu\n",
 	       (unsigned long long)dirty.ok, (unsigned long long)dirty.again,
