@@ -95,8 +95,8 @@ void probe_contents(struct probe *probe)
 		for (char *at = node; *at; at++)
 			if (*at == '!')
 				*at = '/';
-		result = probe->sys->identify(node, caps->device_major, caps->device_minor,
-					      &identity);
+		result = sys_identify(probe->sys, node, caps->device_major, caps->device_minor,
+				      &identity);
 	}
 	if (result < 0) {
 		caps->reasons |= ATOMICIO_REASON_CONTENTS_UNKNOWN;

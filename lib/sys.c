@@ -259,6 +259,12 @@ static void linux_release_memory(void *memory)
 	free(memory);
 }
 
+/*
+ * Weak: a static link takes the member with libblkid only for who calls sys_identify(), so that a
+ * program with nothing but a journal links without that library.
+ */
+__typeof__(sys_blkid_identify) sys_blkid_identify __attribute__((weak));
+
 const struct sys_calls sys_linux = {
 	.open = linux_open,
 	.close = linux_close,

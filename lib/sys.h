@@ -128,7 +128,7 @@ struct sys_calls {
 	ssize_t (*readlink)(const char *path, char *buffer, size_t size);
 	int (*list)(const char *path, struct sys_list *out);
 	int (*identify)(const char *device, uint32_t major, uint32_t minor,
-			struct sys_identity *out); /* libblkid, low-level probe */
+			struct sys_identity *out); /* libblkid: through sys_identify() */
 
 	/* The process and the machine. */
 	int (*release)(char *buffer, size_t size); /* uname, release */
@@ -141,6 +141,13 @@ struct sys_calls {
 
 /* The real thing. */
 extern const struct sys_calls sys_linux;
+
+/*
+ * The table's `identify`.  It is called through this function, which lies beside the real one, and
+ * so brings libblkid into a static link only where something probes.
+ */
+int sys_identify(const struct sys_calls *sys, const char *device, uint32_t major, uint32_t minor,
+		 struct sys_identity *out);
 
 /*
  * Does RWF_NOAPPEND, which the kernel may know, reach the file that is written in the end?

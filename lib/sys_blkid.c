@@ -72,3 +72,9 @@ int sys_blkid_identify(const char *device, uint32_t major, uint32_t minor, struc
 	errno = saved;
 	return result;
 }
+
+int sys_identify(const struct sys_calls *sys, const char *device, uint32_t major, uint32_t minor,
+		 struct sys_identity *out)
+{
+	return sys->identify(device, major, minor, out);
+}

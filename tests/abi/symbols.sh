@@ -27,11 +27,4 @@ nm -D --defined-only "$build/libatomicio.so" | grep -q '@@LIBATOMICIO_0\.1$'
 report $? symbols_carry_the_version_that_brought_them
 readelf -d "$build/libatomicio.so" | grep -qE 'SONAME.*\[libatomicio\.so\.[0-9]+\]'
 report $? the_library_has_a_soname
-# A static archive must not define a global name that is neither ours nor of a family.
-nm --defined-only "$build/libatomicio.a" | awk '$2 ~ /^[TDBRCV]$/ { print $3 }' |
-	grep -vE '^(atomicio|probe|write|journal|sys|reason|uring|crc)_' |
-	sed 's/^/# foreign global name: /' >"$scratch/foreign"
-cat "$scratch/foreign"
-[ ! -s "$scratch/foreign" ]
-report $? internal_names_carry_their_family
 finish

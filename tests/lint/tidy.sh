@@ -124,7 +124,7 @@ undefined() {
 	for object in "$objects"/*.o; do
 		name=${object##*/}
 		case $name in sys[_.]*) continue ;; esac
-		nm -u "$object" | awk -v object="${name%.o}" '{ print object, $NF }'
+		nm -u "$object" | awk -v object="${name%.o}" '{ sub(/^atomicio__/, "", $NF); print object, $NF }'
 	done
 }
 
@@ -143,7 +143,8 @@ global_names_carry_their_family() {
 	for object in "$objects"/*.o; do
 		family=${object##*/}
 		family=${family%%[_.]*}
-		nm --defined-only -g "$object" | awk '{ print $NF }' | grep -vE "^((atomicio|$family)_|_\.stapsdt\.base$)" |
+		nm --defined-only -g "$object" | awk '{ sub(/^atomicio__/, "", $NF); print $NF }' |
+			grep -vE "^((atomicio|$family)_|_\.stapsdt\.base$)" |
 			sed "s/^/${object##*/}: /"
 	done
 }
