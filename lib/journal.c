@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "abi.h"
+#include "sys_refused.h"
 
 /* A description of the journal's file for our use: direct where that can be had. */
 int journal_open_own(const struct sys_calls *sys, int fd)
@@ -27,7 +28,7 @@ int journal_open_own(const struct sys_calls *sys, int fd)
 	own = sys->open(path, O_RDWR | O_DIRECT);
 	if (own >= 0) {
 		/* Blocks larger than ours cannot be written direct. */
-		if (sys->statx(own, "", SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat) == 0 &&
+		if (sys_stat(sys, own, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat) == 0 &&
 		    stat.dio_offset_align <= JOURNAL_BLOCK && stat.dio_mem_align <= JOURNAL_BLOCK)
 			return own;
 		sys->close(own);
@@ -51,7 +52,7 @@ int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 	struct sys_statx stat;
 	int status, error;
 
-	error = sys->statx(fd, "", SYS_STATX_BASIC, &stat);
+	error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
 	if (error)
 		return error;
 	status = sys->getfl(fd);

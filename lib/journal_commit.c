@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "journal_crc.h"
+#include "sys_refused.h"
 #include "trace.h"
 
 /*
@@ -206,7 +207,7 @@ static int write_frame(struct atomicio_journal *journal, const struct journal_st
 	ssize_t result;
 
 	journal_encode_frame(stage->frame, journal->header.id, frame);
-	result = journal->sys->pwritev2(journal->fd, &vector, 1, frame->offset, SYS_RWF_DSYNC);
+	result = sys_write_at(journal->sys, journal->fd, &vector, 1, frame->offset, SYS_RWF_DSYNC);
 	if (result < 0)
 		return (int)result;
 	return (size_t)result == frame->length ? 0 : -EIO;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "abi.h"
+#include "sys_refused.h"
 
 /* The sizes that these structs had in the first release, 0.1. */
 #define OPTIONS_SIZE_FIRST 16
@@ -164,7 +165,7 @@ int journal_create(const struct sys_calls *sys, int fd,
 	if (!error && mode == S_IFBLK && size < header.size)
 		error = -ENOSPC;
 	if (!error)
-		error = sys->random(header.id, sizeof(header.id));
+		error = sys_random_bytes(sys, header.id, sizeof(header.id));
 	if (error)
 		return error;
 	own = journal_open_own(sys, fd);

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "sys_refused.h"
+
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset)
 {
@@ -16,7 +18,7 @@ int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8
 			.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
 			.iov_len = length,
 		};
-		const ssize_t result = sys->pwritev2(fd, &vector, 1, offset, rwf);
+		const ssize_t result = sys_write_at(sys, fd, &vector, 1, offset, rwf);
 
 		if (result <= 0)
 			return result < 0 ? (int)result : -EIO;

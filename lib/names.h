@@ -64,7 +64,11 @@
 #define sys_blkid_identify atomicio__sys_blkid_identify
 #define sys_identify atomicio__sys_identify
 #define sys_linux atomicio__sys_linux
+#define sys_random_bytes atomicio__sys_random_bytes
+#define sys_refuses_pwritev2 atomicio__sys_refuses_pwritev2
 #define sys_ring_linux atomicio__sys_ring_linux
+#define sys_stat atomicio__sys_stat
+#define sys_write_at atomicio__sys_write_at
 #define write_back_range atomicio__write_back_range
 #define write_call atomicio__write_call
 #define write_classify atomicio__write_classify

@@ -3,6 +3,7 @@
  * Ask statx(2): the one source that can say that a file can be written untorn.
  *
  * Flow: first step of a probe (probe.c); also decides which kinds of file are probed at all.
+ * Where statx is refused, fstat says at least which file on which device this is.
  *
  * The answer is copied here and judged in probe_verdict.c.
  */
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "probe_internal.h"
+#include "sys_refused.h"
 
 /* What a file that cannot be probed is refused with. */
 static int check_type(uint32_t mode)
@@ -37,9 +39,8 @@ int probe_statx(struct probe *probe)
 	/* AT_FDCWD is negative, and with an empty path would be the working directory. */
 	if (probe->fd < 0)
 		return -EBADF;
-	result = probe->sys->statx(probe->fd, "",
-				   SYS_STATX_BASIC | SYS_STATX_DIOALIGN | SYS_STATX_WRITE_ATOMIC,
-				   &statx);
+	result = sys_stat(probe->sys, probe->fd,
+			  SYS_STATX_BASIC | SYS_STATX_DIOALIGN | SYS_STATX_WRITE_ATOMIC, &statx);
 	if (result < 0)
 		return result;
 	result = check_type(statx.mode);
@@ -47,7 +48,9 @@ int probe_statx(struct probe *probe)
 		return result;
 
 	caps->file_mode = statx.mode & S_IFMT;
-	caps->statx_mask = statx.mask;
+	if (statx.mask & SYS_STATX_STAND_IN)
+		caps->reasons |= ATOMICIO_REASON_STATX_REFUSED;
+	caps->statx_mask = statx.mask & ~SYS_STATX_STAND_IN;
 	caps->statx_attributes = statx.attributes;
 	caps->statx_attributes_mask = statx.attributes_mask;
 	probe->block_size = statx.blksize;

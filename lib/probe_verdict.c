@@ -142,6 +142,9 @@ static uint64_t why_not(const struct probe *probe)
 	uint64_t reasons = 0;
 	bool too_old;
 
+	/* Who was not heard cannot be blamed; kernels before 4.11 have no statx. */
+	if (caps->reasons & ATOMICIO_REASON_STATX_REFUSED)
+		return kernel_since(caps, 4, 11, 0) ? 0 : (uint64_t)ATOMICIO_REASON_KERNEL_TOO_OLD;
 	if (caps->file_mode == S_IFBLK)
 		return why_not_device(probe);
 	if (caps->statx_mask & SYS_STATX_WRITE_ATOMIC) {

@@ -107,6 +107,15 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_REOPEN_FAILED, "reopen-failed",
 	 "The library could not open a descriptor of its own with O_DIRECT for this file.",
 	 "mount /proc, allow opening the file again for writing, or open it with O_DIRECT"},
+	{ATOMICIO_REASON_STATX_REFUSED, "statx-refused",
+	 "The call statx(2) was refused, as in a sandbox that does not know it, and nothing else "
+	 "says "
+	 "what the file can do.",
+	 "allow statx(2) in the sandbox (seccomp filter)"},
+	{ATOMICIO_REASON_NO_RECHECK, "no-recheck",
+	 "The file's flags cannot be read, and without a look at them after each write no success "
+	 "could be believed.",
+	 "allow ioctl(2) with FS_IOC_GETFLAGS in the sandbox (seccomp filter)"},
 	{ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO, "length-not-power-of-two",
 	 "The length of an untorn write must be a power of two.",
 	 "write a power of two, or use a journal"},

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,46 @@ static int linux_statx(int fd, const char *path, uint32_t mask, struct sys_statx
 	return SYS_RESULT(int, syscall(SYS_statx, fd, path, flags, mask, out));
 }
 
+/* What stat(2) has: the rest is zero. */
+static int linux_fstat(int fd, struct sys_statx *out)
+{
+	struct stat stat;
+	const int result = SYS_RESULT(int, fstat(fd, &stat));
+
+	if (result < 0)
+		return result;
+	*out = (struct sys_statx){
+		.mask = SYS_STATX_BASIC,
+		.blksize = (uint32_t)stat.st_blksize,
+		.nlink = (uint32_t)stat.st_nlink,
+		.uid = stat.st_uid,
+		.gid = stat.st_gid,
+		.mode = (uint16_t)stat.st_mode,
+		.ino = stat.st_ino,
+		.size = (uint64_t)stat.st_size,
+		.blocks = (uint64_t)stat.st_blocks,
+		.atime = {.sec = stat.st_atim.tv_sec, .nsec = (uint32_t)stat.st_atim.tv_nsec},
+		.ctime = {.sec = stat.st_ctim.tv_sec, .nsec = (uint32_t)stat.st_ctim.tv_nsec},
+		.mtime = {.sec = stat.st_mtim.tv_sec, .nsec = (uint32_t)stat.st_mtim.tv_nsec},
+		.rdev_major = major(stat.st_rdev),
+		.rdev_minor = minor(stat.st_rdev),
+		.dev_major = major(stat.st_dev),
+		.dev_minor = minor(stat.st_dev),
+	};
+	return 0;
+}
+
+/* The kernel writes an int, whatever the type in the request's number says (fs/ioctl.c). */
+static int linux_inode_flags(int fd, uint32_t *flags)
+{
+	int value = 0;
+	const int result = SYS_RESULT(int, ioctl(fd, FS_IOC_GETFLAGS, &value));
+
+	if (result == 0)
+		*flags = (uint32_t)value;
+	return result;
+}
+
 static int linux_getfl(int fd)
 {
 	return SYS_RESULT(int, fcntl(fd, F_GETFL));
@@ -79,6 +120,11 @@ static int linux_getfl(int fd)
 static int linux_lock(int fd)
 {
 	return SYS_RESULT(int, flock(fd, LOCK_EX | LOCK_NB));
+}
+
+static int linux_lock_shared(int fd)
+{
+	return SYS_RESULT(int, flock(fd, LOCK_SH | LOCK_NB));
 }
 
 static int linux_unlock(int fd)
@@ -99,6 +145,11 @@ static ssize_t linux_read(int fd, void *buffer, size_t length)
 static ssize_t linux_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
 	return SYS_RESULT(ssize_t, pread64(fd, buffer, length, (off64_t)offset));
+}
+
+static ssize_t linux_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
+{
+	return SYS_RESULT(ssize_t, pwrite64(fd, buffer, length, (off64_t)offset));
 }
 
 /*
@@ -269,12 +320,16 @@ const struct sys_calls sys_linux = {
 	.open = linux_open,
 	.close = linux_close,
 	.statx = linux_statx,
+	.fstat = linux_fstat,
+	.inode_flags = linux_inode_flags,
 	.getfl = linux_getfl,
 	.lock = linux_lock,
+	.lock_shared = linux_lock_shared,
 	.unlock = linux_unlock,
 	.truncate = linux_truncate,
 	.read = linux_read,
 	.pread = linux_pread,
+	.pwrite = linux_pwrite,
 	.pwritev2 = linux_pwritev2,
 	.fdatasync = linux_fdatasync,
 	.write_back = linux_write_back,

@@ -30,10 +30,17 @@
 #define SYS_STATX_BASIC 0x000007ffU
 #define SYS_STATX_DIOALIGN 0x00002000U	   /* since 6.1 */
 #define SYS_STATX_WRITE_ATOMIC 0x00010000U /* since 6.11 */
+#define SYS_STATX_STAND_IN 0x80000000U /* ours: by fstat; STATX__RESERVED is never the kernel's */
 #define SYS_STATX_ATTR_IMMUTABLE 0x00000010U
 #define SYS_STATX_ATTR_APPEND 0x00000020U
 #define SYS_STATX_ATTR_DAX 0x00200000U
 #define SYS_STATX_ATTR_WRITE_ATOMIC 0x00400000U
+
+/* Flags of FS_IOC_GETFLAGS, values from uapi linux/fs.h and fs/ext4/ext4.h. */
+#define SYS_INODE_IMMUTABLE 0x00000010U
+#define SYS_INODE_APPEND 0x00000020U
+#define SYS_INODE_JOURNAL_DATA 0x00004000U
+#define SYS_INODE_INLINE_DATA 0x10000000U
 
 struct sys_statx_time {
 	int64_t sec;
@@ -107,12 +114,16 @@ struct sys_calls {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
 	int (*statx)(int fd, const char *path, uint32_t mask, struct sys_statx *out);
-	int (*getfl)(int fd);  /* fcntl(F_GETFL) */
-	int (*lock)(int fd);   /* flock(LOCK_EX | LOCK_NB) */
-	int (*unlock)(int fd); /* flock(LOCK_UN) */
+	int (*fstat)(int fd, struct sys_statx *out); /* mask and what it has, the rest zero */
+	int (*inode_flags)(int fd, uint32_t *flags); /* ioctl(FS_IOC_GETFLAGS) */
+	int (*getfl)(int fd);			     /* fcntl(F_GETFL) */
+	int (*lock)(int fd);			     /* flock(LOCK_EX | LOCK_NB) */
+	int (*lock_shared)(int fd);		     /* flock(LOCK_SH | LOCK_NB) */
+	int (*unlock)(int fd);			     /* flock(LOCK_UN) */
 	int (*truncate)(int fd, uint64_t size);
 	ssize_t (*read)(int fd, void *buffer, size_t length);
 	ssize_t (*pread)(int fd, void *buffer, size_t length, uint64_t offset);
+	ssize_t (*pwrite)(int fd, const void *buffer, size_t length, uint64_t offset);
 	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,
 			    int flags);
 	int (*fdatasync)(int fd);

@@ -16,6 +16,7 @@
 
 #include "abi.h"
 #include "probe.h"
+#include "sys_refused.h"
 
 /* The sizes that these structs had in the first release, 0.1. */
 #define OPTIONS_SIZE_FIRST 56
@@ -63,9 +64,9 @@ static int reopen_direct(struct atomicio_file *file, int status)
 	fd = sys->open(path, (status & O_ACCMODE) | O_DIRECT);
 	if (fd < 0)
 		return fd;
-	error = sys->statx(file->caller_fd, "", SYS_STATX_BASIC, &theirs);
+	error = sys_stat(sys, file->caller_fd, SYS_STATX_BASIC, &theirs);
 	if (!error)
-		error = sys->statx(fd, "", SYS_STATX_BASIC, &ours);
+		error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
 	if (!error && (theirs.ino != ours.ino || theirs.dev_major != ours.dev_major ||
 		       theirs.dev_minor != ours.dev_minor))
 		error = -ESTALE;
@@ -161,7 +162,7 @@ static int attach(struct atomicio_file *file, int status)
 		return -EPERM;
 	if (status & O_APPEND && !file->plain_noappend)
 		return -EOPNOTSUPP;
-	error = file->sys->statx(file->caller_fd, "", SYS_STATX_BASIC, &stat);
+	error = sys_stat(file->sys, file->caller_fd, SYS_STATX_BASIC, &stat);
 	if (error)
 		return error;
 	home->fd = file->caller_fd;

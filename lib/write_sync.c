@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "sys_refused.h"
 #include "trace.h"
 
 int write_rwf(uint32_t flags)
@@ -161,7 +162,7 @@ static ssize_t plain_call(const struct write_request *request, const struct iove
 			return -EOPNOTSUPP;
 		rwf &= ~SYS_RWF_NOAPPEND;
 	}
-	return sys->pwritev2(file->caller_fd, vector, 1, offset, rwf);
+	return sys_write_at(sys, file->caller_fd, vector, 1, offset, rwf);
 }
 
 static void plain_failed(const struct write_request *request, int64_t error,

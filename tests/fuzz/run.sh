@@ -21,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 corpus=${2:-$work/corpus}
 
 sources=()
-for file in "$root"/lib/journal*.c; do
+for file in "$root"/lib/journal*.c "$root"/lib/sys_refused.c; do
 	sources+=("$file")
 done
 flags=(-std=gnu11 -g -O1 -Wall -Wextra "-I$root/include" "-I$root/lib"

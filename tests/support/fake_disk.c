@@ -59,6 +59,22 @@ static int disk_statx(int fd, const char *path, uint32_t mask, struct sys_statx 
 	return 0;
 }
 
+static int disk_fstat(int fd, struct sys_statx *out)
+{
+	const int result = fake_sys.fstat(fd, out);
+	const int file = file_of(fd);
+
+	if (result < 0)
+		return result;
+	if (file < 0)
+		return -EBADF;
+	out->ino = INODE + (uint64_t)file;
+	out->size = disk.size[file];
+	if (file == 1)
+		out->mode = S_IFREG | 0644;
+	return 0;
+}
+
 /* An untorn write to a raw device: -EAGAIN, or 0 with `buffered` telling how it goes. */
 static int enter_device(int flags, bool *buffered)
 {
@@ -246,6 +262,7 @@ void disk_reset(void)
 	calls = fake_sys;
 	calls.open = disk_open;
 	calls.statx = disk_statx;
+	calls.fstat = disk_fstat;
 	calls.pwritev2 = disk_pwritev2;
 	calls.truncate = disk_truncate;
 	calls.fdatasync = disk_fdatasync;

@@ -3,12 +3,10 @@
  * A system table whose every answer is a field of one struct.  See fake_sys.h.
  */
 #define _GNU_SOURCE
-#include "fake_sys.h"
+#include "fake_machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -20,7 +18,7 @@ struct fake_system fake;
 static const char *open_files[OPEN_MAX];
 
 /* Count the call; what it fails with (F3), or `result`. */
-static int answer(int result)
+int fake_answer(int result)
 {
 	return ++fake.calls == fake.fail_at ? fake.fail_error : result;
 }
@@ -28,7 +26,7 @@ static int answer(int result)
 static int fake_open(const char *path, int flags)
 {
 	const char *content = fake_lookup(path, false);
-	const int result = answer(fake.open_result);
+	const int result = fake_answer(fake.open_result);
 
 	(void)flags;
 	if (result < 0)
@@ -47,7 +45,7 @@ static int fake_open(const char *path, int flags)
 /* As in Linux, the descriptor is gone whatever close says. */
 static int fake_close(int fd)
 {
-	const int result = answer(0);
+	const int result = fake_answer(0);
 
 	if (fd < FIRST_OPEN_FD || fd >= FIRST_OPEN_FD + OPEN_MAX || !open_files[fd - FIRST_OPEN_FD])
 		return -EBADF;
@@ -58,7 +56,7 @@ static int fake_close(int fd)
 
 static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
 {
-	const int result = answer(fake.statx_result);
+	const int result = fake_answer(fake.statx_result);
 
 	(void)fd;
 	(void)path;
@@ -69,29 +67,67 @@ static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx 
 	return 0;
 }
 
+static int fake_fstat(int fd, struct sys_statx *out)
+{
+	const int result = fake_answer(fake.fstat_result);
+
+	(void)fd;
+	if (result < 0)
+		return result;
+	*out = (struct sys_statx){
+		.mask = SYS_STATX_BASIC,
+		.blksize = fake.statx.blksize,
+		.mode = fake.statx.mode,
+		.ino = fake.statx.ino,
+		.size = fake.statx.size,
+		.blocks = fake.statx.blocks,
+		.rdev_major = fake.statx.rdev_major,
+		.rdev_minor = fake.statx.rdev_minor,
+		.dev_major = fake.statx.dev_major,
+		.dev_minor = fake.statx.dev_minor,
+	};
+	return 0;
+}
+
+static int fake_inode_flags(int fd, uint32_t *flags)
+{
+	const int result = fake_answer(fake.inode_flags_result);
+
+	(void)fd;
+	if (result == 0)
+		*flags = fake.inode_flags;
+	return result;
+}
+
 static int fake_getfl(int fd)
 {
 	(void)fd;
-	return answer(fake.getfl_result);
+	return fake_answer(fake.getfl_result);
 }
 
 static int fake_lock(int fd)
 {
 	(void)fd;
-	return answer(fake.lock_result);
+	return fake_answer(fake.lock_result);
+}
+
+static int fake_lock_shared(int fd)
+{
+	(void)fd;
+	return fake_answer(fake.lock_shared_result);
 }
 
 static int fake_unlock(int fd)
 {
 	(void)fd;
-	return answer(fake.unlock_result);
+	return fake_answer(fake.unlock_result);
 }
 
 static int fake_truncate(int fd, uint64_t size)
 {
 	(void)fd;
 	(void)size;
-	return answer(fake.truncate_result);
+	return fake_answer(fake.truncate_result);
 }
 
 static int fake_drop_cache(int fd, uint64_t offset, uint64_t length)
@@ -99,12 +135,12 @@ static int fake_drop_cache(int fd, uint64_t offset, uint64_t length)
 	(void)fd;
 	(void)offset;
 	(void)length;
-	return answer(fake.drop_cache_result);
+	return fake_answer(fake.drop_cache_result);
 }
 
 static ssize_t fake_read(int fd, void *buffer, size_t length)
 {
-	const int result = answer(0);
+	const int result = fake_answer(0);
 	size_t size;
 
 	if (result < 0)
@@ -120,18 +156,33 @@ static ssize_t fake_read(int fd, void *buffer, size_t length)
 
 static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
-	const int result = answer(0);
+	const int result = fake_answer(0);
 
 	if (result < 0)
 		return result;
 	return fake.pread ? fake.pread(fd, buffer, length, offset) : 0;
 }
 
+/* As a pwritev2 without flags. */
+static ssize_t fake_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
+{
+	const struct iovec vector = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = length};
+	const int result = fake_answer(fake.pwrite_result);
+
+	fake.pwrite_calls++;
+	if (result < 0)
+		return result;
+	return fake.pwritev2 ? fake.pwritev2(fd, &vector, 1, offset, 0) : (ssize_t)length;
+}
+
 static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
 			     int flags)
 {
-	const int result = answer(0);
+	int result;
 
+	if (count == 0) /* F5 */
+		return fake.pwritev2_refused;
+	result = fake_answer(fake.pwritev2_refused);
 	fake.pwritev2_calls++;
 	fake.pwritev2_vector = vector[0];
 	fake.pwritev2_count = count;
@@ -146,7 +197,7 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 static int fake_fdatasync(int fd)
 {
 	(void)fd;
-	return answer(fake.fdatasync_result);
+	return fake_answer(fake.fdatasync_result);
 }
 
 static int fake_write_back(int fd, uint64_t offset, uint64_t length)
@@ -154,12 +205,12 @@ static int fake_write_back(int fd, uint64_t offset, uint64_t length)
 	(void)fd;
 	(void)offset;
 	(void)length;
-	return answer(fake.write_back_result);
+	return fake_answer(fake.write_back_result);
 }
 
 static int fake_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
 {
-	const int result = answer(fake.cachestat_result);
+	const int result = fake_answer(fake.cachestat_result);
 
 	(void)fd;
 	(void)offset;
@@ -171,7 +222,7 @@ static int fake_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_c
 
 static int fake_device_size(int fd, uint64_t *size)
 {
-	const int result = answer(fake.device_size_result);
+	const int result = fake_answer(fake.device_size_result);
 
 	(void)fd;
 	if (result == 0)
@@ -179,136 +230,20 @@ static int fake_device_size(int fd, uint64_t *size)
 	return result;
 }
 
-static int fake_fs_magic(int fd, uint32_t *magic)
-{
-	const int result = answer(fake.fs_magic_result);
-
-	(void)fd;
-	if (result == 0)
-		*magic = fake.fs_magic;
-	return result;
-}
-
-static int fake_fs_uuid(int fd, uint8_t uuid[16])
-{
-	const int result = answer(fake.fs_uuid_result);
-
-	(void)fd;
-	if (result == 0)
-		memcpy(uuid, fake.fs_uuid, sizeof(fake.fs_uuid));
-	return result;
-}
-
-static ssize_t fake_readlink(const char *path, char *buffer, size_t size)
-{
-	const char *target = fake_lookup(path, true);
-	const int result = answer(0);
-	size_t length;
-
-	if (result < 0)
-		return result;
-	if (!target)
-		return -ENOENT;
-	length = strlen(target);
-	if (length > size)
-		length = size;
-	memcpy(buffer, target, length);
-	return (ssize_t)length;
-}
-
-static int fake_list(const char *path, struct sys_list *out)
-{
-	const int result = answer(0);
-
-	fake.list_calls++;
-	if (result < 0)
-		return result;
-	out->count = 0;
-	while (out->count < SYS_LIST_MAX &&
-	       fake_name(path, out->count, out->name[out->count], SYS_NAME_MAX))
-		out->count++;
-	return out->count ? 0 : -ENOENT;
-}
-
-static int fake_identify(const char *device, uint32_t major, uint32_t minor,
-			 struct sys_identity *out)
-{
-	const int result = answer(fake.identify_result);
-
-	fake.identify_calls++;
-	snprintf(fake.identify_device, sizeof(fake.identify_device), "%s", device);
-	fake.identify_major = major;
-	fake.identify_minor = minor;
-	if (result == 0)
-		*out = fake.identity;
-	return result;
-}
-
-static int fake_release(char *buffer, size_t size)
-{
-	const int result = answer(fake.release ? 0 : -EFAULT);
-
-	if (result == 0)
-		snprintf(buffer, size, "%s", fake.release);
-	return result;
-}
-
-static int fake_file_size_limit(uint64_t *limit)
-{
-	const int result = answer(fake.file_size_limit_result);
-
-	if (result == 0)
-		*limit = fake.file_size_limit;
-	return result;
-}
-
-static void fake_sleep_us(uint32_t microseconds)
-{
-	(void)microseconds;
-	fake.sleeps++;
-}
-
-static int fake_random(void *buffer, size_t length)
-{
-	const int result = answer(0);
-
-	if (result == 0)
-		memset(buffer, 0x5a, length);
-	return result;
-}
-
-static void *fake_allocate(size_t alignment, size_t size)
-{
-	const size_t rounded = (size + alignment - 1) & ~(alignment - 1);
-	void *memory;
-
-	if (answer(0) < 0)
-		return NULL;
-	memory = aligned_alloc(alignment, rounded);
-	if (memory) {
-		memset(memory, 0, rounded);
-		fake.allocated++;
-	}
-	return memory;
-}
-
-static void fake_release_memory(void *memory)
-{
-	if (memory)
-		fake.allocated--;
-	free(memory);
-}
-
 const struct sys_calls fake_sys = {
 	.open = fake_open,
 	.close = fake_close,
 	.statx = fake_statx,
+	.fstat = fake_fstat,
+	.inode_flags = fake_inode_flags,
 	.getfl = fake_getfl,
 	.lock = fake_lock,
+	.lock_shared = fake_lock_shared,
 	.unlock = fake_unlock,
 	.truncate = fake_truncate,
 	.read = fake_read,
 	.pread = fake_pread,
+	.pwrite = fake_pwrite,
 	.pwritev2 = fake_pwritev2,
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,

@@ -9,6 +9,7 @@
  * F2 a result field that is negative is the errno of that call.
  * F3 with fail_at = n, the n-th call of any entry fails with fail_error, whatever its field.
  * F4 a hook, where set, answers instead of the fields.
+ * F5 the empty pwritev2, which asks whether there is one, is neither counted nor failed by F3.
  */
 #ifndef FAKE_SYS_H
 #define FAKE_SYS_H
@@ -22,6 +23,9 @@ struct fake_system {
 	/* Answers. */
 	int statx_result;
 	struct sys_statx statx;
+	int fstat_result;
+	int inode_flags_result;
+	uint32_t inode_flags;
 	int getfl_result;
 	const char *release; /* NULL: uname fails */
 	int fs_magic_result;
@@ -31,7 +35,10 @@ struct fake_system {
 	int identify_result;
 	struct sys_identity identity;
 	ssize_t pwritev2_result;
+	int pwritev2_refused; /* a filter's answer to each pwritev2, 0: there is none */
+	int pwrite_result;
 	int lock_result;
+	int lock_shared_result;
 	int unlock_result;
 	int truncate_result;
 	int fdatasync_result;
@@ -59,6 +66,7 @@ struct fake_system {
 	uint32_t opened; /* descriptors open now */
 	uint32_t allocated;
 	uint32_t pwritev2_calls;
+	uint32_t pwrite_calls;
 	uint32_t identify_calls;
 	uint32_t list_calls;
 	uint32_t sleeps;

@@ -40,6 +40,8 @@ static const struct {
 	{22, "queue-unreadable"},
 	{23, "contents-unknown"},
 	{24, "reopen-failed"},
+	{25, "statx-refused"},
+	{26, "no-recheck"},
 	{32, "length-not-power-of-two"},
 	{33, "length-too-small"},
 	{34, "length-too-large"},

@@ -54,6 +54,7 @@ START_TEST(statx_errors_are_the_result)
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		fake.statx_result = errors[i];
+		fake.fstat_result = -EIO;
 		ck_assert_int_eq(probe_result(), errors[i]);
 	}
 }

@@ -116,6 +116,7 @@ START_TEST(what_the_probe_refuses_is_refused_with_its_errno)
 	fake.statx.mode = S_IFIFO;
 	ck_assert_int_eq(try_open(NULL, 0), -ESPIPE);
 	fake.statx_result = -EIO;
+	fake.fstat_result = -EIO;
 	ck_assert_int_eq(try_open(NULL, 0), -EIO);
 }
 END_TEST
