@@ -16,7 +16,7 @@
 
 /*
  * Read a caller's struct of `size` bytes into ours of `ours` bytes.  `first` is the size that
- * the first release had.  -EINVAL: too small; -E2BIG: an unknown tail is not zero.
+ * the first release had (abi_first.h).  -EINVAL: too small; -E2BIG: an unknown tail is not zero.
  */
 static inline int abi_read(void *out, size_t ours, const void *theirs, size_t size, size_t first)
 {

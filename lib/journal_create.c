@@ -11,11 +11,8 @@
 #include <sys/stat.h>
 
 #include "abi.h"
+#include "abi_first.h"
 #include "sys_refused.h"
-
-/* The sizes that these structs had in the first release, 0.1. */
-#define OPTIONS_SIZE_FIRST 16
-static_assert(sizeof(struct atomicio_journal_options) == OPTIONS_SIZE_FIRST, "grow at the end");
 
 /* Create writes its zeroes in pieces of this size. */
 #define ZERO_PIECE (1u << 20)
@@ -155,7 +152,8 @@ int journal_create(const struct sys_calls *sys, int fd,
 	int own, error = 0;
 
 	if (options)
-		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
+		error = abi_read(&ours, sizeof(ours), options, options_size,
+				 ABI_FIRST_JOURNAL_OPTIONS);
 	if (!error)
 		error = plan(&ours, &header);
 	if (!error)

@@ -10,9 +10,7 @@
 #include <string.h>
 
 #include "abi.h"
-
-#define INFO_SIZE_FIRST 216
-static_assert(sizeof(struct atomicio_journal_info) == INFO_SIZE_FIRST, "grow at the end only");
+#include "abi_first.h"
 
 static bool same_inode(const struct journal_file *a, const struct journal_file *b)
 {
@@ -102,7 +100,7 @@ ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *jou
 	/* The lock is the journal's own affair: reading it changes nothing of what it is. */
 	struct atomicio_journal *open = (struct atomicio_journal *)(uintptr_t)journal;
 	struct atomicio_journal_info ours;
-	const int error = abi_check(info, info_size, INFO_SIZE_FIRST);
+	const int error = abi_check(info, info_size, ABI_FIRST_JOURNAL_INFO);
 
 	if (error)
 		return error;

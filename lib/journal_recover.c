@@ -13,11 +13,8 @@
 #include <stddef.h>
 
 #include "abi.h"
+#include "abi_first.h"
 #include "trace.h"
-
-/* The size that this struct had in the first release, 0.1. */
-#define RECOVERY_SIZE_FIRST 64
-static_assert(sizeof(struct atomicio_recovery) == RECOVERY_SIZE_FIRST, "grow at the end only");
 
 /* A file that frames name: asked for once. */
 struct target {
@@ -238,7 +235,7 @@ ATOMICIO_EXPORT int atomicio_journal_recover(struct atomicio_journal *journal,
 					     size_t recovery_size)
 {
 	struct replay replay = {.journal = journal, .resolve = resolve, .context = context};
-	int error = recovery ? abi_check(recovery, recovery_size, RECOVERY_SIZE_FIRST) : 0;
+	int error = recovery ? abi_check(recovery, recovery_size, ABI_FIRST_RECOVERY) : 0;
 
 	if (!error && (!journal || !resolve))
 		error = -EINVAL;

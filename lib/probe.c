@@ -14,17 +14,9 @@
  */
 #include "probe.h"
 
-#include <assert.h>
-
 #include "abi.h"
+#include "abi_first.h"
 #include "probe_internal.h"
-
-/* What struct atomicio_caps was in the first release, 0.1: callers may be that old. */
-#define PROBE_CAPS_FIRST_SIZE 256
-
-static_assert(offsetof(struct atomicio_caps, filesystem_uuid) + 40 == PROBE_CAPS_FIRST_SIZE,
-	      "the last member of the first release");
-static_assert(sizeof(struct atomicio_caps) >= PROBE_CAPS_FIRST_SIZE, "a struct only grows");
 
 int probe_file(const struct sys_calls *sys, int fd, struct atomicio_caps *caps)
 {
@@ -52,7 +44,7 @@ ATOMICIO_EXPORT int atomicio_probe(int fd, struct atomicio_caps *caps, size_t ca
 	struct atomicio_caps found;
 	int result;
 
-	result = abi_check(caps, caps_size, PROBE_CAPS_FIRST_SIZE);
+	result = abi_check(caps, caps_size, ABI_FIRST_CAPS);
 	if (result < 0)
 		return result;
 	result = probe_file(&sys_linux, fd, &found);

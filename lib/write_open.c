@@ -15,16 +15,9 @@
 #include <sys/stat.h>
 
 #include "abi.h"
+#include "abi_first.h"
 #include "probe.h"
 #include "sys_refused.h"
-
-/* The sizes that these structs had in the first release, 0.1. */
-#define OPTIONS_SIZE_FIRST 56
-#define STATS_SIZE_FIRST 160
-#define CAPS_SIZE_FIRST sizeof(struct atomicio_caps)
-
-static_assert(sizeof(struct atomicio_options) == OPTIONS_SIZE_FIRST, "grow at the end only");
-static_assert(sizeof(struct atomicio_stats) == STATS_SIZE_FIRST, "grow at the end only");
 
 static int check_options(struct atomicio_options *options)
 {
@@ -242,7 +235,7 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 	if (!file)
 		return -EFAULT;
 	if (options)
-		error = abi_read(&ours, sizeof(ours), options, options_size, OPTIONS_SIZE_FIRST);
+		error = abi_read(&ours, sizeof(ours), options, options_size, ABI_FIRST_OPTIONS);
 	if (!error)
 		error = check_options(&ours);
 	if (error)
@@ -280,7 +273,7 @@ ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 ATOMICIO_EXPORT int atomicio_file_get_caps(const struct atomicio_file *file,
 					   struct atomicio_caps *caps, size_t caps_size)
 {
-	const int error = abi_check(caps, caps_size, CAPS_SIZE_FIRST);
+	const int error = abi_check(caps, caps_size, ABI_FIRST_CAPS);
 
 	if (error)
 		return error;
@@ -300,7 +293,7 @@ ATOMICIO_EXPORT int atomicio_file_get_stats(const struct atomicio_file *file,
 {
 	const struct write_counters *counters;
 	struct atomicio_stats ours;
-	const int error = abi_check(stats, stats_size, STATS_SIZE_FIRST);
+	const int error = abi_check(stats, stats_size, ABI_FIRST_STATS);
 
 	if (error)
 		return error;

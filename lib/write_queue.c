@@ -14,11 +14,7 @@
 #include <errno.h>
 
 #include "abi.h"
-
-/* The size of the struct in the first release, 0.1. */
-#define STATS_SIZE_FIRST 48
-
-static_assert(sizeof(struct atomicio_queue_stats) == STATS_SIZE_FIRST, "grow at the end only");
+#include "abi_first.h"
 
 static size_t aligned(size_t size)
 {
@@ -80,7 +76,7 @@ ATOMICIO_EXPORT int atomicio_queue_get_stats(const struct atomicio_queue *queue,
 {
 	const struct queue_counters *counters;
 	struct atomicio_queue_stats ours;
-	const int error = abi_check(stats, stats_size, STATS_SIZE_FIRST);
+	const int error = abi_check(stats, stats_size, ABI_FIRST_QUEUE_STATS);
 
 	if (error)
 		return error;

@@ -103,7 +103,7 @@ families_include_only_what_is_below() {
 		family=${family%%[_.]*}
 		sed -nE 's/^#include "([^"]+)".*/\1/p' "$file" | while read -r name; do
 			case $family:$name in
-			*:abi.h | *:trace.h | *:libatomicio/*.h) ;;
+			*:abi.h | *:abi_first.h | *:trace.h | *:libatomicio/*.h) ;;
 			"$family:$family"[_.]*) ;;
 			probe:sys.h | journal:sys.h | write:sys.h) ;;
 			*:sys_refused.h) ;; # stand-ins for calls of the first

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the structs that travel with their size were in the first release, 0.1.
+ *
+ * Flow: used at the public border by every family, with abi.h.
+ *
+ * F1 a caller may be as old as the first release, so that is the size which a call demands; sizeof
+ *    is that of today, and would refuse such a caller once a struct has grown.
+ * F2 the size is where the last member of the first release ends, on 32-bit machines, too: none of
+ *    these structs has padding behind it.  A release that adds a member leaves this file alone.
+ * F3 tests/abi/growth.sh grows every struct that is named here and runs programs compiled before.
+ */
+#ifndef LIBATOMICIO_ABI_FIRST_H
+#define LIBATOMICIO_ABI_FIRST_H
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "libatomicio/atomicio.h"
+#include "libatomicio/journal.h"
+#include "libatomicio/uring.h"
+
+#define ABI_FIRST(type, last) (offsetof(struct type, last) + sizeof(((struct type *)0)->last))
+
+#define ABI_FIRST_CAPS ABI_FIRST(atomicio_caps, filesystem_uuid)
+#define ABI_FIRST_OPTIONS ABI_FIRST(atomicio_options, reserved)
+#define ABI_FIRST_STATS ABI_FIRST(atomicio_stats, failures)
+#define ABI_FIRST_QUEUE_STATS ABI_FIRST(atomicio_queue_stats, syncs)
+#define ABI_FIRST_JOURNAL_OPTIONS ABI_FIRST(atomicio_journal_options, flags)
+#define ABI_FIRST_JOURNAL_INFO ABI_FIRST(atomicio_journal_info, group_sizes)
+#define ABI_FIRST_RECOVERY ABI_FIRST(atomicio_recovery, reserved)
+
+/* Said twice, so that a member in the middle or a wrong name above does not compile. */
+#if UINTPTR_MAX == UINT64_MAX
+static_assert(ABI_FIRST_OPTIONS == 56, "first release");
+#endif
+static_assert(ABI_FIRST_CAPS == 256, "first release");
+static_assert(ABI_FIRST_STATS == 160, "first release");
+static_assert(ABI_FIRST_QUEUE_STATS == 48, "first release");
+static_assert(ABI_FIRST_JOURNAL_OPTIONS == 16, "first release");
+static_assert(ABI_FIRST_JOURNAL_INFO == 216, "first release");
+static_assert(ABI_FIRST_RECOVERY == 64, "first release");
+
+#endif /* LIBATOMICIO_ABI_FIRST_H */
