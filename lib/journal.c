@@ -3,10 +3,10 @@
  * Open and close a journal.
  *
  * Flow: the border of the journal family, and its headers on disk; journal_create.c makes what
- * is opened here.  The rules J1 to J10 are in journal.h.
+ * is opened here.  The rules J1 to J10 are in journal_internal.h.
  */
 #define _GNU_SOURCE
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

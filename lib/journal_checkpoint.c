@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The role of the one thread at work, the journal's state, and the checkpoint.
+ * The checkpoint: make home files durable, then retire their frames.
  *
  * Flow: called by commit when the ring is full, and by close, forget and the application.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 
 #include "trace.h"
-
-/* Wait for the role, with the lock held on return (it is dropped during the work itself). */
-void journal_enter(struct atomicio_journal *journal)
-{
-	while (journal->busy)
-		pthread_cond_wait(&journal->changed, &journal->lock);
-	journal->busy = true;
-}
-
-void journal_leave(struct atomicio_journal *journal)
-{
-	journal->busy = false;
-	journal_wake(journal);
-}
-
-int journal_refused(const struct atomicio_journal *journal)
-{
-	switch (journal->state) {
-	case ATOMICIO_JOURNAL_READY:
-		return 0;
-	case ATOMICIO_JOURNAL_POISONED:
-		return -ENOTRECOVERABLE;
-	default:
-		return -EUCLEAN;
-	}
-}
-
-void journal_poison(struct atomicio_journal *journal)
-{
-	journal->state = ATOMICIO_JOURNAL_POISONED;
-	pthread_cond_broadcast(&journal->changed);
-}
 
 static int sync_files(struct atomicio_journal *journal)
 {
@@ -65,9 +33,7 @@ int journal_checkpoint_locked(struct atomicio_journal *journal)
 {
 	int error;
 
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		while (journal->stages[i].homing)
-			pthread_cond_wait(&journal->changed, &journal->lock);
+	journal_await_homes(journal);
 	error = journal_refused(journal);
 	if (error || journal->live_bytes == 0)
 		return error;

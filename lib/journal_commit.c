@@ -10,7 +10,7 @@
  * The pages are copied before they are checksummed: a caller that changes its buffer during the
  * call gets one of the two contents, but never a frame that recovery would refuse.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,77 +18,6 @@
 #include "journal_crc.h"
 #include "sys_refused.h"
 #include "trace.h"
-
-/*
- * Which tickets may share a frame, and which must wait.
- */
-static bool pages_overlap(const struct journal_page *a, const struct journal_page *b)
-{
-	return a->file->file_id == b->file->file_id && a->offset < b->offset + b->length &&
-	       b->offset < a->offset + a->length;
-}
-
-static bool tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b)
-{
-	struct journal_page left, right;
-
-	for (uint32_t i = 0; i < a->count; i++) {
-		a->page_at(a->pages, i, &left);
-		for (uint32_t j = 0; j < b->count; j++) {
-			b->page_at(b->pages, j, &right);
-			if (pages_overlap(&left, &right))
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool overlaps_any(const struct journal_ticket *ticket, const struct journal_ticket *list)
-{
-	for (; list; list = list->next)
-		if (tickets_overlap(ticket, list))
-			return true;
-	return false;
-}
-
-/* J8: a range still on its way home from an earlier frame may not enter the next one. */
-static bool must_wait(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		if (overlaps_any(ticket, journal->stages[i].homing))
-			return true;
-	return false;
-}
-
-/*
- * Is a writer on its way home who will be there soon?  It may well come back with its next page,
- * and then shares the frame: a leader that does not wait for it finds half of the writers in
- * line, for ever, and pays twice the flushes.  A long group takes longer than a flush may.
- */
-static bool home_soon(const struct atomicio_journal *journal)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
-		     ticket = ticket->next)
-			if (ticket->data_length <= JOURNAL_HOME_SOON)
-				return true;
-	return false;
-}
-
-/* Can a frame be led now? */
-static bool may_lead(const struct atomicio_journal *journal)
-{
-	return !journal->busy && journal->waiting && !home_soon(journal) &&
-	       !must_wait(journal, journal->waiting);
-}
-
-/* Only the first in line is woken to lead; whoever comes in before it wakes up leads for it. */
-void journal_wake(struct atomicio_journal *journal)
-{
-	pthread_cond_broadcast(&journal->changed);
-	if (may_lead(journal))
-		pthread_cond_signal(&journal->waiting->woken);
-}
 
 /* A frame being put together from the head of the line. */
 struct group {
@@ -101,21 +30,12 @@ struct group {
 /* Take tickets from the line, in order, up to the first that cannot come along. */
 static void gather(struct atomicio_journal *journal, struct group *group)
 {
+	struct journal_ticket *ticket;
+
 	*group = (struct group){.first = NULL};
 	group->end = &group->first;
-	while (journal->waiting) {
-		struct journal_ticket *ticket = journal->waiting;
-		const uint64_t length =
-			journal_frame_length((uint64_t)group->frame.count + ticket->count,
-					     group->data_length + ticket->data_length);
-
-		if (length > journal->header.frame_max || overlaps_any(ticket, group->first) ||
-		    must_wait(journal, ticket))
-			break;
-		journal->waiting = ticket->next;
-		if (!journal->waiting)
-			journal->waiting_end = &journal->waiting;
-		ticket->next = NULL;
+	while ((ticket = journal_take(journal, group->first, group->frame.count,
+				      group->data_length))) {
 		*group->end = ticket;
 		group->end = &ticket->next;
 		group->frame.count += ticket->count;
@@ -155,45 +75,18 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 	}
 }
 
-/* Where a frame of this length can go without touching a live one (J7); 0: nowhere. */
-static uint64_t place_frame(const struct atomicio_journal *journal, uint32_t length)
-{
-	const uint64_t head = journal->head_offset, tail = journal->header.tail_offset;
-	const uint64_t end = journal->header.size;
-
-	if (journal->live_bytes == 0 || head > tail) {
-		const uint64_t front = journal->live_bytes == 0 ? head : tail;
-
-		if (length <= end - head)
-			return head;
-		return length <= front - JOURNAL_RING_START ? JOURNAL_RING_START : 0;
-	}
-	return length <= tail - head ? head : 0;
-}
-
-/* A stage with nobody writing home from it; waits for one. */
-static struct journal_stage *free_stage(struct atomicio_journal *journal)
-{
-	for (;;) {
-		for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-			if (!journal->stages[i].homing)
-				return &journal->stages[i];
-		pthread_cond_wait(&journal->changed, &journal->lock);
-	}
-}
-
 /* Find room for the group's frame, by a checkpoint if need be; 0 or an error. */
 static int reserve(struct atomicio_journal *journal, struct group *group)
 {
 	int error;
 
-	group->frame.offset = place_frame(journal, group->frame.length);
+	group->frame.offset = journal_place_frame(journal, group->frame.length);
 	if (group->frame.offset)
 		return 0;
 	error = journal_checkpoint_locked(journal);
 	if (error)
 		return error;
-	group->frame.offset = place_frame(journal, group->frame.length);
+	group->frame.offset = journal_place_frame(journal, group->frame.length);
 	/* frame_max is at most half the ring, and the ring is empty. */
 	assert(group->frame.offset);
 	return 0;
@@ -220,12 +113,7 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 	struct journal_counters *counters = &journal->counters;
 	uint32_t size = 0;
 
-	/* A gap that the wrap left at the end is in use until the tail has passed it. */
-	if (group->frame.offset != journal->head_offset && journal->live_bytes)
-		journal->live_bytes += journal->header.size - journal->head_offset;
-	journal->live_bytes += group->frame.length;
-	journal->head_offset = group->frame.offset + group->frame.length;
-	journal->head_sequence++;
+	journal_advance_head(journal, &group->frame);
 	counters->frames++;
 	counters->pages += group->frame.count;
 	counters->writers += group->tickets;
@@ -242,7 +130,6 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 			counters->bytes += page.length;
 		}
 		ticket->stage = (uint32_t)(stage - journal->stages);
-		ticket->framed = true;
 	}
 }
 
@@ -267,7 +154,7 @@ static void cover_group(struct atomicio_journal *journal, const struct group *gr
 /* Lead one frame.  Called and returns with the lock held. */
 static void lead(struct atomicio_journal *journal)
 {
-	struct journal_stage *stage = free_stage(journal);
+	struct journal_stage *stage = journal_free_stage(journal);
 	struct journal_ticket *ticket, *next;
 	struct group group;
 	int error;
@@ -296,28 +183,11 @@ static void lead(struct atomicio_journal *journal)
 	}
 	for (ticket = group.first; ticket; ticket = next) {
 		next = ticket->next;
-		ticket->error = error;
 		ticket->next = NULL;
-		if (!error) {
-			ticket->next = stage->homing;
-			stage->homing = ticket;
-		}
-		ticket->settled = true;
-		pthread_cond_signal(&ticket->woken);
+		if (!error)
+			journal_depart(stage, ticket);
+		journal_settle(ticket, error);
 	}
-}
-
-/* The ticket is home, or never will be (J9). */
-static void arrive(struct atomicio_journal *journal, struct journal_ticket *ticket, int error)
-{
-	struct journal_ticket **at = &journal->stages[ticket->stage].homing;
-
-	while (*at != ticket)
-		at = &(*at)->next;
-	*at = ticket->next;
-	if (error)
-		journal_poison(journal);
-	journal_wake(journal);
 }
 
 static uint64_t padded_length(const void *pages, journal_page_at *page_at, uint32_t count)
@@ -347,14 +217,8 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 	if (journal_frame_length(count, ticket.data_length) > journal->header.frame_max)
 		return -EMSGSIZE;
 	pthread_mutex_lock(&journal->lock);
-	*journal->waiting_end = &ticket;
-	journal->waiting_end = &ticket.next;
-	while (!ticket.settled) {
-		if (!may_lead(journal)) {
-			pthread_cond_wait(&ticket.woken, &journal->lock);
-			continue;
-		}
-		journal->busy = true;
+	journal_join_line(journal, &ticket);
+	while (journal_await_lead(journal, &ticket)) {
 		lead(journal);
 		journal_leave(journal);
 	}
@@ -363,7 +227,9 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 		pthread_mutex_unlock(&journal->lock);
 		error = journal_go_home(journal, &ticket);
 		pthread_mutex_lock(&journal->lock);
-		arrive(journal, &ticket, error);
+		if (error)
+			journal_poison(journal); /* J9: not home */
+		journal_arrive(journal, &ticket);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return error;

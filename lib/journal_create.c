@@ -4,7 +4,7 @@
  *
  * Flow: once in a journal's life; journal.c opens what is made here.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *
  * Flow: attach and detach are called when a handle is opened and closed.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +53,16 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 	journal_leave(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
+}
+
+bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64_t room)
+{
+	return journal_frame_length(count, room) <= journal->header.frame_max;
+}
+
+uint64_t journal_room(uint64_t length)
+{
+	return journal_padded(length);
 }
 
 void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file)

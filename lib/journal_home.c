@@ -4,7 +4,7 @@
  *
  * Flow: called by commit on the thread that wrote the pages (J1), and by recovery.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 

@@ -8,7 +8,7 @@
  * A flag for each hash of a file and a piece of it: the answer may be a wrong yes, which costs
  * a journal write or a checkpoint, and is never a wrong no.
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 static uint32_t filter_slot(uint64_t file_id, uint64_t chunk)
 {

@@ -6,7 +6,7 @@
  * attached.  Nothing is retired before everything is home and synced, so a recovery that is
  * killed starts again from the same frames (J5).
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

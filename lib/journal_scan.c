@@ -10,7 +10,7 @@
  * whole frame header with a later number anywhere in the ring proves that the missing one had
  * been durable: corruption (J6).
  */
-#include "journal.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,7 +12,11 @@
 #ifndef LIBATOMICIO_NAMES_H
 #define LIBATOMICIO_NAMES_H
 
+#define journal_advance_head atomicio__journal_advance_head
+#define journal_arrive atomicio__journal_arrive
 #define journal_attach atomicio__journal_attach
+#define journal_await_homes atomicio__journal_await_homes
+#define journal_await_lead atomicio__journal_await_lead
 #define journal_call atomicio__journal_call
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
@@ -27,12 +31,16 @@
 #define journal_crc32c_table atomicio__journal_crc32c_table
 #define journal_create atomicio__journal_create
 #define journal_decode_header atomicio__journal_decode_header
+#define journal_depart atomicio__journal_depart
 #define journal_detach atomicio__journal_detach
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
 #define journal_enter atomicio__journal_enter
+#define journal_fits atomicio__journal_fits
+#define journal_free_stage atomicio__journal_free_stage
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_go_home atomicio__journal_go_home
+#define journal_join_line atomicio__journal_join_line
 #define journal_leave atomicio__journal_leave
 #define journal_look_at atomicio__journal_look_at
 #define journal_may_cover atomicio__journal_may_cover
@@ -40,14 +48,18 @@
 #define journal_open atomicio__journal_open
 #define journal_open_own atomicio__journal_open_own
 #define journal_peek_frame atomicio__journal_peek_frame
+#define journal_place_frame atomicio__journal_place_frame
 #define journal_poison atomicio__journal_poison
 #define journal_poison_if_live atomicio__journal_poison_if_live
 #define journal_put_entry atomicio__journal_put_entry
 #define journal_read_all atomicio__journal_read_all
 #define journal_read_frame atomicio__journal_read_frame
 #define journal_refused atomicio__journal_refused
+#define journal_room atomicio__journal_room
 #define journal_scan atomicio__journal_scan
+#define journal_settle atomicio__journal_settle
 #define journal_sync_failed atomicio__journal_sync_failed
+#define journal_take atomicio__journal_take
 #define journal_uncover_all atomicio__journal_uncover_all
 #define journal_wake atomicio__journal_wake
 #define journal_write_header atomicio__journal_write_header

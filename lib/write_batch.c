@@ -71,7 +71,7 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	struct atomicio_journal *journal = ops[0].file->options.journal;
 	struct write_outcome outcome;
-	uint64_t data = 0;
+	uint64_t room = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct atomicio_op *op = &ops[i];
@@ -87,8 +87,8 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 			return -ENOTRECOVERABLE;
 		if (!write_fits_journal(&request, &outcome))
 			return outcome.error;
-		data += journal_padded(op->length);
-		if (journal_frame_length(count, data) > journal->header.frame_max)
+		room += journal_room(op->length);
+		if (!journal_fits(journal, count, room))
 			return -EMSGSIZE;
 	}
 	write_journal_group(ops, count, &outcome);
@@ -100,13 +100,13 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	const struct atomicio_journal *journal = ops[0].file->options.journal;
-	uint64_t data = 0;
+	uint64_t room = 0;
 	uint32_t run = 0;
 
 	while (run < count && ops[run].file->options.journal == journal && journal &&
 	       is_journaled(&ops[run], flags)) {
-		data += journal_padded(ops[run].length);
-		if (journal_frame_length((uint64_t)run + 1, data) > journal->header.frame_max)
+		room += journal_room(ops[run].length);
+		if (!journal_fits(journal, (uint64_t)run + 1, room))
 			break;
 		run++;
 	}

@@ -75,7 +75,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	const uint64_t broken =
 		write_journal_shape(request->file, request->length, request->offset);
 
-	if (request->length > JOURNAL_FRAME_LIMIT) {
+	if (request->length > JOURNAL_PAGE_LIMIT) {
 		classify_journal(outcome, -EMSGSIZE);
 		return false;
 	}

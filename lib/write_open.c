@@ -19,6 +19,9 @@
 #include "probe.h"
 #include "sys_refused.h"
 
+/* Direct home writes are multiples of it where the kernel does not tell of what. */
+#define HOME_BLOCK 4096u
+
 static int check_options(struct atomicio_options *options)
 {
 	if (options->reserved || options->flags & ~ATOMICIO_OPEN_REOPEN_DIRECT)
@@ -138,7 +141,7 @@ static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
 	if (!(status & O_DIRECT))
 		return 1;
 	if (!(caps->statx_mask & SYS_STATX_DIOALIGN))
-		return JOURNAL_BLOCK;
+		return HOME_BLOCK;
 	return caps->offset_align ? caps->offset_align : 1;
 }
 

@@ -74,8 +74,7 @@ uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_m
 
 bool write_fits_frame(const struct write_request *request)
 {
-	return journal_frame_length(1, journal_padded(request->length)) <=
-	       request->file->options.journal->header.frame_max;
+	return journal_fits(request->file->options.journal, 1, journal_room(request->length));
 }
 
 /*

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "journal.h"
+#include "journal_internal.h"
 #include "scenarios.h"
 
 static void single(struct world *w, uint32_t boot)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "fiber.h"
-#include "journal.h"
+#include "journal_internal.h"
 #include "write.h"
 
 #define PAGE_MAX 16384u

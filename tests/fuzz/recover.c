@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "journal_crc.h"
-#include "journal.h"
+#include "journal_internal.h"
 #include "memory_sys.h"
 
 #define FRAME_MAGIC "ATFR"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal.h"
+#include "journal_internal.h"
 #include "memory_sys.h"
 
 #define CHECK(call)                                                                                \

@@ -8,6 +8,7 @@
 #define WRITE_MACHINE_H
 
 #include "fake_disk.h"
+#include "journal_internal.h"
 #include "write.h"
 
 #define PAGE 16384u
