@@ -3,6 +3,8 @@
  * Run a table of Check tests, each in a process of its own.
  *
  * Flow: called by main() of every Check program.  Returns the program's exit status.
+ * CK_RUN_CASE=name in the environment runs the test of that name alone; CK_FORK=no runs it in the
+ * program itself, for a debugger.
  */
 #ifndef CHECK_RUN_H
 #define CHECK_RUN_H
