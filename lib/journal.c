@@ -67,14 +67,52 @@ int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 	return *mode == S_IFREG ? 0 : -EINVAL;
 }
 
-/* Write a header, durably, into the block that is its generation's. */
-static int put_header(struct atomicio_journal *journal, const struct journal_header *header)
+/* Write one copy of a header, durably. */
+static int put_header(struct atomicio_journal *journal, const struct journal_header *header,
+		      uint32_t copy)
 {
 	journal_encode_header(journal->header_block, header);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
 	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, journal->header_block,
-				  JOURNAL_BLOCK, header->generation % 2 ? 0 : JOURNAL_BLOCK);
+				  JOURNAL_BLOCK, (uint64_t)copy * JOURNAL_BLOCK);
+}
+
+/*
+ * H2: what was read need not be durable.  Whoever wrote the newest copy may have been killed
+ * before its flush, or seen that fail: a power cut would bring the one before it back, with its
+ * frames, or tear it while the other copy is being written.  So write it again, where it is.
+ */
+static int settle_header(struct atomicio_journal *journal)
+{
+	int error = 0;
+
+	if (!journal->settled)
+		error = put_header(journal, &journal->header, !journal->first_copy);
+	if (!error)
+		journal->settled = true;
+	return error;
+}
+
+/*
+ * H1: both copies, the damaged or older first, each durable before the next is begun: at any
+ * moment one of them is whole, and it is the newest or the one before, of which nothing has been
+ * reused yet.  Two copies of one generation are always equal, so a failure uses one up.
+ */
+static int put_headers(struct atomicio_journal *journal, const struct journal_header *header)
+{
+	const uint32_t first = journal->first_copy;
+	int error = settle_header(journal);
+
+	if (!error)
+		error = put_header(journal, header, first);
+	if (error)
+		return error;
+	journal->first_copy = !first;
+	error = put_header(journal, header, !first);
+	if (!error)
+		journal->first_copy = 0;
+	return error;
 }
 
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
@@ -86,44 +124,47 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 	next.generation++;
 	next.tail_offset = tail_offset;
 	next.tail_sequence = tail_sequence;
-	error = put_header(journal, &next);
-	if (error)
-		return error;
+	next.head_offset = journal->head_offset;
+	next.head_sequence = journal->head_sequence;
+	if (next.head_sequence < tail_sequence)
+		next.head_sequence = tail_sequence;
+	error = put_headers(journal, &next);
 	/* Only what changes: the rest is read without the lock. */
 	journal->header.generation = next.generation;
+	if (error)
+		return error;
 	journal->header.tail_offset = next.tail_offset;
 	journal->header.tail_sequence = next.tail_sequence;
+	journal->header.head_offset = next.head_offset;
+	journal->header.head_sequence = next.head_sequence;
 	return 0;
 }
 
 /*
- * Stand on firm ground before the first frame.  What was read need not be durable: whoever
- * wrote the newest header may have been killed before its flush, or seen that fail, and a
- * power cut would bring the header before it back, with its frames.  So write it again, where
- * it is.  A torn frame must not become whole under a later one of its number (J6): skip that.
+ * Stand on firm ground before the first frame: the header is written anew, twice.  A torn frame
+ * must not become whole under a later one of its number (J6): skip that.
  */
 static int settle(struct atomicio_journal *journal)
 {
-	int error;
-
 	if (journal->state != ATOMICIO_JOURNAL_READY)
 		return 0;
-	error = put_header(journal, &journal->header);
-	if (error || !journal->tail_torn)
-		return error;
-	journal->head_sequence++;
+	if (journal->tail_torn)
+		journal->head_sequence++;
 	return journal_write_header(journal, journal->head_offset, journal->head_sequence);
 }
 
-/* The newer of the two headers; one of them may be torn by a crash. */
+/*
+ * The newer of the two copies; one of them may be torn by a crash, or damaged.  That one is
+ * the first to be written again.
+ */
 static int read_header(struct atomicio_journal *journal)
 {
 	int found = -ENODATA;
 
-	for (uint64_t i = 0; i < 2; i++) {
+	for (uint32_t copy = 0; copy < JOURNAL_COPIES; copy++) {
 		struct journal_header header;
 		ssize_t result = journal->sys->pread(journal->fd, journal->header_block,
-						     JOURNAL_BLOCK, i * JOURNAL_BLOCK);
+						     JOURNAL_BLOCK, copy * JOURNAL_BLOCK);
 		int error;
 
 		if (result < 0)
@@ -135,10 +176,14 @@ static int read_header(struct atomicio_journal *journal)
 			return error;
 		if (error && found != 0 && error != -ENODATA)
 			found = error;
-		if (error)
+		if (error) {
+			journal->first_copy = copy;
 			continue;
+		}
 		if (found == 0 && memcmp(header.id, journal->header.id, JOURNAL_ID_SIZE) != 0)
 			return -EBADMSG;
+		if (found == 0 && header.generation != journal->header.generation)
+			journal->first_copy = header.generation < journal->header.generation;
 		if (found != 0 || header.generation > journal->header.generation)
 			journal->header = header;
 		found = 0;

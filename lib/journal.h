@@ -25,7 +25,9 @@ struct journal_file {
 	uint64_t inode;
 	uint32_t device_major;
 	uint32_t device_minor;
-	bool dirty; /* home writes since its last sync: frames of it may be live */
+	bool dirty;	 /* home writes since its last sync: frames of it may be live */
+	uint8_t tag[16]; /* the caller's, zero: none (K4) */
+	uint8_t row[64]; /* what frames say of it; set by journal_attach() */
 };
 
 /* One page of a write, as the caller of journal_commit() describes it. */

@@ -34,25 +34,29 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 
 	*group = (struct group){.first = NULL};
 	group->end = &group->first;
-	while ((ticket = journal_take(journal, group->first, group->frame.count,
+	while ((ticket = journal_take(journal, group->first, group->frame.files, group->frame.count,
 				      group->data_length))) {
 		*group->end = ticket;
 		group->end = &ticket->next;
 		group->frame.count += ticket->count;
+		group->frame.files += ticket->files;
 		group->data_length += ticket->data_length;
 		group->tickets++;
 	}
-	group->frame.header_length = (uint32_t)journal_header_length(group->frame.count);
+	group->frame.header_length =
+		(uint32_t)journal_header_length(group->frame.files, group->frame.count);
 	group->frame.length = group->frame.header_length + (uint32_t)group->data_length;
 }
 
-/* Copy the pages into the stage and fill in its entries; the header is for later. */
+/* Copy the pages into the stage and fill in its rows and entries; the header is for later. */
 static void stage_pages(struct journal_stage *stage, const struct group *group)
 {
 	size_t at = group->frame.header_length;
-	uint32_t index = 0;
+	uint32_t index = 0, files = 0;
 
 	for (struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
+		const struct journal_file *file = NULL;
+
 		ticket->data_offset = at;
 		for (uint32_t i = 0; i < ticket->count; i++, index++) {
 			const size_t start = at;
@@ -60,19 +64,26 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 			struct journal_entry entry;
 
 			ticket->page_at(ticket->pages, i, &page);
+			if (page.file != file)
+				journal_put_row(stage->frame, files++, page.file->row);
+			file = page.file;
 			memcpy(stage->frame + at, page.buffer, page.length);
 			at += page.length;
 			memset(stage->frame + at, 0, journal_padded(page.length) - page.length);
 			at = start + journal_padded(page.length);
 			entry = (struct journal_entry){
-				.file_id = page.file->file_id,
 				.offset = page.offset,
 				.length = page.length,
 				.crc = journal_crc32c(0, stage->frame + start, page.length),
+				.file = files - 1,
+				.escape = journal_escape_key(stage->frame + start, at - start),
 			};
-			journal_put_entry(stage->frame, index, &entry);
+			/* K1: until the frame is durable; homes get the page without it (N3). */
+			journal_escape(stage->frame + start, at - start, entry.escape);
+			journal_put_entry(stage->frame, group->frame.files, index, &entry);
 		}
 	}
+	assert(files == group->frame.files);
 }
 
 /* Find room for the group's frame, by a checkpoint if need be; 0 or an error. */
@@ -167,9 +178,13 @@ static void lead(struct atomicio_journal *journal)
 		error = reserve(journal, &group);
 	if (!error) {
 		group.frame.sequence = journal->head_sequence;
+		group.frame.chain_first = journal->head_sequence;
+		group.frame.durable_to =
+			journal->head_sequence; /* N1: one is in flight at a time */
 		pthread_mutex_unlock(&journal->lock);
 		stage_pages(stage, &group);
 		error = write_frame(journal, stage, &group.frame); /* J1 */
+		journal_unescape(stage->frame, &group.frame);	   /* N3 */
 		pthread_mutex_lock(&journal->lock);
 		TRACE_FRAME_COMMIT(group.frame.sequence, group.frame.count, group.frame.length,
 				   error);
@@ -190,16 +205,18 @@ static void lead(struct atomicio_journal *journal)
 	}
 }
 
-static uint64_t padded_length(const void *pages, journal_page_at *page_at, uint32_t count)
+/* What the ticket's pages need of a frame: padded bytes, and file rows. */
+static void measure(struct journal_ticket *ticket)
 {
+	const struct journal_file *file = NULL;
 	struct journal_page page;
-	uint64_t length = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		page_at(pages, i, &page);
-		length += journal_padded(page.length);
+	for (uint32_t i = 0; i < ticket->count; i++) {
+		ticket->page_at(ticket->pages, i, &page);
+		ticket->data_length += journal_padded(page.length);
+		ticket->files += page.file != file;
+		file = page.file;
 	}
-	return length;
 }
 
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
@@ -209,12 +226,13 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 		.pages = pages,
 		.page_at = page_at,
 		.count = count,
-		.data_length = padded_length(pages, page_at, count),
 		.woken = PTHREAD_COND_INITIALIZER,
 	};
 	int error;
 
-	if (journal_frame_length(count, ticket.data_length) > journal->header.frame_max)
+	measure(&ticket);
+	if (journal_header_length(ticket.files, count) + ticket.data_length >
+	    journal->header.frame_max)
 		return -EMSGSIZE;
 	pthread_mutex_lock(&journal->lock);
 	journal_join_line(journal, &ticket);

@@ -76,6 +76,8 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 		journal_encode_header(piece, header);
 		error = put_block(sys, fd, piece, 0);
 	}
+	if (!error)
+		error = put_block(sys, fd, piece, 1);
 	if (piece)
 		sys->release_memory(piece);
 	return error;
@@ -137,6 +139,8 @@ static int plan(struct atomicio_journal_options *options, struct journal_header 
 		.generation = 1,
 		.tail_offset = JOURNAL_RING_START,
 		.tail_sequence = 1,
+		.head_offset = JOURNAL_RING_START,
+		.head_sequence = 1,
 		.frame_max = frame_max,
 	};
 	return journal_check_geometry(size, frame_max);

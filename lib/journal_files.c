@@ -20,8 +20,15 @@ static bool same_inode(const struct journal_file *a, const struct journal_file *
 
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 {
+	struct journal_identity identity = {.file_id = file->file_id};
 	int error = 0;
 
+	journal_identify(journal->sys, file->fd, &identity);
+	memcpy(identity.tag, file->tag, sizeof(file->tag));
+	for (size_t i = 0; i < sizeof(file->tag); i++)
+		if (file->tag[i])
+			identity.known |= JOURNAL_KNOWS_TAG;
+	journal_encode_file(file->row, &identity);
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
 	/* One id, one file, and the other way round: replay and J3 both go by the id. */

@@ -1,28 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal on disk: two header blocks, then a ring of frames.  All numbers little-endian.
+ * The journal on disk, format 2: two header blocks, two reserved blocks, then a ring of frames.
+ * All numbers little-endian.
  *
  * Flow: pure encoding and decoding, below the rest of the journal family.
  * The same format is written out in man/atomicio-journal.5.
  *
- * Header, blocks 0 and 1, written in turn; the valid one of the higher generation counts:
+ * Journal header, blocks 0 and 1: two copies, equal when at rest (H1).  Of two that are whole the
+ * one of the higher generation counts.
  *	  0 magic[16] "libatomicio-jrnl"	 40 size u64
- *	 16 version u32: 1			 48 frame_max u32
- *	 20 block_size u32: 4096		 52 zero u32
+ *	 16 version u32: 2			 48 frame_max u32
+ *	 20 block_size u32: 4096		 52 flags u32: 1 CLEAN
  *	 24 id[16]				 56 generation u64
  *	 64 tail_offset u64			 72 tail_sequence u64
+ *	 80 head_offset u64			 88 head_sequence u64
+ *	 96 done_count u32, 0 to 240		100 zero, up to 128
+ *	128 done rows of 16 bytes: file_id u64, up_to u64; the rest zero
  *	4092 crc32c u32, of the 4092 bytes before it
+ * CLEAN: no frame is live, tail and head are equal, and the next frame goes there.  Without it
+ * the head is that of the time when the header was written.
+ * A done row (H3): the pages of this file in frames below up_to are home and durable.
  *
- * Frame, on a block boundary: header, entries, padding to a block, then the pages, each
- * padded to a block:
- *	  0 magic u32 "ATFR"			 40 crc32c u32, of the header_length bytes of
- *	  4 count u32, of the entries		    header, entries and padding, with this
- *	  8 id[16], of the journal		    field zero
- *	 24 sequence u64			 44 zero u32
- *	 32 length u32, of the whole frame	 48 offset u64, of this frame in the file
- *	 36 header_length u32			 56 entries
- * Entry:
- *	  0 file_id u64		  8 offset u64	 16 length u32	 20 crc32c u32, of the page
+ * Blocks 2 and 3: zero, for processes that take turns.
+ *
+ * Frame, on a block boundary: frame header, file rows, entries, padding to a block, then the
+ * pages in the order of their entries, each padded to a block with zeroes:
+ *	  0 magic u32 "ATFR"			 48 offset u64, of this frame in the file
+ *	  4 count u32, of the entries		 56 durable_to u64 (N1)
+ *	  8 id[16], of the journal		 64 chain_first u64, sequence of the first of the
+ *	 24 sequence u64			    chain (N2); without CHAIN its own
+ *	 32 length u32, of the whole frame	 72 chain_index u32, 0 for the first
+ *	 36 header_length u32, up to the pages	 76 files u32, of the file rows
+ *	 40 crc32c u32, of the header_length	 80 void_first u64, void_count u32 (N1): sequence
+ *	    bytes, with this field zero		    numbers that no frame will ever have
+ *	 44 flags u32: 1 CHAIN, 2 LAST,		 92 zero u32
+ *	    4 CARRY				 96 file rows, then entries
+ * File row, 64 bytes (K4): which file an id named.  A file may have several rows.
+ *	  0 file_id u64		 16 birth time, seconds i64	 32 fs_uuid[16], of the filesystem
+ *	  8 inode u64		 24 nanoseconds u32		 48 tag[16], of the caller
+ *				 28 known u32: 1 fs_uuid, 2 inode, 4 birth time, 8 tag
+ * Entry, 24 bytes:
+ *	  0 offset u64	 8 length u32	12 crc32c u32, of the page as it goes home
+ *	 16 file u32, index of its row		20 escape u32
+ * Escape (K1): where not zero, the first word of each block of the padded page is XORed with
+ * it, so that none of them is the magic of a frame.
  */
 #ifndef LIBATOMICIO_JOURNAL_FORMAT_H
 #define LIBATOMICIO_JOURNAL_FORMAT_H
@@ -32,18 +53,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define JOURNAL_BLOCK 4096u
 #define JOURNAL_ID_SIZE 16u
-#define JOURNAL_RING_START 8192u /* behind two header blocks */
+#define JOURNAL_COPIES 2u	  /* of the header: blocks 0 and 1 */
+#define JOURNAL_RING_START 16384u /* behind the headers and two reserved blocks */
 #define JOURNAL_FRAME_MIN (2u * JOURNAL_BLOCK)
 #define JOURNAL_FRAME_LIMIT (64u << 20)
 #define JOURNAL_SIZE_LIMIT (UINT64_C(1) << 40)
+/* No journal counts so far: a larger sequence number or generation is damage. */
+#define JOURNAL_SEQUENCE_LIMIT (UINT64_C(1) << 62)
+/*
+ * No frame starts farther than this many times frame_max behind the end of the last durable one,
+ * the gap of a wrap not counted: what lies beyond cannot be a frame that was acknowledged (H4).
+ */
+#define JOURNAL_REACH 4u
 
-#define JOURNAL_FRAME_HEADER 56u
+#define JOURNAL_FRAME_MAGIC 0x52465441u /* "ATFR" */
+#define JOURNAL_FRAME_HEADER 96u
+#define JOURNAL_FILE_SIZE 64u
 #define JOURNAL_ENTRY_SIZE 24u
+#define JOURNAL_DONE_ROWS 240u
 
-static_assert(JOURNAL_RING_START == 2 * JOURNAL_BLOCK, "the ring is behind the header blocks");
+#define JOURNAL_CLEAN 0x1u /* journal_header.flags */
+
+/* journal_frame.flags */
+#define JOURNAL_CHAIN 0x1u /* one of several frames that are replayed together or not at all */
+#define JOURNAL_LAST 0x2u  /* the last of its chain */
+#define JOURNAL_CARRY 0x4u /* pages of older frames, framed again */
+
+/* journal_identity.known */
+#define JOURNAL_KNOWS_FS 0x1u
+#define JOURNAL_KNOWS_INODE 0x2u
+#define JOURNAL_KNOWS_BIRTH 0x4u
+#define JOURNAL_KNOWS_TAG 0x8u
+
+static_assert(JOURNAL_RING_START % JOURNAL_BLOCK == 0, "the ring starts on a block");
+
+/* The pages of a file in frames below `up_to` are home and durable (H3). */
+struct journal_done {
+	uint64_t file_id;
+	uint64_t up_to;
+};
 
 /* What the header blocks hold. */
 struct journal_header {
@@ -52,23 +103,47 @@ struct journal_header {
 	uint64_t generation;
 	uint64_t tail_offset;
 	uint64_t tail_sequence;
+	uint64_t head_offset;
+	uint64_t head_sequence;
 	uint32_t frame_max;
+	uint32_t flags;
+	uint32_t done_count;
+	struct journal_done done[JOURNAL_DONE_ROWS];
 };
 
 /* What a frame's header holds. */
 struct journal_frame {
 	uint64_t sequence;
 	uint64_t offset;
-	uint32_t count;
+	uint64_t durable_to;  /* every lower sequence number was durable, or named as void */
+	uint64_t chain_first; /* sequence of the first of the chain, or its own */
+	uint64_t void_first;
+	uint32_t void_count;
+	uint32_t chain_index;
+	uint32_t flags;
+	uint32_t files; /* file rows */
+	uint32_t count; /* entries */
 	uint32_t length;
 	uint32_t header_length;
 };
 
-struct journal_entry {
+/* Which file an id named when the frame was written (K4). */
+struct journal_identity {
 	uint64_t file_id;
+	uint64_t inode;
+	int64_t birth_seconds;
+	uint32_t birth_nanoseconds;
+	uint32_t known; /* JOURNAL_KNOWS_*: the other fields are zero */
+	uint8_t fs_uuid[16];
+	uint8_t tag[16];
+};
+
+struct journal_entry {
 	uint64_t offset;
 	uint32_t length;
-	uint32_t crc;
+	uint32_t crc;	 /* of the page as it goes home */
+	uint32_t file;	 /* index of its file row */
+	uint32_t escape; /* 0: none */
 };
 
 /* Round up to a block; the caller keeps `bytes` far from the end of its type. */
@@ -77,10 +152,11 @@ static inline uint64_t journal_padded(uint64_t bytes)
 	return (bytes + JOURNAL_BLOCK - 1) & ~(uint64_t)(JOURNAL_BLOCK - 1);
 }
 
-/* Length of the header part of a frame of `count` entries. */
-static inline uint64_t journal_header_length(uint64_t count)
+/* Length of the header part of a frame of so many file rows and entries. */
+static inline uint64_t journal_header_length(uint64_t files, uint64_t count)
 {
-	return journal_padded(JOURNAL_FRAME_HEADER + count * JOURNAL_ENTRY_SIZE);
+	return journal_padded(JOURNAL_FRAME_HEADER + files * JOURNAL_FILE_SIZE +
+			      count * JOURNAL_ENTRY_SIZE);
 }
 
 /* Is this geometry one that create would make?  0 or -EINVAL. */
@@ -95,12 +171,22 @@ void journal_encode_header(uint8_t block[JOURNAL_BLOCK], const struct journal_he
 int journal_decode_header(const uint8_t block[JOURNAL_BLOCK], struct journal_header *header);
 
 /*
- * Finish a frame in place: the entries are put by journal_put_entry() before, the pages are
- * not looked at.
+ * Finish a frame in place: rows and entries are put before, with header->files and count as here;
+ * the pages are not looked at.
  */
 void journal_encode_frame(uint8_t *frame, const uint8_t id[JOURNAL_ID_SIZE],
 			  const struct journal_frame *header);
-void journal_put_entry(uint8_t *frame, uint32_t index, const struct journal_entry *entry);
+void journal_encode_file(uint8_t row[JOURNAL_FILE_SIZE], const struct journal_identity *file);
+void journal_put_row(uint8_t *frame, uint32_t index, const uint8_t row[JOURNAL_FILE_SIZE]);
+void journal_put_entry(uint8_t *frame, uint32_t files, uint32_t index,
+		       const struct journal_entry *entry);
+
+/* The key that this padded page needs, 0: none of its blocks starts with the magic (K1). */
+uint32_t journal_escape_key(const uint8_t *page, uint64_t padded);
+/* Put an escape on, or take it off. */
+void journal_escape(uint8_t *page, uint64_t padded, uint32_t key);
+/* Make all pages of a frame, read or staged whole, again what the callers gave (N3). */
+void journal_unescape(uint8_t *bytes, const struct journal_frame *frame);
 
 /*
  * Could this block start a frame of this journal that lies at `offset`?  Looks at the first
@@ -112,7 +198,9 @@ bool journal_peek_frame(const uint8_t block[JOURNAL_BLOCK], const struct journal
 /* Is the header part whole: the CRC right, the entries' lengths adding up to the frame's? */
 bool journal_check_frame(const uint8_t *bytes, const struct journal_frame *frame);
 
-void journal_get_entry(const uint8_t *bytes, uint32_t index, struct journal_entry *entry);
+void journal_get_file(const uint8_t *bytes, uint32_t index, struct journal_identity *file);
+void journal_get_entry(const uint8_t *bytes, uint32_t files, uint32_t index,
+		       struct journal_entry *entry);
 
 /* Are all pages of a frame, read whole into `bytes`, those that its entries name? */
 bool journal_check_pages(const uint8_t *bytes, const struct journal_frame *frame);

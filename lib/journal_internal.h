@@ -63,6 +63,7 @@ struct journal_ticket {
 	const void *pages;
 	journal_page_at *page_at;
 	uint32_t count;
+	uint32_t files;	      /* rows that its pages need: one for each run of a file */
 	uint64_t data_length; /* of its padded pages */
 	uint64_t data_offset; /* of the first of them in the frame */
 	uint32_t stage;	      /* that holds its frame */
@@ -86,6 +87,8 @@ struct atomicio_journal {
 	int fd;
 	int caller_fd;
 	struct journal_header header; /* the newest on disk */
+	uint32_t first_copy;	      /* of the two, the one to write first: damaged, or older */
+	bool settled;		      /* it is known to be durable (H2) */
 	uint8_t *header_block;	      /* to read and write it */
 
 	pthread_mutex_t lock;	/* all below but the filter */
@@ -122,16 +125,17 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file);
 
 /*
- * Write a durable header with this tail, into the block that the last one is not in; the lock
- * need not be held, but the caller must be the only one at work (busy).
+ * Write a header with this tail into both copies, one after the other, each durable, the damaged
+ * or older first (H1): only then may anything rely on it.  The lock need not be held, but the
+ * caller must be the only one at work (busy).
  */
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence);
 
-/* Bytes that a frame of these pages takes. */
+/* Bytes that a frame of these pages takes at most: each may need a file row of its own. */
 static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length)
 {
-	return journal_header_length(count) + data_length;
+	return journal_header_length(count, count) + data_length;
 }
 
 /* journal_line.c: the lock is held by the caller of all of these. */
@@ -150,8 +154,8 @@ void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *
 bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket *ticket);
 /* The first in line, if it can share a frame with these, of which each is in no line. */
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
-				    const struct journal_ticket *with, uint64_t count,
-				    uint64_t data_length);
+				    const struct journal_ticket *with, uint64_t files,
+				    uint64_t count, uint64_t data_length);
 void journal_settle(struct journal_ticket *ticket, int error);
 /* A stage with nobody writing home from it; waits for one. */
 struct journal_stage *journal_free_stage(struct atomicio_journal *journal);
@@ -193,17 +197,20 @@ struct journal_window {
 
 /*
  * Look at the frame that should be at `offset` with `sequence`.  The window is read on as is
- * needed; *bytes is the whole frame inside it, until the next call.
+ * needed; *bytes is the whole frame inside it, until the next call, its pages escaped (K1).
  * 0: there it is, all checks passed (J4); -ENODATA: it is not; or an error of reading.
  */
 int journal_read_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
 		       struct journal_frame *frame);
 
 /* As journal_read_frame(), at `offset` or, the ring having wrapped, at its start. */
 int journal_next_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
 		       struct journal_frame *frame);
+
+/* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
+void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
 
 /* journal_home.c */
 

@@ -129,13 +129,14 @@ bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket 
 }
 
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
-				    const struct journal_ticket *with, uint64_t count,
-				    uint64_t data_length)
+				    const struct journal_ticket *with, uint64_t files,
+				    uint64_t count, uint64_t data_length)
 {
 	struct journal_ticket *ticket = journal->waiting;
 
 	if (!ticket ||
-	    journal_frame_length(count + ticket->count, data_length + ticket->data_length) >
+	    journal_header_length(files + ticket->files, count + ticket->count) + data_length +
+			    ticket->data_length >
 		    journal->header.frame_max ||
 	    overlaps_any(ticket, with) || must_wait(journal, ticket))
 		return NULL;

@@ -102,21 +102,23 @@ static int find_target(struct replay *replay, uint64_t file_id, const struct tar
 	return 0;
 }
 
-static int replay_frame(struct replay *replay, const uint8_t *bytes,
-			const struct journal_frame *frame)
+static int replay_frame(struct replay *replay, uint8_t *bytes, const struct journal_frame *frame)
 {
-	const uint8_t *page = bytes + frame->header_length;
+	uint8_t *page = bytes + frame->header_length;
 
 	for (uint32_t i = 0; i < frame->count; i++) {
 		const struct sys_calls *sys = replay->journal->sys;
 		const struct target *target;
+		struct journal_identity file;
 		struct journal_entry entry;
 		int error;
 
-		journal_get_entry(bytes, i, &entry);
-		error = find_target(replay, entry.file_id, &target);
+		journal_get_entry(bytes, frame->files, i, &entry);
+		journal_get_file(bytes, entry.file, &file);
+		error = find_target(replay, file.file_id, &target);
 		if (error)
 			return error;
+		journal_escape(page, journal_padded(entry.length), entry.escape);
 		if (target->fd < 0) {
 			replay->done.pages_skipped++;
 		} else {
@@ -144,7 +146,7 @@ static int make_last_durable(struct atomicio_journal *journal)
 {
 	struct journal_window window = {.bytes = journal->stages[0].frame};
 	struct journal_frame frame;
-	const uint8_t *bytes;
+	uint8_t *bytes;
 	int error = journal_read_frame(journal, &window, journal->last_offset,
 				       journal->head_sequence - 1, &bytes, &frame);
 
@@ -168,7 +170,7 @@ static int replay_all(struct replay *replay)
 	for (uint64_t sequence = journal->header.tail_sequence; sequence < journal->head_sequence;
 	     sequence++) {
 		struct journal_frame frame;
-		const uint8_t *bytes;
+		uint8_t *bytes;
 		int error = journal_next_frame(journal, &window, offset, sequence, &bytes, &frame);
 
 		/* It was there at open: the disk does not keep what it has. */

@@ -69,10 +69,10 @@ static int look_at(const struct atomicio_journal *journal, struct journal_window
 }
 
 int journal_read_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
 		       struct journal_frame *frame)
 {
-	const uint8_t *at;
+	uint8_t *at;
 	int error;
 
 	if (offset > journal->header.size - JOURNAL_BLOCK)
@@ -95,7 +95,7 @@ int journal_read_frame(const struct atomicio_journal *journal, struct journal_wi
 }
 
 int journal_next_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, const uint8_t **bytes,
+		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
 		       struct journal_frame *frame)
 {
 	const int error = journal_read_frame(journal, window, offset, sequence, bytes, frame);
@@ -150,7 +150,7 @@ int journal_scan(struct atomicio_journal *journal)
 	uint64_t sequence = journal->header.tail_sequence;
 	struct journal_window window = {.bytes = journal->stages[1].frame};
 	struct journal_frame frame;
-	const uint8_t *bytes;
+	uint8_t *bytes;
 	uint64_t live = 0;
 	int found;
 

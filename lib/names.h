@@ -33,13 +33,18 @@
 #define journal_decode_header atomicio__journal_decode_header
 #define journal_depart atomicio__journal_depart
 #define journal_detach atomicio__journal_detach
+#define journal_encode_file atomicio__journal_encode_file
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
 #define journal_enter atomicio__journal_enter
+#define journal_escape atomicio__journal_escape
+#define journal_escape_key atomicio__journal_escape_key
 #define journal_fits atomicio__journal_fits
 #define journal_free_stage atomicio__journal_free_stage
 #define journal_get_entry atomicio__journal_get_entry
+#define journal_get_file atomicio__journal_get_file
 #define journal_go_home atomicio__journal_go_home
+#define journal_identify atomicio__journal_identify
 #define journal_join_line atomicio__journal_join_line
 #define journal_leave atomicio__journal_leave
 #define journal_look_at atomicio__journal_look_at
@@ -52,6 +57,7 @@
 #define journal_poison atomicio__journal_poison
 #define journal_poison_if_live atomicio__journal_poison_if_live
 #define journal_put_entry atomicio__journal_put_entry
+#define journal_put_row atomicio__journal_put_row
 #define journal_read_all atomicio__journal_read_all
 #define journal_read_frame atomicio__journal_read_frame
 #define journal_refused atomicio__journal_refused
@@ -61,6 +67,7 @@
 #define journal_sync_failed atomicio__journal_sync_failed
 #define journal_take atomicio__journal_take
 #define journal_uncover_all atomicio__journal_uncover_all
+#define journal_unescape atomicio__journal_unescape
 #define journal_wake atomicio__journal_wake
 #define journal_write_header atomicio__journal_write_header
 #define journal_write_home atomicio__journal_write_home

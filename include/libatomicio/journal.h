@@ -51,7 +51,7 @@ struct atomicio_journal_options {
 	uint64_t size;	    /* of the journal, 0: 64 MiB; a multiple of 4096 */
 	uint32_t frame_max; /* the largest frame, headers included, 0: 2 MiB or what fits; a
 			     * multiple of 4096, from 8 KiB to 64 MiB, at most half the ring,
-			     * which is size - 8192 */
+			     * which is size - 16384 */
 	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
 };
 
@@ -148,7 +148,7 @@ int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 
 /* What a journal is, and what it has done since it was opened. */
 struct atomicio_journal_info {
-	uint32_t version;	 /* of the format: 1 */
+	uint32_t version;	 /* of the format: 2 */
 	uint32_t state;		 /* ATOMICIO_JOURNAL_* */
 	uint8_t id[16];		 /* random, from create */
 	uint64_t size;		 /* of the journal */

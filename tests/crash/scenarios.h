@@ -11,7 +11,7 @@
 #include "world.h"
 
 #define J ATOMICIO_PATH_JOURNAL
-#define RING(bytes) (8192u + (bytes))
+#define RING(bytes) (16384u + (bytes))
 #define PAGES(array) array, sizeof(array) / sizeof((array)[0]), false
 #define LOOSE(array) array, sizeof(array) / sizeof((array)[0]), true
 

@@ -15,9 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct journal_header journal = {
 	.id = {1},
-	.size = 8192 + 262144,
+	.size = 16384 + 262144,
 	.generation = 1,
-	.tail_offset = 8192,
+	.tail_offset = 16384,
+	.head_offset = 16384,
 	.tail_sequence = 1,
 	.frame_max = 131072,
 };
@@ -42,7 +43,7 @@ static void try_frame(uint8_t *bytes, size_t size)
 	struct journal_frame frame;
 
 	memcpy(bytes + 8, journal.id, JOURNAL_ID_SIZE);
-	if (!journal_peek_frame(bytes, &journal, 8192, &frame) || frame.length > size)
+	if (!journal_peek_frame(bytes, &journal, 16384, &frame) || frame.length > size)
 		return;
 	bytes = realloc(bytes, frame.length);
 	if (!bytes)
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(bytes, data, size);
 	try_header(bytes);
 	memcpy(bytes + 8, journal.id, JOURNAL_ID_SIZE);
-	if (journal_peek_frame(bytes, &journal, 8192, &frame) && frame.length <= size)
+	if (journal_peek_frame(bytes, &journal, 16384, &frame) && frame.length <= size)
 		try_frame(bytes, size);
 	else
 		free(bytes);

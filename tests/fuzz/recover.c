@@ -53,7 +53,7 @@ static void put32(uint8_t *at, uint32_t value)
 static void fix_header(uint8_t *block)
 {
 	memcpy(block, "libatomicio-jrnl", 16);
-	put32(block + 16, 1);
+	put32(block + 16, 2);
 	put32(block + 20, 4096);
 	put32(block + 4092, journal_crc32c(0, block, 4092));
 }
@@ -63,6 +63,7 @@ static void fix_frame(uint8_t *frame, uint64_t at, uint32_t mode)
 {
 	const uint32_t count = get32(frame + 4);
 	const uint64_t header = get32(frame + 36);
+	const uint64_t files = get32(frame + 76);
 	const uint64_t place = htole64(at);
 	uint64_t page = at + header;
 
@@ -70,15 +71,17 @@ static void fix_frame(uint8_t *frame, uint64_t at, uint32_t mode)
 		memcpy(frame + 8, input + 24, 16);
 		memcpy(frame + 48, &place, 8);
 	}
-	if (header < 56 || header > input_size - at || count > (header - 56) / 24)
+	if (header < 96 || header > input_size - at || files > (header - 96) / 64 ||
+	    count > (header - 96 - files * 64) / 24)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *entry = frame + 56 + i * 24;
-		const uint64_t length = get32(entry + 16);
+		uint8_t *entry = frame + 96 + files * 64 + i * 24;
+		const uint64_t length = get32(entry + 8);
 
 		if (length > input_size || page > input_size - length)
 			break;
-		put32(entry + 20, journal_crc32c(0, input + page, length));
+		put32(entry + 20, 0); /* no escape: the input has what it needs */
+		put32(entry + 12, journal_crc32c(0, input + page, length));
 		page += (length + 4095) & ~UINT64_C(4095);
 	}
 	put32(frame + 40, 0);
@@ -87,9 +90,9 @@ static void fix_frame(uint8_t *frame, uint64_t at, uint32_t mode)
 
 static void fix(uint32_t mode)
 {
-	for (uint64_t at = 0; at < 8192 && at + 4096 <= input_size; at += 4096)
+	for (uint64_t at = 0; at < 16384 && at + 4096 <= input_size; at += 4096)
 		fix_header(input + at);
-	for (uint64_t at = 8192; at + 4096 <= input_size; at += 4096)
+	for (uint64_t at = 16384; at + 4096 <= input_size; at += 4096)
 		if (memcmp(input + at, FRAME_MAGIC, 4) == 0)
 			fix_frame(input + at, at, mode);
 }
@@ -100,20 +103,22 @@ static int names(uint64_t at, const void *data, uint64_t length, uint64_t offset
 	const uint8_t *frame = input + at;
 	const uint32_t count = get32(frame + 4);
 	const uint64_t whole = get32(frame + 32), header = get32(frame + 36);
+	const uint64_t files = get32(frame + 76);
 	uint64_t page = header;
 
 	if (memcmp(frame, FRAME_MAGIC, 4) != 0 || whole > input_size - at || header >= whole ||
-	    header < 56 || count > (header - 56) / 24 || get64(frame + 48) != at)
+	    header < 96 || files > (header - 96) / 64 || count > (header - 96 - files * 64) / 24 ||
+	    get64(frame + 48) != at)
 		return 0;
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *entry = frame + 56 + i * 24;
-		const uint64_t size = get32(entry + 16);
+		const uint8_t *entry = frame + 96 + files * 64 + i * 24;
+		const uint64_t size = get32(entry + 8);
 
 		if (size > whole - page)
 			return 0;
-		if (size == length && get64(entry + 8) == offset &&
+		if (size == length && get64(entry) == offset &&
 		    memcmp(frame + page, data, length) == 0 &&
-		    get32(entry + 20) == journal_crc32c_table(0, data, length))
+		    get32(entry + 12) == journal_crc32c_table(0, data, length))
 			return 1;
 		page += (size + 4095) & ~UINT64_C(4095);
 		if (page > whole)
@@ -126,7 +131,7 @@ static void see_home_write(int fd, const void *data, uint64_t length, uint64_t o
 {
 	if (fd < MEMORY_HOME_FD || fd >= MEMORY_HOME_FD + 4)
 		abort();
-	for (uint64_t at = 8192; at + 4096 <= input_size; at += 4096)
+	for (uint64_t at = 16384; at + 4096 <= input_size; at += 4096)
 		if (names(at, data, length, offset))
 			return;
 	abort();
@@ -134,7 +139,7 @@ static void see_home_write(int fd, const void *data, uint64_t length, uint64_t o
 
 static void see_journal_write(const void *data, uint64_t length, uint64_t offset)
 {
-	if (offset < 8192) {
+	if (offset < 16384) {
 		if (length != 4096 || offset % 4096)
 			abort();
 		return;

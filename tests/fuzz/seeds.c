@@ -56,7 +56,7 @@ static void save(const char *directory, const char *name, int mode)
 int main(int argc, char **argv)
 {
 	static const uint32_t lengths[] = {512, 4096, 5000, 100};
-	const struct atomicio_journal_options options = {.size = 8192 + 65536, .frame_max = 32768};
+	const struct atomicio_journal_options options = {.size = 16384 + 65536, .frame_max = 32768};
 	struct atomicio_journal *journal;
 
 	if (argc != 2) {

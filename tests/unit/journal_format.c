@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what is encoded is decoded, every bad field is refused, and arbitrary bytes are safe.
+ * Goal: the journal's header is decoded as it was encoded, and every bad field is refused.
  *
- * Method: one good header and one good frame; one field is changed at a time, its checksum put
- * right again, to both sides of its bound.  Random blocks are decoded at the end of a page with
- * nothing readable behind it.
+ * Method: one good header; one field is changed at a time, its checksum put right again, to both
+ * sides of its bound.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -13,16 +12,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "journal_crc.h"
 #include "journal_format.h"
 
-#define SIZE (UINT64_C(8192) + 65536)
+#define SIZE (UINT64_C(16384) + 65536)
 #define FRAME_MAX 32768u
-#define AT 12288u /* where the frame lies */
+#define AT 20480u /* where the frame lies */
 #define CRC_OF_HEADER 4092u
-#define CRC_OF_FRAME 40u
 
 static const struct journal_header good_header = {
 	.id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
@@ -30,12 +27,14 @@ static const struct journal_header good_header = {
 	.generation = 77,
 	.tail_offset = AT,
 	.tail_sequence = UINT64_C(0x1122334455667788),
+	.head_offset = AT + 4096,
+	.head_sequence = UINT64_C(0x1122334455667790),
 	.frame_max = FRAME_MAX,
+	.done_count = 2,
+	.done = {{.file_id = 7, .up_to = 9}, {.file_id = 8, .up_to = UINT64_MAX}},
 };
 
 static uint8_t block[JOURNAL_BLOCK];
-static uint8_t frame_bytes[FRAME_MAX];
-static struct journal_frame good_frame;
 
 static void put64(uint8_t *at, uint64_t value)
 {
@@ -54,12 +53,6 @@ static void seal_header(void)
 	put32(block + CRC_OF_HEADER, journal_crc32c(0, block, CRC_OF_HEADER));
 }
 
-static void seal_frame(void)
-{
-	put32(frame_bytes + CRC_OF_FRAME, 0);
-	put32(frame_bytes + CRC_OF_FRAME, journal_crc32c(0, frame_bytes, good_frame.header_length));
-}
-
 static int decode(void)
 {
 	struct journal_header header;
@@ -67,42 +60,9 @@ static int decode(void)
 	return journal_decode_header(block, &header);
 }
 
-/* A frame of a page of 4096 bytes, one of 512, one of 5000. */
 static void make_good(void)
 {
-	static const uint32_t lengths[] = {4096, 512, 5000};
-	size_t at = 4096;
-
 	journal_encode_header(block, &good_header);
-	memset(frame_bytes, 0xee, sizeof(frame_bytes));
-	good_frame = (struct journal_frame){
-		.sequence = 9, .offset = AT, .count = 3, .header_length = 4096, .length = 4096 * 5};
-	for (uint32_t i = 0; i < 3; i++) {
-		const struct journal_entry entry = {
-			.file_id = 40 + i,
-			.offset = UINT64_C(1) << (33 + i),
-			.length = lengths[i],
-			.crc = journal_crc32c(0, frame_bytes + at, lengths[i])};
-
-		journal_put_entry(frame_bytes, i, &entry);
-		at += journal_padded(lengths[i]);
-	}
-	journal_encode_frame(frame_bytes, good_header.id, &good_frame);
-}
-
-static bool peek(void)
-{
-	struct journal_frame frame;
-
-	return journal_peek_frame(frame_bytes, &good_header, AT, &frame);
-}
-
-static bool check(void)
-{
-	struct journal_frame frame;
-
-	return journal_peek_frame(frame_bytes, &good_header, AT, &frame) &&
-	       journal_check_frame(frame_bytes, &frame) && journal_check_pages(frame_bytes, &frame);
 }
 
 START_TEST(a_header_comes_back_as_it_was)
@@ -115,19 +75,29 @@ START_TEST(a_header_comes_back_as_it_was)
 	ck_assert_uint_eq(header.generation, good_header.generation);
 	ck_assert_uint_eq(header.tail_offset, good_header.tail_offset);
 	ck_assert_uint_eq(header.tail_sequence, good_header.tail_sequence);
+	ck_assert_uint_eq(header.head_offset, good_header.head_offset);
+	ck_assert_uint_eq(header.head_sequence, good_header.head_sequence);
 	ck_assert_uint_eq(header.frame_max, good_header.frame_max);
+	ck_assert_uint_eq(header.flags, 0);
+	ck_assert_uint_eq(header.done_count, 2);
+	ck_assert_mem_eq(header.done, good_header.done, sizeof(header.done));
 }
 END_TEST
 
 START_TEST(the_layout_of_a_header_is_the_written_one)
 {
-	static const uint8_t magic_and_version[24] = "libatomicio-jrnl\x01\0\0\0\0\x10\0";
+	static const uint8_t magic_and_version[24] = "libatomicio-jrnl\x02\0\0\0\0\x10\0";
 
 	ck_assert_mem_eq(block, magic_and_version, sizeof(magic_and_version));
 	ck_assert_int_eq(block[40] | block[41] << 8 | block[42] << 16, (int)SIZE);
 	ck_assert_uint_eq(block[56], 77);
 	ck_assert_uint_eq(block[72], 0x88);
 	ck_assert_uint_eq(block[79], 0x11);
+	ck_assert_uint_eq(block[81], (AT + 4096) >> 8);
+	ck_assert_uint_eq(block[88], 0x90);
+	ck_assert_uint_eq(block[96], 2);
+	ck_assert_uint_eq(block[128], 7);
+	ck_assert_uint_eq(block[136], 9);
 }
 END_TEST
 
@@ -151,10 +121,13 @@ END_TEST
 
 START_TEST(another_version_or_block_size_is_not_read)
 {
-	put32(block + 16, 2);
+	put32(block + 16, 1);
 	seal_header();
 	ck_assert_int_eq(decode(), -EPROTONOSUPPORT);
-	put32(block + 16, 1);
+	put32(block + 16, 3);
+	seal_header();
+	ck_assert_int_eq(decode(), -EPROTONOSUPPORT);
+	put32(block + 16, 2);
 	put32(block + 20, 512);
 	seal_header();
 	ck_assert_int_eq(decode(), -EPROTONOSUPPORT);
@@ -166,7 +139,7 @@ END_TEST
 
 START_TEST(a_damaged_header_of_another_version_is_damaged)
 {
-	put32(block + 16, 2);
+	put32(block + 16, 1);
 	ck_assert_int_eq(decode(), -EBADMSG);
 }
 END_TEST
@@ -180,16 +153,27 @@ struct bound {
 /* Both sides of each bound; the rest of the header is good_header. */
 static const struct bound header_bounds[] = {
 	{40, 8, SIZE, SIZE + 1},				/* size: whole blocks */
-	{40, 8, 8192 + 65536, 8192 + 61440},			/* two frames fit */
+	{40, 8, SIZE, SIZE - 4096},				/* two frames fit */
 	{40, 8, UINT64_C(1) << 40, (UINT64_C(1) << 40) + 4096}, /* not too large */
 	{40, 8, SIZE, 4096},
+	{40, 8, SIZE, 12288},
 	{48, 4, 8192, 4096}, /* frame_max */
 	{48, 4, 32768, 36864},
 	{48, 4, 32768, 32767},
-	{64, 8, 8192, 4096}, /* tail_offset: in the ring, or at its end */
-	{64, 8, 8192, 8191},
+	{64, 8, 16384, 12288}, /* tail_offset: in the ring, or at its end */
+	{64, 8, 16384, 16383},
 	{64, 8, SIZE, SIZE + 4096},
 	{64, 8, AT, AT + 512},
+	{72, 8, 1, UINT64_C(0x1122334455667791)}, /* tail_sequence: not behind the head's */
+	{80, 8, 16384, 12288},			  /* head_offset */
+	{80, 8, SIZE, SIZE + 4096},
+	{80, 8, AT, AT + 512},
+	{88, 8, (UINT64_C(1) << 62) - 1, UINT64_C(1) << 62}, /* head_sequence: never so large */
+	{88, 8, (UINT64_C(1) << 62) - 1, UINT64_MAX},
+	{56, 8, (UINT64_C(1) << 62) - 1, UINT64_C(1) << 62}, /* generation */
+	{52, 4, 0, 1},					     /* CLEAN: then nothing is live */
+	{52, 4, 0, 2},
+	{96, 4, 240, 241}, /* done rows */
 };
 
 static void put(uint8_t *bytes, const struct bound *bound, uint64_t value)
@@ -213,152 +197,31 @@ START_TEST(a_header_field_is_refused_beyond_its_bound)
 }
 END_TEST
 
+START_TEST(a_clean_header_has_one_place_for_tail_and_head)
+{
+	struct journal_header header = good_header;
+
+	header.flags = JOURNAL_CLEAN;
+	header.tail_offset = header.head_offset;
+	header.tail_sequence = header.head_sequence;
+	journal_encode_header(block, &header);
+	ck_assert_int_eq(decode(), 0);
+	header.tail_offset -= 4096;
+	journal_encode_header(block, &header);
+	ck_assert_int_eq(decode(), -EBADMSG);
+	header.tail_offset += 4096;
+	header.tail_sequence--;
+	journal_encode_header(block, &header);
+	ck_assert_int_eq(decode(), -EBADMSG);
+}
+END_TEST
+
 START_TEST(the_largest_frame_is_64_mib)
 {
 	const uint64_t size = UINT64_C(1) << 30;
 
 	ck_assert_int_eq(journal_check_geometry(size, 64u << 20), 0);
 	ck_assert_int_eq(journal_check_geometry(size, (64u << 20) + 4096), -EINVAL);
-}
-END_TEST
-
-START_TEST(a_frame_comes_back_as_it_was)
-{
-	struct journal_frame frame;
-	struct journal_entry entry;
-
-	ck_assert(journal_peek_frame(frame_bytes, &good_header, AT, &frame));
-	ck_assert_uint_eq(frame.sequence, 9);
-	ck_assert_uint_eq(frame.offset, AT);
-	ck_assert_uint_eq(frame.count, 3);
-	ck_assert_uint_eq(frame.length, 4096 * 5);
-	ck_assert_uint_eq(frame.header_length, 4096);
-	ck_assert(journal_check_frame(frame_bytes, &frame));
-	ck_assert(journal_check_pages(frame_bytes, &frame));
-	journal_get_entry(frame_bytes, 2, &entry);
-	ck_assert_uint_eq(entry.file_id, 42);
-	ck_assert_uint_eq(entry.offset, UINT64_C(1) << 35);
-	ck_assert_uint_eq(entry.length, 5000);
-}
-END_TEST
-
-START_TEST(every_flipped_bit_of_header_and_pages_is_seen)
-{
-	for (size_t byte = 0; byte < 4096 * 5; byte++) {
-		/* Padding behind a page is covered by nothing, and never replayed. */
-		const bool padding = (byte >= 8192 + 512 && byte < 12288) || byte >= 12288 + 5000;
-
-		frame_bytes[byte] ^= 0x10;
-		ck_assert_msg(check() == padding, "byte %zu", byte);
-		frame_bytes[byte] ^= 0x10;
-	}
-}
-END_TEST
-
-START_TEST(a_frame_of_another_journal_is_no_frame)
-{
-	frame_bytes[8] ^= 1;
-	seal_frame();
-	ck_assert(!peek());
-}
-END_TEST
-
-START_TEST(a_frame_in_another_place_is_no_frame)
-{
-	struct journal_frame frame;
-
-	ck_assert(!journal_peek_frame(frame_bytes, &good_header, AT + 4096, &frame));
-	put64(frame_bytes + 48, AT + 4096);
-	seal_frame();
-	ck_assert(!peek());
-	ck_assert(journal_peek_frame(frame_bytes, &good_header, AT + 4096, &frame));
-}
-END_TEST
-
-static const struct bound frame_bounds[] = {
-	{0, 4, 0x52465441, 0x52465442},	      /* magic */
-	{4, 4, 3, 0},			      /* count: the header must have room */
-	{4, 4, 168, 169},		      /* (4096 - 56) / 24 */
-	{32, 4, FRAME_MAX, FRAME_MAX + 4096}, /* length: not over frame_max */
-	{32, 4, 8192, 4096},		      /* more than its header */
-	{36, 4, 4096, 8192},		      /* header_length: that of count */
-};
-
-START_TEST(a_frame_field_is_refused_beyond_its_bound)
-{
-	const struct bound *bound = &frame_bounds[_i];
-
-	put(frame_bytes, bound, bound->good);
-	ck_assert(peek());
-	put(frame_bytes, bound, bound->bad);
-	ck_assert(!peek());
-}
-END_TEST
-
-START_TEST(a_frame_may_not_reach_beyond_the_ring)
-{
-	const uint64_t last = SIZE - 4096 * 5;
-	struct journal_frame frame;
-
-	put64(frame_bytes + 48, last);
-	ck_assert(journal_peek_frame(frame_bytes, &good_header, last, &frame));
-	put64(frame_bytes + 48, last + 4096);
-	ck_assert(!journal_peek_frame(frame_bytes, &good_header, last + 4096, &frame));
-}
-END_TEST
-
-/* Entry 0: offset at 56 + 8, length at 56 + 16. */
-static const struct bound entry_bounds[] = {
-	{72, 4, 4096, 0},	{72, 4, 4096, 4097}, /* the sum is the frame's length */
-	{72, 4, 1, UINT32_MAX}, {64, 8, INT64_MAX - 4096, INT64_MAX - 4095},
-	{64, 8, 0, UINT64_MAX},
-};
-
-START_TEST(an_entry_is_refused_beyond_its_bound)
-{
-	const struct bound *bound = &entry_bounds[_i];
-
-	put(frame_bytes, bound, bound->good);
-	seal_frame();
-	ck_assert(journal_check_frame(frame_bytes, &good_frame));
-	put(frame_bytes, bound, bound->bad);
-	seal_frame();
-	ck_assert(!journal_check_frame(frame_bytes, &good_frame));
-}
-END_TEST
-
-START_TEST(arbitrary_bytes_are_never_read_out_of_bounds)
-{
-	uint8_t *pages = mmap(NULL, FRAME_MAX + 4096, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t seed = 1;
-
-	ck_assert_ptr_ne(pages, MAP_FAILED);
-	ck_assert_int_eq(mprotect(pages + FRAME_MAX, 4096, PROT_NONE), 0);
-	for (uint32_t round = 0; round < 200000; round++) {
-		struct journal_frame frame;
-		uint8_t *start;
-
-		memcpy(pages + FRAME_MAX - 4096, frame_bytes, 4096);
-		for (uint32_t i = 0; i < 3; i++) {
-			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-			start = pages + FRAME_MAX - 4096;
-			start[seed >> 33 & 127] = (uint8_t)(seed >> 56);
-		}
-		if (!journal_peek_frame(start, &good_header, AT, &frame))
-			continue;
-		ck_assert_uint_le(frame.length, FRAME_MAX);
-		ck_assert_uint_lt(frame.header_length, frame.length);
-		/* Checked with as many bytes as the frame says, and no more. */
-		start = pages + FRAME_MAX - frame.length;
-		memmove(start, pages + FRAME_MAX - 4096, 4096);
-		seal_frame();
-		put32(start + CRC_OF_FRAME, 0);
-		put32(start + CRC_OF_FRAME, journal_crc32c(0, start, frame.header_length));
-		if (journal_check_frame(start, &frame))
-			(void)journal_check_pages(start, &frame);
-	}
-	munmap(pages, FRAME_MAX + 4096);
 }
 END_TEST
 
@@ -380,16 +243,8 @@ int main(void)
 	tcase_add_test(tests, a_damaged_header_of_another_version_is_damaged);
 	tcase_add_loop_test(tests, a_header_field_is_refused_beyond_its_bound, 0,
 			    COUNT(header_bounds));
+	tcase_add_test(tests, a_clean_header_has_one_place_for_tail_and_head);
 	tcase_add_test(tests, the_largest_frame_is_64_mib);
-	tcase_add_test(tests, a_frame_comes_back_as_it_was);
-	tcase_add_test(tests, every_flipped_bit_of_header_and_pages_is_seen);
-	tcase_add_test(tests, a_frame_of_another_journal_is_no_frame);
-	tcase_add_test(tests, a_frame_in_another_place_is_no_frame);
-	tcase_add_loop_test(tests, a_frame_field_is_refused_beyond_its_bound, 0,
-			    COUNT(frame_bounds));
-	tcase_add_test(tests, a_frame_may_not_reach_beyond_the_ring);
-	tcase_add_loop_test(tests, an_entry_is_refused_beyond_its_bound, 0, COUNT(entry_bounds));
-	tcase_add_test(tests, arbitrary_bytes_are_never_read_out_of_bounds);
 	tcase_set_timeout(tests, 60);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

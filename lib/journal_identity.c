@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which file is this?  What a frame says of its files, so that recovery knows them again (K4).
+ *
+ * Flow: attach asks once a file, for the rows of its frames; recovery asks for each file that it
+ * is given, and compares.
+ *
+ * A field that the filesystem does not keep is unknown, and is not compared.
+ */
+#include "journal_internal.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define STATX_INO_BIT 0x100u
+#define STATX_BTIME_BIT 0x800u
+
+void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity)
+{
+	struct sys_statx stat;
+	const uint64_t file_id = identity->file_id;
+
+	*identity = (struct journal_identity){.file_id = file_id};
+	/* The inode of a device's node says nothing about the device. */
+	if (sys->statx(fd, "", SYS_STATX_BASIC | STATX_BTIME_BIT, &stat) || !S_ISREG(stat.mode))
+		return;
+	if (stat.mask & STATX_INO_BIT) {
+		identity->inode = stat.ino;
+		identity->known |= JOURNAL_KNOWS_INODE;
+	}
+	if (stat.mask & STATX_BTIME_BIT) {
+		identity->birth_seconds = stat.btime.sec;
+		identity->birth_nanoseconds = stat.btime.nsec;
+		identity->known |= JOURNAL_KNOWS_BIRTH;
+	}
+	if (sys->fs_uuid && sys->fs_uuid(fd, identity->fs_uuid) == 0)
+		identity->known |= JOURNAL_KNOWS_FS;
+	else
+		memset(identity->fs_uuid, 0, sizeof(identity->fs_uuid));
+}
