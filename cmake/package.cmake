@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# What cpack does: Debian packages libatomicio0, libatomicio-dev and atomicio-tools.
+# What cpack does: Debian packages libatomicio0.1, libatomicio-dev and atomicio-tools.
 #
 #	eval "$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)"
+#	export CFLAGS="$CFLAGS $CPPFLAGS"	# CMake knows no CPPFLAGS
 #	cmake -S . -B build/deb -DCMAKE_INSTALL_PREFIX=/usr -DATOMICIO_BUILD_TESTS=OFF
 #	cmake --build build/deb
 #	(cd build/deb && cpack)

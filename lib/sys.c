@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include <linux/fs.h>
+#include <linux/posix_types.h>
 
 #include "sys_blkid.h"
 
@@ -43,9 +44,12 @@ struct cachestat_range {
 	uint64_t length;
 };
 
+/* Files beyond 2 GiB: on 32-bit machines the build defines _FILE_OFFSET_BITS=64. */
+static_assert(sizeof(off_t) == sizeof(int64_t), "build with -D_FILE_OFFSET_BITS=64");
+
 /* The result of one call as S1 wants it: `call` is evaluated once, errno restored. */
 #define SYS_RESULT(type, call)                                                                     \
-	({                                                                                         \
+	__extension__({                                                                            \
 		const int sys_saved = errno;                                                       \
 		type sys_value = (type)(call);                                                     \
 		if (sys_value < 0) {                                                               \
@@ -134,7 +138,7 @@ static int linux_unlock(int fd)
 
 static int linux_truncate(int fd, uint64_t size)
 {
-	return SYS_RESULT(int, ftruncate64(fd, (off64_t)size));
+	return SYS_RESULT(int, ftruncate(fd, (off_t)size));
 }
 
 static ssize_t linux_read(int fd, void *buffer, size_t length)
@@ -144,12 +148,12 @@ static ssize_t linux_read(int fd, void *buffer, size_t length)
 
 static ssize_t linux_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
-	return SYS_RESULT(ssize_t, pread64(fd, buffer, length, (off64_t)offset));
+	return SYS_RESULT(ssize_t, pread(fd, buffer, length, (off_t)offset));
 }
 
 static ssize_t linux_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
 {
-	return SYS_RESULT(ssize_t, pwrite64(fd, buffer, length, (off64_t)offset));
+	return SYS_RESULT(ssize_t, pwrite(fd, buffer, length, (off_t)offset));
 }
 
 /*
@@ -170,21 +174,21 @@ static int linux_fdatasync(int fd)
 
 static int linux_write_back(int fd, uint64_t offset, uint64_t length)
 {
-	return SYS_RESULT(int, sync_file_range(fd, (off64_t)offset, (off64_t)length,
+	return SYS_RESULT(int, sync_file_range(fd, (off_t)offset, (off_t)length,
 					       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 						       SYNC_FILE_RANGE_WAIT_AFTER));
 }
 
 static int linux_start_write_back(int fd, uint64_t offset, uint64_t length)
 {
-	return SYS_RESULT(
-		int, sync_file_range(fd, (off64_t)offset, (off64_t)length, SYNC_FILE_RANGE_WRITE));
+	return SYS_RESULT(int,
+			  sync_file_range(fd, (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE));
 }
 
 static int linux_drop_cache(int fd, uint64_t offset, uint64_t length)
 {
 	/* posix_fadvise() returns its error and leaves errno alone. */
-	return -posix_fadvise(fd, (off64_t)offset, (off64_t)length, POSIX_FADV_DONTNEED);
+	return -posix_fadvise(fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
 }
 
 static int linux_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
@@ -276,12 +280,26 @@ static int linux_file_size_limit(uint64_t *limit)
 	return result;
 }
 
+/*
+ * The raw call takes two longs, also where the C library's time_t is longer (32-bit, musl, or
+ * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine that
+ * is younger than that type has only the other call.
+ */
 static void linux_sleep_us(uint32_t microseconds)
 {
-	const struct timespec time = {.tv_sec = microseconds / 1000000,
-				      .tv_nsec = (long)(microseconds % 1000000) * 1000};
+#ifdef SYS_nanosleep
+	const struct {
+		__kernel_long_t seconds, nanoseconds;
+	} time = {.seconds = microseconds / 1000000, .nanoseconds = microseconds % 1000000 * 1000};
 
 	(void)SYS_RESULT(int, syscall(SYS_nanosleep, &time, NULL));
+#else
+	const struct {
+		int64_t seconds, nanoseconds;
+	} time = {.seconds = microseconds / 1000000, .nanoseconds = microseconds % 1000000 * 1000};
+
+	(void)SYS_RESULT(int, syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, &time, NULL));
+#endif
 }
 
 static int linux_random(void *buffer, size_t length)

@@ -8,7 +8,11 @@
 #ifndef LIBATOMICIO_WRITE_ENTRY_H
 #define LIBATOMICIO_WRITE_ENTRY_H
 
+#ifndef ATOMICIO_NO_URING
 #include <liburing.h>
+#else
+#include <linux/io_uring.h> /* the layout of an entry is the kernel's */
+#endif
 
 #include "write.h"
 
@@ -36,7 +40,8 @@ static inline void write_entry_fill(struct io_uring_sqe *sqe, uint8_t opcode, in
 		.off = offset,
 		.addr = (uintptr_t)buffer,
 		.len = length,
-		.rw_flags = rwf,
+		/* int or unsigned, by the header's age */
+		.rw_flags = (__typeof__(sqe->rw_flags))rwf,
 		.user_data = user_data,
 	};
 }

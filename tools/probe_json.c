@@ -103,7 +103,7 @@ void probe_json(struct json *json, const char *path, const struct target *target
 	json_string(json, "path", path);
 	if (error) {
 		json_begin(json, "error", '{');
-		json_string(json, "name", strerrorname_np(-error));
+		json_string(json, "name", text_errno(-error));
 		json_string(json, "text", sentence);
 		json_end(json, '}');
 		json_end(json, '}');

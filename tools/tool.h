@@ -48,6 +48,7 @@ const char *text_path(const char *path, char *buffer, size_t size);
 const char *text_size(uint64_t size, char *buffer, size_t buffer_size);
 const char *text_units(const struct atomicio_limits *limits, char *buffer, size_t size);
 int text_parse_size(const char *text, uint64_t *size);
+const char *text_errno(int error); /* text_errno.c: "ENOENT", NULL if unknown */
 uint64_t text_blocking(const struct atomicio_caps *caps);
 
 /* probe_json.c: one element of the array that `probe --json` prints. */

@@ -36,14 +36,14 @@ export SOURCE_DATE_EPOCH
 
 # One line for each symbol: the release whose map brought it.
 symbols() {
-	echo "libatomicio.so.0 libatomicio0 #MINVER#"
+	echo "libatomicio.so.0.1 libatomicio0.1 #MINVER#"
 	echo "* Build-Depends-Package: libatomicio-dev"
 	awk '/^LIBATOMICIO_[0-9.]+ \{/ { node = $1; since = substr(node, 13)
 			print " " node "@" node " " since }
 		/^\tatomicio_[a-z0-9_]+;/ { name = $1; sub(/;.*/, "", name)
 			print " " name "@" node " " since }' "$here/../../lib/libatomicio.map" | sort
 }
-symbols >debian/libatomicio0.symbols
+symbols >debian/libatomicio0.1.symbols
 
 # stage PACKAGE COMPONENT: the installed files, as Debian wants them
 stage() {
@@ -70,15 +70,15 @@ finish() {
 	dpkg-deb --root-owner-group -Zxz --build "$root" "$output" >/dev/null
 }
 
-stage libatomicio0 runtime
+stage libatomicio0.1 runtime
 stage libatomicio-dev dev
 stage atomicio-tools tools
-dpkg-gensymbols -plibatomicio0 -Pdebian/libatomicio0 -v"$full" -c4
-echo "libatomicio 0 libatomicio0 (>= ${full%-*})" >debian/libatomicio0/DEBIAN/shlibs
-echo "activate-noawait ldconfig" >debian/libatomicio0/DEBIAN/triggers
-dpkg-shlibdeps -Tdebian/libatomicio0.substvars debian/libatomicio0/usr/lib/*/libatomicio.so.*.*
-dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0 debian/atomicio-tools/usr/bin/*
+dpkg-gensymbols -plibatomicio0.1 -Pdebian/libatomicio0.1 -v"$full" -c4
+echo "libatomicio 0.1 libatomicio0.1 (>= ${full%-*})" >debian/libatomicio0.1/DEBIAN/shlibs
+echo "activate-noawait ldconfig" >debian/libatomicio0.1/DEBIAN/triggers
+dpkg-shlibdeps -Tdebian/libatomicio0.1.substvars debian/libatomicio0.1/usr/lib/*/libatomicio.so.*.*
+dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0.1 debian/atomicio-tools/usr/bin/*
 touch debian/libatomicio-dev.substvars
-for package in libatomicio0 libatomicio-dev atomicio-tools; do
+for package in libatomicio0.1 libatomicio-dev atomicio-tools; do
 	finish $package
 done

@@ -25,6 +25,14 @@ cmp -s "$scratch/map" "$scratch/binary"
 report $? the_binary_exports_what_the_map_names
 nm -D --defined-only "$build/libatomicio.so" | grep -q '@@LIBATOMICIO_0\.1$'
 report $? symbols_carry_the_version_that_brought_them
-readelf -d "$build/libatomicio.so" | grep -qE 'SONAME.*\[libatomicio\.so\.[0-9]+\]'
-report $? the_library_has_a_soname
+# While the major is 0, a minor breaks: a SONAME and a map of its own.
+version=$(sed -nE 's/^project\(libatomicio VERSION ([0-9.]+).*/\1/p' "$root/CMakeLists.txt")
+minor=${version%.*}
+soname=${minor%%.*}
+[ "$soname" != 0 ] || soname=$minor
+readelf -d "$build/libatomicio.so" | grep -qF "[libatomicio.so.$soname]"
+report $? the_soname_is_the_version_that_breaks
+grep -oE '^LIBATOMICIO_[0-9.]+' "$root/lib/libatomicio.map" >"$scratch/nodes"
+[ "${minor%%.*}" != 0 ] || echo "LIBATOMICIO_$minor" | cmp -s - "$scratch/nodes"
+report $? the_map_starts_anew_with_each_minor_of_0
 finish

@@ -23,7 +23,7 @@ dpkg -i ./*.deb >log 2>&1
 report $? the_packages_install
 dpkg --audit >log 2>&1 && [ ! -s log ]
 report $? the_packages_are_configured
-dpkg -V libatomicio0 libatomicio-dev atomicio-tools >log 2>&1 && [ ! -s log ]
+dpkg -V libatomicio0.1 libatomicio-dev atomicio-tools >log 2>&1 && [ ! -s log ]
 report $? the_installed_files_have_the_sums_of_their_packages
 
 truncate -s 1M file
@@ -67,9 +67,9 @@ report $? a_c_and_a_cpp_project_find_the_cmake_package
 { project/build/in_c file && project/build/in_cpp file && project/build/in_c_static file; } >log 2>&1
 report $? the_programs_of_the_cmake_project_run
 
-! dpkg -r libatomicio0 >log 2>&1
+! dpkg -r libatomicio0.1 >log 2>&1
 report $? the_library_stays_while_the_command_needs_it
-dpkg -P atomicio-tools libatomicio-dev libatomicio0 >log 2>&1
+dpkg -P atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
 report $? the_packages_are_removed
 ! ldconfig -p | grep libatomicio >log
 report $? the_linker_has_forgotten_the_library

@@ -91,8 +91,8 @@ left_behind() {
 }
 if [ "$(id -u)" != 0 ]; then
 	echo "ok - the_packages_install # SKIP needs root"
-elif dpkg-query -W -f '${Status}' libatomicio0 2>/dev/null | grep -q 'ok installed'; then
-	echo "ok - the_packages_install # SKIP libatomicio0 is installed on this machine"
+elif dpkg-query -W -f '${Status}' libatomicio0.1 2>/dev/null | grep -q 'ok installed'; then
+	echo "ok - the_packages_install # SKIP libatomicio0.1 is installed on this machine"
 else
 	mkdir "$scratch/overlay" "$scratch/root"
 	export -f use_packages left_behind

@@ -13,11 +13,10 @@
 #ifndef FAKE_RING_H
 #define FAKE_RING_H
 
-#include <liburing.h>
-
 #include "fake_sys.h"
 #include "sys_ring.h"
 #include "write.h"
+#include "write_entry.h"
 
 #define FAKE_DISKS 70
 #define FAKE_DISK_SIZE 65536
