@@ -93,9 +93,9 @@
 #define write_classify atomicio__write_classify
 #define write_count_done atomicio__write_count_done
 #define write_decide atomicio__write_decide
-#define write_device atomicio__write_device
 #define write_device_after atomicio__write_device_after
 #define write_device_before atomicio__write_device_before
+#define write_device_note atomicio__write_device_note
 #define write_device_rwf atomicio__write_device_rwf
 #define write_doubt_space atomicio__write_doubt_space
 #define write_entry_ready atomicio__write_entry_ready
@@ -110,7 +110,13 @@
 #define write_journal atomicio__write_journal
 #define write_journal_group atomicio__write_journal_group
 #define write_journal_shape atomicio__write_journal_shape
+#define write_judge_doubt atomicio__write_judge_doubt
 #define write_kernel atomicio__write_kernel
+#define write_look atomicio__write_look
+#define write_look_after atomicio__write_look_after
+#define write_look_before atomicio__write_look_before
+#define write_look_open atomicio__write_look_open
+#define write_look_rwf atomicio__write_look_rwf
 #define write_misuse atomicio__write_misuse
 #define write_open atomicio__write_open
 #define write_plain atomicio__write_plain

@@ -60,6 +60,8 @@ struct atomicio_file {
 	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
 	bool is_device;			 /* a block device: see write_sync.c */
+	uint8_t looks;			 /* around each call: WRITE_LOOK_* */
+	_Atomic uint32_t inode_state;	 /* with WRITE_LOOK_INODE: see write_look.c */
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
@@ -78,6 +80,14 @@ struct atomicio_file {
 	void *bounce;
 };
 
+/* Where a success alone proves nothing (struct atomicio_file, looks): see write_look.c. */
+#define WRITE_LOOK_NONE 0
+#define WRITE_LOOK_INODE 1
+#define WRITE_LOOK_DEVICE 2
+
+/* Calls for one attempt where a look is in doubt. */
+#define WRITE_TRIES 16
+
 /* How a request is made (struct write_request, mode). */
 #define WRITE_GUEST 0x1u      /* in the caller's ring: neither sleep nor wait, no bounce buffer */
 #define WRITE_SYNC_LATER 0x2u /* a batch will sync the file, so `flags` is without DSYNC */
@@ -95,8 +105,12 @@ struct write_request {
 	uint32_t on_disk; /* the worst that an attempt so far may have left, 0: no failure yet */
 	int32_t error;	  /* of that attempt: what the caller will be told */
 	uint32_t mode;	  /* WRITE_GUEST, WRITE_SYNC_LATER */
-	uint32_t tries;	  /* on a raw device: calls since the policy was last asked */
-	bool doubtful;	  /* on a raw device: one may have gone through the page cache */
+	uint32_t tries;	  /* with looks: calls since the policy was last asked */
+	bool doubtful;	  /* with looks: a success was not proven, and so is made durable */
+	bool maybe_torn;  /* and it probably went through the page cache */
+	bool first;	  /* ext4: its success cannot prove anything */
+	bool may_wait;	  /* on a raw device: the request queue was full, so without RWF_NOWAIT */
+	bool broken; /* an attempt ended BROKEN: poison the handle, unless a fallback heals it */
 };
 
 /* How one attempt ended; kind 0: done. */
@@ -149,15 +163,25 @@ void write_sync_failed(struct atomicio_file *file); /* or anything that reports 
 int write_call(struct atomicio_file *file, int (*call)(void *context), void *context,
 	       bool (*harmless)(int error));
 
-/* write_device.c: an untorn write to a raw block device. */
-void write_device(struct write_request *request, const struct iovec *vector,
-		  struct write_outcome *outcome);
-/* The same in steps, for writes that are submitted elsewhere. */
-bool write_device_before(const struct write_request *request, struct write_outcome *outcome);
-int write_device_rwf(const struct write_request *request);
+/* write_look.c: an untorn write with looks around the call. */
+void write_look(struct write_request *request, const struct iovec *vector,
+		struct write_outcome *outcome);
+/* The same in steps, for writes that are submitted elsewhere, and for files without looks too. */
+bool write_look_before(struct write_request *request, struct write_outcome *outcome);
+int write_look_rwf(const struct write_request *request);
 /* False: the result proves nothing, make the call again. */
+bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome);
+/* At open: does this file need looks?  Not 0: the reason why it takes no untorn write. */
+uint64_t write_look_open(struct atomicio_file *file);
+/* The outcome of a request that an earlier success has left in doubt. */
+void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_device.c: the looks of a raw block device. */
+bool write_device_before(struct write_request *request, struct write_outcome *outcome);
+int write_device_rwf(const struct write_request *request); /* what is special in it */
 bool write_device_after(struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
+void write_device_note(struct write_request *request); /* are there dirty pages: maybe_torn */
 
 /* write_open.c: atomicio_open() over any system table. */
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,

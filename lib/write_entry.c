@@ -8,24 +8,19 @@
  */
 #include "write_entry.h"
 
-bool write_entry_ready(const struct write_request *request, struct write_outcome *outcome)
+bool write_entry_ready(struct write_request *request, struct write_outcome *outcome)
 {
-	if (!write_precheck(request, outcome) || !write_retire_range(request, outcome))
-		return false;
-	return !request->file->is_device || write_device_before(request, outcome);
+	return write_precheck(request, outcome) && write_retire_range(request, outcome) &&
+	       write_look_before(request, outcome);
 }
 
 int write_entry_rwf(const struct write_request *request)
 {
-	return request->file->is_device ? write_device_rwf(request)
-					: SYS_RWF_ATOMIC | write_rwf(request->flags);
+	return write_look_rwf(request);
 }
 
 bool write_entry_result(struct write_request *request, int64_t result,
 			struct write_outcome *outcome)
 {
-	if (request->file->is_device)
-		return write_device_after(request, result, outcome);
-	write_interpret(request, result, outcome);
-	return true;
+	return write_look_after(request, result, outcome);
 }

@@ -19,7 +19,7 @@
 /* write_entry.c */
 
 /* All that must be true before the kernel sees it.  False: the outcome says why not. */
-bool write_entry_ready(const struct write_request *request, struct write_outcome *outcome);
+bool write_entry_ready(struct write_request *request, struct write_outcome *outcome);
 
 /* The flags it carries, RWF_ATOMIC among them. */
 int write_entry_rwf(const struct write_request *request);

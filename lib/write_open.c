@@ -77,6 +77,23 @@ static int reopen_direct(struct atomicio_file *file, int status)
 	return 0;
 }
 
+/* The kernel path is closed, whatever the probe says. */
+static void take_no_writes(struct atomicio_file *file, uint64_t reason)
+{
+	file->limits = (struct write_limits){.memory_align = file->limits.memory_align};
+	file->unit_max_hw = 0;
+	file->caps.reasons |= reason;
+}
+
+/* A filesystem that may decide anew at each call: see write_look.c. */
+static void prepare_inode(struct atomicio_file *file)
+{
+	const uint64_t reason = file->limits.unit_max ? write_look_open(file) : 0;
+
+	if (reason)
+		take_no_writes(file, reason);
+}
+
 /* What a raw device needs besides: see write_device.c. */
 static void prepare_device(struct atomicio_file *file)
 {
@@ -85,11 +102,10 @@ static void prepare_device(struct atomicio_file *file)
 	struct sys_cachestat pages;
 
 	file->is_device = true;
+	file->looks = WRITE_LOOK_DEVICE;
 	/* Without cachestat() no success could be proven. */
 	if (sys->cachestat(file->fd, 0, 1, &pages) < 0) {
-		file->limits = (struct write_limits){.memory_align = file->limits.memory_align};
-		file->unit_max_hw = 0;
-		file->caps.reasons |= ATOMICIO_REASON_CACHED_PAGES;
+		take_no_writes(file, ATOMICIO_REASON_CACHED_PAGES);
 		return;
 	}
 	/* As the probe's confirming call: a length of 3 is refused, the flags are judged first. */
@@ -121,8 +137,10 @@ static int prepare_limits(struct atomicio_file *file)
 	file->limited = limit != UINT64_MAX;
 	if (file->caps.file_mode == S_IFBLK)
 		prepare_device(file);
+	else
+		prepare_inode(file);
 	file->hot = file->limits;
-	if (file->limited || file->is_device || file->options.journal)
+	if (file->limited || file->looks || file->options.journal)
 		file->hot.unit_max = 0;
 	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
 	if (file->hot.unit_max == 0)

@@ -177,7 +177,9 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
 	TRACE_CLASSIFY(file->fd, request->offset, outcome->kind, outcome->error);
-	if (outcome->kind == ATOMICIO_KIND_BROKEN)
+	/* A journal may heal it (E4 of write_look.c); a policy that never returns does not. */
+	request->broken |= outcome->kind == ATOMICIO_KIND_BROKEN;
+	if (outcome->kind == ATOMICIO_KIND_BROKEN && !(outcome->allowed & ATOMICIO_FALLBACK))
 		write_poison(file);
 	if (request->path != ATOMICIO_PATH_JOURNAL)
 		note_told(request, outcome);
@@ -196,6 +198,8 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 		write_count(&file->counters.fallbacks, 1);
 		return WRITE_TRY_AGAIN;
 	default:
+		if (request->broken)
+			write_poison(file);
 		write_count(&file->counters.writes_failed, 1);
 		outcome->error = request->error;
 		return WRITE_GIVE_UP;

@@ -2,8 +2,8 @@
 /*
  * One attempt of a synchronous write: check it, submit it, classify the result.
  *
- * Flow: called by write.c for the kernel path and for the PLAIN fallback; raw block devices
- * take the way of write_device.c.
+ * Flow: called by write.c for the kernel path and for the PLAIN fallback; the call itself, and what
+ * is looked at around it, is in write_look.c.
  *
  * Every write carries RWF_NOAPPEND: with O_APPEND the kernel moves an untorn write to the end
  * of file after it was validated, and XFS then zeroes old bytes (seen on 6.18 and 7.3;
@@ -107,21 +107,12 @@ void write_interpret(const struct write_request *request, int64_t result,
 
 static void submit(struct write_request *request, const void *buffer, struct write_outcome *outcome)
 {
-	const struct atomicio_file *file = request->file;
 	const struct iovec vector = {
 		.iov_base = (void *)(uintptr_t)buffer, /* only read; iovec has no const */
 		.iov_len = request->length,
 	};
-	int64_t result;
 
-	if (file->is_device) {
-		write_device(request, &vector, outcome);
-		return;
-	}
-	TRACE_SUBMIT(file->fd, request->offset, request->length, request->flags);
-	result = file->sys->pwritev2(file->fd, &vector, 1, request->offset,
-				     SYS_RWF_ATOMIC | write_rwf(request->flags));
-	write_interpret(request, result, outcome);
+	write_look(request, &vector, outcome);
 }
 
 /* The kernel path: one untorn write. */

@@ -82,7 +82,7 @@ static int settle(struct guest *guest, struct io_uring_sqe *sqe, int error)
 	return 0;
 }
 
-static bool is_ready(const struct write_request *write, struct write_outcome *outcome)
+static bool is_ready(struct write_request *write, struct write_outcome *outcome)
 {
 	/* IORING_OP_WRITE_FIXED is no ITER_UBUF: EINVAL, io_uring/rsrc.c:io_import_fixed. */
 	if (write->flags & ATOMICIO_REGISTERED_BUFFER) {
@@ -221,7 +221,7 @@ ATOMICIO_EXPORT int atomicio_uring_done(struct atomicio_request *request, int32_
 	if (!guest)
 		return -EINVAL;
 	if (guest->state != STATE_IN_FLIGHT || res != (int64_t)guest->write.length ||
-	    guest->write.file->is_device)
+	    guest->write.file->looks)
 		return done_cold(guest, res);
 	guest->state = STATE_IDLE;
 	write_count_done(&guest->write);

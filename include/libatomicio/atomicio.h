@@ -34,7 +34,8 @@
  * a signal handler, keeps global state or changes errno.
  *
  * Memory is taken in the open and create calls, and by a recovery, only.  A write that the hardware
- * or the filesystem takes costs one system call, no allocation and no lock.
+ * or the filesystem takes costs one system call, no allocation and no lock; on ext4 and on raw
+ * block devices two, because there a success alone proves nothing.
  *
  * Threads: a handle may be used from several threads at once.  Closing it may not overlap
  * any other use of it.  Two writes that overlap in the file and in time are yours to order.
@@ -243,12 +244,14 @@ uint64_t atomicio_reason_next(uint64_t *reasons);
 #define ATOMICIO_KIND_LAYOUT 4	    /* EINVAL on a valid shape: the extents do not allow it; old */
 #define ATOMICIO_KIND_BUSY                                                                         \
 	5 /* EAGAIN, EINTR: cached pages or a full queue in the way; ECANCELED:                    \
-	   * a failed write linked before it in an io_uring; old */
+	   * a failed write linked before it in an io_uring; old, on a raw                         \
+	   * block device with readers beside it old or new */
 #define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old, with DSYNC old or new */
 #define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
 #define ATOMICIO_KIND_BROKEN                                                                       \
 	8 /* a torn result: a short count, or a write that bypassed the                            \
-	   * untorn path; unknown; the handle is poisoned */
+	   * untorn path; unknown; the handle is poisoned, unless the                              \
+	   * fallback is a journal and heals it */
 
 /*
  * What is on disk in the range (on_disk): the worst that this write's attempts so far may have
@@ -377,7 +380,8 @@ int atomicio_close(struct atomicio_file *file);
  *
  * On return 0 the page is written as the options allow: untorn, unless the options name
  * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error
- * of the kinds SHAPE to SPACE the old page is on disk.  After -EIO and other errors of kind
+ * of the kinds SHAPE to SPACE the old page is on disk, except that BUSY on a raw block device
+ * beside readers of the page leaves it old or new, whole.  After -EIO and other errors of kind
  * MEDIA it is old or new, but whole, and so it is after no room (SPACE) for a durable write, whose
  * sync may say that of another page; if a retry or fallback after it fails too, the error stays
  * that of kind MEDIA.  If the PLAIN fallback was taken and failed, anything may be there, whatever

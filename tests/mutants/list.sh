@@ -13,7 +13,7 @@ mutant xfs_without_hardware_believed_as_the_manual_says probe_verdict.c xfs \
 # The flag.
 mutant flag_dropped_on_the_hot_path write.h trace \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_NOAPPEND/'
-mutant flag_dropped_on_the_cold_path write_sync.c inject \
+mutant flag_dropped_on_the_cold_path write_look.c inject \
 	's/SYS_RWF_ATOMIC \| write_rwf/write_rwf/'
 mutant noappend_dropped_on_the_hot_path write.h xfs \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_ATOMIC/'

@@ -16,6 +16,7 @@
 
 #define FD_MAX 256
 #define INODE 10
+#define DISK_MAGIC_EXT4 0xef53u
 
 struct fake_disk disk;
 
@@ -89,9 +90,25 @@ static int enter_device(int flags, bool *buffered)
 		if (disk.arrivals != DISK_FOREVER)
 			disk.arrivals--;
 		disk.cached = !disk.arrivals_vanish;
+		disk.dirty = true;
 		*buffered = true;
 	}
 	return 0;
+}
+
+/* A direct write to ext4 (D4): does it go through the cache? */
+static bool is_spoiled(void)
+{
+	fake.inode_flags |= disk.spoil;
+	disk.spoil = 0;
+	fake.statx.blocks += 8;
+	if (!(fake.inode_flags & (SYS_INODE_INLINE_DATA | SYS_INODE_JOURNAL_DATA)))
+		return false;
+	disk.cached = 1;
+	disk.dirty = true;
+	if (!disk.converts_late)
+		fake.inode_flags &= ~SYS_INODE_INLINE_DATA;
+	return true;
 }
 
 /* The next line of the script for a write of this length. */
@@ -130,6 +147,13 @@ static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int fla
 
 		if (refused)
 			return refused;
+	}
+	if (atomic && result > 0 && fake.fs_magic == DISK_MAGIC_EXT4)
+		buffered = is_spoiled();
+	if (disk.readers && atomic && result > 0) {
+		if (disk.readers != DISK_FOREVER)
+			disk.readers--;
+		disk.cached = 1;
 	}
 	if (!atomic && disk.piece_max && result > (ssize_t)disk.piece_max)
 		result = (ssize_t)disk.piece_max;
@@ -206,6 +230,7 @@ static int disk_fdatasync(int fd)
 static int disk_write_back(int fd, uint64_t offset, uint64_t length)
 {
 	disk.write_backs++;
+	fake.inode_flags &= ~SYS_INODE_INLINE_DATA;
 	return fake_sys.write_back(fd, offset, length);
 }
 
@@ -217,8 +242,10 @@ static int disk_drop_cache(int fd, uint64_t offset, uint64_t length)
 	if (result == 0 && disk.drops_needed != DISK_FOREVER) {
 		if (disk.drops_needed)
 			disk.drops_needed--;
-		if (disk.drops_needed == 0)
+		if (disk.drops_needed == 0) {
 			disk.cached = 0;
+			disk.dirty = false;
+		}
 	}
 	return result;
 }
@@ -228,7 +255,8 @@ static int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_c
 	const int result = fake_sys.cachestat(fd, offset, length, out);
 
 	if (result == 0)
-		*out = (struct sys_cachestat){.cache = disk.cached};
+		*out = (struct sys_cachestat){.cache = disk.cached,
+					      .dirty = disk.dirty ? disk.cached : 0};
 	return result;
 }
 
@@ -276,6 +304,14 @@ void disk_is_device(void)
 {
 	machine_block_device(NULL);
 	fake_claim(512, 65536, 0);
+}
+
+void disk_is_ext4(uint64_t blocks)
+{
+	machine_ext4(&queue_64k);
+	fake_claim(4096, 65536, 0);
+	fake.fs_magic = DISK_MAGIC_EXT4;
+	fake.statx.blocks = blocks;
 }
 
 bool disk_holds(uint64_t offset, uint64_t length, int value)

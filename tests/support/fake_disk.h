@@ -10,6 +10,7 @@
  * D2 a call that fails does nothing, unless fail_late is set: then a write is made, and fails.
  * D3 an untorn write is made whole or not at all, as the kernel does; a write that the kernel
  *    would make through the page cache is made and counted in `tearable`.
+ * D4 fake.inode_flags are the inode's; a buffered page takes INLINE_DATA away.
  */
 #ifndef FAKE_DISK_H
 #define FAKE_DISK_H
@@ -32,13 +33,19 @@ struct fake_disk {
 	bool fail_late;
 	uint64_t piece_max; /* plain writes are cut to this; 0: never */
 
-	/* The page cache of a raw device. */
+	/* The page cache, of a raw device or of ext4. */
 	uint64_t cached;       /* pages there */
+	bool dirty;	       /* and they are dirty */
 	uint32_t drops_needed; /* calls of drop_cache() until they are gone */
 	uint32_t arrivals;    /* a page comes up in that many of the next calls, behind the check */
 	bool arrivals_vanish; /* and is gone when the call returns */
-	bool no_nowait;	      /* the driver cannot do RWF_NOWAIT */
-	uint32_t queue_full;  /* that many of the next RWF_NOWAIT calls find no room */
+	uint32_t readers;    /* after that many of the next writes a reader's clean page is there */
+	bool no_nowait;	     /* the driver cannot do RWF_NOWAIT */
+	uint32_t queue_full; /* that many of the next RWF_NOWAIT calls find no room */
+
+	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (D4). */
+	uint32_t spoil;	    /* flags that are set in the next write, before it looks at them */
+	bool converts_late; /* INLINE_DATA is cleared by the write-back, not by the write */
 
 	/* What was seen. */
 	uint32_t untorn, tearable, plain; /* writes of the file that were made, by kind */
@@ -56,6 +63,9 @@ void disk_reset(void);
 
 /* The same machine with a raw device in place of the file. */
 void disk_is_device(void);
+
+/* The same machine with ext4, and a file of so many blocks of 512 bytes. */
+void disk_is_ext4(uint64_t blocks);
 
 /* Script the next writes. */
 #define DISK_SCRIPT(...)                                                                           \

@@ -281,7 +281,8 @@ static int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_c
 	(void)fd;
 	(void)offset;
 	(void)length;
-	*out = (struct sys_cachestat){.cache = fake_ring.cached_for ? 1 : 0};
+	*out = (struct sys_cachestat){.cache = fake_ring.cached_for ? 1 : 0,
+				      .dirty = fake_ring.cached_for && fake_ring.dirty};
 	if (fake_ring.cached_for)
 		fake_ring.cached_for--;
 	return 0;

@@ -44,6 +44,7 @@ struct fake_ring_system {
 	uint32_t fdatasync_at;	/* this fdatasync ... */
 	int fdatasync_error;	/* ... fails with this */
 	uint32_t cached_for;	/* looks of cachestat that still see a page */
+	bool dirty;		/* and it is dirty */
 
 	/* What was seen. */
 	uint32_t created, destroyed;

@@ -36,6 +36,7 @@ END_TEST
 START_TEST(doubtful_device_write_is_repeated_with_dsync_and_then_broken)
 {
 	open_device(ATOMICIO_RETRY);
+	fake_ring.dirty = true;
 	ck_assert_int_eq(prep_page(), 0);
 	fake_ring.cached_for = 1;
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
@@ -63,6 +64,7 @@ END_TEST
 START_TEST(doubtful_device_write_that_then_fails_is_broken)
 {
 	open_device(ATOMICIO_RETRY);
+	fake_ring.dirty = true;
 	ck_assert_int_eq(prep_page(), 0);
 	fake_ring.cached_for = 1;
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
@@ -85,10 +87,34 @@ START_TEST(device_that_knows_no_nowait_is_looked_at_before)
 	check_write(0);
 	fake_ring.cached_for = 1;
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
-	/* Torn it may be, and the next try cannot be made. */
+	/* Old or new it is, and the next try cannot be made. */
+	fake_ring.cached_for = 2;
+	ck_assert_int_eq(prep_page(), -EAGAIN);
+	ck_assert_uint_eq(guest_policy.last.on_disk, ATOMICIO_DISK_OLD_OR_NEW);
+	/* With a dirty page it may be torn. */
+	fake_ring.dirty = true;
+	ck_assert_int_eq(prep_page(), 0);
+	fake_ring.cached_for = 1;
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), ATOMICIO_AGAIN_SQE);
 	fake_ring.cached_for = 2;
 	ck_assert_int_eq(prep_page(), -EIO);
 	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
+}
+END_TEST
+
+START_TEST(full_request_queue_gets_an_entry_without_nowait)
+{
+	open_device(ATOMICIO_FAIL);
+	ck_assert_int_eq(prep_page(), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep_page(), 0);
+	check_write(0);
+	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
+	ck_assert_uint_eq(guest_policy.seen, 0);
+	/* Who asked not to wait is told. */
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_NOWAIT), 0);
+	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), -EAGAIN);
+	ck_assert_uint_eq(guest_policy.seen, 1);
 }
 END_TEST
 
@@ -99,6 +125,7 @@ int main(void)
 		doubtful_device_write_is_repeated_with_dsync_and_then_broken,
 		doubtful_device_write_that_then_fails_is_broken,
 		device_that_knows_no_nowait_is_looked_at_before,
+		full_request_queue_gets_an_entry_without_nowait,
 	};
 
 	return check_run("uring_device", tests, sizeof(tests) / sizeof(tests[0]), guest_setup);

@@ -198,24 +198,6 @@ START_TEST(a_short_result_is_broken_and_never_repeated)
 }
 END_TEST
 
-START_TEST(a_full_queue_is_busy_without_blaming_the_cache)
-{
-	struct atomicio_file *file = open_device();
-
-	disk.queue_full = 1;
-	ck_assert_int_eq(write_page(file, 0), -EAGAIN);
-	saw(ATOMICIO_KIND_BUSY, -EAGAIN, 0);
-	ck_assert_uint_eq(fake.pwritev2_calls, 1);
-	ck_assert_uint_eq(disk.drops, 0);
-	/* The policy may retry it. */
-	script.answers[0] = ATOMICIO_RETRY;
-	disk.queue_full = 2;
-	ck_assert_int_eq(write_page(file, 0), 0);
-	ck_assert_uint_eq(disk.untorn, 1);
-	atomicio_close(file);
-}
-END_TEST
-
 START_TEST(nowait_leaves_cached_pages_alone)
 {
 	struct atomicio_file *file = open_device();
@@ -314,7 +296,6 @@ int main(void)
 		a_write_that_was_only_ever_made_through_the_cache_is_broken,
 		an_error_after_a_doubtful_success_is_broken,
 		a_short_result_is_broken_and_never_repeated,
-		a_full_queue_is_busy_without_blaming_the_cache,
 		nowait_leaves_cached_pages_alone,
 		a_look_that_fails_proves_nothing,
 		a_kernel_without_cachestat_takes_no_untorn_write,

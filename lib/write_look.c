@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looks around a call, for files where the kernel decides at each call whether it is untorn.
+ *
+ * Flow: the submit step of write_sync.c for block devices (rules and looks in write_device.c) and
+ * for ext4; the same in steps for entries of an io_uring (write_entry.c).
+ *
+ * ext4 makes a direct write through the page cache if the inode, at that moment, has its data
+ * inline or journaled; RWF_ATOMIC is then lost without a word, and the result is the length
+ * (fs/ext4/file.c:ext4_dio_write_iter and ext4_should_use_dio, 6.13 to 7.3; seen on 7.3).  Anybody
+ * who may write the file can make it so after it was opened: by 20 bytes into an empty file on a
+ * filesystem with inline_data, or by chattr +j.  Hence W4:
+ *
+ * E1 after each success the inode's flags are read; one of the two set means that the page may be
+ *    dirty in the cache, to be torn by its write-back.  The look also serves the next write: a
+ *    steady write costs two calls.  After a bad look, and as long as E3 holds, one comes before.
+ * E2 a flag that was set and cleared again between two looks does no harm.  FS_IOC_SETFLAGS and a
+ *    buffered write take the inode's lock, and clearing JOURNAL_DATA ends with a flush of the
+ *    whole journal (fs/ext4/inode.c:ext4_change_inode_journal_flag): the page was whole on the
+ *    disk before the flag was gone.  JOURNAL_DATA has no effect on a mount with delalloc, but a
+ *    remount could give it one: it counts as set.
+ * E3 INLINE_DATA is cleared by the very write that it spoils, so there a look after proves nothing
+ *    while the file *may* become inline: until its first block (fs/ext4/inline.c,
+ *    EXT4_STATE_MAY_INLINE_DATA; kept in memory while we hold the file open).  Every way to write
+ *    a page, direct or not, ends that state for ever.  So the first write to a file that is not
+ *    known to have blocks is made twice, the second time with RWF_DSYNC and knowing better.
+ * E4 a bad look after a success is BROKEN: the page may be torn by a power cut from then on.  But a
+ *    journal's frame would heal it, so that fallback stays allowed, and then nothing is poisoned.
+ *
+ * What no look can cover: a page on its way, in such a file, when the power goes.
+ *
+ * XFS decides anew, too (the realtime flag of an empty file), but refuses what it cannot make
+ * untorn (fs/xfs/xfs_file.c:xfs_file_write_iter, 6.13 to 7.3): no look is needed.
+ */
+#include "write.h"
+
+#include <errno.h>
+
+#include "sys_refused.h"
+#include "trace.h"
+
+#define MAGIC_XFS 0x58465342u
+#define SPOILED (SYS_INODE_INLINE_DATA | SYS_INODE_JOURNAL_DATA)
+
+/* Bits of file->inode_state. */
+#define INODE_HAS_BLOCKS 1u /* it cannot become inline any more (E3) */
+#define INODE_SUSPECT 2u    /* the last look was bad (E1) */
+
+static bool is_inode(const struct write_request *request)
+{
+	return request->file->looks == WRITE_LOOK_INODE;
+}
+
+/* Something was amiss after a success: what does that make of the outcome?  D4, E4. */
+void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome)
+{
+	const uint64_t why =
+		is_inode(request) ? ATOMICIO_REASON_DATA_JOURNALED : ATOMICIO_REASON_CACHED_PAGES;
+
+	if (!request->doubtful)
+		return;
+	if (!request->maybe_torn) {
+		if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
+			outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
+		return;
+	}
+	write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, why);
+	if (request->file->options.fallback == ATOMICIO_FALLBACK_JOURNAL)
+		outcome->allowed |= ATOMICIO_FALLBACK;
+}
+
+/* Read the flags: 0, or the reason why a write would not be, or was not, untorn. */
+static uint64_t look(const struct write_request *request, uint32_t *flags)
+{
+	struct atomicio_file *file = request->file;
+
+	*flags = 0;
+	if (file->sys->inode_flags(file->fd, flags))
+		return ATOMICIO_REASON_NO_RECHECK;
+	if (*flags & SPOILED) {
+		atomic_fetch_or_explicit(&file->inode_state, INODE_SUSPECT, memory_order_relaxed);
+		return ATOMICIO_REASON_DATA_JOURNALED;
+	}
+	return 0;
+}
+
+static bool inode_before(struct write_request *request, struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+	const uint32_t state = atomic_load_explicit(&file->inode_state, memory_order_relaxed);
+	uint64_t why;
+	uint32_t flags;
+
+	request->first = !(state & INODE_HAS_BLOCKS);
+	if (state == INODE_HAS_BLOCKS)
+		return true;
+	why = look(request, &flags);
+	if (!why) {
+		atomic_fetch_and_explicit(&file->inode_state, ~INODE_SUSPECT, memory_order_relaxed);
+		return true;
+	}
+	/* A write before made it so, and only another can end it; the tries are counted. */
+	if (request->doubtful && flags & SYS_INODE_INLINE_DATA)
+		return true;
+	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, why);
+	write_judge_doubt(request, outcome);
+	return false;
+}
+
+static bool inode_after(struct write_request *request, int64_t result,
+			struct write_outcome *outcome)
+{
+	uint64_t why;
+	uint32_t flags;
+
+	write_interpret(request, result, outcome);
+	if (outcome->kind) {
+		write_judge_doubt(request, outcome);
+		return true;
+	}
+	why = look(request, &flags);
+	if (!why && !request->first)
+		return true;
+	request->doubtful = true;
+	if (why)
+		request->maybe_torn = true;
+	else
+		write_device_note(request);
+	if (!why) /* E3: this write ended it */
+		atomic_fetch_or_explicit(&request->file->inode_state, INODE_HAS_BLOCKS,
+					 memory_order_relaxed);
+	else if (flags & SYS_INODE_INLINE_DATA)
+		write_back_range(request); /* which ends it */
+	if ((!why || flags & SYS_INODE_INLINE_DATA) && ++request->tries < WRITE_TRIES)
+		return false;
+	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, why);
+	write_judge_doubt(request, outcome);
+	return true;
+}
+
+bool write_look_before(struct write_request *request, struct write_outcome *outcome)
+{
+	switch (request->file->looks) {
+	case WRITE_LOOK_DEVICE:
+		return write_device_before(request, outcome);
+	case WRITE_LOOK_INODE:
+		return inode_before(request, outcome);
+	default:
+		return true;
+	}
+}
+
+int write_look_rwf(const struct write_request *request)
+{
+	int rwf = SYS_RWF_ATOMIC | write_rwf(request->flags);
+
+	if (request->file->looks == WRITE_LOOK_DEVICE)
+		rwf |= write_device_rwf(request);
+	/* What may be torn is perhaps in the device's cache: the repeat must not be lost there. */
+	if (request->doubtful)
+		rwf |= SYS_RWF_DSYNC;
+	return rwf;
+}
+
+bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome)
+{
+	switch (request->file->looks) {
+	case WRITE_LOOK_DEVICE:
+		return write_device_after(request, result, outcome);
+	case WRITE_LOOK_INODE:
+		return inode_after(request, result, outcome);
+	default:
+		write_interpret(request, result, outcome);
+		return true;
+	}
+}
+
+void write_look(struct write_request *request, const struct iovec *vector,
+		struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	int64_t result;
+
+	request->tries = 0;
+	do {
+		if (!write_look_before(request, outcome))
+			return;
+		TRACE_SUBMIT(file->fd, request->offset, request->length, request->flags);
+		result = file->sys->pwritev2(file->fd, vector, 1, request->offset,
+					     write_look_rwf(request));
+	} while (!write_look_after(request, result, outcome));
+}
+
+/* At open: more than an attribute block's worth of blocks is data. */
+uint64_t write_look_open(struct atomicio_file *file)
+{
+	const struct sys_calls *sys = file->sys;
+	struct sys_statx stat;
+	uint32_t magic, flags;
+
+	/* Who is not known to be XFS might be ext4. */
+	if (sys->fs_magic(file->fd, &magic) == 0 && magic == MAGIC_XFS)
+		return 0;
+	if (sys->inode_flags(file->fd, &flags))
+		return ATOMICIO_REASON_NO_RECHECK;
+	if (flags & SYS_INODE_JOURNAL_DATA)
+		return ATOMICIO_REASON_DATA_JOURNALED;
+	file->looks = WRITE_LOOK_INODE;
+	file->inode_state = INODE_SUSPECT;
+	if (!(flags & SYS_INODE_INLINE_DATA) &&
+	    sys_stat(sys, file->fd, SYS_STATX_BASIC, &stat) == 0 &&
+	    stat.blocks / 2 >= stat.blksize / 512)
+		file->inode_state = INODE_HAS_BLOCKS;
+	return 0;
+}

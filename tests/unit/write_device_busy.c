@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: what is no fault of a write to a raw block device, a reader's page in the cache or a full
+ * request queue, neither breaks the handle nor fails a write that could wait.
+ * Method: a fake page cache into which readers bring clean pages, and a queue with no room.
+ */
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+#include "check_run.h"
+#include "write_machine.h"
+
+static struct policy_script script;
+
+static void device(void)
+{
+	write_machine();
+	disk_is_device();
+	memset(&script, 0, sizeof(script));
+	script.answers[0] = ATOMICIO_FAIL;
+	script.answer_count = 1;
+}
+
+static struct atomicio_file *open_device(void)
+{
+	const struct atomicio_options options = {
+		.policy = policy_scripted, .policy_context = &script, .retries_max = 3};
+
+	return machine_open(&options);
+}
+
+static int write_page(struct atomicio_file *file, uint32_t flags)
+{
+	return atomicio_write(file, page, PAGE, PAGE, flags);
+}
+
+/* It failed once, and the policy heard this. */
+static void saw(uint32_t kind, int error, uint64_t reasons)
+{
+	ck_assert_uint_eq(script.seen_count, 1);
+	ck_assert_uint_eq(script.seen[0].kind, kind);
+	ck_assert_int_eq(script.seen[0].error, error);
+	ck_assert_uint_eq(script.seen[0].reasons, reasons);
+}
+
+START_TEST(readers_pages_are_busy_and_never_broken)
+{
+	for (int nowait = 0; nowait < 2; nowait++) {
+		struct atomicio_file *file;
+
+		device();
+		disk.no_nowait = !nowait;
+		file = open_device();
+		disk.readers = DISK_FOREVER;
+		ck_assert_int_eq(write_page(file, 0), -EAGAIN);
+		saw(ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
+		ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD_OR_NEW);
+		ck_assert_uint_le(fake.pwritev2_calls, 16);
+		ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, SYS_RWF_DSYNC);
+		/* The handle is good: a reader who pauses lets the next write through. */
+		disk.readers = 1;
+		disk.cached = 0;
+		ck_assert_int_eq(write_page(file, 0), 0);
+		ck_assert_uint_eq(disk.tearable, 0);
+		ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+/* Four readers at once: after this share of the writes a clean page is there. */
+static ssize_t read_beside(int fd, const struct iovec *vector, int count, uint64_t offset,
+			   int flags)
+{
+	static uint32_t random;
+
+	random = random * 1664525u + 1013904223u;
+	(void)fd;
+	(void)offset;
+	if (disk.cached && flags & SYS_RWF_NOWAIT && count)
+		return -EAGAIN;
+	disk.cached = (random >> 8) % 100 < 85;
+	return (ssize_t)vector->iov_len;
+}
+
+START_TEST(no_write_beside_four_readers_is_broken)
+{
+	const struct atomicio_options options = {.retries_max = 8};
+	struct atomicio_file *file = machine_open(&options);
+	uint32_t done = 0;
+
+	fake.pwritev2 = read_beside;
+	for (int i = 0; i < 100000; i++) {
+		const int result = write_page(file, i % 2 ? ATOMICIO_DSYNC : 0);
+
+		ck_assert(result == 0 || result == -EAGAIN);
+		done += result == 0;
+	}
+	ck_assert_uint_gt(done, 90000);
+	ck_assert_uint_eq(machine_stats(file).failures[ATOMICIO_KIND_BROKEN], 0);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(an_error_after_a_readers_page_leaves_old_or_new)
+{
+	const int results[] = {0, -ENOSPC};
+	struct atomicio_file *file = open_device();
+
+	disk.readers = 1;
+	disk.script = results;
+	disk.script_left = 2;
+	ck_assert_int_eq(write_page(file, 0), -ENOSPC);
+	ck_assert_uint_eq(script.seen[0].kind, ATOMICIO_KIND_SPACE);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD_OR_NEW);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(a_full_request_queue_is_waited_for_without_rwf_nowait)
+{
+	struct atomicio_file *file = open_device();
+
+	disk.queue_full = 1;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(script.seen_count, 0);
+	ck_assert_uint_eq(fake.pwritev2_calls, 2);
+	ck_assert_int_eq(fake.pwritev2_flags, SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND);
+	ck_assert_uint_eq(disk.drops, 0);
+	ck_assert_uint_eq(disk.untorn, 1);
+	/* A page that comes meanwhile is seen, before the call and after it. */
+	disk.queue_full = 1;
+	disk.arrivals = 1;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(disk.tearable, 1);
+	ck_assert_uint_eq(disk.untorn, 2);
+	atomicio_close(file);
+}
+END_TEST
+
+/* The queue is full, and then a page is there: only a try with RWF_NOWAIT may be made. */
+static ssize_t full_then_cached(int fd, const struct iovec *vector, int count, uint64_t offset,
+				int flags)
+{
+	(void)fd, (void)vector, (void)count, (void)offset;
+	ck_assert(flags & SYS_RWF_NOWAIT);
+	disk.drops_needed = DISK_FOREVER;
+	if (fake.pwritev2_calls > 1)
+		disk.cached = 1;
+	return -EAGAIN;
+}
+
+static int cached_later(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
+{
+	static uint32_t looks;
+
+	(void)fd, (void)offset, (void)length;
+	*out = (struct sys_cachestat){.cache = ++looks > 1};
+	return 0;
+}
+
+START_TEST(a_page_that_comes_before_the_wait_is_left_to_rwf_nowait)
+{
+	struct sys_calls calls = *disk_calls;
+	struct atomicio_file *file;
+
+	calls.cachestat = cached_later;
+	file = open_device();
+	file->sys = &calls;
+	fake.pwritev2 = full_then_cached;
+	ck_assert_int_eq(write_page(file, 0), -EAGAIN);
+	saw(ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD);
+	file->sys = disk_calls;
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(a_caller_who_would_not_wait_is_told_of_a_full_request_queue)
+{
+	struct atomicio_file *file = open_device();
+
+	disk.queue_full = 1;
+	ck_assert_int_eq(write_page(file, ATOMICIO_NOWAIT), -EAGAIN);
+	saw(ATOMICIO_KIND_BUSY, -EAGAIN, 0);
+	ck_assert_uint_eq(fake.pwritev2_calls, 1);
+	ck_assert_uint_eq(disk.drops, 0);
+	atomicio_close(file);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		readers_pages_are_busy_and_never_broken,
+		no_write_beside_four_readers_is_broken,
+		an_error_after_a_readers_page_leaves_old_or_new,
+		a_full_request_queue_is_waited_for_without_rwf_nowait,
+		a_page_that_comes_before_the_wait_is_left_to_rwf_nowait,
+		a_caller_who_would_not_wait_is_told_of_a_full_request_queue,
+	};
+
+	return check_run("write_device_busy", tests, sizeof(tests) / sizeof(tests[0]), device);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: no success is reported for a write that ext4 made through the page cache, whenever its
+ * inode became inline or journaled; and a steady write costs two calls.
+ * Method: a fake ext4 whose inode flags are set before a write, between look and write, or by
+ * nobody, through a handle and through a guest's entries; the fake counts what may tear.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <liburing.h>
+
+#include "check_run.h"
+#include "libatomicio/uring.h"
+#include "write_machine.h"
+
+#define FAR (8 * PAGE)
+#define SETTLED 640 /* blocks of 512 bytes: all of DISK_BYTES */
+
+static struct policy_script script;
+static struct atomicio_journal *journal;
+
+static void ext4(void)
+{
+	write_machine();
+	disk_is_ext4(SETTLED);
+	memset(&script, 0, sizeof(script));
+	script.answers[0] = ATOMICIO_FAIL;
+	script.answer_count = 1;
+	journal = NULL;
+}
+
+static struct atomicio_file *open_file(void)
+{
+	const struct atomicio_options options = {.policy = policy_scripted,
+						 .policy_context = &script,
+						 .path = ATOMICIO_PATH_KERNEL,
+						 .journal = journal,
+						 .file_id = journal ? 1 : 0};
+
+	return machine_open(&options);
+}
+
+static int write_page(struct atomicio_file *file, uint32_t flags)
+{
+	return atomicio_write(file, page, PAGE, FAR, flags);
+}
+
+static void saw(uint32_t kind, int error, uint64_t reasons, uint32_t on_disk)
+{
+	ck_assert_uint_eq(script.seen_count, 1);
+	ck_assert_uint_eq(script.seen[0].kind, kind);
+	ck_assert_int_eq(script.seen[0].error, error);
+	ck_assert_uint_eq(script.seen[0].reasons, reasons);
+	ck_assert_uint_eq(script.seen[0].on_disk, on_disk);
+	script.seen_count = 0;
+}
+
+START_TEST(a_steady_write_costs_two_calls)
+{
+	struct atomicio_file *file = open_file();
+
+	for (uint32_t i = 0; i < 4; i++) {
+		fake.calls = 0;
+		ck_assert_int_eq(write_page(file, i % 2 ? ATOMICIO_DSYNC : 0), 0);
+		ck_assert_uint_eq(fake.calls, 2);
+		ck_assert_uint_eq(disk.untorn, i + 1);
+	}
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 4);
+	atomicio_close(file);
+	machine_is_clean();
+}
+END_TEST
+
+START_TEST(the_first_write_to_a_file_without_blocks_is_made_twice_and_then_durably)
+{
+	/* One block may be that of the attributes. */
+	for (uint64_t blocks = 0; blocks <= 16; blocks += 8) {
+		struct atomicio_file *file;
+
+		ext4();
+		disk_is_ext4(blocks);
+		file = open_file();
+		ck_assert_int_eq(write_page(file, 0), 0);
+		ck_assert_uint_eq(disk.untorn, blocks < 16 ? 2 : 1);
+		ck_assert_int_eq(!!(fake.pwritev2_flags & SYS_RWF_DSYNC), blocks < 16);
+		fake.calls = 0;
+		ck_assert_int_eq(write_page(file, 0), 0);
+		ck_assert_uint_eq(fake.calls, 2);
+		ck_assert_uint_eq(machine_stats(file).writes_hardware, 2);
+		ck_assert_uint_eq(script.seen_count, 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(a_flag_that_is_seen_before_the_write_leaves_the_old_page)
+{
+	struct atomicio_file *file;
+
+	disk_is_ext4(0);
+	file = open_file();
+	fake.inode_flags = SYS_INODE_INLINE_DATA;
+	ck_assert_int_eq(write_page(file, 0), -EOPNOTSUPP);
+	saw(ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, ATOMICIO_REASON_DATA_JOURNALED,
+	    ATOMICIO_DISK_OLD);
+	fake.inode_flags = SYS_INODE_JOURNAL_DATA;
+	ck_assert_int_eq(write_page(file, ATOMICIO_DSYNC), -EOPNOTSUPP);
+	ck_assert_uint_eq(fake.pwritev2_calls, 0);
+	fake.inode_flags = 0;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(disk.tearable, 0);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(journaled_data_between_look_and_write_is_broken_and_never_done)
+{
+	for (uint32_t flags = 0; flags <= ATOMICIO_DSYNC; flags++) {
+		struct atomicio_file *file;
+
+		ext4();
+		file = open_file();
+		ck_assert_int_eq(write_page(file, flags), 0);
+		disk.spoil = SYS_INODE_JOURNAL_DATA;
+		ck_assert_int_eq(write_page(file, flags), -EIO);
+		saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED,
+		    ATOMICIO_DISK_UNKNOWN);
+		ck_assert_uint_eq(disk.tearable, 1);
+		ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+		ck_assert_int_eq(write_page(file, flags), -ENOTRECOVERABLE);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(a_journal_heals_what_a_look_after_found_and_nothing_is_poisoned)
+{
+	struct atomicio_file *file;
+
+	journal = machine_journal();
+	file = open_file();
+	script.answers[0] = ATOMICIO_FALLBACK;
+	disk.spoil = SYS_INODE_JOURNAL_DATA;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert(script.seen[0].allowed & ATOMICIO_FALLBACK);
+	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED, ATOMICIO_DISK_UNKNOWN);
+	ck_assert_uint_eq(machine_stats(file).writes_journal, 1);
+	/* The next is refused before it is made, and goes to the journal with the old page. */
+	ck_assert_int_eq(write_page(file, 0), 0);
+	saw(ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, ATOMICIO_REASON_DATA_JOURNALED,
+	    ATOMICIO_DISK_OLD);
+	/* The flag gone, the hardware takes over again. */
+	fake.inode_flags = 0;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+	/* Who does not take the journal has a broken handle. */
+	script.answers[0] = ATOMICIO_FAIL;
+	disk.spoil = SYS_INODE_JOURNAL_DATA;
+	ck_assert_int_eq(write_page(file, 0), -EIO);
+	ck_assert_int_eq(write_page(file, 0), -ENOTRECOVERABLE);
+	atomicio_close(file);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
+START_TEST(a_failed_healing_is_broken)
+{
+	struct atomicio_file *file;
+
+	journal = machine_journal();
+	file = open_file();
+	script.answers[0] = ATOMICIO_FALLBACK;
+	disk.spoil = SYS_INODE_JOURNAL_DATA;
+	journal->state = ATOMICIO_JOURNAL_POISONED;
+	ck_assert_int_eq(write_page(file, 0), -EIO);
+	ck_assert_int_eq(write_page(file, 0), -ENOTRECOVERABLE);
+	atomicio_close(file);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
+START_TEST(inline_data_between_look_and_write_is_repeated_until_it_is_none)
+{
+	for (int late = 0; late < 2; late++) {
+		struct atomicio_file *file;
+
+		ext4();
+		disk_is_ext4(0);
+		disk.converts_late = late;
+		file = open_file();
+		disk.spoil = SYS_INODE_INLINE_DATA;
+		ck_assert_int_eq(write_page(file, 0), 0);
+		ck_assert_uint_eq(disk.tearable, 1);
+		ck_assert_uint_gt(disk.untorn, 0);
+		ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, SYS_RWF_DSYNC);
+		ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+		ck_assert_uint_eq(disk.write_backs, (uint32_t)late);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+/* As ext4 does it, but the write-back does not help. */
+static int no_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd, (void)offset, (void)length;
+	return 0;
+}
+
+START_TEST(inline_data_that_stays_is_broken_within_the_bound)
+{
+	struct sys_calls calls = *disk_calls;
+	struct atomicio_file *file;
+
+	disk_is_ext4(0);
+	disk.converts_late = true;
+	calls.write_back = no_write_back;
+	file = open_file();
+	file->sys = &calls;
+	disk.spoil = SYS_INODE_INLINE_DATA;
+	ck_assert_int_eq(write_page(file, 0), -EIO);
+	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED, ATOMICIO_DISK_UNKNOWN);
+	ck_assert_uint_le(fake.pwritev2_calls, 16);
+	file->sys = disk_calls;
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(an_error_of_the_repeat_is_broken_only_where_the_first_may_be_torn)
+{
+	for (int spoiled = 0; spoiled < 2; spoiled++) {
+		const int results[] = {0, -ENOSPC};
+		struct atomicio_file *file;
+
+		ext4();
+		disk_is_ext4(0);
+		file = open_file();
+		disk.spoil = spoiled ? SYS_INODE_INLINE_DATA : 0;
+		disk.script = results;
+		disk.script_left = 2;
+		ck_assert_int_eq(write_page(file, 0), spoiled ? -EIO : -ENOSPC);
+		ck_assert_uint_eq(script.seen[0].on_disk,
+				  spoiled ? ATOMICIO_DISK_UNKNOWN : ATOMICIO_DISK_OLD_OR_NEW);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(a_look_that_fails_after_a_success_proves_nothing)
+{
+	struct atomicio_file *file = open_file();
+
+	fake.inode_flags_result = -EPERM;
+	ck_assert_int_eq(write_page(file, 0), -EIO);
+	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED, ATOMICIO_DISK_UNKNOWN);
+	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(without_looks_and_with_journaled_data_there_are_no_untorn_writes)
+{
+	struct atomicio_caps caps;
+	struct atomicio_file *file;
+
+	for (int i = 0; i < 3; i++) {
+		const uint64_t reason =
+			i == 1 ? ATOMICIO_REASON_DATA_JOURNALED : ATOMICIO_REASON_NO_RECHECK;
+
+		ext4();
+		fake.inode_flags_result = i == 1 ? 0 : -EPERM;
+		fake.inode_flags = SYS_INODE_JOURNAL_DATA;
+		/* Who knows no filesystem must take it for ext4. */
+		fake.fs_magic_result = i == 2 ? -EPERM : 0;
+		file = open_file();
+		ck_assert_int_eq(write_page(file, 0), -EOPNOTSUPP);
+		ck_assert_uint_eq(fake.pwritev2_calls, 0);
+		ck_assert_int_eq(atomicio_file_get_caps(file, &caps, sizeof(caps)), 0);
+		ck_assert(caps.reasons & reason);
+		ck_assert(atomicio_check(file, page, PAGE, 0) & reason);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(xfs_needs_no_looks)
+{
+	struct atomicio_file *file;
+
+	write_machine();
+	fake.inode_flags_result = -EPERM;
+	file = open_file();
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(fake.calls, 1);
+	atomicio_close(file);
+}
+END_TEST
+
+static struct atomicio_request request;
+static struct io_uring_sqe entry;
+
+static int prep(struct atomicio_file *file)
+{
+	return atomicio_uring_prep(&request, file, &entry, page, PAGE, FAR, 0);
+}
+
+/* The kernel takes the entry. */
+static int complete(void)
+{
+	const struct iovec vector = {.iov_base = page, .iov_len = entry.len};
+
+	return atomicio_uring_done(&request,
+				   (int32_t)disk_calls->pwritev2(entry.fd, &vector, 1, entry.off,
+								 (int)entry.rw_flags));
+}
+
+START_TEST(a_guests_write_is_looked_at_like_any_other)
+{
+	struct atomicio_file *file;
+
+	memset(&request, 0, sizeof(request));
+	disk_is_ext4(0);
+	file = open_file();
+	/* Inline before the first: refused, with the old page there. */
+	fake.inode_flags = SYS_INODE_INLINE_DATA;
+	ck_assert_int_eq(prep(file), -EOPNOTSUPP);
+	fake.inode_flags = 0;
+	/* The first twice, in two entries. */
+	ck_assert_int_eq(prep(file), 0);
+	ck_assert_int_eq(complete(), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep(file), 0);
+	ck_assert_int_eq((int)entry.rw_flags & SYS_RWF_DSYNC, SYS_RWF_DSYNC);
+	ck_assert_int_eq(complete(), 0);
+	ck_assert_int_eq(prep(file), 0);
+	ck_assert_int_eq(complete(), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 2);
+	ck_assert_int_eq(prep(file), 0);
+	disk.spoil = SYS_INODE_JOURNAL_DATA;
+	ck_assert_int_eq(complete(), -EIO);
+	ck_assert_int_eq(prep(file), -ENOTRECOVERABLE);
+	atomicio_close(file);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_steady_write_costs_two_calls,
+		the_first_write_to_a_file_without_blocks_is_made_twice_and_then_durably,
+		a_flag_that_is_seen_before_the_write_leaves_the_old_page,
+		journaled_data_between_look_and_write_is_broken_and_never_done,
+		a_journal_heals_what_a_look_after_found_and_nothing_is_poisoned,
+		a_failed_healing_is_broken,
+		inline_data_between_look_and_write_is_repeated_until_it_is_none,
+		inline_data_that_stays_is_broken_within_the_bound,
+		an_error_of_the_repeat_is_broken_only_where_the_first_may_be_torn,
+		a_look_that_fails_after_a_success_proves_nothing,
+		without_looks_and_with_journaled_data_there_are_no_untorn_writes,
+		xfs_needs_no_looks,
+		a_guests_write_is_looked_at_like_any_other,
+	};
+
+	return check_run("write_look", tests, sizeof(tests) / sizeof(tests[0]), ext4);
+}
