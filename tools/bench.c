@@ -3,7 +3,7 @@
  * atomicio bench: what untorn durable pages cost on this disk, each way, and what to choose.
  *
  * Flow: parse, find the directory, look for space, measure each mode (bench_files.c,
- * bench_ways.c, bench_measure.c), print (bench_report.c, bench_advice.c).  The rules are in
+ * ways.c, bench_measure.c), print (bench_report.c, bench_advice.c).  The rules are in
  * bench.h.
  */
 #define _GNU_SOURCE

@@ -3,7 +3,7 @@
  * atomicio bench: what its files share.
  *
  * Flow: bench.c reads the command line and holds the order; bench_files.c makes the files of a
- * mode, bench_ways.c writes through them, bench_measure.c takes turns and times; bench_report.c
+ * mode, ways.c writes through them, bench_measure.c takes turns and times; bench_report.c
  * prints, and bench_advice.c draws the conclusions.
  *
  * Rules:
@@ -17,11 +17,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include <libatomicio/atomicio.h>
 #include <libatomicio/journal.h>
 #include <libatomicio/uring.h>
+
+#include "ways.h"
 
 #define BENCH_BATCH 64u
 #define BENCH_HOME_SIZE (32u << 20) /* of the file that a way writes to */
@@ -31,14 +32,12 @@
 #define BENCH_SIZE_MAX 65536u
 #define BENCH_ROUNDS_MAX 256u
 
-/* Who makes a write untorn, or nobody. */
-enum bench_way { BENCH_KERNEL, BENCH_JOURNAL, BENCH_DOUBLE, BENCH_PLAIN, BENCH_WAYS };
-
-/* What a step is: how many pages, and when they are durable. */
-enum bench_shape { BENCH_PAGE, BENCH_PAGES, BENCH_PAGES_SYNC, BENCH_SHAPES };
+/* The ways that a user can choose from, and unprotected writes: the first ones of ways.h. */
+#define BENCH_WAYS (WAYS_PLAIN + 1)
 
 struct bench_result {
 	uint32_t rounds;	 /* 0: this way is not there */
+	enum ways_engine engine; /* the one that was fastest */
 	double pages_per_second; /* median of the rounds */
 	double overall;		 /* of all time and all pages, checkpoints included */
 	double p50_us, p99_us;	 /* a step's latency */
@@ -49,9 +48,9 @@ struct bench_result {
 /* What was measured through O_DIRECT, or through the page cache. */
 struct bench_mode {
 	bool direct;
-	uint64_t why_not;		      /* reasons of the kernel path, 0: it is there */
-	enum bench_way by_auto[BENCH_SHAPES]; /* with a journal given */
-	struct bench_result results[BENCH_SHAPES][BENCH_WAYS];
+	uint64_t why_not;		    /* reasons of the kernel path, 0: it is there */
+	enum ways_way by_auto[WAYS_SHAPES]; /* with a journal given */
+	struct bench_result results[WAYS_SHAPES][BENCH_WAYS];
 };
 
 struct bench {
@@ -74,15 +73,10 @@ struct bench {
 struct bench_files {
 	const struct bench *bench;
 	int fds[BENCH_WAYS]; /* the home files */
-	int copy;	     /* for first copies: BENCH_BATCH pages */
 	int journal_fd;
 	struct atomicio_journal *journal;
 	struct atomicio_file *kernel, *journaled;
-	struct atomicio_queue *queue;
-	unsigned char *memory; /* BENCH_BATCH pages of noise */
-	uint64_t random;
-	struct atomicio_op ops[BENCH_BATCH];
-	struct iovec vector[BENCH_BATCH];
+	struct ways_writer writer;
 };
 
 /* All return 0 or a negative errno. */
@@ -90,19 +84,18 @@ int bench_files_make(const struct bench *bench, struct bench_mode *mode, struct 
 void bench_files_drop(struct bench_files *files);
 uint64_t bench_space(const struct bench *bench); /* bytes that one mode needs free */
 
-/* One step of one way. */
-int bench_step(struct bench_files *files, enum bench_shape shape, enum bench_way way);
-int bench_auto(struct bench_files *files, struct bench_mode *mode);
-uint32_t bench_step_pages(enum bench_shape shape);
+/* One step of one way, through its own file. */
+int bench_step(struct bench_files *files, enum ways_shape shape, enum ways_way way,
+	       enum ways_engine engine);
 
 int bench_measure(struct bench *bench, struct bench_mode *mode, struct bench_files *files);
 
-const char *bench_way_name(const struct bench *bench, enum bench_way way);
+const char *bench_way_name(const struct bench *bench, enum ways_way way);
 void bench_put_text(const struct bench *bench);
 void bench_put_json(const struct bench *bench);
 
 /* The fastest untorn way of a shape; *factor: how many times faster than AUTO's, 1: it is. */
-enum bench_way bench_fastest(const struct bench_mode *mode, enum bench_shape shape, double *factor);
+enum ways_way bench_fastest(const struct bench_mode *mode, enum ways_shape shape, double *factor);
 void bench_put_advice(const struct bench *bench);
 
 #endif /* BENCH_H */

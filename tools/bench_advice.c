@@ -13,20 +13,20 @@
 /* Less than this is noise on a machine that does other things too, and no reason to change. */
 #define CLEARLY 1.3
 
-enum bench_way bench_fastest(const struct bench_mode *mode, enum bench_shape shape, double *factor)
+enum ways_way bench_fastest(const struct bench_mode *mode, enum ways_shape shape, double *factor)
 {
-	const enum bench_way by_auto = mode->by_auto[shape];
-	const double kernel = mode->results[shape][BENCH_KERNEL].to_journal;
-	const bool there = mode->results[shape][BENCH_KERNEL].rounds != 0;
+	const enum ways_way by_auto = mode->by_auto[shape];
+	const double kernel = mode->results[shape][WAYS_KERNEL].to_journal;
+	const bool there = mode->results[shape][WAYS_KERNEL].rounds != 0;
 
 	*factor = 1;
-	if (by_auto == BENCH_JOURNAL && there && kernel > CLEARLY) {
+	if (by_auto == WAYS_JOURNAL && there && kernel > CLEARLY) {
 		*factor = kernel;
-		return BENCH_KERNEL;
+		return WAYS_KERNEL;
 	}
-	if (by_auto == BENCH_KERNEL && kernel * CLEARLY < 1) {
+	if (by_auto == WAYS_KERNEL && kernel * CLEARLY < 1) {
 		*factor = 1 / kernel;
-		return BENCH_JOURNAL;
+		return WAYS_JOURNAL;
 	}
 	return by_auto;
 }
@@ -51,22 +51,22 @@ static void put_absence(const struct bench *bench, const struct bench_mode *mode
 		printf("    %s: %s\n", atomicio_reason_name(reason), atomicio_reason_text(reason));
 }
 
-static const char *why_auto(const struct bench_mode *mode, enum bench_shape shape)
+static const char *why_auto(const struct bench_mode *mode, enum ways_shape shape)
 {
-	if (mode->by_auto[shape] == BENCH_JOURNAL)
+	if (mode->by_auto[shape] == WAYS_JOURNAL)
 		return mode->why_not ? "nothing else makes them untorn"
 				     : "no hardware takes the page, and a journal is given";
 	return "the disk takes the page";
 }
 
 static void put_shape(const struct bench *bench, const struct bench_mode *mode,
-		      enum bench_shape shape)
+		      enum ways_shape shape)
 {
-	static const char *const names[BENCH_SHAPES] = {"single durable pages", "durable batches",
-							"pages that a sync follows"};
+	static const char *const names[WAYS_SHAPES] = {"single durable pages", "durable batches",
+						       "pages that a sync follows"};
 	const char *ours = bench_way_name(bench, mode->by_auto[shape]);
 	double factor;
-	const enum bench_way fastest = bench_fastest(mode, shape, &factor);
+	const enum ways_way fastest = bench_fastest(mode, shape, &factor);
 
 	printf("  For %s AUTO takes the %s: %s.\n", names[shape], ours, why_auto(mode, shape));
 	if (mode->why_not)
@@ -77,28 +77,27 @@ static void put_shape(const struct bench *bench, const struct bench_mode *mode,
 	else
 		printf("    The %s is %.1f times as fast: set options.path = ATOMICIO_PATH_%s.\n",
 		       bench_way_name(bench, fastest), factor,
-		       fastest == BENCH_KERNEL ? "KERNEL" : "JOURNAL");
-	if (fastest != mode->by_auto[shape] && fastest == BENCH_KERNEL)
+		       fastest == WAYS_KERNEL ? "KERNEL" : "JOURNAL");
+	if (fastest != mode->by_auto[shape] && fastest == WAYS_KERNEL)
 		printf("    Its price: free space is needed to overwrite a page too, and the file "
 		       "ends up in pieces.\n");
 }
 
 static void put_price(const struct bench_mode *mode)
 {
-	const struct bench_result *page = &mode->results[BENCH_PAGE][mode->by_auto[BENCH_PAGE]];
+	const struct bench_result *page = &mode->results[WAYS_PAGE][mode->by_auto[WAYS_PAGE]];
 
 	printf("  Against unprotected writes, single durable pages go at %.2f times the rate, "
 	       "batches at %.2f.\n",
-	       page->to_plain, mode->results[BENCH_PAGES][mode->by_auto[BENCH_PAGES]].to_plain);
+	       page->to_plain, mode->results[WAYS_PAGES][mode->by_auto[WAYS_PAGES]].to_plain);
 }
 
 /* Many pages that came one by one through the journal would have shared a flush in a batch. */
 static void put_batches(const struct bench_mode *mode)
 {
-	const double batch =
-		mode->results[BENCH_PAGES][mode->by_auto[BENCH_PAGES]].pages_per_second;
+	const double batch = mode->results[WAYS_PAGES][mode->by_auto[WAYS_PAGES]].pages_per_second;
 	const double single =
-		mode->results[BENCH_PAGES_SYNC][mode->by_auto[BENCH_PAGES_SYNC]].pages_per_second;
+		mode->results[WAYS_PAGES_SYNC][mode->by_auto[WAYS_PAGES_SYNC]].pages_per_second;
 
 	if (batch > CLEARLY * single)
 		printf("    In atomicio_write_batch() they go about %.1f times as fast, and are "
@@ -115,13 +114,13 @@ void bench_put_advice(const struct bench *bench)
 		       mode->direct ? "direct" : "buffered");
 		if (mode->why_not)
 			put_absence(bench, mode);
-		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
-			put_shape(bench, mode, (enum bench_shape)shape);
+		for (uint32_t shape = 0; shape < WAYS_SHAPES; shape++)
+			put_shape(bench, mode, (enum ways_shape)shape);
 		put_batches(mode);
 		put_price(mode);
 		if (!mode->why_not)
 			printf("  Without a journal AUTO takes the %s.\n",
-			       bench_way_name(bench, BENCH_KERNEL));
+			       bench_way_name(bench, WAYS_KERNEL));
 		else
 			printf("  Without a journal they are refused: to make one, type "
 			       "atomicio journal create FILE.\n");

@@ -2,7 +2,7 @@
 /*
  * The files that bench writes to: without a name, written once before, gone when closed.
  *
- * Flow: called by bench.c for each mode; bench_ways.c writes through what is made here.
+ * Flow: called by bench.c for each mode; ways.c writes through what is made here.
  *
  * Blocks that were written before need no change of metadata when they are written again, so what
  * is measured is the page's own cost.  The noise in them is nothing that a disk could compress.
@@ -28,11 +28,13 @@ uint64_t bench_space(const struct bench *bench)
 
 static void make_noise(struct bench_files *files, size_t length)
 {
-	for (size_t i = 0; i + sizeof(files->random) <= length; i += sizeof(files->random)) {
-		files->random ^= files->random << 13;
-		files->random ^= files->random >> 7;
-		files->random ^= files->random << 17;
-		memcpy(files->memory + i, &files->random, sizeof(files->random));
+	for (size_t i = 0; i + sizeof(files->writer.random) <= length;
+	     i += sizeof(files->writer.random)) {
+		files->writer.random ^= files->writer.random << 13;
+		files->writer.random ^= files->writer.random >> 7;
+		files->writer.random ^= files->writer.random << 17;
+		memcpy(files->writer.memory + i, &files->writer.random,
+		       sizeof(files->writer.random));
 	}
 }
 
@@ -43,7 +45,7 @@ static int fill(const struct bench_files *files, int fd, uint64_t size)
 
 	while (offset < size) {
 		const size_t piece = noise < BENCH_FILL ? (size_t)noise : BENCH_FILL;
-		const ssize_t done = pwrite(fd, files->memory, piece, (off_t)offset);
+		const ssize_t done = pwrite(fd, files->writer.memory, piece, (off_t)offset);
 
 		if (done < 0)
 			return -errno;
@@ -85,6 +87,38 @@ static int make_journal(struct bench_files *files)
 	return atomicio_journal_open(files->journal_fd, &files->journal);
 }
 
+int bench_step(struct bench_files *files, enum ways_shape shape, enum ways_way way,
+	       enum ways_engine engine)
+{
+	files->writer.fd = files->fds[way];
+	files->writer.file = way == WAYS_KERNEL ? files->kernel : files->journaled;
+	return ways_step(&files->writer, way, engine, shape);
+}
+
+/* Take one step of each shape through a handle of its own, and see where it went. */
+static int find_auto(struct bench_files *files, struct bench_mode *mode)
+{
+	const struct atomicio_options options = {.journal = files->journal, .file_id = 1};
+	struct ways_writer *writer = &files->writer;
+
+	for (uint32_t shape = 0; shape < WAYS_SHAPES; shape++) {
+		struct atomicio_stats stats = {0};
+		int closed, error = atomicio_open(files->fds[WAYS_JOURNAL], &options,
+						  sizeof(options), &writer->file);
+
+		if (error)
+			return error;
+		error = ways_step(writer, WAYS_JOURNAL, WAYS_CALLS, (enum ways_shape)shape);
+		if (!error)
+			error = atomicio_file_get_stats(writer->file, &stats, sizeof(stats));
+		closed = atomicio_close(writer->file);
+		if (error || closed)
+			return error ? error : closed;
+		mode->by_auto[shape] = stats.writes_journal ? WAYS_JOURNAL : WAYS_KERNEL;
+	}
+	return 0;
+}
+
 /* The handles, and what the kernel path cannot do here. */
 static int open_handles(struct bench_files *files, struct bench_mode *mode)
 {
@@ -92,18 +126,18 @@ static int open_handles(struct bench_files *files, struct bench_mode *mode)
 						.fallback = ATOMICIO_FALLBACK_NONE};
 	const struct atomicio_options journaled = {
 		.path = ATOMICIO_PATH_JOURNAL, .journal = files->journal, .file_id = 1};
-	int error = bench_auto(files, mode);
+	int error = find_auto(files, mode);
 
 	if (!error)
-		error = atomicio_open(files->fds[BENCH_JOURNAL], &journaled, sizeof(journaled),
+		error = atomicio_open(files->fds[WAYS_JOURNAL], &journaled, sizeof(journaled),
 				      &files->journaled);
 	if (!error)
-		error = atomicio_open(files->fds[BENCH_KERNEL], &kernel, sizeof(kernel),
+		error = atomicio_open(files->fds[WAYS_KERNEL], &kernel, sizeof(kernel),
 				      &files->kernel);
 	if (error)
 		return error;
-	mode->why_not = atomicio_check(files->kernel, files->memory, files->bench->size, 0);
-	return atomicio_queue_create(BENCH_BATCH, &files->queue);
+	mode->why_not = atomicio_check(files->kernel, files->writer.memory, files->bench->size, 0);
+	return atomicio_queue_create(BENCH_BATCH, &files->writer.queue);
 }
 
 int bench_files_make(const struct bench *bench, struct bench_mode *mode, struct bench_files *files)
@@ -111,29 +145,30 @@ int bench_files_make(const struct bench *bench, struct bench_mode *mode, struct 
 	const size_t noise = (size_t)BENCH_BATCH * bench->size;
 	int error;
 
-	*files = (struct bench_files){.bench = bench,
-				      .copy = -1,
-				      .journal_fd = -1,
-				      .random = UINT64_C(0x9E3779B97F4A7C15)};
+	*files = (struct bench_files){.bench = bench, .journal_fd = -1};
+	files->writer = (struct ways_writer){.size = bench->size,
+					     .pages = BENCH_BATCH,
+					     .span = BENCH_HOME_SIZE,
+					     .copy = -1,
+					     .random = UINT64_C(0x9E3779B97F4A7C15)};
 	for (uint32_t i = 0; i < BENCH_WAYS; i++)
 		files->fds[i] = -1;
-	files->memory =
+	files->writer.memory =
 		aligned_alloc(BENCH_SIZE_MAX, noise < BENCH_SIZE_MAX ? BENCH_SIZE_MAX : noise);
-	if (!files->memory)
+	if (!files->writer.memory)
 		return -ENOMEM;
 	make_noise(files, noise);
-	for (uint32_t i = 0; i < BENCH_BATCH; i++)
-		files->vector[i] =
-			(struct iovec){.iov_base = files->memory + (size_t)i * bench->size,
-				       .iov_len = bench->size};
+	error = ways_begin(&files->writer);
+	if (error)
+		return error;
 	for (uint32_t i = 0; i < BENCH_WAYS; i++) {
 		files->fds[i] = make_file(files, BENCH_HOME_SIZE, mode->direct);
 		if (files->fds[i] < 0)
 			return files->fds[i];
 	}
-	files->copy = make_file(files, noise, mode->direct);
-	if (files->copy < 0)
-		return files->copy;
+	files->writer.copy = make_file(files, noise, mode->direct);
+	if (files->writer.copy < 0)
+		return files->writer.copy;
 	error = make_journal(files);
 	return error ? error : open_handles(files, mode);
 }
@@ -144,14 +179,15 @@ void bench_files_drop(struct bench_files *files)
 	(void)atomicio_close(files->kernel);
 	(void)atomicio_close(files->journaled);
 	atomicio_journal_close(files->journal);
-	if (files->queue)
-		atomicio_queue_destroy(files->queue);
+	if (files->writer.queue)
+		atomicio_queue_destroy(files->writer.queue);
 	for (uint32_t i = 0; i < BENCH_WAYS; i++)
 		if (files->fds[i] >= 0)
 			close(files->fds[i]);
-	if (files->copy >= 0)
-		close(files->copy);
+	if (files->writer.copy >= 0)
+		close(files->writer.copy);
 	if (files->journal_fd >= 0)
 		close(files->journal_fd);
-	free(files->memory);
+	ways_end(&files->writer);
+	free(files->writer.memory);
 }

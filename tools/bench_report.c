@@ -10,22 +10,22 @@
 
 static const char *const way_keys[BENCH_WAYS] = {"kernel", "journal", "double-write",
 						 "unprotected"};
-static const char *const shape_keys[BENCH_SHAPES] = {"page", "batch", "pages-sync"};
-static const char *const shape_titles[BENCH_SHAPES] = {
+static const char *const shape_keys[WAYS_SHAPES] = {"page", "batch", "pages-sync"};
+static const char *const shape_titles[WAYS_SHAPES] = {
 	"one durable page a call",
 	"64 pages in one durable call",
 	"64 pages, one a call, then one sync",
 };
 
 /* The kernel path is called by who makes it untorn: this is what one looks for. */
-const char *bench_way_name(const struct bench *bench, enum bench_way way)
+const char *bench_way_name(const struct bench *bench, enum ways_way way)
 {
 	switch (way) {
-	case BENCH_KERNEL:
+	case WAYS_KERNEL:
 		return bench->size <= bench->caps.direct.unit_max_hw ? "hardware" : "filesystem";
-	case BENCH_JOURNAL:
+	case WAYS_JOURNAL:
 		return "journal";
-	case BENCH_DOUBLE:
+	case WAYS_DOUBLE:
 		return "double write";
 	default:
 		return "unprotected";
@@ -33,18 +33,20 @@ const char *bench_way_name(const struct bench *bench, enum bench_way way)
 }
 
 static void put_table(const struct bench *bench, const struct bench_mode *mode,
-		      enum bench_shape shape)
+		      enum ways_shape shape)
 {
 	printf("\n%s file, %s:\n", mode->direct ? "direct" : "buffered", shape_titles[shape]);
-	printf("  %-14s %10s %10s %10s %10s %14s\n", "WAY", "PAGES/S", "OVERALL", "P50-US",
-	       "P99-US", "OF-UNPROTECTED");
+	printf("  %-14s %-7s %10s %10s %10s %10s %14s\n", "WAY", "THROUGH", "PAGES/S", "OVERALL",
+	       "P50-US", "P99-US", "OF-UNPROTECTED");
 	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
 		const struct bench_result *result = &mode->results[shape][way];
 
 		if (result->rounds)
-			printf("  %-14s %10.0f %10.0f %10.0f %10.0f %13.2fx\n",
-			       bench_way_name(bench, (enum bench_way)way), result->pages_per_second,
-			       result->overall, result->p50_us, result->p99_us, result->to_plain);
+			printf("  %-14s %-7s %10.0f %10.0f %10.0f %10.0f %13.2fx\n",
+			       bench_way_name(bench, (enum ways_way)way),
+			       ways_engine_name((enum ways_way)way, result->engine),
+			       result->pages_per_second, result->overall, result->p50_us,
+			       result->p99_us, result->to_plain);
 	}
 }
 
@@ -59,19 +61,19 @@ void bench_put_text(const struct bench *bench)
 	       caps->kernel_minor, caps->kernel_patch, text_size(bench->size, size, sizeof(size)));
 	printf("A flush costs %.0f us (median of %u).\n", bench->flush_us, bench->flushes);
 	for (uint32_t i = 0; i < bench->mode_count; i++)
-		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
-			put_table(bench, &bench->modes[i], (enum bench_shape)shape);
+		for (uint32_t shape = 0; shape < WAYS_SHAPES; shape++)
+			put_table(bench, &bench->modes[i], (enum ways_shape)shape);
 	bench_put_advice(bench);
 }
 
-static void put_json_shape(struct json *json, const struct bench_mode *mode, enum bench_shape shape)
+static void put_json_shape(struct json *json, const struct bench_mode *mode, enum ways_shape shape)
 {
-	enum bench_way fastest;
+	enum ways_way fastest;
 	double factor;
 
 	json_begin(json, NULL, '{');
 	json_string(json, "shape", shape_keys[shape]);
-	json_unsigned(json, "pages", bench_step_pages(shape));
+	json_unsigned(json, "pages", shape == WAYS_PAGE ? 1 : BENCH_BATCH);
 	json_begin(json, "ways", '{');
 	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
 		const struct bench_result *result = &mode->results[shape][way];
@@ -82,6 +84,7 @@ static void put_json_shape(struct json *json, const struct bench_mode *mode, enu
 		}
 		json_begin(json, way_keys[way], '{');
 		json_unsigned(json, "rounds", result->rounds);
+		json_string(json, "through", ways_engine_name((enum ways_way)way, result->engine));
 		json_decimal(json, "pages_per_second", result->pages_per_second);
 		json_decimal(json, "pages_per_second_overall", result->overall);
 		json_decimal(json, "p50_us", result->p50_us);
@@ -121,11 +124,11 @@ void bench_put_json(const struct bench *bench)
 		json_begin(&json, NULL, '{');
 		json_string(&json, "file", mode->direct ? "direct" : "buffered");
 		json_string(&json, "kernel_path",
-			    mode->why_not ? NULL : bench_way_name(bench, BENCH_KERNEL));
+			    mode->why_not ? NULL : bench_way_name(bench, WAYS_KERNEL));
 		probe_json_reasons(&json, "reasons", mode->why_not);
 		json_begin(&json, "shapes", '[');
-		for (uint32_t shape = 0; shape < BENCH_SHAPES; shape++)
-			put_json_shape(&json, mode, (enum bench_shape)shape);
+		for (uint32_t shape = 0; shape < WAYS_SHAPES; shape++)
+			put_json_shape(&json, mode, (enum ways_shape)shape);
 		json_end(&json, ']');
 		json_end(&json, '}');
 	}

@@ -24,7 +24,8 @@ left_alone() {
 	rm -f "$place/theirs"
 }
 measured='.rounds >= 1 and .pages_per_second > 0 and .pages_per_second_overall > 0 and
-	.p50_us > 0 and .p99_us >= .p50_us and .of_unprotected > 0 and .of_journal > 0'
+	.p50_us > 0 and .p99_us >= .p50_us and .of_unprotected > 0 and .of_journal > 0 and
+	(.through | IN("calls", "AIO", "ring", "queue"))'
 
 bench_measures_every_way_on_xfs() {
 	remember "$xfs"
@@ -47,9 +48,9 @@ bench_prints_tables_and_advice() {
 	[ ! -s "$err" ] || note "stderr: $(cat "$err")"
 	prints "^$xfs: xfs on loop[0-9]+, Linux [0-9.]+, pages of 4k$"
 	prints '^A flush costs [0-9]+ us'
-	[ "$(grep -cE '^  filesystem( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "filesystem: $(cat "$out")"
-	[ "$(grep -cE '^  journal( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "journal: $(cat "$out")"
-	[ "$(grep -cE '^  unprotected( +[0-9]+){4} +1.00x$' "$out")" -eq 3 ] || note "unprotected: $(cat "$out")"
+	[ "$(grep -cE '^  filesystem +(calls|queue)( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "filesystem: $(cat "$out")"
+	[ "$(grep -cE '^  journal +(calls|queue)( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "journal: $(cat "$out")"
+	[ "$(grep -cE '^  unprotected +(calls|AIO|ring)( +[0-9]+){4} +1.00x$' "$out")" -eq 3 ] || note "unprotected: $(cat "$out")"
 	prints '^  For single durable pages AUTO takes the journal: no hardware takes the page'
 	[ "$(grep -cE '^    (No other untorn way|The (journal|filesystem) is .*ATOMICIO_PATH_(JOURNAL|KERNEL)\.$)' "$out")" -eq 3 ] ||
 		note "advice: $(cat "$out")"
@@ -67,6 +68,16 @@ bench_says_why_the_kernel_path_is_not_there() {
 	json '.files[0] | .kernel_path == null and ([.reasons[].name] | index("fs-unsupported"))'
 	json '[.files[].shapes[] | .ways.kernel == null and .auto == "journal" and .fastest == "journal"] | all'
 	left_alone
+}
+# Rivals are at their best: what goes out together does, through all that the kernel has for it.
+bench_gives_the_rivals_rings() {
+	expect 0 strace -f -o "$work/trace" -e trace=io_uring_enter,io_submit "$tool" bench --seconds 1 --json "$shm"
+	! ldd "$tool" | grep -q liburing || grep -qE 'io_uring_enter\([0-9]+, 64, ' "$work/trace" || note 'no 64 pages at once through a ring'
+	grep -qE 'io_submit\([^,]*, 64, ' "$work/trace" || note 'no 64 pages at once through AIO'
+	expect 0 strace -f -o "$work/trace" -e trace=io_uring_setup,io_setup -e inject=io_uring_setup:error=EPERM \
+		-e inject=io_setup:error=ENOSYS "$tool" bench --seconds 1 --json "$shm"
+	json "[.files[0].shapes[].ways | .journal, .[\"double-write\"], .unprotected | $measured] | length == 9 and all"
+	json '[.files[0].shapes[].ways | .["double-write"], .unprotected | .through == "calls"] | all'
 }
 bench_of_a_file_measures_its_directory() {
 	remember "$shm"
@@ -191,6 +202,7 @@ bench_options_are_read_whole_or_refused() {
 try bench_measures_every_way_on_xfs xfs
 try bench_prints_tables_and_advice xfs
 try bench_says_why_the_kernel_path_is_not_there tmpfs
+try bench_gives_the_rivals_rings tmpfs strace
 try bench_of_a_file_measures_its_directory tmpfs
 try bench_without_direct_files_is_buffered ramfs
 try bench_that_is_killed_leaves_nothing xfs
