@@ -10,6 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 compiler=gcc
 jobs=$(nproc)
+known="unit fault crash abi bindings tool kernel bench vm"
 suites=()
 coverage=no
 sanitize=no
@@ -28,7 +29,7 @@ usage: tests/run.sh [OPTION...]
 Installs what is missing on Debian (as root), builds, and runs every suite.  Without root
 the suites that mount filesystems are left out, and named.
 
-  --suite NAME...      only these: unit fault crash abi tool kernel bench vm
+  --suite NAME...      only these: unit fault crash abi bindings tool kernel bench vm
   --vm [--kernel V]    also boot other kernels in a virtual machine (tests/vm/run.sh)
   --sanitize           run under ASan + UBSan, then under TSan
   --coverage           run, print the line coverage of lib/, fail below 95 %
@@ -51,10 +52,8 @@ while [ $# -gt 0 ]; do
 		shift
 		[ $# -gt 0 ] || die "--suite needs a name"
 		while [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; do
-			case $1 in
-			unit | fault | crash | abi | tool | kernel | bench | vm) suites+=("$1") ;;
-			*) die "there is no suite $1; --help names them" ;;
-			esac
+			[[ " $known " == *" $1 "* ]] || die "there is no suite $1; --help names them"
+			suites+=("$1")
 			shift
 		done
 		continue
@@ -120,13 +119,13 @@ skip_line() {
 	skip "$1" "${name#- }" "${2##*# SKIP }"
 }
 
-# Packages of Debian 12 that are missing are installed, or named.
+# Packages of Debian that are missing are installed, or named, with what to type.
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
 		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq
-		mandoc gnuplot-nox)
+		mandoc gnuplot-nox libc6-dev)
 	[ "$compiler" = clang ] && packages+=(clang)
-	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-14-dev)
+	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)
 	command -v dpkg-query >/dev/null || return 0 # not Debian: CMake names what is missing
 	for package in "${packages[@]}"; do
@@ -135,7 +134,11 @@ install_missing() {
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ]; then
-		echo "Not installed, for want of root: ${missing[*]}"
+		echo "Not installed, for want of root; type: sudo apt-get install ${missing[*]}"
+		# Without these there is nothing to run.
+		for package in cmake:cmake make:make "$compiler:$compiler" pkg-config:pkg-config; do
+			command -v "${package%:*}" >/dev/null || die "there is no ${package%:*}"
+		done
 		return 0
 	fi
 	echo "Installing ${missing[*]}"
@@ -169,9 +172,10 @@ build() {
 # The suites that ctest knows: a test's label, or the start of its name, is its suite.
 run_ctest() {
 	local suite=$1 log=$ATOMICIO_BUILD/$1.log line name
-	ctest --test-dir "$ATOMICIO_BUILD" -N -R "^${suite}[/_.-]" 2>/dev/null | grep -q 'Test *#' || return 0
+	# CMake 3.18 has no ctest --test-dir.
+	(cd "$ATOMICIO_BUILD" && ctest -N -R "^${suite}[/_.-]") 2>/dev/null | grep -q 'Test *#' || return 0
 	echo "-- $suite (ctest)"
-	"${runner[@]}" ctest --test-dir "$ATOMICIO_BUILD" -R "^${suite}[/_.-]" --output-on-failure --timeout 300 \
+	(cd "$ATOMICIO_BUILD" && "${runner[@]}" ctest -R "^${suite}[/_.-]" --output-on-failure --timeout 300) \
 		>"$log" 2>&1 </dev/null
 	while read -r line; do
 		name=$(sed -E 's/.*Test +#[0-9]+: ([^ ]+) .*/\1/' <<<"$line")
@@ -302,7 +306,7 @@ elif [ $coverage = yes ]; then
 	echo "line coverage of lib/: $(awk '/^TOTAL/ { print $4 }' build/coverage/report.txt)"
 else
 	build "$compiler" ${ATOMICIO_CMAKE_OPTIONS:+$ATOMICIO_CMAKE_OPTIONS}
-	run_suites unit fault crash abi tool kernel bench
+	run_suites unit fault crash abi bindings tool kernel bench
 	if [ $vm = yes ] || required vm || [[ " ${suites[*]-} " == *" vm "* ]]; then
 		run_vm
 	fi
