@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "libatomicio/journal.h"
+#include "loss.h"
 
 /* No page that is longer fits any frame of any journal. */
 #define JOURNAL_PAGE_LIMIT (64u << 20)
@@ -25,9 +26,10 @@ struct journal_file {
 	uint64_t inode;
 	uint32_t device_major;
 	uint32_t device_minor;
-	bool dirty;	 /* home writes since its last sync: frames of it may be live */
-	uint8_t tag[16]; /* the caller's, zero: none (K4) */
-	uint8_t row[64]; /* what frames say of it; set by journal_attach() */
+	struct loss *loss; /* syncs it, and knows whether a page of it was lost */
+	bool dirty;	   /* home writes since its last sync: frames of it may be live */
+	uint8_t tag[16];   /* the caller's, zero: none (K4) */
+	uint8_t row[64];   /* what frames say of it; set by journal_attach() */
 };
 
 /* One page of a write, as the caller of journal_commit() describes it. */
@@ -52,6 +54,15 @@ bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64
 uint64_t journal_room(uint64_t length);
 
 /*
+ * A page of this file was lost (loss.h).  A checkpoint would fail at its next sync of the file:
+ * poison the journal now, if it has live frames of the file.
+ */
+void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file);
+
+/* Has the journal failed for good?  No lock of the caller's may be one that a checkpoint takes. */
+bool journal_is_poisoned(struct atomicio_journal *journal);
+
+/*
  * Make a group durable in one frame, then write it home.  0: done; -EMSGSIZE: it does not fit
  * the largest frame; -EUCLEAN, -ENOTRECOVERABLE: see the state; all these with nothing
  * written.  Any other error: the journal is poisoned, and recovery decides: old or new, whole.
@@ -64,15 +75,5 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 		       uint64_t length);
 /* Retire all live frames. */
 int journal_checkpoint(struct atomicio_journal *journal);
-
-/*
- * Make a call on a file that may hear of a lost home write in the checkpoint's stead: no
- * checkpoint runs meanwhile, and an error other than `harmless` ones is as in
- * journal_sync_failed().  -ENOTRECOVERABLE: poisoned already, and the call was not made.
- */
-int journal_call(struct atomicio_journal *journal, const struct journal_file *file,
-		 int (*call)(void *context), void *context, bool (*harmless)(int error));
-/* A call on this file's descriptor failed that may have reported a lost write-back: poison. */
-void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file);
 
 #endif /* LIBATOMICIO_JOURNAL_PRIVATE_H */

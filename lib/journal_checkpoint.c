@@ -17,7 +17,7 @@ static int sync_files(struct atomicio_journal *journal)
 
 		if (!file->dirty)
 			continue;
-		error = journal->sys->fdatasync(file->fd);
+		error = loss_sync(file->loss, LOSS_RETIRE);
 		journal->counters.flushes++;
 		if (error)
 			return error;
@@ -60,26 +60,6 @@ int journal_checkpoint(struct atomicio_journal *journal)
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
 	error = journal_checkpoint_locked(journal);
-	journal_leave(journal);
-	pthread_mutex_unlock(&journal->lock);
-	return error;
-}
-
-int journal_call(struct atomicio_journal *journal, const struct journal_file *file,
-		 int (*call)(void *context), void *context, bool (*harmless)(int error))
-{
-	int error = -ENOTRECOVERABLE;
-
-	pthread_mutex_lock(&journal->lock);
-	journal_enter(journal);
-	/* A checkpoint that failed may have heard of what this call would have to report. */
-	if (journal->state != ATOMICIO_JOURNAL_POISONED) {
-		pthread_mutex_unlock(&journal->lock);
-		error = call(context);
-		pthread_mutex_lock(&journal->lock);
-		if (error && !harmless(error))
-			journal_poison_if_live(journal, file);
-	}
 	journal_leave(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return error;

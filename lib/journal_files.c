@@ -72,18 +72,23 @@ uint64_t journal_room(uint64_t length)
 	return journal_padded(length);
 }
 
-void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file)
+void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file)
 {
+	pthread_mutex_lock(&journal->lock);
 	for (const struct journal_file *other = journal->files; other; other = other->next)
 		if (other->file_id == file->file_id && other->dirty)
 			journal_poison(journal); /* J9 */
+	pthread_mutex_unlock(&journal->lock);
 }
 
-void journal_sync_failed(struct atomicio_journal *journal, const struct journal_file *file)
+bool journal_is_poisoned(struct atomicio_journal *journal)
 {
+	bool poisoned;
+
 	pthread_mutex_lock(&journal->lock);
-	journal_poison_if_live(journal, file);
+	poisoned = journal->state == ATOMICIO_JOURNAL_POISONED;
 	pthread_mutex_unlock(&journal->lock);
+	return poisoned;
 }
 
 ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)

@@ -117,14 +117,6 @@ int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal);
 
 /*
- * With the lock held: a call on this file may have reported a lost write-back.  The kernel tells
- * each description once (mm/filemap.c:file_check_and_advance_wb_err, 4.13 to 7.3), so the
- * checkpoint's own sync would succeed and retire frames whose pages are not home: poison.
- * Files without live frames have nothing to lose.
- */
-void journal_poison_if_live(struct atomicio_journal *journal, const struct journal_file *file);
-
-/*
  * Write a header with this tail into both copies, one after the other, each durable, the damaged
  * or older first (H1): only then may anything rely on it.  The lock need not be held, but the
  * caller must be the only one at work (busy).

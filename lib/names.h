@@ -17,7 +17,6 @@
 #define journal_attach atomicio__journal_attach
 #define journal_await_homes atomicio__journal_await_homes
 #define journal_await_lead atomicio__journal_await_lead
-#define journal_call atomicio__journal_call
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
 #define journal_check_pages atomicio__journal_check_pages
@@ -39,12 +38,14 @@
 #define journal_enter atomicio__journal_enter
 #define journal_escape atomicio__journal_escape
 #define journal_escape_key atomicio__journal_escape_key
+#define journal_file_lost atomicio__journal_file_lost
 #define journal_fits atomicio__journal_fits
 #define journal_free_stage atomicio__journal_free_stage
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_get_file atomicio__journal_get_file
 #define journal_go_home atomicio__journal_go_home
 #define journal_identify atomicio__journal_identify
+#define journal_is_poisoned atomicio__journal_is_poisoned
 #define journal_join_line atomicio__journal_join_line
 #define journal_leave atomicio__journal_leave
 #define journal_look_at atomicio__journal_look_at
@@ -55,7 +56,6 @@
 #define journal_peek_frame atomicio__journal_peek_frame
 #define journal_place_frame atomicio__journal_place_frame
 #define journal_poison atomicio__journal_poison
-#define journal_poison_if_live atomicio__journal_poison_if_live
 #define journal_put_entry atomicio__journal_put_entry
 #define journal_put_row atomicio__journal_put_row
 #define journal_read_all atomicio__journal_read_all
@@ -64,13 +64,19 @@
 #define journal_room atomicio__journal_room
 #define journal_scan atomicio__journal_scan
 #define journal_settle atomicio__journal_settle
-#define journal_sync_failed atomicio__journal_sync_failed
 #define journal_take atomicio__journal_take
 #define journal_uncover_all atomicio__journal_uncover_all
 #define journal_unescape atomicio__journal_unescape
 #define journal_wake atomicio__journal_wake
 #define journal_write_header atomicio__journal_write_header
 #define journal_write_home atomicio__journal_write_home
+#define loss_always_syncs atomicio__loss_always_syncs
+#define loss_ask atomicio__loss_ask
+#define loss_close atomicio__loss_close
+#define loss_open atomicio__loss_open
+#define loss_start_write_back atomicio__loss_start_write_back
+#define loss_sync atomicio__loss_sync
+#define loss_write_back atomicio__loss_write_back
 #define probe_confirm atomicio__probe_confirm
 #define probe_contents atomicio__probe_contents
 #define probe_disk atomicio__probe_disk
@@ -89,7 +95,6 @@
 #define sys_stat atomicio__sys_stat
 #define sys_write_at atomicio__sys_write_at
 #define write_back_range atomicio__write_back_range
-#define write_call atomicio__write_call
 #define write_classify atomicio__write_classify
 #define write_count_done atomicio__write_count_done
 #define write_decide atomicio__write_decide
@@ -97,7 +102,6 @@
 #define write_device_before atomicio__write_device_before
 #define write_device_note atomicio__write_device_note
 #define write_device_rwf atomicio__write_device_rwf
-#define write_doubt_space atomicio__write_doubt_space
 #define write_entry_ready atomicio__write_entry_ready
 #define write_entry_result atomicio__write_entry_result
 #define write_entry_rwf atomicio__write_entry_rwf
@@ -117,6 +121,7 @@
 #define write_look_before atomicio__write_look_before
 #define write_look_open atomicio__write_look_open
 #define write_look_rwf atomicio__write_look_rwf
+#define write_lost atomicio__write_lost
 #define write_misuse atomicio__write_misuse
 #define write_open atomicio__write_open
 #define write_plain atomicio__write_plain
@@ -133,7 +138,6 @@
 #define write_rwf atomicio__write_rwf
 #define write_shape atomicio__write_shape
 #define write_shape_broken atomicio__write_shape_broken
-#define write_sync_failed atomicio__write_sync_failed
 #define write_until_done atomicio__write_until_done
 
 #endif /* LIBATOMICIO_NAMES_H */

@@ -116,6 +116,11 @@ static const struct reason reasons[] = {
 	 "The file's flags cannot be read, and without a look at them after each write no success "
 	 "could be believed.",
 	 "allow ioctl(2) with FS_IOC_GETFLAGS in the sandbox (seccomp filter)"},
+	{ATOMICIO_REASON_NO_WITNESS, "no-witness",
+	 "The library has no second descriptor to ask which page was lost, so that it counts every "
+	 "error of a durable write as a loss.",
+	 "mount /proc, allow opening the file again, raise ulimit -n, or do without "
+	 "ATOMICIO_OPEN_NO_WITNESS"},
 	{ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO, "length-not-power-of-two",
 	 "The length of an untorn write must be a power of two.",
 	 "write a power of two, or use a journal"},
@@ -149,8 +154,10 @@ static const struct reason reasons[] = {
 	 "The kernel wrote only a part, and so tore the page.",
 	 "treat the range as lost, and restore it from a journal or a copy"},
 	{ATOMICIO_REASON_HANDLE_POISONED, "handle-poisoned",
-	 "An earlier write through this handle ended torn, so that it takes no more.",
-	 "repair the range, then atomicio_close() and atomicio_open() again"},
+	 "An earlier write through this handle ended torn, or a page of the file was lost, so that "
+	 "it "
+	 "takes no more.",
+	 "repair the file, then atomicio_close() and atomicio_open() again"},
 	{ATOMICIO_REASON_LENGTH_UNALIGNED, "length-unaligned",
 	 "The file is open with O_DIRECT, and the length is not a multiple of offset_align.",
 	 "write a multiple of offset_align, or open the file without O_DIRECT"},

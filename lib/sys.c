@@ -213,6 +213,16 @@ static int linux_fs_magic(int fd, uint32_t *magic)
 	return result;
 }
 
+static int linux_mount_flags(int fd, uint64_t *flags)
+{
+	struct statfs statfs;
+	const int result = SYS_RESULT(int, fstatfs(fd, &statfs));
+
+	if (result == 0)
+		*flags = (uint64_t)statfs.f_flags;
+	return result;
+}
+
 static int linux_fs_uuid(int fd, uint8_t uuid[16])
 {
 	struct sys_fs_uuid answer;
@@ -356,6 +366,7 @@ const struct sys_calls sys_linux = {
 	.cachestat = linux_cachestat,
 	.device_size = linux_device_size,
 	.fs_magic = linux_fs_magic,
+	.mount_flags = linux_mount_flags,
 	.fs_uuid = linux_fs_uuid,
 	.readlink = linux_readlink,
 	.list = linux_list,

@@ -157,57 +157,18 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 	return write_shape_broken(&request, file->limits.unit_max);
 }
 
-static int sync_call(void *context)
-{
-	const struct atomicio_file *file = context;
-
-	return file->sys->fdatasync(file->fd);
-}
-
-/* The file was not synced, and nothing was lost by it. */
-static bool sync_is_harmless(int error)
-{
-	return error == -EINTR || error == -EBADF || error == -EINVAL;
-}
-
-/*
- * The sync lock is held.  The kernel reports a lost write once: the next sync would succeed, and
- * lie.  So a failure poisons the handle, and the journal that counts on the same report.
- */
-static int sync_now(struct atomicio_file *file)
-{
-	const uint64_t number = atomic_fetch_add(&file->syncs_begun, 1) + 1;
-	int error;
-
-	error = write_call(file, sync_call, file, sync_is_harmless);
-	if (!error)
-		error = atomic_exchange(&file->told_early, 0);
-	write_count(&file->counters.syncs, 1);
-	if (error && !sync_is_harmless(error))
-		write_poison(file);
-	else if (!error)
-		file->sync_done = number;
-	return error;
-}
-
-/*
- * Of two syncs at once the kernel may tell only one of a lost write, so they go one by one.
- * Those who wait for the same sync, begun after they came, share its success.
- */
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 {
-	uint64_t begun;
-	int error = 0;
+	int error;
 
 	if (!file)
 		return -EINVAL;
-	begun = atomic_load(&file->syncs_begun);
-	pthread_mutex_lock(&file->sync_lock);
-	if (write_is_poisoned(file))
-		error = -ENOTRECOVERABLE;
-	else if (file->sync_done <= begun)
-		error = sync_now(file);
-	pthread_mutex_unlock(&file->sync_lock);
+	if (write_is_poisoned(file) ||
+	    (file->attached && journal_is_poisoned(file->options.journal)))
+		return -ENOTRECOVERABLE;
+	error = loss_sync(&file->loss, 0);
+	if (error && write_is_poisoned(file))
+		write_lost(file);
 	return error;
 }
 

@@ -13,6 +13,8 @@
  * W3 the policy's answer is masked with what is allowed; what is not one allowed bit is FAIL.
  * W4 no success is reported for a write that may have gone through the page cache.
  * W5 every loop is bounded: retries by retries_max, fallbacks by one a write.
+ * W6 an error of a call that may have synced says nothing of this page, which is old or new;
+ * whether another page is lost, loss.h is asked, and its word alone poisons.
  */
 #ifndef LIBATOMICIO_WRITE_H
 #define LIBATOMICIO_WRITE_H
@@ -40,7 +42,7 @@ struct write_limits {
 
 struct write_counters {
 	_Atomic uint64_t writes_hardware, writes_filesystem, writes_journal, writes_plain;
-	_Atomic uint64_t writes_failed, bytes, retries, fallbacks, bounces, writebacks, syncs;
+	_Atomic uint64_t writes_failed, bytes, retries, fallbacks, bounces, writebacks;
 	_Atomic uint64_t failures[ATOMICIO_KIND_BROKEN + 1];
 };
 
@@ -59,6 +61,7 @@ struct atomicio_file {
 	uint32_t home_align;		 /* journaled pages are multiples of it: 1 if buffered */
 	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
+	bool has_loss;			 /* loss is open */
 	bool is_device;			 /* a block device: see write_sync.c */
 	uint8_t looks;			 /* around each call: WRITE_LOOK_* */
 	_Atomic uint32_t inode_state;	 /* with WRITE_LOOK_INODE: see write_look.c */
@@ -66,17 +69,14 @@ struct atomicio_file {
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
 	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain() */
-	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open */
+	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open: PLAIN keeps it */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
 
+	struct loss loss;	  /* who lost a page, and all syncs */
 	struct journal_file home; /* with a journal: how it knows this file */
 
-	pthread_mutex_t sync_lock;    /* one sync at a time: see write.c */
-	_Atomic uint64_t syncs_begun; /* changed under the lock, as is the next */
-	uint64_t sync_done;	      /* number of the last that succeeded */
-	_Atomic int32_t told_early;   /* a loss that another call was told of: the next sync's */
-	pthread_mutex_t bounce_lock;  /* of the one bounce buffer; never on the hot path */
+	pthread_mutex_t bounce_lock; /* of the one bounce buffer; never on the hot path */
 	void *bounce;
 };
 
@@ -119,6 +119,7 @@ struct write_outcome {
 	int32_t error;
 	uint32_t on_disk;
 	uint32_t allowed; /* by its kind alone: FALLBACK and RETRY are narrowed later */
+	bool called;	  /* it is the kernel's answer; false: our own check, nothing was done */
 	uint64_t reasons;
 };
 
@@ -147,7 +148,6 @@ void write_back_range(const struct write_request *request);
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
 bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
 int write_rwf(uint32_t flags);
-void write_doubt_space(const struct write_request *request, struct write_outcome *outcome);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
 void write_kernel(struct write_request *request, struct write_outcome *outcome);
@@ -158,10 +158,8 @@ void write_journal(const struct write_request *request, struct write_outcome *ou
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome);
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome);
+void write_lost(struct atomicio_file *file); /* a page of it was lost: tell its journal */
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
-void write_sync_failed(struct atomicio_file *file); /* or anything that reports a write-back */
-int write_call(struct atomicio_file *file, int (*call)(void *context), void *context,
-	       bool (*harmless)(int error));
 
 /* write_look.c: an untorn write with looks around the call. */
 void write_look(struct write_request *request, const struct iovec *vector,
@@ -216,12 +214,6 @@ static inline bool write_is_poisoned(const struct atomicio_file *file)
 static inline int write_poisoned_error(const struct write_request *request)
 {
 	return request->on_disk > ATOMICIO_DISK_OLD ? request->error : -ENOTRECOVERABLE;
-}
-
-/* Does this write sync its range, and so hear of earlier pages of the file? */
-static inline bool write_syncs(const struct write_request *request)
-{
-	return request->flags & ATOMICIO_DSYNC || request->file->always_syncs || request->doubtful;
 }
 
 /* The flags of a write that is_hot, without a branch. */

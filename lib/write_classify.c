@@ -92,6 +92,7 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 	}
 	if (result >= 0) {
 		write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_SHORT_WRITE);
+		outcome->called = true;
 		return;
 	}
 	for (size_t i = 0; i < COUNT(errno_table); i++) {
@@ -99,10 +100,12 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 			write_fail(outcome, errno_table[i].kind, (int32_t)result, 0);
 			if (errno_table[i].allowed)
 				outcome->allowed = errno_table[i].allowed;
+			outcome->called = result != -ECANCELED;
 			return;
 		}
 	}
 	write_fail(outcome, ATOMICIO_KIND_MEDIA, (int32_t)result, 0);
+	outcome->called = true;
 }
 
 ATOMICIO_EXPORT const char *atomicio_kind_name(uint32_t kind)

@@ -121,7 +121,6 @@ bool write_device_after(struct write_request *request, int64_t result,
 	enum cached pages;
 
 	write_classify(outcome, result, request->length);
-	write_doubt_space(request, outcome);
 	pages = look(request);
 	if (!outcome->kind && pages == CACHED_NOTHING)
 		return true;

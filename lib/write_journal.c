@@ -54,19 +54,11 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	return false;
 }
 
-void write_sync_failed(struct atomicio_file *file)
+void write_lost(struct atomicio_file *file)
 {
+	assert(write_is_poisoned(file));
 	if (file->attached)
-		journal_sync_failed(file->options.journal, &file->home);
-}
-
-/* Make a call that may report a write-back: with a journal, while no checkpoint can run. */
-int write_call(struct atomicio_file *file, int (*call)(void *context), void *context,
-	       bool (*harmless)(int error))
-{
-	return file->attached
-		       ? journal_call(file->options.journal, &file->home, call, context, harmless)
-		       : call(context);
+		journal_file_lost(file->options.journal, &file->home);
 }
 
 /* All that is known before the journal is asked.  False: the outcome says why not. */

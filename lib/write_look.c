@@ -59,12 +59,14 @@ void write_judge_doubt(const struct write_request *request, struct write_outcome
 
 	if (!request->doubtful)
 		return;
+	outcome->called = true;
 	if (!request->maybe_torn) {
 		if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
 			outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
 		return;
 	}
 	write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, why);
+	outcome->called = true;
 	if (request->file->options.fallback == ATOMICIO_FALLBACK_JOURNAL)
 		outcome->allowed |= ATOMICIO_FALLBACK;
 }
@@ -162,7 +164,7 @@ int write_look_rwf(const struct write_request *request)
 	return rwf;
 }
 
-bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome)
+static bool look_after(struct write_request *request, int64_t result, struct write_outcome *outcome)
 {
 	switch (request->file->looks) {
 	case WRITE_LOOK_DEVICE:
@@ -173,6 +175,19 @@ bool write_look_after(struct write_request *request, int64_t result, struct writ
 		write_interpret(request, result, outcome);
 		return true;
 	}
+}
+
+bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome)
+{
+	const bool syncs = request->flags & ATOMICIO_DSYNC || request->doubtful;
+	const bool done = look_after(request, result, outcome);
+
+	/* An error that is not shown to the policy may have been a lost page's (W6). */
+	if (!done && result < 0 && syncs)
+		(void)loss_ask(&request->file->loss, (int)result, false);
+	if (done && outcome->kind && result != -ECANCELED)
+		outcome->called = true;
+	return done;
 }
 
 void write_look(struct write_request *request, const struct iovec *vector,

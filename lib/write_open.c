@@ -22,9 +22,11 @@
 /* Direct home writes are multiples of it where the kernel does not tell of what. */
 #define HOME_BLOCK 4096u
 
+#define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS)
+
 static int check_options(struct atomicio_options *options)
 {
-	if (options->reserved || options->flags & ~ATOMICIO_OPEN_REOPEN_DIRECT)
+	if (options->reserved || options->flags & ~OPEN_FLAGS)
 		return -EINVAL;
 	if (options->fallback > ATOMICIO_FALLBACK_PLAIN || options->path > ATOMICIO_PATH_JOURNAL)
 		return -EINVAL;
@@ -57,7 +59,8 @@ static int reopen_direct(struct atomicio_file *file, int status)
 	int fd, error;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->caller_fd);
-	fd = sys->open(path, (status & O_ACCMODE) | O_DIRECT);
+	/* A write through it is as durable as one through the caller's. */
+	fd = sys->open(path, (status & (O_ACCMODE | O_DSYNC | O_SYNC)) | O_DIRECT);
 	if (fd < 0)
 		return fd;
 	error = sys_stat(sys, file->caller_fd, SYS_STATX_BASIC, &theirs);
@@ -180,6 +183,7 @@ static int attach(struct atomicio_file *file, int status)
 	if (error)
 		return error;
 	home->fd = file->caller_fd;
+	home->loss = &file->loss;
 	home->rwf = file->plain_noappend ? SYS_RWF_NOAPPEND : 0;
 	home->file_id = file->options.file_id;
 	home->inode = file->is_device ? 0 : stat.ino;
@@ -188,6 +192,18 @@ static int attach(struct atomicio_file *file, int status)
 	file->home_align = home_alignment(&file->caps, status);
 	error = journal_attach(file->options.journal, home);
 	file->attached = !error;
+	return error;
+}
+
+static int open_loss(struct atomicio_file *file)
+{
+	const bool none = file->options.flags & ATOMICIO_OPEN_NO_WITNESS;
+	const int error = loss_open(&file->loss, file->sys, file->fd, file->caller_fd,
+				    none ? LOSS_NO_WITNESS : 0, &file->poisoned);
+
+	file->has_loss = !error;
+	if (!error && !loss_has_witness(&file->loss))
+		file->caps.reasons |= ATOMICIO_REASON_NO_WITNESS;
 	return error;
 }
 
@@ -212,10 +228,13 @@ static int prepare(struct atomicio_file *file)
 		file->caps.reasons |= ATOMICIO_REASON_REOPEN_FAILED;
 	error = prepare_limits(file);
 	if (!error)
+		error = open_loss(file);
+	if (!error)
 		error = attach(file, status);
 	if (error)
 		return error;
-	file->plain_syncs = file->attached || !(status & O_DIRECT);
+	file->plain_syncs =
+		file->attached || !(status & O_DIRECT) || !sys_keeps_dsync(sys, file->caller_fd);
 	file->always_syncs = status & O_DSYNC;
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN
@@ -236,11 +255,12 @@ static int destroy(struct atomicio_file *file)
 
 	if (file->attached)
 		error = journal_detach(file->options.journal, &file->home);
+	if (file->has_loss)
+		loss_close(&file->loss);
 	if (file->own_fd)
 		sys->close(file->fd);
 	if (file->bounce)
 		sys->release_memory(file->bounce);
-	pthread_mutex_destroy(&file->sync_lock);
 	pthread_mutex_destroy(&file->bounce_lock);
 	sys->release_memory(file);
 	return error;
@@ -270,7 +290,6 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 	made->fd = made->caller_fd = fd;
 	made->options = ours;
 	pthread_mutex_init(&made->bounce_lock, NULL); /* these cannot fail without attributes */
-	pthread_mutex_init(&made->sync_lock, NULL);
 	error = prepare(made);
 	if (error) {
 		(void)destroy(made); /* nothing was written through it */
@@ -332,7 +351,7 @@ ATOMICIO_EXPORT int atomicio_file_get_stats(const struct atomicio_file *file,
 		.fallbacks = read_counter(&counters->fallbacks),
 		.bounces = read_counter(&counters->bounces),
 		.writebacks = read_counter(&counters->writebacks),
-		.syncs = read_counter(&counters->syncs),
+		.syncs = read_counter(&file->loss.syncs),
 	};
 	for (size_t i = 0; i < sizeof(ours.failures) / sizeof(ours.failures[0]); i++)
 		ours.failures[i] = read_counter(&counters->failures[i]);

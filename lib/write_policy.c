@@ -72,42 +72,15 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 	return answer & failure.allowed ? answer : ATOMICIO_FAIL;
 }
 
-/* Errors of the call itself, and not of a page that it, or anybody before it, wrote back. */
-static bool is_no_page_error(int error)
-{
-	return error == -EINTR || error == -EBADF || error == -EINVAL || error == -ENOSYS ||
-	       error == -EPERM || error == -ENOTRECOVERABLE;
-}
-
-static int write_back_call(void *context)
-{
-	const struct write_request *request = context;
-	const struct atomicio_file *file = request->file;
-
-	return file->sys->write_back(file->fd, request->offset, request->length);
-}
-
-/*
- * Write cached pages of the range back; in a guest's loop, who may not wait, only start to, which
- * hears of nothing.  A lost page anywhere in the file is told once, here (fs/sync.c:
- * ksys_sync_file_range, 4.13 to 7.3, ends in file_check_and_advance_wb_err), so neither the journal
- * nor the next sync would hear of it.  Hence none of them may come between the telling and its
- * note.
- */
+/* In a guest's loop, who may not wait, the write-back is only started. */
 void write_back_range(const struct write_request *request)
 {
 	struct atomicio_file *file = request->file;
-	int error;
 
-	if (request->mode & WRITE_GUEST) {
-		(void)file->sys->start_write_back(file->fd, request->offset, request->length);
-		return;
-	}
-	pthread_mutex_lock(&file->sync_lock);
-	error = write_call(file, write_back_call, (void *)(uintptr_t)request, is_no_page_error);
-	if (error && !is_no_page_error(error))
-		atomic_store(&file->told_early, error);
-	pthread_mutex_unlock(&file->sync_lock);
+	if (request->mode & WRITE_GUEST)
+		loss_start_write_back(&file->loss, request->offset, request->length);
+	else if (loss_write_back(&file->loss, request->offset, request->length))
+		write_lost(file);
 }
 
 /*
@@ -149,22 +122,36 @@ static void remember_worst(struct write_request *request, const struct write_out
 	request->error = outcome->error;
 }
 
+/* May the call that failed have synced the file, and so have been told of another page? */
+static bool may_have_synced(const struct write_request *request, bool may_wait)
+{
+	const struct atomicio_file *file = request->file;
+
+	if (request->path == ATOMICIO_PATH_PLAIN)
+		return (request->flags & ATOMICIO_DSYNC && !file->plain_syncs) ||
+		       loss_always_syncs(&file->loss, file->caller_fd, may_wait);
+	return request->flags & ATOMICIO_DSYNC || request->doubtful ||
+	       loss_always_syncs(&file->loss, file->fd, may_wait);
+}
+
 /*
- * A durable write syncs its range, and so may have been told of an earlier page's loss, in the next
- * sync's and the checkpoint's stead; a doubtful write to a raw disk is made durable, too.  Between
- * the kernel's answer and this note another thread's sync may still say 0: a lock against that
- * would be on the hot path.  A lack of space is hardly ever an earlier page's, and stays its own.
+ * W6.  An fdatasync waits, so where the caller would not, nobody is asked: the witness keeps the
+ * report for the next sync.
  */
-static void note_told(const struct write_request *request, const struct write_outcome *outcome)
+static void ask_who_lost(const struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
-	const bool syncs = write_syncs(request);
+	const bool may_wait = !(request->mode & WRITE_GUEST || request->flags & ATOMICIO_NOWAIT);
 
-	if (outcome->kind == ATOMICIO_KIND_MEDIA || outcome->kind == ATOMICIO_KIND_BROKEN ||
-	    (outcome->kind == ATOMICIO_KIND_SPACE && syncs))
-		write_sync_failed(file);
-	if (outcome->kind == ATOMICIO_KIND_MEDIA && syncs)
-		atomic_store(&file->told_early, outcome->error);
+	if (!outcome->called || !may_have_synced(request, may_wait))
+		return;
+	if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
+		outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
+	if (loss_ask(&file->loss, outcome->error, may_wait)) {
+		outcome->allowed = ATOMICIO_FAIL;
+		outcome->reasons |= ATOMICIO_REASON_HANDLE_POISONED;
+		write_lost(file);
+	}
 }
 
 /* At WRITE_GIVE_UP, outcome->error is what the caller is told. */
@@ -173,7 +160,9 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	struct atomicio_file *file = request->file;
 	uint32_t answer;
 
+	assert(outcome->kind && outcome->error < 0);
 	request->attempt++;
+	ask_who_lost(request, outcome);
 	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
 	TRACE_CLASSIFY(file->fd, request->offset, outcome->kind, outcome->error);
@@ -181,8 +170,6 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	request->broken |= outcome->kind == ATOMICIO_KIND_BROKEN;
 	if (outcome->kind == ATOMICIO_KIND_BROKEN && !(outcome->allowed & ATOMICIO_FALLBACK))
 		write_poison(file);
-	if (request->path != ATOMICIO_PATH_JOURNAL)
-		note_told(request, outcome);
 	answer = ask(request, outcome);
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
 	switch (answer) {

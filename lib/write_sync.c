@@ -83,19 +83,11 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 	return write_fits_limits(request, outcome);
 }
 
-/* A write that syncs is told of no room by its own blocks, or, when it is there, by its sync. */
-void write_doubt_space(const struct write_request *request, struct write_outcome *outcome)
-{
-	if (outcome->kind == ATOMICIO_KIND_SPACE && write_syncs(request))
-		outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
-}
-
 /* Classify a result, and add what this file and these flags tell beyond the errno. */
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome)
 {
 	write_classify(outcome, result, request->length);
-	write_doubt_space(request, outcome);
 	if (outcome->kind != ATOMICIO_KIND_BUSY || outcome->error != -EAGAIN)
 		return;
 	/* XFS's copy on write cannot do without blocking: fs/xfs/xfs_file.c, 6.16 to 7.3. */

@@ -172,6 +172,7 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_REOPEN_FAILED 0x1000000ULL
 #define ATOMICIO_REASON_STATX_REFUSED 0x2000000ULL
 #define ATOMICIO_REASON_NO_RECHECK 0x4000000ULL
+#define ATOMICIO_REASON_NO_WITNESS 0x8000000ULL
 /* These concern one write, not the file: see atomicio_check() and struct atomicio_failure. */
 #define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO 0x100000000ULL
 #define ATOMICIO_REASON_LENGTH_TOO_SMALL 0x200000000ULL
@@ -255,7 +256,11 @@ uint64_t atomicio_reason_next(uint64_t *reasons);
 
 /*
  * What is on disk in the range (on_disk): the worst that this write's attempts so far may have
- * left there.  A kind tells it of one attempt alone.
+ * left there; `kind` describes the last attempt only.  The comment of a kind says what is there
+ * after a call that did not sync.  After any error of a call that may have synced the file
+ * (ATOMICIO_DSYNC; a descriptor with O_DSYNC or O_SYNC, a file with chattr +S, a mount with sync)
+ * it is old or new: such a call can make the page, and then return the error of its flush, or that
+ * of another page's write-back.
  */
 #define ATOMICIO_DISK_OLD 1	   /* the old bytes, all of them */
 #define ATOMICIO_DISK_OLD_OR_NEW 2 /* all old or all new, undefined which */
@@ -329,6 +334,19 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
  */
 #define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
 
+/*
+ * Do not open a witness.  The witness is a description of the file of the library's own, on which
+ * it only syncs.  The kernel tells each description once that a page was lost, so after an error
+ * of a durable write the witness says whether that error was a page's that had been written
+ * before.  atomicio_close() closes it, which drops the process's POSIX record locks on the file,
+ * as every close(2) does; OFD locks and flock(2) stay.  Who needs POSIX locks sets this flag.
+ *
+ * Without a witness, also where it cannot be had (no /proc, no right to open the file again, no
+ * descriptor left; NO_WITNESS in the handle's reasons), every error of a durable write counts as
+ * a possible loss: the next atomicio_sync() fails.
+ */
+#define ATOMICIO_OPEN_NO_WITNESS 0x2u
+
 /* How a file is opened.  Zero is the default of every field. */
 struct atomicio_options {
 	atomicio_policy *policy;	  /* NULL: atomicio_policy_default */
@@ -379,13 +397,20 @@ int atomicio_close(struct atomicio_file *file);
  * Write `length` bytes at `offset`, untorn.
  *
  * On return 0 the page is written as the options allow: untorn, unless the options name
- * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error
- * of the kinds SHAPE to SPACE the old page is on disk, except that BUSY on a raw block device
- * beside readers of the page leaves it old or new, whole.  After -EIO and other errors of kind
- * MEDIA it is old or new, but whole, and so it is after no room (SPACE) for a durable write, whose
- * sync may say that of another page; if a retry or fallback after it fails too, the error stays
- * that of kind MEDIA.  If the PLAIN fallback was taken and failed, anything may be there, whatever
- * the error.  The buffer is only read.
+ * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error:
+ *
+ *	- refused by our own check, or kinds SHAPE to SPACE without a sync: the old page is there,
+ *	  except that BUSY on a raw block device beside readers of the page leaves it old or new;
+ *	- kind MEDIA, and any error of a durable write (see ATOMICIO_DISK_OLD_OR_NEW): old or new,
+ *	  but whole; if a retry or fallback after it fails too, its error is the one returned;
+ *	- the PLAIN fallback was taken and failed: anything may be there, whatever the error.
+ *
+ * A durable write may return the error of another page of the file that was lost earlier, whatever
+ * its number.  After each error of one the library therefore asks its witness (see
+ * ATOMICIO_OPEN_NO_WITNESS), which costs an fdatasync: if a page was lost, the handle is poisoned,
+ * and the journal, if it has live frames of the file; if not, nothing is, and the policy may retry
+ * or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync says it.  The buffer is
+ * only read.
  *
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
@@ -444,13 +469,19 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 
 /*
  * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at once
- * share a call.  Returns 0 or a negative errno.  A failed sync poisons the handle, because the
+ * share a call.  It asks the library's own witness, so it receives the error of every page of the
+ * file that was lost since atomicio_open(), whoever else was told of it: another process, a durable
+ * write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems that the library does not
+ * know, your descriptor is synced too.
+ *
+ * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because the
  * kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
  * until the file is reopened.  With a journal that has live frames of this file it poisons that as
  * well, so that recovery brings back what went through it, and a poisoned journal gives
- * -ENOTRECOVERABLE here.  It also fails if a durable write or a write-back of this handle was told
- * of a loss before, which may be that of another page; so sync with this call, one handle a
- * descriptor, and not with fsync(2), which would not hear of it.
+ * -ENOTRECOVERABLE here.  -EINTR with a handle that is not poisoned: signals, or a FUSE server, cut
+ * it short again and again; nothing is lost, call again.  Without a witness it also fails if an
+ * earlier call of this handle was given an error that may have been a loss; then one handle a
+ * descriptor, and no fsync(2) beside it, which would use up the report.
  */
 int atomicio_sync(struct atomicio_file *file);
 

@@ -121,6 +121,7 @@ static_assert(ATOMICIO_KIND_SHAPE == 1 && ATOMICIO_KIND_BROKEN == 8, "kinds");
 static_assert(ATOMICIO_DISK_OLD == 1 && ATOMICIO_DISK_UNKNOWN == 3, "on_disk");
 static_assert(ATOMICIO_REASON_REOPEN_FAILED == UINT64_C(1) << 24, "reasons of a file");
 static_assert(ATOMICIO_REASON_STATX_REFUSED == UINT64_C(1) << 25, "reasons of a file");
+static_assert(ATOMICIO_REASON_NO_WITNESS == UINT64_C(1) << 27, "reasons of a file");
 static_assert(ATOMICIO_REASON_HANDLE_POISONED == UINT64_C(1) << 43, "reasons of a write");
 #endif
 

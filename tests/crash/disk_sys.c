@@ -262,6 +262,20 @@ static int fake_fs_magic(int fd, uint32_t *magic)
 	return 0;
 }
 
+static int fake_mount_flags(int fd, uint64_t *flags)
+{
+	(void)fd;
+	*flags = 0;
+	return 0;
+}
+
+static int fake_inode_flags(int fd, uint32_t *flags)
+{
+	(void)fd;
+	*flags = 0;
+	return 0;
+}
+
 static int fake_file_size_limit(uint64_t *limit)
 {
 	*limit = UINT64_MAX;
@@ -310,6 +324,8 @@ const struct sys_calls disk_sys = {
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,
 	.fs_magic = fake_fs_magic,
+	.mount_flags = fake_mount_flags,
+	.inode_flags = fake_inode_flags,
 	.file_size_limit = fake_file_size_limit,
 	.sleep_us = fake_sleep_us,
 	.random = fake_random,

@@ -38,7 +38,7 @@ mutant short_return_taken_for_success write.c inject 's/result != \(int64_t\)len
 mutant short_return_classified_as_success write_classify.c inject \
 	's/result >= 0 \&\& \(uint64_t\)result == length/result >= 0/'
 mutant broken_does_not_poison write_policy.c inject 's/^(\t+)write_poison\(file\);/\1(void)file;/'
-mutant failed_sync_does_not_poison write.c inject 's/if \(error \&\& !sync_is_harmless\(error\)\)/if (0)/'
+mutant failed_sync_does_not_poison loss.c inject 's/if \(loss->poison\)/if (0)/; s/if \(loss->lost\)/if (0)/'
 mutant answer_not_masked write_policy.c xfs \
 	's/answer \& failure.allowed \? answer : ATOMICIO_FAIL/answer/'
 mutant retries_unbounded_by_one write_policy.c inject \

@@ -22,6 +22,37 @@ struct fake_disk disk;
 
 static int opened_as[FD_MAX]; /* file + 1 of a descriptor that disk_open() gave */
 
+/* The file's write-back error (D5), and how much of it each description was told. */
+static struct {
+	int error;
+	uint32_t count, seen; /* of all, and of those that somebody was told of */
+	uint32_t told[FD_MAX];
+} lost;
+
+void disk_lose(int error)
+{
+	lost.error = error;
+	lost.count++;
+}
+
+bool disk_would_report(int fd)
+{
+	return lost.told[fd] != lost.count;
+}
+
+void disk_restart(void)
+{
+	lost.told[FAKE_FD] = lost.told[DISK_JOURNAL_FD] = lost.seen;
+}
+
+static int tell(int fd)
+{
+	if (!disk_would_report(fd))
+		return 0;
+	lost.told[fd] = lost.seen = lost.count;
+	return lost.error;
+}
+
 static int file_of(int fd)
 {
 	if (fd == FAKE_FD)
@@ -38,8 +69,10 @@ static int disk_open(const char *path, int flags)
 
 	if (sscanf(path, "/proc/self/fd/%d", &fd) == 1) {
 		disk.open_flags = flags;
-		if (result >= 0)
+		if (result >= 0) {
 			opened_as[result] = file_of(fd) + 1;
+			lost.told[result] = lost.seen;
+		}
 	}
 	return result;
 }
@@ -96,7 +129,7 @@ static int enter_device(int flags, bool *buffered)
 	return 0;
 }
 
-/* A direct write to ext4 (D4): does it go through the cache? */
+/* A direct write to ext4 (D5): does it go through the cache? */
 static bool is_spoiled(void)
 {
 	fake.inode_flags |= disk.spoil;
@@ -132,7 +165,13 @@ static void copy_in(int file, const void *data, size_t length, uint64_t offset)
 		disk.size[file] = offset + length;
 }
 
-/* A write of the file: its result, and what it does (D2, D3). */
+static bool syncs(int flags)
+{
+	return flags & SYS_RWF_DSYNC || fake.getfl_result & O_DSYNC ||
+	       fake.inode_flags & SYS_INODE_SYNC || fake.mount_flags & SYS_MOUNT_SYNC;
+}
+
+/* A write of the file: its result, and what it does (D2, D3, D5). */
 static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int flags)
 {
 	const bool atomic = flags & SYS_RWF_ATOMIC;
@@ -168,6 +207,8 @@ static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int fla
 	else
 		disk.untorn++;
 	copy_in(0, vector->iov_base, result < 0 ? vector->iov_len : (size_t)result, offset);
+	if (result > 0 && syncs(flags) && disk_would_report(fd))
+		return tell(fd);
 	return result;
 }
 
@@ -223,15 +264,20 @@ static int disk_truncate(int fd, uint64_t size)
 
 static int disk_fdatasync(int fd)
 {
+	const int result = fake_sys.fdatasync(fd);
+
 	disk.syncs++;
-	return fake_sys.fdatasync(fd);
+	disk.sync_fd = fd;
+	return result || file_of(fd) ? result : tell(fd);
 }
 
 static int disk_write_back(int fd, uint64_t offset, uint64_t length)
 {
+	const int result = fake_sys.write_back(fd, offset, length);
+
 	disk.write_backs++;
 	fake.inode_flags &= ~SYS_INODE_INLINE_DATA;
-	return fake_sys.write_back(fd, offset, length);
+	return result ? result : tell(fd);
 }
 
 static int disk_drop_cache(int fd, uint64_t offset, uint64_t length)
@@ -274,6 +320,7 @@ void disk_reset(void)
 {
 	fake_reset();
 	memset(opened_as, 0, sizeof(opened_as));
+	memset(&lost, 0, sizeof(lost));
 	memset(disk.bytes[1], 0, disk.size[1]);
 	memset((uint8_t *)&disk + sizeof(disk.bytes), 0, sizeof(disk) - sizeof(disk.bytes));
 	memset(disk.bytes[0], DISK_OLD, sizeof(disk.bytes[0]));

@@ -11,6 +11,9 @@
  * D3 an untorn write is made whole or not at all, as the kernel does; a write that the kernel
  *    would make through the page cache is made and counted in `tearable`.
  * D4 fake.inode_flags are the inode's; a buffered page takes INLINE_DATA away.
+ * D5 disk_lose() loses a page of the file, as a failed write-back does: the error is reported once
+ *    a description, by whatever syncs through it (errseq_t); a description opened later hears
+ *    of it only if nobody has yet.
  */
 #ifndef FAKE_DISK_H
 #define FAKE_DISK_H
@@ -53,6 +56,7 @@ struct fake_disk {
 	uint32_t write_backs, drops, syncs;
 	uint64_t slept_us;
 	int write_fd; /* of the last write */
+	int sync_fd;  /* of the last fdatasync */
 	int open_flags;
 };
 
@@ -66,6 +70,14 @@ void disk_is_device(void);
 
 /* The same machine with ext4, and a file of so many blocks of 512 bytes. */
 void disk_is_ext4(uint64_t blocks);
+/* A page of the file is lost with this negative errno, which is still to be reported (D5). */
+void disk_lose(int error);
+
+/* The next process: FAKE_FD and DISK_JOURNAL_FD are descriptions opened anew. */
+void disk_restart(void);
+
+/* Does this description still hold the report of a lost page? */
+bool disk_would_report(int fd);
 
 /* Script the next writes. */
 #define DISK_SCRIPT(...)                                                                           \

@@ -18,6 +18,16 @@ int fake_fs_magic(int fd, uint32_t *magic)
 	return result;
 }
 
+int fake_mount_flags(int fd, uint64_t *flags)
+{
+	const int result = fake_answer(fake.fs_magic_result);
+
+	(void)fd;
+	if (result == 0)
+		*flags = fake.mount_flags;
+	return result;
+}
+
 int fake_fs_uuid(int fd, uint8_t uuid[16])
 {
 	const int result = fake_answer(fake.fs_uuid_result);

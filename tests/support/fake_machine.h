@@ -13,6 +13,7 @@
 int fake_answer(int result);
 
 int fake_fs_magic(int fd, uint32_t *magic);
+int fake_mount_flags(int fd, uint64_t *flags);
 int fake_fs_uuid(int fd, uint8_t uuid[16]);
 ssize_t fake_readlink(const char *path, char *buffer, size_t size);
 int fake_list(const char *path, struct sys_list *out);

@@ -251,6 +251,7 @@ const struct sys_calls fake_sys = {
 	.cachestat = fake_cachestat,
 	.device_size = fake_device_size,
 	.fs_magic = fake_fs_magic,
+	.mount_flags = fake_mount_flags,
 	.fs_uuid = fake_fs_uuid,
 	.readlink = fake_readlink,
 	.list = fake_list,

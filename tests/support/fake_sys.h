@@ -30,6 +30,7 @@ struct fake_system {
 	const char *release; /* NULL: uname fails */
 	int fs_magic_result;
 	uint32_t fs_magic;
+	uint64_t mount_flags;
 	int fs_uuid_result;
 	uint8_t fs_uuid[16];
 	int identify_result;

@@ -42,6 +42,7 @@ static const struct {
 	{24, "reopen-failed"},
 	{25, "statx-refused"},
 	{26, "no-recheck"},
+	{27, "no-witness"},
 	{32, "length-not-power-of-two"},
 	{33, "length-too-small"},
 	{34, "length-too-large"},

@@ -220,12 +220,12 @@ START_TEST(inline_data_that_stays_is_broken_within_the_bound)
 	disk.converts_late = true;
 	calls.write_back = no_write_back;
 	file = open_file();
-	file->sys = &calls;
+	file->sys = file->loss.sys = &calls;
 	disk.spoil = SYS_INODE_INLINE_DATA;
 	ck_assert_int_eq(write_page(file, 0), -EIO);
 	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED, ATOMICIO_DISK_UNKNOWN);
 	ck_assert_uint_le(fake.pwritev2_calls, 16);
-	file->sys = disk_calls;
+	file->sys = file->loss.sys = disk_calls;
 	atomicio_close(file);
 }
 END_TEST

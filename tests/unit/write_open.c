@@ -70,7 +70,8 @@ START_TEST(each_option_has_its_range)
 	ck_assert_int_eq(TRY(.bounce_max = 64u << 20), 0);
 	ck_assert_int_eq(TRY(.bounce_max = (64u << 20) + 1), -EINVAL);
 	ck_assert_int_eq(TRY(.flags = ATOMICIO_OPEN_REOPEN_DIRECT), 0);
-	for (int bit = 1; bit < 32; bit++)
+	ck_assert_int_eq(TRY(.flags = ATOMICIO_OPEN_NO_WITNESS), 0);
+	for (int bit = 2; bit < 32; bit++)
 		ck_assert_int_eq(TRY(.flags = UINT32_C(1) << bit), -EINVAL);
 	for (int bit = 0; bit < 32; bit++)
 		ck_assert_int_eq(TRY(.reserved = UINT32_C(1) << bit), -EINVAL);
@@ -174,7 +175,8 @@ END_TEST
 /* Reopening: on a buffered descriptor, whose flags the fake gives for every descriptor. */
 static uint64_t reopen_reasons(struct atomicio_file **file)
 {
-	const struct atomicio_options options = {.flags = ATOMICIO_OPEN_REOPEN_DIRECT,
+	const struct atomicio_options options = {.flags = ATOMICIO_OPEN_REOPEN_DIRECT |
+							  ATOMICIO_OPEN_NO_WITNESS,
 						 .policy = atomicio_policy_strict};
 	struct atomicio_caps found;
 
@@ -202,6 +204,22 @@ START_TEST(a_buffered_descriptor_is_reopened_for_direct_writes)
 	ck_assert_uint_eq(reopen_reasons(&file) & ATOMICIO_REASON_REOPEN_FAILED, 0);
 	ck_assert_int_eq(disk.open_flags, -1);
 	atomicio_close(file);
+}
+END_TEST
+
+START_TEST(a_description_of_our_own_is_as_durable_as_the_callers)
+{
+	const int flags[] = {O_DSYNC, O_SYNC};
+
+	for (int i = 0; i < 2; i++) {
+		struct atomicio_file *file;
+
+		write_machine();
+		fake.getfl_result = O_RDWR | flags[i];
+		(void)reopen_reasons(&file);
+		ck_assert_int_eq(disk.open_flags, O_RDWR | O_DIRECT | flags[i]);
+		atomicio_close(file);
+	}
 }
 END_TEST
 
@@ -338,6 +356,7 @@ int main(void)
 		before_6_9_an_appending_descriptor_has_no_journal,
 		a_file_that_can_do_nothing_opens_and_its_writes_say_why,
 		a_buffered_descriptor_is_reopened_for_direct_writes,
+		a_description_of_our_own_is_as_durable_as_the_callers,
 		another_file_behind_the_name_is_not_written_to,
 		a_reopen_that_fails_leaves_a_handle_that_says_so,
 		a_journaled_page_has_the_alignment_of_its_home_write,

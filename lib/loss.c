@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The witness, and all syncs of data files.  The rules L1 to L6 are in loss.h.
+ *
+ * Flow: called by the journal's checkpoint and by the write family; calls sys alone.
+ *
+ * EINTR of an fdatasync has two meanings: the sync itself was cut short (a FUSE server gives up its
+ * FSYNC request when a signal comes, or passes on an EINTR of its own), or a page is lost whose
+ * write-back said EINTR (mapping_set_error() takes any errno of a FUSE server).  In the second
+ * case the witness has used up its report, so asking it again proves nothing.  The deputy is
+ * another description with a cursor of its own, used for nothing else, so it still has the
+ * report: if it has none, no page is lost, and the witness is asked again.  The deputy is looked
+ * at with sync_file_range, which sends no request that a signal could cut short; only where the
+ * pages are another inode's (overlay) that call sees none, and fdatasync has to do.  It is opened
+ * only where an fdatasync can be cut short; ext4, XFS, btrfs and block devices wait for the disk,
+ * signal or not, so there EINTR is a loss like every other error.
+ */
+#define _GNU_SOURCE
+#include "loss.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "sys_refused.h"
+
+/* How often an fdatasync that a signal cuts short is made again. */
+#define INTERRUPTS_MAX 32
+
+#define MAGIC_OVERLAY 0x794c7630u
+#define MAGIC_ECRYPTFS 0x0000f15fu
+#define MAGIC_XFS 0x58465342u
+
+/* A description of our own of the file behind fd, or a negative errno. */
+static int open_witness(const struct loss *loss, const struct sys_statx *theirs, int mode)
+{
+	const struct sys_calls *sys = loss->sys;
+	struct sys_statx ours;
+	char path[32];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", loss->caller_fd);
+	fd = sys->open(path, mode);
+	if (fd < 0)
+		return fd;
+	error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
+	if (!error && (theirs->ino != ours.ino || theirs->dev_major != ours.dev_major ||
+		       theirs->dev_minor != ours.dev_minor))
+		error = -ESTALE;
+	if (error) {
+		sys->close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller_fd, uint32_t flags,
+	      _Atomic uint32_t *poison)
+{
+	struct sys_statx stat;
+	uint32_t magic = 0;
+	int status, mode, error;
+
+	assert((flags & ~LOSS_NO_WITNESS) == 0);
+	error = sys_stat(sys, caller_fd, SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	status = sys->getfl(caller_fd);
+	if (status < 0)
+		return status;
+	*loss = (struct loss){.sys = sys,
+			      .fd = fd,
+			      .caller_fd = caller_fd,
+			      .witness = -1,
+			      .deputy = -1,
+			      .poison = poison};
+	pthread_mutex_init(&loss->lock, NULL); /* cannot fail without attributes */
+	loss->is_device = (stat.mode & S_IFMT) == S_IFBLK;
+	loss->delegates = !loss->is_device && !sys_keeps_dsync(sys, caller_fd);
+	if (!loss->is_device && sys->fs_magic(caller_fd, &magic) == 0) {
+		loss->stacked = magic == MAGIC_OVERLAY || magic == MAGIC_ECRYPTFS;
+		loss->lies_once = magic == MAGIC_XFS;
+	}
+	if (flags & LOSS_NO_WITNESS)
+		return 0;
+	/*
+	 * Where reading is allowed, not even open for writing: its close tells nobody of a change
+	 * (inotify's IN_CLOSE_WRITE, at which udev reads a whole disk's signatures).
+	 */
+	mode = (status & O_ACCMODE) == O_WRONLY ? O_WRONLY : O_RDONLY;
+	loss->witness = open_witness(loss, &stat, mode);
+	if (loss->witness >= 0 && loss->delegates)
+		loss->deputy = open_witness(loss, &stat, mode);
+	return 0;
+}
+
+void loss_close(struct loss *loss)
+{
+	if (loss->witness >= 0)
+		loss->sys->close(loss->witness);
+	if (loss->deputy >= 0)
+		loss->sys->close(loss->deputy);
+	pthread_mutex_destroy(&loss->lock);
+}
+
+/* Does the deputy hold the report of a lost page? */
+static int look_at_deputy(const struct loss *loss)
+{
+	return loss->stacked ? loss->sys->fdatasync(loss->deputy)
+			     : loss->sys->write_back(loss->deputy, 0, 0);
+}
+
+/* Sync the witness.  *lost: the error is a loss, or cannot be told from one (L2). */
+static int sync_witness(const struct loss *loss, bool *lost)
+{
+	int error = 0;
+
+	for (int i = 0; i < INTERRUPTS_MAX; i++) {
+		int report;
+
+		error = loss->sys->fdatasync(loss->witness);
+		*lost = error != 0;
+		if (error != -EINTR || loss->deputy < 0)
+			return error;
+		report = look_at_deputy(loss);
+		if (report)
+			return report;
+		*lost = false;
+	}
+	return error;
+}
+
+/* Sync a description that is written through; with a witness, EINTR is for that to judge. */
+static int sync_written(const struct loss *loss, int fd, bool *lost)
+{
+	int error = 0;
+
+	for (int i = 0; i < INTERRUPTS_MAX; i++) {
+		error = loss->sys->fdatasync(fd);
+		*lost = error && (error != -EINTR || loss->deputy < 0);
+		if (error != -EINTR || *lost)
+			return error;
+	}
+	return error;
+}
+
+/* One sync of all that has to be synced. */
+static int sync_once(const struct loss *loss, bool *lost)
+{
+	int error = 0;
+
+	if (loss->witness < 0 || loss->delegates) {
+		error = sync_written(loss, loss->fd, lost);
+		if (!error && loss->caller_fd != loss->fd)
+			error = sync_written(loss, loss->caller_fd, lost);
+	}
+	if (!error && loss->witness >= 0)
+		error = sync_witness(loss, lost);
+	return error;
+}
+
+/* L3; the lock is held. */
+static void note(struct loss *loss, int error)
+{
+	assert(error < 0);
+	if (!loss->lost)
+		loss->lost = error;
+	if (loss->poison)
+		atomic_store_explicit(loss->poison, 1, memory_order_relaxed);
+}
+
+/* Count a sync as done, or note what was lost.  The lock is held. */
+static int finish_sync(struct loss *loss, uint64_t number, int error, bool lost)
+{
+	assert(!lost || error);
+	if (!error) {
+		error = atomic_exchange(&loss->unreported, 0); /* L4 */
+		lost = error != 0;
+	}
+	if (lost)
+		note(loss, error);
+	else if (!error)
+		loss->done = number;
+	return error;
+}
+
+static int sync_locked(struct loss *loss, uint32_t flags)
+{
+	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
+	bool lost = false;
+	int error;
+
+	error = sync_once(loss, &lost);
+	if (!error && flags & LOSS_RETIRE && loss->lies_once) /* L6 */
+		error = sync_once(loss, &lost);
+	if (!(flags & LOSS_RETIRE))
+		atomic_fetch_add_explicit(&loss->syncs, 1, memory_order_relaxed);
+	return finish_sync(loss, number, error, lost);
+}
+
+/*
+ * Of two syncs at once the kernel tells only one of a lost page, so they go one by one.  Those
+ * who wait for the same sync, begun after they came, share its success.
+ */
+int loss_sync(struct loss *loss, uint32_t flags)
+{
+	const uint64_t begun = atomic_load(&loss->begun);
+	int error = 0;
+
+	assert((flags & ~LOSS_RETIRE) == 0);
+	pthread_mutex_lock(&loss->lock);
+	if (loss->lost)
+		error = -ENOTRECOVERABLE;
+	else if (loss->done <= begun || flags & LOSS_RETIRE)
+		error = sync_locked(loss, flags);
+	pthread_mutex_unlock(&loss->lock);
+	return error;
+}
+
+/* loss_ask() with the lock held. */
+static int ask_locked(struct loss *loss, int error)
+{
+	bool lost = false;
+
+	assert(error < 0);
+	if (loss->witness < 0) {
+		atomic_store(&loss->unreported, error); /* L4 */
+		return loss->lost;
+	}
+	if (!loss->lost) {
+		error = sync_witness(loss, &lost);
+		if (lost)
+			note(loss, error);
+	}
+	return loss->lost;
+}
+
+int loss_ask(struct loss *loss, int error, bool may_wait)
+{
+	assert(error < 0);
+	if (!may_wait) {
+		/* The lock may be held by a sync that waits for the disk. */
+		if (loss->witness < 0)
+			atomic_store(&loss->unreported, error);
+		return 0;
+	}
+	pthread_mutex_lock(&loss->lock);
+	error = ask_locked(loss, error);
+	pthread_mutex_unlock(&loss->lock);
+	return error;
+}
+
+/*
+ * sync_file_range with a wait reports lost pages (fs/sync.c:ksys_sync_file_range, 4.13 to 7.3), to
+ * the description that is written through: the witness has its own report.  Without a witness no
+ * sync may come between the report and its note.
+ */
+int loss_write_back(struct loss *loss, uint64_t offset, uint64_t length)
+{
+	int error;
+
+	pthread_mutex_lock(&loss->lock);
+	error = loss->sys->write_back(loss->fd, offset, length);
+	if (error)
+		error = ask_locked(loss, error);
+	pthread_mutex_unlock(&loss->lock);
+	return error;
+}
+
+void loss_start_write_back(struct loss *loss, uint64_t offset, uint64_t length)
+{
+	(void)loss->sys->start_write_back(loss->fd, offset, length);
+}
+
+/* An answer that cannot be had counts as yes: the witness decides. */
+bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait)
+{
+	const struct sys_calls *sys = loss->sys;
+	uint64_t mount;
+	uint32_t inode;
+	int error;
+
+	error = sys->getfl(fd);
+	if (error < 0 || error & O_DSYNC)
+		return true;
+	/* A block device's pages are no inode's of a filesystem. */
+	if (loss->is_device)
+		return false;
+	if (loss->delegates && !may_wait)
+		return true;
+	error = sys->inode_flags(fd, &inode);
+	if (error ? error != -ENOTTY && error != -EOPNOTSUPP && error != -ENOSYS
+		  : inode & SYS_INODE_SYNC)
+		return true;
+	return sys->mount_flags(fd, &mount) || mount & SYS_MOUNT_SYNC;
+}
