@@ -9,6 +9,7 @@
  * asked about block devices, and about filesystems whose UUID the kernel did not tell.  What
  * it says is for people: only the magic number enters the verdict.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,7 +100,8 @@ void probe_contents(struct probe *probe)
 				      &identity);
 	}
 	if (result < 0) {
-		caps->reasons |= ATOMICIO_REASON_CONTENTS_UNKNOWN;
+		caps->reasons |= result == -ENOTUNIQ ? ATOMICIO_REASON_CONTENTS_AMBIGUOUS
+						     : ATOMICIO_REASON_CONTENTS_UNKNOWN;
 		return;
 	}
 	caps->evidence |= ATOMICIO_EVIDENCE_BLKID;

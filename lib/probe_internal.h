@@ -33,7 +33,8 @@ struct probe {
 	bool writable;			/* fd may be written through */
 	bool queue_failed;		/* the queue limits should be there and were not read */
 	bool uuid_answered;		/* the kernel was heard on the UUID, be it none */
-	bool layer_blocks;		/* dm or md: it cannot, but a device below it can */
+	bool may_have_slaves;		/* the disk may be a layer over others */
+	bool layer_blocks;		/* it cannot, but a device below it can */
 	char device_name[SYS_NAME_MAX]; /* the device itself: "nvme0n1p2", "" unknown */
 };
 

@@ -18,7 +18,7 @@
 #define PATH_LENGTH 160
 #define LINK_LENGTH 512
 #define LAYERS_MAX 4   /* as LVM on LUKS on a partition of md on disks */
-#define DEVICES_MAX 32 /* looked at below one dm or md device */
+#define DEVICES_MAX 32 /* looked at below one device */
 #define SECTOR 512u    /* unit of `start`, whatever the disk's block (block/partitions/core.c) */
 
 struct attribute {
@@ -91,6 +91,18 @@ static bool is_partition_name(const char *name, const char *parent, size_t paren
 	return *name == '\0';
 }
 
+/*
+ * May the disk that the link leads to be a layer over others?  A layer has no parent device, so
+ * that it lies in devices/virtual/block (drivers/base/core.c:get_device_parent(), 6.18).  Loop
+ * devices lie there too, and never have slaves: they are spared the look.
+ */
+static bool is_virtual(const char *link)
+{
+	const char *directory = strstr(link, "/virtual/block/");
+
+	return directory && strncmp(directory + strlen("/virtual/block/"), "loop", 4) != 0;
+}
+
 /* Names of device and disk from where /sys/dev/block/M:m points: ".../sda/sda1". */
 static bool parse_link(struct probe *probe, const char *link)
 {
@@ -126,6 +138,7 @@ static bool find_disk(struct probe *probe, const char *base)
 	if (length <= 0 || (size_t)length >= sizeof(link))
 		return false;
 	link[length] = '\0';
+	probe->may_have_slaves = is_virtual(link);
 	return parse_link(probe, link);
 }
 
@@ -173,16 +186,12 @@ static bool limits_are_sane(const struct atomicio_caps *caps)
 	       (caps->queue_boundary == 0 || probe_is_power_of_two(caps->queue_boundary));
 }
 
-/* Device-mapper and md: the layers whose own limits can hide those of the devices below. */
-static bool is_layer(const char *name)
-{
-	return strncmp(name, "dm-", 3) == 0 || strncmp(name, "md", 2) == 0;
-}
-
 /*
- * Can any device below this layer write untorn?  `base` is the layer's directory in sysfs,
- * `left` the devices that may still be looked at.  A partition's limits and slaves are its
- * disk's.  What cannot be read counts as no.
+ * Can any device below this one write untorn?  `base` is its directory in sysfs, `left` the
+ * devices that may still be looked at.  A layer is what has slaves, whatever its name:
+ * device-mapper, md, bcache and DRBD link theirs (block/holder.c:bd_link_disk_holder(), 6.18),
+ * and the directory of a plain disk is empty.  A partition's limits and slaves are its disk's.
+ * What cannot be read counts as no.
  */
 /* NOLINTNEXTLINE(misc-no-recursion): `depth` counts down */
 static bool lower_device_can(const struct sys_calls *sys, const char *base, int depth, int *left)
@@ -211,8 +220,7 @@ static bool lower_device_can(const struct sys_calls *sys, const char *base, int 
 		}
 		if (unit_max > 0)
 			return true;
-		if (depth > 1 && is_layer(slaves.name[i]) &&
-		    lower_device_can(sys, lower, depth - 1, left))
+		if (depth > 1 && lower_device_can(sys, lower, depth - 1, left))
 			return true;
 	}
 	return false;
@@ -240,7 +248,7 @@ void probe_disk(struct probe *probe)
 		return;
 	}
 	caps->evidence |= ATOMICIO_EVIDENCE_QUEUE;
-	if (caps->queue_unit_max == 0 && is_layer(caps->disk_name)) {
+	if (caps->queue_unit_max == 0 && probe->may_have_slaves) {
 		snprintf(layer, sizeof(layer), "%s%s", base, caps->is_partition ? "/.." : "");
 		probe->layer_blocks = lower_device_can(probe->sys, layer, LAYERS_MAX, &left);
 	}

@@ -57,7 +57,8 @@ static const struct reason reasons[] = {
 	 "recreate the partition on a multiple of the larger of queue/atomic_write_unit_min_bytes "
 	 "and queue/atomic_write_boundary_bytes, as with parted -a optimal and a 1MiB start"},
 	{ATOMICIO_REASON_LAYER_BLOCKS, "layer-blocks",
-	 "A disk below can write untorn, but the device-mapper or md layer above it cannot.",
+	 "A disk below can write untorn, but a layer above it (device-mapper, md, bcache, DRBD) "
+	 "cannot.",
 	 "use dm-linear, dm-stripe or dm-mirror (Linux 6.14), dm-crypt or dm-multipath (6.19), md "
 	 "raid0, raid1 or raid10 (6.13) or md linear (6.18), on disks that all can, each from a "
 	 "multiple of their untorn unit"},
@@ -103,7 +104,8 @@ static const struct reason reasons[] = {
 	 "mount sysfs on /sys, and make /sys/dev/block and the queue directories readable"},
 	{ATOMICIO_REASON_CONTENTS_UNKNOWN, "contents-unknown",
 	 "What the device holds could not be read; the verdict does not depend on it.",
-	 "run as a user that may read the device node, as the group disk may"},
+	 "run as a user that may read the device node, as the group disk may, and in a container "
+	 "give it that node"},
 	{ATOMICIO_REASON_REOPEN_FAILED, "reopen-failed",
 	 "The library could not open a descriptor of its own with O_DIRECT for this file.",
 	 "mount /proc, allow opening the file again for writing, or open it with O_DIRECT"},
@@ -121,6 +123,11 @@ static const struct reason reasons[] = {
 	 "error of a durable write as a loss.",
 	 "mount /proc, allow opening the file again, raise ulimit -n, or do without "
 	 "ATOMICIO_OPEN_NO_WITNESS"},
+	{ATOMICIO_REASON_CONTENTS_AMBIGUOUS, "contents-ambiguous",
+	 "The device carries the signatures of several filesystems or volumes, so that its UUID is "
+	 "not known; the verdict does not depend on it.",
+	 "wipefs --no-act DEVICE lists them; wipefs --backup --types TYPE DEVICE removes one that "
+	 "is left of an earlier use, with the device unmounted"},
 	{ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO, "length-not-power-of-two",
 	 "The length of an untorn write must be a power of two.",
 	 "write a power of two, or use a journal"},

@@ -173,6 +173,7 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_STATX_REFUSED 0x2000000ULL
 #define ATOMICIO_REASON_NO_RECHECK 0x4000000ULL
 #define ATOMICIO_REASON_NO_WITNESS 0x8000000ULL
+#define ATOMICIO_REASON_CONTENTS_AMBIGUOUS 0x10000000ULL
 /* These concern one write, not the file: see atomicio_check() and struct atomicio_failure. */
 #define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO 0x100000000ULL
 #define ATOMICIO_REASON_LENGTH_TOO_SMALL 0x200000000ULL
@@ -202,11 +203,11 @@ struct atomicio_caps {
  *
  * Safe from any thread.  No allocation of the library's own.  16 system calls for a regular
  * file on a disk without untorn writes, 25 on one with them, 3 more on a partition, and more
- * where device-mapper or md lie in between.  On a block device, and before Linux 6.9, libblkid
- * reads the device to see what it holds, which takes some milliseconds and leaves clean pages
- * in the device's page cache; and closing the node drops the process's POSIX record locks on
- * that device, as every close(2) does.  On a frozen filesystem (fsfreeze) the probe of a writable
- * descriptor waits, as every write does, until it is thawed.
+ * where a layer such as device-mapper lies in between.  On a block device, and before Linux
+ * 6.9, libblkid reads the device to see what it holds, which takes some milliseconds and leaves
+ * clean pages in the device's page cache; and closing the node drops the process's POSIX record
+ * locks on that device, as every close(2) does.  On a frozen filesystem (fsfreeze) the probe of a
+ * writable descriptor waits, as every write does, until it is thawed.
  *
  * Returns 0; -EBADF: fd is not open, or was opened with O_PATH; -EISDIR: a directory;
  * -ESPIPE: a pipe, FIFO or socket; -EINVAL: another thing that is neither a regular file nor

@@ -24,6 +24,20 @@ doctor_error_is_neither_yes_nor_no() {
 	one_sentence
 	[ ! -s "$out" ] || note "a verdict was printed: $(cat "$out")"
 }
+doctor_tells_a_second_signature_from_a_missing_right() {
+	local image=$work/two.img node
+	truncate -s 400M "$image"
+	mkfs.xfs -q "$image"
+	printf '_BHRfS_M' | dd of="$image" bs=1 seek=65600 conv=notrunc status=none # btrfs
+	node=$(losetup --find --show "$image") || { note 'no loop device'; return; }
+	expect 1 "$tool" doctor "$node"
+	losetup -d "$node"
+	rm -f "$image"
+	prints 'contents-ambiguous: .*signatures of several filesystems'
+	prints 'to change it: wipefs --no-act'
+	! grep -q 'contents-unknown' "$out" || note 'it speaks of a user that may read the device'
+}
 try doctor_says_no_on_tmpfs_and_why tmpfs
 try doctor_says_yes_on_xfs_with_reflink xfs
 try doctor_error_is_neither_yes_nor_no
+try doctor_tells_a_second_signature_from_a_missing_right xfs

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: where device-mapper or md hide the untorn writes of a disk below, the probe says so,
- * and no arrangement of layers keeps it busy.
+ * Goal: where device-mapper, md or any other layer hides the untorn writes of a disk below, the
+ * probe says so, and no arrangement of layers keeps it busy.
  * Method: trees of sysfs with slaves, in memory; reasons and calls are compared.
  */
 #include <check.h>
@@ -83,6 +83,57 @@ START_TEST(layers_are_followed_through_md_and_its_partitions)
 }
 END_TEST
 
+START_TEST(layer_is_what_has_slaves_whatever_its_name)
+{
+	static const char *const names[] = {"bcache0", "drbd0", "nullb0", "vdo7"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char directory[64];
+
+		fake_reset();
+		snprintf(directory, sizeof(directory), "/sys/devices/virtual/block/%s", names[i]);
+		fake_disk(DISK, "8:0", &queue_64k);
+		fake_disk(directory, "251:0", &queue_none);
+		fake_slave(directory, DISK);
+		fake.statx.dev_major = 251;
+		fake.statx.dev_minor = 0;
+		fake_claim(4096, 1048576, 0);
+		expect(ATOMICIO_MECHANISM_FILESYSTEM, 4096, 1048576, 0,
+		       ATOMICIO_REASON_XFS_SOFTWARE | ATOMICIO_REASON_LAYER_BLOCKS);
+		ck_assert_str_eq(caps.disk_name, names[i]);
+	}
+}
+END_TEST
+
+START_TEST(dm_over_bcache_over_a_capable_disk_blocks_it)
+{
+	static const char bcache[] = "/sys/devices/virtual/block/bcache0";
+
+	dm_over(bcache);
+	fake_disk(bcache, "251:0", &queue_none);
+	fake_slave(bcache, DISK);
+	fake_disk(DISK, "8:0", &queue_64k);
+	probe_machine();
+	ck_assert(caps.reasons & ATOMICIO_REASON_LAYER_BLOCKS);
+}
+END_TEST
+
+START_TEST(plain_disk_is_no_layer)
+{
+	/* A loop device is virtual, as layers are, but has never a slave: it costs no look. */
+	static const char *const disks[] = {DISK, "/sys/devices/virtual/block/loop0"};
+
+	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+		fake_reset();
+		fake_disk(disks[i], "8:0", &queue_none);
+		fake_claim(4096, 1048576, 0);
+		expect(ATOMICIO_MECHANISM_FILESYSTEM, 4096, 1048576, 0,
+		       ATOMICIO_REASON_XFS_SOFTWARE);
+		ck_assert_uint_eq(fake.list_calls, 0);
+	}
+}
+END_TEST
+
 START_TEST(capable_dm_is_not_looked_below)
 {
 	fake_disk(DM0, "253:0", &queue_64k);
@@ -109,7 +160,8 @@ START_TEST(layers_that_lie_in_a_circle_come_to_an_end)
 	fake_slave(DM1, DM0);
 	fake_slave(DM1, DISK);
 	expect(ATOMICIO_MECHANISM_FILESYSTEM, 4096, 1048576, 0, ATOMICIO_REASON_XFS_SOFTWARE);
-	ck_assert_uint_eq(fake.list_calls, 4);
+	/* dm-0, dm-1 and the disk below each, to a depth of four layers. */
+	ck_assert_uint_eq(fake.list_calls, 7);
 	ck_assert_uint_le(fake.calls, 16 + 4 + 32 * 4);
 }
 END_TEST
@@ -150,6 +202,9 @@ int main(void)
 		dm_over_a_partition_of_a_capable_disk_blocks_it,
 		any_capable_disk_among_several_is_enough,
 		layers_are_followed_through_md_and_its_partitions,
+		layer_is_what_has_slaves_whatever_its_name,
+		dm_over_bcache_over_a_capable_disk_blocks_it,
+		plain_disk_is_no_layer,
 		capable_dm_is_not_looked_below,
 		layers_that_cannot_be_listed_block_nothing,
 		layers_that_lie_in_a_circle_come_to_an_end,

@@ -43,6 +43,7 @@ static const struct {
 	{25, "statx-refused"},
 	{26, "no-recheck"},
 	{27, "no-witness"},
+	{28, "contents-ambiguous"},
 	{32, "length-not-power-of-two"},
 	{33, "length-too-small"},
 	{34, "length-too-large"},

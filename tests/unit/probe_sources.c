@@ -261,6 +261,19 @@ START_TEST(unprivileged_probe_changes_no_verdict)
 }
 END_TEST
 
+START_TEST(second_signature_is_told_from_a_device_that_cannot_be_read)
+{
+	machine_xfs(&queue_4k);
+	fake_claim(4096, 4096, 0);
+	fake.fs_uuid_result = -ENOTTY;
+	fake.identify_result = -ENOTUNIQ;
+	expect(ATOMICIO_MECHANISM_HARDWARE, 4096, 4096, 4096, ATOMICIO_REASON_CONTENTS_AMBIGUOUS);
+	ck_assert_str_eq(caps.filesystem_uuid, "");
+	ck_assert(strstr(atomicio_reason_fix(ATOMICIO_REASON_CONTENTS_AMBIGUOUS), "wipefs"));
+	ck_assert(!strstr(atomicio_reason_fix(ATOMICIO_REASON_CONTENTS_AMBIGUOUS), "user"));
+}
+END_TEST
+
 START_TEST(block_device_is_identified_by_libblkid_alone)
 {
 	machine_block_device(&queue_4k);
@@ -340,6 +353,7 @@ int main(void)
 		libblkid_is_asked_where_the_kernel_does_not_tell,
 		libblkid_names_the_type_that_the_magic_number_does_not,
 		unprivileged_probe_changes_no_verdict,
+		second_signature_is_told_from_a_device_that_cannot_be_read,
 		block_device_is_identified_by_libblkid_alone,
 		partition_is_identified_by_its_own_node,
 		slashes_of_a_node_are_restored,
