@@ -157,10 +157,11 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 		{"buffered", no_argument, NULL, 'b'},	{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},	{NULL, 0, NULL, 0}};
 	uint64_t size = SIZE_DEFAULT, seconds = SECONDS_DEFAULT;
+	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	char word[128];
-	int option;
+	int option, status;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+	while ((option = tool_option(&arguments, options)) >= 0) {
 		if (option == 'h')
 			return tool_help(command);
 		if (option == 'b') {
@@ -173,22 +174,23 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 				return tool_error(
 					"bench: --size '%s' is no page size: type 4k, 8k, "
 					"16k, 32k or 64k",
-					text_path(optarg, word, sizeof(word)));
+					text_word(optarg, word, sizeof(word)));
 		} else if (option == 't') {
 			if (text_parse_size(optarg, &seconds) || !seconds || seconds > SECONDS_MAX)
 				return tool_error("bench: --seconds '%s' is no time: type a number "
 						  "from 1 to %d",
-						  text_path(optarg, word, sizeof(word)),
+						  text_word(optarg, word, sizeof(word)),
 						  SECONDS_MAX);
 		} else {
 			return tool_bad_option(command, option, argv);
 		}
 	}
-	if (argc - optind != 1)
+	if (arguments.count != 1)
 		return tool_error("bench: it takes one path: type atomicio bench DIRECTORY");
 	bench->size = (uint32_t)size;
 	bench->seconds = (uint32_t)seconds;
-	return -1;
+	status = find_directory(bench, arguments.words[0]);
+	return status ? status : -1;
 }
 
 static int run(const struct tool_command *command, int argc, char **argv)
@@ -198,9 +200,6 @@ static int run(const struct tool_command *command, int argc, char **argv)
 
 	status = parse(command, argc, argv, &bench);
 	if (status >= 0)
-		return status;
-	status = find_directory(&bench, argv[optind]);
-	if (status)
 		return status;
 	error = look(&bench);
 	if (error)

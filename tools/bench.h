@@ -22,6 +22,7 @@
 #include <libatomicio/journal.h>
 #include <libatomicio/uring.h>
 
+#include "tool.h"
 #include "ways.h"
 
 #define BENCH_BATCH 64u
@@ -56,7 +57,7 @@ struct bench_mode {
 struct bench {
 	/* What was asked for. */
 	char directory[4096];
-	char safe[256]; /* the same, for messages */
+	char safe[TEXT_PATH_SIZE]; /* the same, for messages */
 	uint32_t size;
 	uint32_t seconds;
 	bool buffered;

@@ -7,10 +7,8 @@
 #include "json.h"
 #include "bench.h"
 #include "tool.h"
+#include "words.h"
 
-static const char *const way_keys[BENCH_WAYS] = {"kernel", "journal", "double-write",
-						 "unprotected"};
-static const char *const shape_keys[WAYS_SHAPES] = {"page", "batch", "pages-sync"};
 static const char *const shape_titles[WAYS_SHAPES] = {
 	"one durable page a call",
 	"64 pages in one durable call",
@@ -22,20 +20,20 @@ const char *bench_way_name(const struct bench *bench, enum ways_way way)
 {
 	switch (way) {
 	case WAYS_KERNEL:
-		return bench->size <= bench->caps.direct.unit_max_hw ? "hardware" : "filesystem";
+		return word_kernel_path(bench->size <= bench->caps.direct.unit_max_hw);
 	case WAYS_JOURNAL:
-		return "journal";
+		return word_ways[WAYS_JOURNAL];
 	case WAYS_DOUBLE:
 		return "double write";
 	default:
-		return "unprotected";
+		return word_ways[WAYS_PLAIN];
 	}
 }
 
 static void put_table(const struct bench *bench, const struct bench_mode *mode,
 		      enum ways_shape shape)
 {
-	printf("\n%s file, %s:\n", mode->direct ? "direct" : "buffered", shape_titles[shape]);
+	printf("\n%s file, %s:\n", word_file_mode(mode->direct), shape_titles[shape]);
 	printf("  %-14s %-7s %10s %10s %10s %10s %14s\n", "WAY", "THROUGH", "PAGES/S", "OVERALL",
 	       "P50-US", "P99-US", "OF-UNPROTECTED");
 	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
@@ -72,17 +70,17 @@ static void put_json_shape(struct json *json, const struct bench_mode *mode, enu
 	double factor;
 
 	json_begin(json, NULL, '{');
-	json_string(json, "shape", shape_keys[shape]);
+	json_string(json, "shape", word_shapes[shape]);
 	json_unsigned(json, "pages", shape == WAYS_PAGE ? 1 : BENCH_BATCH);
 	json_begin(json, "ways", '{');
 	for (uint32_t way = 0; way < BENCH_WAYS; way++) {
 		const struct bench_result *result = &mode->results[shape][way];
 
 		if (!result->rounds) {
-			json_null(json, way_keys[way]);
+			json_null(json, word_ways[way]);
 			continue;
 		}
-		json_begin(json, way_keys[way], '{');
+		json_begin(json, word_ways[way], '{');
 		json_unsigned(json, "rounds", result->rounds);
 		json_string(json, "through", ways_engine_name((enum ways_way)way, result->engine));
 		json_decimal(json, "pages_per_second", result->pages_per_second);
@@ -95,8 +93,8 @@ static void put_json_shape(struct json *json, const struct bench_mode *mode, enu
 	}
 	json_end(json, '}');
 	fastest = bench_fastest(mode, shape, &factor);
-	json_string(json, "auto", way_keys[mode->by_auto[shape]]);
-	json_string(json, "fastest", way_keys[fastest]);
+	json_string(json, "auto", word_ways[mode->by_auto[shape]]);
+	json_string(json, "fastest", word_ways[fastest]);
 	json_decimal(json, "fastest_of_auto", factor);
 	json_end(json, '}');
 }
@@ -122,7 +120,7 @@ void bench_put_json(const struct bench *bench)
 		const struct bench_mode *mode = &bench->modes[i];
 
 		json_begin(&json, NULL, '{');
-		json_string(&json, "file", mode->direct ? "direct" : "buffered");
+		json_string(&json, "file", word_file_mode(mode->direct));
 		json_string(&json, "kernel_path",
 			    mode->why_not ? NULL : bench_way_name(bench, WAYS_KERNEL));
 		probe_json_reasons(&json, "reasons", mode->why_not);

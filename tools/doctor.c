@@ -16,7 +16,7 @@ static void put_verdict(const char *path, const struct target *target,
 {
 	const struct atomicio_limits *direct = &caps->direct;
 	const char *what = target->temporary ? " in a new file in it" : "";
-	char units[80], size[32], safe[256];
+	char units[80], size[32], safe[TEXT_PATH_SIZE];
 
 	text_path(path, safe, sizeof(safe));
 	text_units(direct, units, sizeof(units));
@@ -65,20 +65,23 @@ static int run(const struct tool_command *command, int argc, char **argv)
 {
 	static const struct option options[] = {{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	char sentence[TARGET_SENTENCE_SIZE], safe[256];
+	char sentence[TARGET_SENTENCE_SIZE], safe[TEXT_PATH_SIZE];
+	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	struct atomicio_caps caps = {0};
 	struct target target;
+	const char *path;
 	int option, error;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+	while ((option = tool_option(&arguments, options)) >= 0) {
 		if (option == 'h')
 			return tool_help(command);
 		return tool_bad_option(command, option, argv);
 	}
-	if (argc - optind != 1)
+	if (arguments.count != 1)
 		return tool_error("doctor: it takes one path: type atomicio doctor PATH");
-	text_path(argv[optind], safe, sizeof(safe));
-	if (target_open(argv[optind], TARGET_FOR_PROBE, &target, sentence, sizeof(sentence)))
+	path = arguments.words[0];
+	text_path(path, safe, sizeof(safe));
+	if (target_open(path, TARGET_FOR_PROBE, &target, sentence, sizeof(sentence)))
 		return tool_error("%s: %s", safe, sentence);
 	error = atomicio_probe(target.fd, &caps, sizeof(caps));
 	target_close(&target);
@@ -86,7 +89,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 		return tool_error("%s: cannot be probed: %s: name a regular file or a block device",
 				  safe, strerror(-error));
 
-	put_verdict(argv[optind], &target, &caps);
+	put_verdict(path, &target, &caps);
 	if (caps.direct.mechanism != ATOMICIO_MECHANISM_NONE) {
 		put_reasons("What limits it:", caps.reasons);
 		return TOOL_YES;

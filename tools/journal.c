@@ -13,20 +13,7 @@
 
 #include "json.h"
 #include "tool.h"
-
-const char *journal_state_name(uint32_t state)
-{
-	switch (state) {
-	case ATOMICIO_JOURNAL_READY:
-		return "clean";
-	case ATOMICIO_JOURNAL_UNCLEAN:
-		return "unclean";
-	case ATOMICIO_JOURNAL_CORRUPT:
-		return "corrupt";
-	default:
-		return "poisoned";
-	}
-}
+#include "words.h"
 
 void journal_id_text(const uint8_t id[16], char text[33])
 {
@@ -41,9 +28,10 @@ int journal_open_error(const struct journal_request *request, int error)
 
 	switch (error) {
 	case -EBUSY:
-		return tool_error("%s: the journal is in use by another process: stop it first, "
-				  "or type atomicio journal dump %s, which only reads",
-				  path, path);
+		tool_error("%s: the journal is in use by another process: stop it first, or type "
+			   "atomicio journal dump %s, which only reads",
+			   path, path);
+		return TOOL_BUSY;
 	case -ENODATA:
 		return tool_error("%s: no journal is in this file: type atomicio journal create "
 				  "PATH to make one",
@@ -53,13 +41,14 @@ int journal_open_error(const struct journal_request *request, int error)
 				  "know: use the release of libatomicio that made it",
 				  path);
 	case -EBADMSG:
-		return tool_error("%s: both headers of the journal are damaged: restore its files "
-				  "from a copy, then type atomicio journal create --overwrite %s",
-				  path, path);
+		tool_error("%s: both headers of the journal are damaged: restore its files from a "
+			   "copy, then type atomicio journal create --overwrite %s",
+			   path, path);
+		return TOOL_CORRUPT;
 	case -ERANGE:
-		return tool_error("%s: the file is shorter than its journal: restore the whole of "
-				  "it",
-				  path);
+		tool_error("%s: the file is shorter than its journal: restore the whole of it",
+			   path);
+		return TOOL_CORRUPT;
 	case -EBADF:
 		return tool_error("%s: it cannot be opened for reading and writing: check its "
 				  "permissions with ls -l",
@@ -111,7 +100,7 @@ void journal_put_json(const struct journal_request *request,
 	journal_id_text(info->id, id);
 	json_begin(&json, NULL, '{');
 	json_string(&json, "path", request->path);
-	json_string(&json, "state", journal_state_name(info->state));
+	json_string(&json, "state", word_journal_state(info->state));
 	json_unsigned(&json, "version", info->version);
 	json_string(&json, "id", id);
 	json_unsigned(&json, "size", info->size);
@@ -140,7 +129,7 @@ static void put_info(const struct journal_request *request,
 	text_size(info->frame_max, frame_max, sizeof(frame_max));
 	printf("%s: a journal of %s, frames of up to %s, format version %u\n", request->safe, size,
 	       frame_max, info->version);
-	printf("  id     %s\n  state  %s\n", id, journal_state_name(info->state));
+	printf("  id     %s\n  state  %s\n", id, word_journal_state(info->state));
 	printf("  tail   frame %llu at %llu\n  head   frame %llu at %llu\n",
 	       (unsigned long long)info->tail_sequence, (unsigned long long)info->tail_offset,
 	       (unsigned long long)info->head_sequence, (unsigned long long)info->head_offset);
@@ -174,16 +163,18 @@ static int action_check(const struct journal_request *request)
 	journal_close_named(&opened);
 	if (request->json)
 		journal_put_json(request, info);
-	if (info->state == ATOMICIO_JOURNAL_CORRUPT)
-		return tool_error("%s: corrupt: frame %llu, which should be at %llu, is damaged, "
-				  "and a later one is whole: type atomicio journal dump %s to see "
-				  "which files are named, and restore these",
-				  request->safe, (unsigned long long)info->head_sequence,
-				  (unsigned long long)info->corrupt_offset, request->safe);
+	if (info->state == ATOMICIO_JOURNAL_CORRUPT) {
+		tool_error("%s: corrupt: frame %llu, which should be at %llu, is damaged, and a "
+			   "later one is whole: type atomicio journal dump %s to see which files "
+			   "are named, and restore these",
+			   request->safe, (unsigned long long)info->head_sequence,
+			   (unsigned long long)info->corrupt_offset, request->safe);
+		return TOOL_CORRUPT;
+	}
 	if (request->json)
 		return info->live_frames ? TOOL_NO : TOOL_YES;
 	if (!info->live_frames) {
-		printf("%s: clean: nothing to recover\n", request->safe);
+		printf("%s: ready: nothing to recover\n", request->safe);
 		return TOOL_YES;
 	}
 	printf("%s: unclean: %llu live frames: type atomicio journal recover %s ID=FILE...\n",
@@ -233,7 +224,7 @@ static int add_file(struct journal_request *request, const char *text, bool gone
 	struct journal_file_name *file = &request->files[request->file_count];
 	char word[128];
 
-	text_path(text, word, sizeof(word));
+	text_word(text, word, sizeof(word));
 	if (!equals || (!gone && !equals[1]) ||
 	    parse_id(text, (size_t)(equals - text), &file->file_id))
 		return tool_error("journal: '%s' is no %s: an id is a number from 1, decimal or "
@@ -255,12 +246,12 @@ static int parse_size(const char *name, uint64_t limit, uint64_t *size)
 	if (text_parse_size(optarg, size) || !*size || *size > limit)
 		return tool_error("journal: %s '%s' is no size: type bytes, or a number with k, M "
 				  "or G, for example 64M",
-				  name, text_path(optarg, word, sizeof(word)));
+				  name, text_word(optarg, word, sizeof(word)));
 	return TOOL_YES;
 }
 
 /* Returns -1 to go on, or an exit status. */
-static int parse_options(const struct tool_command *command, int argc, char **argv,
+static int parse_options(const struct tool_command *command, struct tool_arguments *arguments,
 			 struct journal_request *request, unsigned *for_create)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
@@ -273,7 +264,7 @@ static int parse_options(const struct tool_command *command, int argc, char **ar
 	int option, status = TOOL_YES;
 	uint64_t frame_max = 0;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0 && !status) {
+	while ((option = tool_option(arguments, options)) >= 0) {
 		*for_create += option == 's' || option == 'f' || option == 'o';
 		if (option == 'h')
 			return tool_help(command);
@@ -288,40 +279,43 @@ static int parse_options(const struct tool_command *command, int argc, char **ar
 		else if (option == 'o')
 			request->create.flags |= ATOMICIO_JOURNAL_OVERWRITE;
 		else
-			return tool_bad_option(command, option, argv);
+			return tool_bad_option(command, option, arguments->argv);
+		if (status)
+			return status;
 	}
 	request->create.frame_max = (uint32_t)frame_max;
-	return status ? status : -1;
+	return -1;
 }
 
 /* The arguments after the options: ACTION PATH [ID=FILE...]. */
-static int parse_words(const struct tool_command *command, int argc, char **argv,
+static int parse_words(const struct tool_command *command, const struct tool_arguments *arguments,
 		       unsigned for_create, struct journal_request *request,
 		       const struct action **action)
 {
+	char **words = arguments->words;
 	char word[128];
 
-	if (optind >= argc)
+	if (!arguments->count)
 		return tool_error("journal: what to do is missing: type atomicio journal %s",
 				  command->usage);
 	for (size_t i = 0; i < ACTION_COUNT; i++)
-		if (!strcmp(argv[optind], actions[i].name))
+		if (!strcmp(words[0], actions[i].name))
 			*action = &actions[i];
 	if (!*action)
 		return tool_error("journal: '%s' is nothing that it does: type atomicio journal %s",
-				  text_path(argv[optind], word, sizeof(word)), command->usage);
-	if (optind + 1 >= argc)
+				  text_word(words[0], word, sizeof(word)), command->usage);
+	if (arguments->count < 2)
 		return tool_error("journal %s: a path is missing: type atomicio journal %s PATH",
 				  (*action)->name, (*action)->name);
-	if ((!(*action)->takes_files && (request->file_count || optind + 2 < argc)) ||
+	if ((!(*action)->takes_files && (request->file_count || arguments->count > 2)) ||
 	    (!(*action)->makes && for_create))
 		return tool_error("journal %s: an option or argument is not for it: type atomicio "
 				  "journal %s",
 				  (*action)->name, command->usage);
-	request->path = argv[optind + 1];
+	request->path = words[1];
 	text_path(request->path, request->safe, sizeof(request->safe));
-	for (int i = optind + 2; i < argc; i++) {
-		const int status = add_file(request, argv[i], false);
+	for (int i = 2; i < arguments->count; i++) {
+		const int status = add_file(request, words[i], false);
 
 		if (status)
 			return status;
@@ -331,6 +325,7 @@ static int parse_words(const struct tool_command *command, int argc, char **argv
 
 static int run(const struct tool_command *command, int argc, char **argv)
 {
+	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	const struct action *action = NULL;
 	struct journal_request request = {0};
 	unsigned for_create = 0;
@@ -339,9 +334,9 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	request.files = calloc((size_t)argc, sizeof(*request.files));
 	if (!request.files)
 		return tool_error("journal: no memory for %d arguments: give fewer", argc);
-	status = parse_options(command, argc, argv, &request, &for_create);
+	status = parse_options(command, &arguments, &request, &for_create);
 	if (status < 0)
-		status = parse_words(command, argc, argv, for_create, &request, &action);
+		status = parse_words(command, &arguments, for_create, &request, &action);
 	if (status < 0 && action)
 		status = action->run(&request);
 	free(request.files);
@@ -363,6 +358,7 @@ const struct tool_command tool_journal = {
 		"              it is gone and its pages are to be dropped\n\n"
 		"  --json      the answer as JSON\n\n"
 		"Exit status: 0 done, or nothing to recover; 1 from check: live frames, recover; "
-		"2 an\nerror, or a corrupt journal.\n",
+		"2 an\nerror; 3 the journal is damaged; 4 it is in use; 5 done, but the standard "
+		"output failed.\n",
 	.run = run,
 };

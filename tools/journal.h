@@ -21,6 +21,7 @@
 #include <libatomicio/journal.h>
 
 #include "target.h"
+#include "tool.h"
 
 /* A file that the user gave for an id. */
 struct journal_file_name {
@@ -32,7 +33,7 @@ struct journal_file_name {
 
 struct journal_request {
 	const char *path;
-	char safe[256]; /* the path, for messages */
+	char safe[TEXT_PATH_SIZE]; /* the path, for messages */
 	bool json;
 	struct atomicio_journal_options create;
 	struct journal_file_name *files;
@@ -56,7 +57,6 @@ int action_dump(const struct journal_request *request);
 
 void journal_put_json(const struct journal_request *request,
 		      const struct atomicio_journal_info *info);
-const char *journal_state_name(uint32_t state);
 void journal_id_text(const uint8_t id[16], char text[33]);
 
 #endif /* TOOL_JOURNAL_H */

@@ -50,8 +50,8 @@ static int create_error(const struct journal_request *request, int error)
 				  "lose what is in it",
 				  path);
 	case -EBUSY:
-		return tool_error("%s: the journal is in use by another process: stop it first",
-				  path);
+		tool_error("%s: the journal is in use by another process: stop it first", path);
+		return TOOL_BUSY;
 	case -EISDIR:
 		return tool_error("%s: is a directory: name a file in it", path);
 	case -EINVAL:
@@ -107,9 +107,12 @@ int action_create(const struct journal_request *request)
 			unlink(request->path);
 		return create_error(request, error);
 	}
+	tool_done("%s: the journal was made", request->safe);
 	status = journal_open_named(request, &opened);
-	if (status)
-		return status;
+	if (status) {
+		tool_error("%s; it could not be shown", tool_what_is_done());
+		return TOOL_UNSAID;
+	}
 	journal_close_named(&opened);
 	text_size(opened.info.size, size, sizeof(size));
 	text_size(opened.info.frame_max, frame_max, sizeof(frame_max));

@@ -12,18 +12,12 @@
 #include "journal_read.h"
 #include "json.h"
 #include "tool.h"
+#include "words.h"
 
 struct dump {
 	const struct journal_request *request;
 	struct json json;
 };
-
-static const char *const states[] = {
-	[READER_LIVE] = "live", [READER_TORN] = "torn", [READER_BEYOND] = "beyond-damage"};
-static const char *const conditions[] = {[READER_HEADER_GOOD] = "good",
-					 [READER_HEADER_ABSENT] = "absent",
-					 [READER_HEADER_DAMAGED] = "damaged",
-					 [READER_HEADER_VERSION] = "other-version"};
 
 static int visit_nothing(void *context, struct reader *reader, const struct reader_frame *frame)
 {
@@ -38,7 +32,7 @@ static int visit_text(void *context, struct reader *reader, const struct reader_
 	(void)context;
 	printf("frame %llu at %llu: %s, %u entries, %u bytes, header of %u\n",
 	       (unsigned long long)frame->sequence, (unsigned long long)frame->offset,
-	       states[frame->state], frame->count, frame->length, frame->header_length);
+	       word_frame_state(frame->state), frame->count, frame->length, frame->header_length);
 	for (uint32_t i = 0; frame->entries_whole && i < frame->count; i++) {
 		struct reader_entry entry;
 
@@ -58,7 +52,7 @@ static int visit_json(void *context, struct reader *reader, const struct reader_
 	json_begin(json, NULL, '{');
 	json_unsigned(json, "sequence", frame->sequence);
 	json_unsigned(json, "offset", frame->offset);
-	json_string(json, "state", states[frame->state]);
+	json_string(json, "state", word_frame_state(frame->state));
 	json_unsigned(json, "length", frame->length);
 	json_unsigned(json, "header_length", frame->header_length);
 	json_begin(json, "entries", '[');
@@ -94,7 +88,7 @@ static int put_json(struct dump *dump, struct reader *reader)
 
 		journal_id_text(header->id, id);
 		json_begin(json, NULL, '{');
-		json_string(json, "condition", conditions[header->condition]);
+		json_string(json, "condition", word_header_condition(header->condition));
 		if (header->condition == READER_HEADER_GOOD) {
 			json_bool(json, "current", i == reader->current);
 			json_unsigned(json, "version", header->version);
@@ -123,7 +117,7 @@ static int put_text(struct dump *dump, struct reader *reader)
 
 		journal_id_text(header->id, id);
 		if (header->condition != READER_HEADER_GOOD)
-			printf("header %d: %s\n", i, conditions[header->condition]);
+			printf("header %d: %s\n", i, word_header_condition(header->condition));
 		else
 			printf("header %d: good%s, journal %s, size %llu, frame-max %u, generation "
 			       "%llu, tail: frame %llu at %llu\n",
@@ -164,10 +158,12 @@ int action_dump(const struct journal_request *request)
 	target_close(&target);
 	if (error)
 		return journal_open_error(request, error);
-	if (beyond)
-		return tool_error("%s: corrupt: frame %llu, which should be at %llu, is damaged, "
-				  "and a later one is whole",
-				  request->safe, (unsigned long long)reader.head_sequence,
-				  (unsigned long long)reader.head_offset);
+	if (beyond) {
+		tool_error("%s: corrupt: frame %llu, which should be at %llu, is damaged, and a "
+			   "later one is whole",
+			   request->safe, (unsigned long long)reader.head_sequence,
+			   (unsigned long long)reader.head_offset);
+		return TOOL_CORRUPT;
+	}
 	return TOOL_YES;
 }

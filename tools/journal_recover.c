@@ -91,7 +91,7 @@ static int open_files(const struct journal_request *request)
 
 	for (unsigned i = 0; i < request->file_count; i++) {
 		struct journal_file_name *file = &request->files[i];
-		char sentence[TARGET_SENTENCE_SIZE], safe[256];
+		char sentence[TARGET_SENTENCE_SIZE], safe[TEXT_PATH_SIZE];
 
 		if (!file->path)
 			continue;
@@ -161,10 +161,12 @@ static int recover_opened(const struct journal_request *request, struct journal_
 	struct atomicio_recovery recovery = {0};
 	int status, error;
 
-	if (opened->info.state == ATOMICIO_JOURNAL_CORRUPT)
-		return tool_error("%s: not recovered: the journal is corrupt: type atomicio "
-				  "journal check %s",
-				  request->safe, request->safe);
+	if (opened->info.state == ATOMICIO_JOURNAL_CORRUPT) {
+		tool_error("%s: not recovered: the journal is corrupt: type atomicio journal check "
+			   "%s",
+			   request->safe, request->safe);
+		return TOOL_CORRUPT;
+	}
 	status = check_ids(request, opened->target.fd);
 	if (!status)
 		status = open_files(request);
@@ -177,6 +179,7 @@ static int recover_opened(const struct journal_request *request, struct journal_
 		return tool_error("%s: the recovery failed: %s: the frames are still there: remove "
 				  "the cause and recover again",
 				  request->safe, strerror(-error));
+	tool_done("%s: the recovery is done", request->safe);
 	put_recovery(request, &recovery);
 	return TOOL_YES;
 }

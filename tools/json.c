@@ -7,39 +7,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-/* Length of the valid UTF-8 sequence at `text`, 0 if there is none (RFC 3629, section 4). */
-static size_t json_utf8_length(const unsigned char *text)
-{
-	const unsigned char lead = text[0];
-	unsigned char low = 0x80, high = 0xbf;
-	size_t length;
-
-	if (lead < 0x80)
-		return 1;
-	if (lead >= 0xc2 && lead <= 0xdf)
-		length = 2;
-	else if (lead >= 0xe0 && lead <= 0xef)
-		length = 3;
-	else if (lead >= 0xf0 && lead <= 0xf4)
-		length = 4;
-	else
-		return 0;
-	/* The second byte rules out overlong forms, surrogates and what is past U+10FFFF. */
-	if (lead == 0xe0)
-		low = 0xa0;
-	else if (lead == 0xed)
-		high = 0x9f;
-	else if (lead == 0xf0)
-		low = 0x90;
-	else if (lead == 0xf4)
-		high = 0x8f;
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if (text[i] < 0x80 || text[i] > 0xbf)
-			return 0;
-	return length;
-}
+#include "utf8.h"
 
 static void json_quoted(FILE *out, const char *value)
 {
@@ -47,14 +15,15 @@ static void json_quoted(FILE *out, const char *value)
 
 	fputc('"', out);
 	while (*text) {
-		const size_t length = json_utf8_length(text);
+		uint32_t point;
+		const size_t length = utf8_decode(text, &point);
 
 		if (!length)
 			fputs("\\ufffd", out);
 		else if (*text == '"' || *text == '\\')
 			fprintf(out, "\\%c", *text);
-		else if (*text < 0x20 || *text == 0x7f)
-			fprintf(out, "\\u%04x", *text);
+		else if (utf8_is_control(point))
+			fprintf(out, "\\u%04x", point);
 		else
 			fwrite(text, 1, length, out);
 		text += length ? length : 1;

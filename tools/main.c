@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -17,6 +19,23 @@ static const struct tool_command *const commands[] = {
 	&tool_probe, &tool_doctor, &tool_write, &tool_bench, &tool_journal,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int tool_option(struct tool_arguments *arguments, const struct option *options)
+{
+	int option;
+
+	if (!arguments->words)
+		arguments->words = arguments->argv + 1;
+	/*
+	 * With "-" first, getopt_long() gives the other words in their places, as option 1.  Each
+	 * is moved to where one was read before.
+	 */
+	while ((option = getopt_long(arguments->argc, arguments->argv, "-:h", options, NULL)) == 1)
+		arguments->words[arguments->count++] = optarg;
+	while (option < 0 && optind < arguments->argc)
+		arguments->words[arguments->count++] = arguments->argv[optind++];
+	return option;
+}
 
 int tool_help(const struct tool_command *command)
 {
@@ -30,7 +49,7 @@ int tool_bad_option(const struct tool_command *command, int option, char **argv)
 {
 	char word[128];
 
-	text_path(argv[optind - 1], word, sizeof(word));
+	text_word(argv[optind - 1], word, sizeof(word));
 	if (option == ':')
 		return tool_error("%s %s: a value is missing: type atomicio %s %s", command->name,
 				  word, command->name, command->usage);
@@ -74,7 +93,7 @@ static int dispatch(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i]->name))
 			return commands[i]->run(commands[i], argc - 1, argv + 1);
 	return tool_error("'%s' is no command: type atomicio --help for those there are",
-			  text_path(argv[1], word, sizeof(word)));
+			  text_word(argv[1], word, sizeof(word)));
 }
 
 /*
@@ -89,17 +108,31 @@ static int hold_standard_streams(void)
 	return 0;
 }
 
+/*
+ * An answer that did not arrive was not given, for example on a full disk; but what was done is
+ * done, and must not be done again by a script that sees an error.
+ */
+static int finish(int status)
+{
+	const char *what = tool_what_is_done();
+	const bool lost = ferror(stdout);
+
+	if (!fflush(stdout) && !close(STDOUT_FILENO) && !lost)
+		return status;
+	if (!what) {
+		tool_error("the answer could not be written to the standard output: %s: check "
+			   "where it goes",
+			   strerror(errno));
+		return status > TOOL_NO ? status : TOOL_ERROR;
+	}
+	tool_error("%s; the standard output failed: %s", what, strerror(errno));
+	return status > TOOL_NO ? status : TOOL_UNSAID;
+}
+
 int main(int argc, char **argv)
 {
-	int status;
-
 	opterr = 0;
 	if (hold_standard_streams())
 		return TOOL_ERROR;
-	status = dispatch(argc, argv);
-	/* An answer that did not arrive was not given, for example on a full disk. */
-	if (fflush(stdout) || ferror(stdout))
-		return tool_error("the answer could not be written to the standard output: check "
-				  "where it goes");
-	return status;
+	return finish(dispatch(argc, argv));
 }

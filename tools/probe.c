@@ -28,7 +28,7 @@ enum { COLUMN_PATH, COLUMN_BY, COLUMN_UNITS, COLUMN_HARDWARE, COLUMN_DISK, COLUM
 
 static void ask(struct answer *answer)
 {
-	char path[256];
+	char path[TEXT_PATH_SIZE];
 
 	answer->error = target_open(answer->path, TARGET_FOR_PROBE, &answer->target,
 				    answer->sentence, sizeof(answer->sentence));
@@ -84,7 +84,7 @@ static void put_table(const struct answer *answers, int count)
 {
 	static const char *const heads[COLUMNS] = {"PATH",	  "UNTORN-BY", "UNITS",
 						   "HARDWARE-TO", "DISK",      "FILESYSTEM"};
-	char buffer[512];
+	char buffer[TEXT_PATH_SIZE];
 	int width[COLUMNS];
 	uint64_t seen = 0, reason;
 
@@ -131,18 +131,19 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
+	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	struct answer *answers;
 	bool as_json = false;
 	int option, count, failed = 0;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+	while ((option = tool_option(&arguments, options)) >= 0) {
 		if (option == 'h')
 			return tool_help(command);
 		if (option != 'j')
 			return tool_bad_option(command, option, argv);
 		as_json = true;
 	}
-	count = argc - optind;
+	count = arguments.count;
 	if (count < 1)
 		return tool_error("probe: a path is missing: type atomicio probe PATH, for example "
 				  "atomicio probe .");
@@ -150,7 +151,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	if (!answers)
 		return tool_error("probe: no memory for %d paths: name fewer", count);
 	for (int i = 0; i < count; i++) {
-		answers[i].path = argv[optind + i];
+		answers[i].path = arguments.words[i];
 		ask(&answers[i]);
 		failed += answers[i].error ? 1 : 0;
 	}

@@ -5,13 +5,13 @@
  * Flow: called by probe.c for each path; writes through json.c.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "json.h"
 #include "target.h"
 #include "tool.h"
+#include "words.h"
 
 static void put_limits(struct json *json, const char *key, const struct atomicio_limits *limits)
 {
@@ -41,13 +41,11 @@ void probe_json_reasons(struct json *json, const char *key, uint64_t reasons)
 
 static void put_evidence(struct json *json, const struct atomicio_caps *caps)
 {
-	static const char *const sources[] = {"statx", "queue", "blkid", "confirm", "disk"};
-
 	json_begin(json, "evidence", '{');
 	json_begin(json, "sources", '[');
-	for (unsigned bit = 0; bit < 5; bit++)
+	for (unsigned bit = 0; bit < WORD_EVIDENCE_COUNT; bit++)
 		if (caps->evidence & (1u << bit))
-			json_string(json, NULL, sources[bit]);
+			json_string(json, NULL, word_evidence[bit]);
 	json_end(json, ']');
 	json_signed(json, "confirm_result", caps->confirm_result);
 	json_begin(json, "statx", '{');
@@ -89,13 +87,6 @@ static void put_place(struct json *json, const struct atomicio_caps *caps)
 	json_string(json, "kernel", kernel);
 }
 
-static const char *access_name(int flags)
-{
-	const int mode = flags & O_ACCMODE;
-
-	return mode == O_RDWR ? "read-write" : mode == O_WRONLY ? "write-only" : "read-only";
-}
-
 void probe_json(struct json *json, const char *path, const struct target *target,
 		const struct atomicio_caps *caps, int error, const char *sentence)
 {
@@ -110,9 +101,9 @@ void probe_json(struct json *json, const char *path, const struct target *target
 		return;
 	}
 	json_null(json, "error");
-	json_string(json, "type", S_ISBLK(caps->file_mode) ? "block-device" : "regular-file");
+	json_string(json, "type", word_file_type(S_ISBLK(caps->file_mode)));
 	json_bool(json, "temporary", target->temporary);
-	json_string(json, "access", access_name(target->flags));
+	json_string(json, "access", word_access(target->flags));
 	put_limits(json, "direct", &caps->direct);
 	put_limits(json, "buffered", &caps->buffered);
 	json_unsigned(json, "memory_align", caps->memory_align);

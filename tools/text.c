@@ -7,8 +7,31 @@
 #include "tool.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "utf8.h"
+
+/* What happened, for the sentence that is due if the answer cannot be written. */
+static char done[TEXT_PATH_SIZE + 256];
+
+void tool_done(const char *format, ...)
+{
+	va_list arguments;
+
+	/* Who reads the answer may be gone; the page, or the journal, is there all the same. */
+	signal(SIGPIPE, SIG_IGN);
+	va_start(arguments, format);
+	vsnprintf(done, sizeof(done), format, arguments);
+	va_end(arguments);
+}
+
+const char *tool_what_is_done(void)
+{
+	return done[0] ? done : NULL;
+}
 
 int tool_error(const char *format, ...)
 {
@@ -24,19 +47,102 @@ int tool_error(const char *format, ...)
 	return TOOL_ERROR;
 }
 
-/* A path without control characters: a file name must not drive the terminal. */
+/* A text that is cut where its buffer ends, with room kept for what closes it. */
+struct piece {
+	char *at;
+	size_t left;
+	bool cut;
+};
+
+static void put(struct piece *piece, const char *bytes, size_t length)
+{
+	if (length >= piece->left)
+		piece->cut = true;
+	if (piece->cut)
+		return;
+	memcpy(piece->at, bytes, length);
+	piece->at += length;
+	piece->left -= length;
+}
+
+/* Each byte of one character, or of none, as \xNN. */
+static void put_escaped(struct piece *piece, const unsigned char *bytes, size_t length)
+{
+	char digits[4 * 4 + 1];
+
+	for (size_t i = 0; i < length; i++)
+		snprintf(digits + 4 * i, 5, "\\x%02x", bytes[i]);
+	put(piece, digits, 4 * length);
+}
+
+/* Does this text need no quotes in a shell; would it need those with escapes? */
+static void judge(const char *text, bool *plain, bool *escapes)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	uint32_t point;
+	size_t length;
+
+	*plain = *text != '\0';
+	*escapes = false;
+	for (; *at; at += length ? length : 1) {
+		length = utf8_decode(at, &point);
+		if (!length || utf8_is_control(point))
+			*escapes = true;
+		else if (point < 0x80 && !strchr("%+,-./:=@_", (int)point) &&
+			 !(point >= '0' && point <= '9') &&
+			 !((point | 0x20) >= 'a' && (point | 0x20) <= 'z'))
+			*plain = false;
+	}
+	*plain &= !*escapes;
+}
+
+/* All characters but those that may not reach a terminal; `also` ones get a backslash. */
+static void put_text(struct piece *piece, const char *text, const char *also)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	uint32_t point;
+
+	while (*at) {
+		size_t length = utf8_decode(at, &point);
+
+		if (!length || utf8_is_control(point)) {
+			length = length ? length : 1;
+			put_escaped(piece, at, length);
+		} else {
+			if (point < 0x80 && strchr(also, (int)point))
+				put(piece, "\\", 1);
+			put(piece, (const char *)at, length);
+		}
+		at += length;
+	}
+}
+
+const char *text_word(const char *word, char *buffer, size_t size)
+{
+	struct piece piece = {.at = buffer, .left = size - sizeof("...") + 1};
+
+	put_text(&piece, word, "\\");
+	memcpy(piece.at, piece.cut ? "..." : "", piece.cut ? sizeof("...") : 1);
+	return buffer;
+}
+
 const char *text_path(const char *path, char *buffer, size_t size)
 {
-	size_t i;
+	struct piece piece = {.at = buffer, .left = size - sizeof("'...") + 1};
+	const char *open = "'", *close = "";
+	bool plain, escapes;
 
-	for (i = 0; path[i] && i + 1 < size; i++) {
-		const unsigned char c = (unsigned char)path[i];
-
-		buffer[i] = path[i];
-		if (c < 0x20 || c == 0x7f)
-			buffer[i] = '?';
+	judge(path, &plain, &escapes);
+	if (!plain) {
+		if (escapes || strpbrk(path, "'\\"))
+			open = "$'";
+		put(&piece, open, strlen(open));
+		close = "'";
 	}
-	buffer[i] = '\0';
+	if (*path == '-')
+		put(&piece, "./", 2);
+	put_text(&piece, path, plain ? "" : "'\\");
+	snprintf(piece.at, sizeof("'..."), "%s%s", close, piece.cut ? "..." : "");
 	return buffer;
 }
 

@@ -19,10 +19,16 @@
 
 #include <libatomicio/atomicio.h>
 
-/* Exit statuses of every subcommand. */
-#define TOOL_YES 0   /* done, or: yes, untorn */
-#define TOOL_NO 1    /* no, this file cannot: an answer, nothing was written */
-#define TOOL_ERROR 2 /* wrong usage, or something failed */
+/* Exit statuses of every subcommand; the larger ones tell scripts what an error is. */
+#define TOOL_YES 0     /* done, or: yes, untorn */
+#define TOOL_NO 1      /* no, this file cannot: an answer, nothing was written */
+#define TOOL_ERROR 2   /* wrong usage, or something failed */
+#define TOOL_CORRUPT 3 /* the journal is damaged: an acknowledged write may be lost */
+#define TOOL_BUSY 4    /* somebody else uses it: nothing was done */
+#define TOOL_UNSAID 5  /* done, but the answer could not be written */
+
+/* Room for a path in a message, quotes and escapes included; a longer one is cut. */
+#define TEXT_PATH_SIZE 1024
 
 struct tool_command {
 	const char *name;
@@ -38,13 +44,40 @@ extern const struct tool_command tool_write;
 extern const struct tool_command tool_bench;
 extern const struct tool_command tool_journal;
 
-/* main.c: options.  A subcommand's getopt_long() has no messages of its own (opterr is 0). */
+/*
+ * main.c: the command line of a subcommand.  tool_option() gives its options one by one, as
+ * getopt_long() does, and then -1; options and other words may come in any order, whatever
+ * POSIXLY_CORRECT says, because the command prints lines to type in which they do.  The other
+ * words are in `words` when -1 has come.
+ */
+struct option;
+struct tool_arguments {
+	int argc;
+	char **argv;
+	char **words;
+	int count;
+};
+int tool_option(struct tool_arguments *arguments, const struct option *options);
 int tool_help(const struct tool_command *command);
 int tool_bad_option(const struct tool_command *command, int option, char **argv);
 
 /* text.c: words.  tool_error() prints "atomicio: ...\n" on stderr and returns TOOL_ERROR. */
 int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Something happened that stays.  If the answer then cannot be written, this sentence says what it
+ * was, and the exit status is TOOL_UNSAID: "PATH: the page was written".
+ */
+void tool_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *tool_what_is_done(void);
+
+/*
+ * A path as a shell reads it: in quotes where it needs them, so that a line can be typed as it is
+ * printed, and with \xNN for what would drive the terminal.  text_word() has the escapes alone, for
+ * a word that stands in quotes.
+ */
 const char *text_path(const char *path, char *buffer, size_t size);
+const char *text_word(const char *word, char *buffer, size_t size);
 const char *text_size(uint64_t size, char *buffer, size_t buffer_size);
 const char *text_units(const struct atomicio_limits *limits, char *buffer, size_t size);
 int text_parse_size(const char *text, uint64_t *size);

@@ -26,7 +26,7 @@ struct request {
 	uint64_t length; /* 0 until it is known */
 	bool has_offset;
 	uint32_t flags;
-	char safe[256]; /* the path, for messages */
+	char safe[TEXT_PATH_SIZE]; /* the path, for messages */
 };
 
 static uint32_t keep_failure(void *context, const struct atomicio_failure *failure)
@@ -174,6 +174,8 @@ static int write_through(struct request *request, struct atomicio_file *file,
 		status = explain(request, error, failure);
 		goto out;
 	}
+	tool_done("%s: the page was written%s", request->safe,
+		  request->flags & ATOMICIO_DSYNC ? ", durably" : "");
 	atomicio_file_get_stats(file, &stats, sizeof(stats));
 	printf("%s: wrote %s at %llu untorn, by the %s%s\n", request->safe,
 	       text_size(request->length, size, sizeof(size)), (unsigned long long)request->offset,
@@ -193,10 +195,11 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	static const char form[] = "type bytes, or a number with k, M or G, for example 16k";
+	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	char word[128];
 	int option;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+	while ((option = tool_option(&arguments, options)) >= 0) {
 		if (option == 'h')
 			return tool_help(command);
 		if (option == 'd') {
@@ -206,22 +209,22 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 			if (text_parse_size(optarg, &request->offset) ||
 			    request->offset > INT64_MAX)
 				return tool_error("write: --offset '%s' is no position: %s",
-						  text_path(optarg, word, sizeof(word)), form);
+						  text_word(optarg, word, sizeof(word)), form);
 		} else if (option == 'l') {
 			if (text_parse_size(optarg, &request->length) || !request->length)
 				return tool_error("write: --length '%s' is no length: %s",
-						  text_path(optarg, word, sizeof(word)), form);
+						  text_word(optarg, word, sizeof(word)), form);
 		} else {
 			return tool_bad_option(command, option, argv);
 		}
 	}
-	if (argc - optind != 1)
+	if (arguments.count != 1)
 		return tool_error("write: it takes one path: type atomicio write %s",
 				  command->usage);
 	if (!request->has_offset)
 		return tool_error("write: the offset is missing: type --offset 0 for the start of "
 				  "the file");
-	request->path = argv[optind];
+	request->path = arguments.words[0];
 	text_path(request->path, request->safe, sizeof(request->safe));
 	return -1;
 }
@@ -268,6 +271,6 @@ const struct tool_command tool_write = {
 		"              up to the file's largest unit\n"
 		"  --dsync     return when the data is durable\n\n"
 		"Exit status: 0 written, untorn; 1 this file cannot take this write, and nothing "
-		"was\nwritten; 2 an error.\n",
+		"was\nwritten; 2 an error; 5 written, but the standard output failed.\n",
 	.run = run,
 };

@@ -47,9 +47,9 @@ journal_create_makes_a_clean_one() {
 	prints "^$journal: made a journal of 256k, frames of up to 124k$"
 	[ "$(stat -c %s "$journal")" -eq 262144 ] || note "size $(stat -c %s "$journal")"
 	expect 0 "$tool" journal check "$journal"
-	prints 'clean: nothing to recover'
+	prints 'ready: nothing to recover'
 	expect 0 "$tool" journal info "$journal"
-	prints 'state  clean'
+	prints 'state  ready'
 	expect 0 "$tool" journal recover "$journal"
 	prints 'nothing to recover'
 	agree
@@ -62,7 +62,22 @@ journal_create_loses_nothing_unasked() {
 	says 'not empty.*--overwrite'
 	same "$journal" "$work/old"
 	expect 0 "$tool" journal create --overwrite "$journal" --size 1M --frame-max 64k --json
-	json '.size == 1048576 and .frame_max == 65536 and .state == "clean"'
+	json '.size == 1048576 and .frame_max == 65536 and .state == "ready"'
+}
+journal_that_cannot_be_told_of_is_made_and_recovered() {
+	left
+	expect 5 sh -c '"$@" >/dev/full' sh "$tool" journal recover "$journal" "1=$one" "32=$two"
+	one_sentence
+	says 'the recovery is done; the standard output failed: No space left'
+	expect 0 "$tool" journal check "$journal"
+	expect 5 sh -c '"$@" >&-' sh "$tool" journal create --overwrite "$journal" --size 256k
+	one_sentence
+	says 'the journal was made; the standard output failed: '
+	expect 0 "$tool" journal check "$journal"
+	left
+	# Nothing was changed by these: an answer that was not given is an error, not a verdict.
+	expect 2 sh -c '"$@" >/dev/full' sh "$tool" journal check "$journal"
+	expect 2 sh -c '"$@" >/dev/full' sh "$tool" journal info "$journal"
 }
 journal_create_that_fails_leaves_no_file() {
 	local bad
@@ -150,15 +165,15 @@ journal_damage_before_a_whole_frame_is_reported() {
 	for at in 8300 12288 20000; do # the header's padding, the first byte of the page, its middle
 		left
 		flip "$journal" "$at"
-		expect 2 "$tool" journal check "$journal"
+		expect 3 "$tool" journal check "$journal"
 		one_sentence
 		says 'corrupt: frame 1, which should be at 8192'
-		expect 2 "$tool" journal check --json "$journal"
+		expect 3 "$tool" journal check --json "$journal"
 		json '.state == "corrupt" and .corrupt_offset == 8192'
-		expect 2 "$tool" journal dump "$journal"
+		expect 3 "$tool" journal dump "$journal"
 		prints '^frame 2 at 28672: beyond-damage'
 		agree
-		expect 2 "$tool" journal recover "$journal" "1=$one" "32=$two"
+		expect 3 "$tool" journal recover "$journal" "1=$one" "32=$two"
 		one_sentence
 		untouched
 	done
@@ -167,14 +182,15 @@ journal_conditions_have_a_sentence_each() {
 	made
 	cp "$journal" "$work/old"
 	flip "$journal" 100
-	expect 2 "$tool" journal info "$journal"
+	flip "$journal" 4196
+	expect 3 "$tool" journal info "$journal"
 	one_sentence
 	says 'both headers of the journal are damaged'
-	expect 2 "$tool" journal dump "$journal"
+	expect 3 "$tool" journal dump "$journal"
 	one_sentence
 	truncate -s 100k "$work/old"
 	for word in info check dump recover; do
-		expect 2 "$tool" journal $word "$work/old"
+		expect 3 "$tool" journal $word "$work/old"
 		one_sentence
 		says 'shorter than its journal'
 		expect 2 "$tool" journal $word "$one"
@@ -194,7 +210,7 @@ journal_in_use_is_left_alone_but_can_be_dumped() {
 	flock -x 9
 	for word in check info recover 'create --overwrite'; do
 		# shellcheck disable=SC2086
-		expect 2 "$tool" journal $word "$journal"
+		expect 4 "$tool" journal $word "$journal"
 		one_sentence
 		says 'in use by another process'
 	done
@@ -232,7 +248,8 @@ for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unaske
 	journal_refuses_what_is_not_for_an_action; do
 	try "$name"
 done
-for name in journal_check_tells_live_frames journal_dump_shows_frames_and_changes_nothing \
+for name in journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
+	journal_dump_shows_frames_and_changes_nothing \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \
 	journal_in_use_is_left_alone_but_can_be_dumped journal_ids_are_read_whole_or_refused; do

@@ -54,14 +54,51 @@ json_is_valid_for_awkward_names() {
 	iconv -f UTF-8 -t UTF-8 "$out" >/dev/null 2>&1 || note 'not UTF-8'
 	rm -f "$work/$name" "$work"/bad-*
 }
+calm() { # FILE: no byte of it drives a terminal, of ASCII, of Latin-1 or of UTF-8
+	! LC_ALL=C grep -qP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|(^|[\x00-\x7f])[\x80-\x9f]' "$1" ||
+		note "$1 has control characters: $(od -c "$1" | head -n 20)"
+}
 file_names_do_not_drive_the_terminal() {
-	local name=$'esc-\e[31m\nline'
-	truncate -s 4k "$work/$name"
-	expect 0 "$tool" probe "$work/$name"
-	prints 'esc-\?\[31m\?line '
-	expect 2 "$tool" probe "$work/absent-$name"
-	one_sentence
-	rm -f "$work/$name"
+	local name names=($'esc-\e[31m\nline' $'c1-\x9b31m' $'c1-\xc2\x9b31m\xc2\x85' $'bidi-\xe2\x80\xae')
+	for name in "${names[@]}"; do
+		truncate -s 4k "$work/$name"
+		expect 0 "$tool" probe "$work/$name"
+		calm "$out"
+		prints "^\\$'$work/[a-z0-9]+-[^ ]*\\\\x"
+		expect 0 "$tool" probe --json "$work/$name"
+		calm "$out"
+		expect 1 "$tool" doctor "$work/$name"
+		calm "$out"
+		for command in probe doctor write 'bench' 'journal info' 'journal recover' "journal $name" "$name"; do
+			# shellcheck disable=SC2086
+			expect 2 "$tool" $command "$work/absent-$name" 
+			calm "$err"
+			one_sentence
+		done
+		expect 2 "$tool" "$name"
+		calm "$err"
+		expect 2 "$tool" probe "--$name"
+		calm "$err"
+		expect 2 "$tool" write x --offset "$name"
+		calm "$err"
+		expect 2 "$tool" journal recover "$work/$name" "$name"
+		calm "$err"
+		rm -f "$work/$name"
+	done
+}
+file_names_are_printed_as_a_shell_reads_them() {
+	local name names=('a b' "it's" 'back\slash' '-dash' '$(x)' 'tilde~' "both ' and \\" $'new\nline' $'\x9b' 'naïve') line
+	cd "$work" || return
+	for name in "${names[@]}"; do
+		truncate -s 4k -- "./$name"
+		expect 1 "$tool" write --offset 0 -- "$name" </dev/null
+		line=$(sed -n 's/.*; type \(atomicio doctor .*\) for all of it$/\1/p' "$err")
+		[ -n "$line" ] || note "nothing to type: $(cat "$err")"
+		eval "expect 1 \"\$tool\" ${line#atomicio }"
+		prints 'no untorn writes'
+		rm -f -- "./$name"
+	done
+	cd - >/dev/null || return
 }
 probing_a_directory_leaves_nothing() {
 	ls -A "$dir" >"$work/before"
@@ -175,6 +212,7 @@ try buffered_is_none_and_says_why
 try failure_of_one_path_does_not_stop_the_others
 try json_is_valid_for_awkward_names
 try file_names_do_not_drive_the_terminal
+try file_names_are_printed_as_a_shell_reads_them
 try probing_a_directory_leaves_nothing
 try directory_without_unnamed_files_is_probed_and_left_clean strace
 try directory_without_direct_open_is_probed_and_left_clean strace ramfs

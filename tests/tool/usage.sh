@@ -44,7 +44,34 @@ missing_path_is_an_error() {
 }
 answer_that_cannot_be_delivered_is_an_error() {
 	expect 2 sh -c '"$0" probe "$1" >/dev/full' "$tool" "$dir"
-	says 'standard output'
+	one_sentence
+	says 'standard output: No space left'
+	expect 2 sh -c '"$0" --help >&-' "$tool"
+	one_sentence
+	says 'standard output: Bad file'
+}
+options_may_stand_anywhere_whatever_the_environment_says() {
+	local bad
+	export POSIXLY_CORRECT=1
+	expect 0 "$tool" probe "$dir" --json "$dir"
+	json 'length == 2'
+	expect 2 "$tool" write "$dir/absent" --offset 0
+	says 'make the file first'
+	expect 0 "$tool" journal create "$dir/j" --size 256k
+	expect 0 "$tool" journal create "$dir/j" --overwrite --size 256k --json
+	json '.size == 262144'
+	expect 0 "$tool" journal check "$dir/j" --json
+	expect 2 "$tool" journal recover "$dir/j" "1=$dir/absent" --gone 2 "3=$dir/absent"
+	says 'No such file'
+	for bad in probe doctor bench; do
+		expect 2 "$tool" $bad "$dir" --frobnicate
+		says "'--frobnicate'"
+	done
+	# What stands behind -- is no option.
+	expect 2 "$tool" probe -- --json
+	says "'?./--json'?: No such file"
+	unset POSIXLY_CORRECT
+	rm -f "$dir/j"
 }
 try no_command_is_an_error_that_names_one
 try unknown_command_is_an_error_that_names_help
@@ -53,3 +80,4 @@ try version_names_command_and_library
 try unknown_option_is_an_error_that_shows_the_usage
 try missing_path_is_an_error
 try answer_that_cannot_be_delivered_is_an_error
+try options_may_stand_anywhere_whatever_the_environment_says

@@ -90,11 +90,24 @@ closed_stream_never_becomes_the_file() {
 	expect 2 sh -c '"$@" <&-' sh "$tool" write "$page" --offset 0
 	one_sentence
 	unchanged
-	expect 2 sh -c '"$@" >&-' sh "$tool" write "$page" --offset 0 --length 16k <"$data"
-	says 'standard output'
+	expect 5 sh -c '"$@" >&-' sh "$tool" write "$page" --offset 0 --length 16k <"$data"
 	expect 1 sh -c '"$@" 2>&-' sh "$tool" write "$page" --offset 1 --length 16k <"$data"
 	[ "$(stat -c %s "$page")" -eq 262144 ] || note "size $(stat -c %s "$page")"
 	holds "$page" 16384 245760 <(tail -c 245760 "$work/old")
+}
+write_that_cannot_be_told_says_that_it_was_made() {
+	local output
+	# The last one is a pipe whose reader has gone before the write.
+	for output in '>&-' '>/dev/full' '> >(exit 0)'; do
+		fresh 16k
+		expect 5 bash -c '{ sleep 0.3; cat "$1"; } |
+			"$0" write "$2" --offset 16k --length 16k --dsync '"$output" "$tool" "$data" "$page"
+		one_sentence
+		says "^atomicio: $page: the page was written, durably; the standard output failed: "
+		holds "$page" 16384 16384 "$data"
+	done
+	# A refusal stays one.
+	expect 1 bash -c '"$0" write "$1" --offset 1 --length 16k >&-' "$tool" "$page"
 }
 more_stdin_than_the_largest_unit_is_refused() {
 	fresh
@@ -186,6 +199,7 @@ for name in write_puts_the_bytes_there_and_nowhere_else write_takes_every_unit \
 	offset_that_is_no_multiple_of_the_length_is_refused length_that_is_no_power_of_two_is_refused \
 	length_below_and_above_the_units_is_refused refusal_comes_before_stdin_is_read \
 	short_stdin_is_refused_and_writes_nothing empty_stdin_is_refused closed_stream_never_becomes_the_file \
+	write_that_cannot_be_told_says_that_it_was_made \
 	more_stdin_than_the_largest_unit_is_refused length_leaves_the_rest_of_stdin_for_the_next \
 	stdin_may_come_in_pieces numbers_are_read_whole_or_refused offset_must_be_given \
 	absent_file_is_not_made directory_is_no_place_to_write write_past_the_end_grows_the_file; do

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The words of the JSON output.  See words.h for the rules.
+ */
+#include "words.h"
+
+#include <assert.h>
+#include <fcntl.h>
+
+#include <libatomicio/journal.h>
+
+#include "bench.h"
+#include "journal_read.h"
+
+static_assert((int)WORD_WAYS == (int)BENCH_WAYS, "a word for each way");
+static_assert((int)WORD_SHAPES == (int)WAYS_SHAPES, "a word for each shape");
+
+const char *const word_evidence[WORD_EVIDENCE_COUNT] = {"statx", "queue", "blkid", "confirm",
+							"disk"};
+const char *const word_ways[WORD_WAYS] = {"kernel", "journal", "double-write", "unprotected"};
+const char *const word_shapes[WORD_SHAPES] = {"page", "batch", "pages-sync"};
+
+const char *word_file_type(bool block_device)
+{
+	return block_device ? "block-device" : "regular-file";
+}
+
+const char *word_access(int open_flags)
+{
+	switch (open_flags & O_ACCMODE) {
+	case O_RDWR:
+		return "read-write";
+	case O_WRONLY:
+		return "write-only";
+	default:
+		return "read-only";
+	}
+}
+
+const char *word_file_mode(bool direct)
+{
+	return direct ? "direct" : "buffered";
+}
+
+const char *word_kernel_path(bool hardware)
+{
+	return hardware ? "hardware" : "filesystem";
+}
+
+const char *word_journal_state(uint32_t state)
+{
+	switch (state) {
+	case ATOMICIO_JOURNAL_READY:
+		return "ready";
+	case ATOMICIO_JOURNAL_UNCLEAN:
+		return "unclean";
+	case ATOMICIO_JOURNAL_CORRUPT:
+		return "corrupt";
+	default:
+		return "poisoned";
+	}
+}
+
+const char *word_header_condition(int condition)
+{
+	static const char *const words[] = {[READER_HEADER_GOOD] = "good",
+					    [READER_HEADER_ABSENT] = "absent",
+					    [READER_HEADER_DAMAGED] = "damaged",
+					    [READER_HEADER_VERSION] = "other-version"};
+
+	return words[condition];
+}
+
+const char *word_frame_state(int state)
+{
+	static const char *const words[] = {
+		[READER_LIVE] = "live", [READER_TORN] = "torn", [READER_BEYOND] = "beyond-damage"};
+
+	return words[state];
+}

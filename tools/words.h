@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every word that scripts may compare with: the values of the JSON output, and their like in text.
+ *
+ * Flow: leaf of the subcommands.
+ *
+ * Rules:
+ * D1 a word is written here and nowhere else under tools/ but for ways_engine_name(), which
+ *    benches need too; and atomicio.1 explains it.  tests/tool/words.sh compares the two.
+ * D2 words are added, never changed.
+ */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum word_evidence { WORD_EVIDENCE_COUNT = 5 };
+enum word_way { WORD_WAYS = 4 };
+enum word_shape { WORD_SHAPES = 3 };
+
+extern const char *const word_evidence[WORD_EVIDENCE_COUNT]; /* by ATOMICIO_EVIDENCE_*'s bit */
+extern const char *const word_ways[WORD_WAYS];		     /* by enum ways_way */
+extern const char *const word_shapes[WORD_SHAPES];	     /* by enum ways_shape */
+
+const char *word_file_type(bool block_device);
+const char *word_access(int open_flags);
+const char *word_file_mode(bool direct);
+const char *word_kernel_path(bool hardware);
+
+const char *word_journal_state(uint32_t state);	  /* ATOMICIO_JOURNAL_* */
+const char *word_header_condition(int condition); /* READER_HEADER_* */
+const char *word_frame_state(int state);	  /* READER_* of a frame */
+
+#endif /* WORDS_H */
