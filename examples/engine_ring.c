@@ -78,9 +78,9 @@ int main(int argc, char **argv)
 	if (!error)
 		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
 	if (!error || error == -EEXIST)
-		error = atomicio_journal_open(journal_fd, &options.journal);
+		error = atomicio_journal_open(journal_fd, NULL, 0, &options.journal);
 	if (!error)
-		error = atomicio_journal_recover(options.journal, find, &fd, NULL, 0);
+		error = atomicio_journal_recover(options.journal, find, &fd, NULL, 0, NULL, 0);
 	if (!error)
 		error = atomicio_open(fd, &options, sizeof(options), &file);
 	if (!error)

@@ -64,9 +64,10 @@ int main(int argc, char **argv)
 	error = atomicio_journal_create(journal_fd, NULL, 0); /* in an empty file only */
 	error = error ? error : syncfs(journal_fd);	      /* a new journal's name, too */
 	if (!error || error == -EEXIST)
-		error = atomicio_journal_open(journal_fd, &options.journal);
+		error = atomicio_journal_open(journal_fd, NULL, 0, &options.journal);
 	error = error ? error
-		      : atomicio_journal_recover(options.journal, find, &fd, &done, sizeof(done));
+		      : atomicio_journal_recover(options.journal, find, &fd, NULL, 0, &done,
+						 sizeof(done));
 	printf("recovered: %llu frames\n", (unsigned long long)done.frames);
 	others = look("after recovery", fd);
 	error = error ? error : atomicio_open(fd, &options, sizeof(options), &file);

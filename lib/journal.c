@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "abi.h"
+#include "abi_first.h"
 #include "sys_refused.h"
 
 /* A description of the journal's file for our use: direct where that can be had. */
@@ -78,20 +79,45 @@ static int put_header(struct atomicio_journal *journal, const struct journal_hea
 				  JOURNAL_BLOCK, (uint64_t)copy * JOURNAL_BLOCK);
 }
 
+/* Does the disk hold the header that we know, in the copy that is the newer? */
+static bool disk_holds_header(struct atomicio_journal *journal)
+{
+	const uint64_t offset = journal->first_copy ? 0 : JOURNAL_BLOCK;
+	struct journal_header header;
+
+	return journal->direct &&
+	       journal_read_all(journal->sys, journal->fd, journal->header_block, JOURNAL_BLOCK,
+				offset) == 0 &&
+	       journal_decode_header(journal->header_block, &header) == 0 &&
+	       header.generation == journal->header.generation;
+}
+
 /*
  * H2: what was read need not be durable.  Whoever wrote the newest copy may have been killed
  * before its flush, or seen that fail: a power cut would bring the one before it back, with its
- * frames, or tear it while the other copy is being written.  So write it again, where it is.
+ * frames, or tear it while the other copy is being written.  A direct read shows what the disk
+ * has, and a flush after it makes that durable; this needs no room in the filesystem.  Else write
+ * it again, where it is.
  */
-static int settle_header(struct atomicio_journal *journal)
+int journal_settle_header(struct atomicio_journal *journal)
 {
 	int error = 0;
 
-	if (!journal->settled)
+	if (journal->settled)
+		return 0;
+	journal->counters.flushes++;
+	if (!disk_holds_header(journal) || journal->sys->fdatasync(journal->fd))
 		error = put_header(journal, &journal->header, !journal->first_copy);
-	if (!error)
-		journal->settled = true;
-	return error;
+	if (error)
+		return error;
+	/* K2: or the state before it comes back when this copy is damaged. */
+	if (journal->uneven)
+		error = put_header(journal, &journal->header, journal->first_copy);
+	if (error && !journal->damaged)
+		return error;
+	journal->uneven = journal->uneven && error;
+	journal->settled = true;
+	return 0;
 }
 
 /*
@@ -102,7 +128,7 @@ static int settle_header(struct atomicio_journal *journal)
 static int put_headers(struct atomicio_journal *journal, const struct journal_header *header)
 {
 	const uint32_t first = journal->first_copy;
-	int error = settle_header(journal);
+	int error = journal_settle_header(journal);
 
 	if (!error)
 		error = put_header(journal, header, first);
@@ -115,42 +141,83 @@ static int put_headers(struct atomicio_journal *journal, const struct journal_he
 	return error;
 }
 
+/* Make this the header of both copies, and ours. */
+static int install_header(struct atomicio_journal *journal, const struct journal_header *next)
+{
+	const int error = put_headers(journal, next);
+
+	/* Only what changes: the rest is read without the lock. */
+	journal->header.generation = next->generation;
+	if (error)
+		return error;
+	journal->header.flags = next->flags;
+	journal->header.tail_offset = next->tail_offset;
+	journal->header.tail_sequence = next->tail_sequence;
+	journal->header.head_offset = next->head_offset;
+	journal->header.head_sequence = next->head_sequence;
+	journal->header.done_count = next->done_count;
+	memcpy(journal->header.done, next->done, sizeof(next->done));
+	journal->begun = true;
+	journal->uneven = false;
+	return 0;
+}
+
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence)
 {
 	struct journal_header next = journal->header;
-	int error;
 
 	next.generation++;
 	next.tail_offset = tail_offset;
 	next.tail_sequence = tail_sequence;
+	next.flags = 0;
 	next.head_offset = journal->head_offset;
 	next.head_sequence = journal->head_sequence;
 	if (next.head_sequence < tail_sequence)
 		next.head_sequence = tail_sequence;
-	error = put_headers(journal, &next);
-	/* Only what changes: the rest is read without the lock. */
-	journal->header.generation = next.generation;
+	return install_header(journal, &next);
+}
+
+/* With nothing live: the next frame goes to the head, and has a number that was never used. */
+static void empty_header(struct atomicio_journal *journal, struct journal_header *next)
+{
+	*next = journal->header;
+	next->generation++;
+	next->done_count = 0;
+	next->tail_offset = next->head_offset = journal->head_offset;
+	next->tail_sequence = next->head_sequence = journal->next_sequence;
+}
+
+int journal_begin(struct atomicio_journal *journal)
+{
+	struct journal_header next;
+	int error;
+
+	if (journal->begun)
+		return 0;
+	assert(journal->live_bytes == 0);
+	empty_header(journal, &next);
+	next.flags = 0;
+	error = install_header(journal, &next);
 	if (error)
 		return error;
-	journal->header.tail_offset = next.tail_offset;
-	journal->header.tail_sequence = next.tail_sequence;
-	journal->header.head_offset = next.head_offset;
-	journal->header.head_sequence = next.head_sequence;
+	journal->head_sequence = journal->next_sequence;
 	return 0;
 }
 
-/*
- * Stand on firm ground before the first frame: the header is written anew, twice.  A torn frame
- * must not become whole under a later one of its number (J6): skip that.
- */
-static int settle(struct atomicio_journal *journal)
+/* K3: say that nothing is live, and where the head is. */
+static int close_clean(struct atomicio_journal *journal)
 {
-	if (journal->state != ATOMICIO_JOURNAL_READY)
+	struct journal_header next;
+
+	if (journal->state != ATOMICIO_JOURNAL_READY || journal->live_bytes ||
+	    (journal->header.flags & JOURNAL_CLEAN && !journal->uneven))
 		return 0;
-	if (journal->tail_torn)
-		journal->head_sequence++;
-	return journal_write_header(journal, journal->head_offset, journal->head_sequence);
+	if (journal->begun)
+		journal->next_sequence = journal->head_sequence;
+	empty_header(journal, &next);
+	next.flags = JOURNAL_CLEAN;
+	return install_header(journal, &next);
 }
 
 /*
@@ -163,27 +230,32 @@ static int read_header(struct atomicio_journal *journal)
 
 	for (uint32_t copy = 0; copy < JOURNAL_COPIES; copy++) {
 		struct journal_header header;
-		ssize_t result = journal->sys->pread(journal->fd, journal->header_block,
-						     JOURNAL_BLOCK, copy * JOURNAL_BLOCK);
-		int error;
+		int error = journal_read_all(journal->sys, journal->fd, journal->header_block,
+					     JOURNAL_BLOCK, copy * JOURNAL_BLOCK);
 
-		if (result < 0)
-			return (int)result;
-		error = result == JOURNAL_BLOCK
-				? journal_decode_header(journal->header_block, &header)
-				: -ENODATA;
+		/* Unreadable is damaged (H4); the file may end here. */
+		if (error == -ERANGE)
+			error = -ENODATA;
+		else if (error && error != -EIO)
+			return error;
+		if (!error)
+			error = journal_decode_header(journal->header_block, &header);
 		if (error == -EPROTONOSUPPORT)
 			return error;
 		if (error && found != 0 && error != -ENODATA)
 			found = error;
 		if (error) {
 			journal->first_copy = copy;
+			journal->damaged |= 1u << copy; /* K2 */
+			journal->uneven = true;
 			continue;
 		}
 		if (found == 0 && memcmp(header.id, journal->header.id, JOURNAL_ID_SIZE) != 0)
 			return -EBADMSG;
-		if (found == 0 && header.generation != journal->header.generation)
+		if (found == 0 && header.generation != journal->header.generation) {
 			journal->first_copy = header.generation < journal->header.generation;
+			journal->uneven = true;
+		}
 		if (found != 0 || header.generation > journal->header.generation)
 			journal->header = header;
 		found = 0;
@@ -195,6 +267,9 @@ static void destroy(struct atomicio_journal *journal)
 {
 	const struct sys_calls *sys = journal->sys;
 
+	journal_forget_scan(journal);
+	if (journal->scan.bad)
+		sys->release_memory(journal->scan.bad);
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
 		if (journal->stages[i].frame)
 			sys->release_memory(journal->stages[i].frame);
@@ -224,8 +299,7 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		if (!journal->stages[i].frame)
 			return -ENOMEM;
 	}
-	error = journal_scan(journal);
-	return error ? error : settle(journal);
+	return journal_scan(journal);
 }
 
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal)
@@ -249,6 +323,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
 	pthread_cond_init(&made->changed, NULL);
 	made->fd = journal_open_own(sys, fd);
+	made->direct = made->fd != fd && sys->getfl(made->fd) & O_DIRECT;
 	error = sys->lock(made->fd);
 	if (error) {
 		if (made->fd != fd)
@@ -266,15 +341,31 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	return 0;
 }
 
-ATOMICIO_EXPORT int atomicio_journal_open(int fd, struct atomicio_journal **journal)
+ATOMICIO_EXPORT int atomicio_journal_open(int fd,
+					  const struct atomicio_journal_open_options *options,
+					  size_t options_size, struct atomicio_journal **journal)
 {
-	return journal_open(&sys_linux, fd, journal);
+	struct atomicio_journal_open_options ours = {.flags = 0};
+	int error = 0;
+
+	if (options)
+		error = abi_read(&ours, sizeof(ours), options, options_size,
+				 ABI_FIRST_JOURNAL_OPEN);
+	if (!error && (ours.flags || ours.reserved))
+		error = -EINVAL;
+	return error ? error : journal_open(&sys_linux, fd, journal);
 }
 
-ATOMICIO_EXPORT void atomicio_journal_close(struct atomicio_journal *journal)
+ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 {
+	int error;
+
 	if (!journal)
-		return;
+		return 0;
+	if (journal->files)
+		return -EBUSY;
+	error = close_clean(journal);
 	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
 	destroy(journal);
+	return error;
 }

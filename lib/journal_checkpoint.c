@@ -35,6 +35,8 @@ int journal_checkpoint_locked(struct atomicio_journal *journal)
 
 	journal_await_homes(journal);
 	error = journal_refused(journal);
+	if (!error)
+		error = journal_settle_header(journal); /* H2: that nothing is live is relied on */
 	if (error || journal->live_bytes == 0)
 		return error;
 	error = sync_files(journal); /* J2 */

@@ -175,6 +175,8 @@ static void lead(struct atomicio_journal *journal)
 		return;
 	error = journal_refused(journal);
 	if (!error)
+		error = journal_begin(journal);
+	if (!error)
 		error = reserve(journal, &group);
 	if (!error) {
 		group.frame.sequence = journal->head_sequence;

@@ -141,6 +141,7 @@ static int plan(struct atomicio_journal_options *options, struct journal_header 
 		.tail_sequence = 1,
 		.head_offset = JOURNAL_RING_START,
 		.head_sequence = 1,
+		.flags = JOURNAL_CLEAN,
 		.frame_max = frame_max,
 	};
 	return journal_check_geometry(size, frame_max);

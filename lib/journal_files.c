@@ -35,6 +35,9 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 	for (const struct journal_file *other = journal->files; other; other = other->next)
 		if ((other->file_id == file->file_id) != same_inode(other, file))
 			error = -EEXIST;
+	/* What is written past the journal relies on what the header says (H2). */
+	if (!error && journal->state == ATOMICIO_JOURNAL_READY)
+		error = journal_settle_header(journal);
 	if (!error) {
 		file->dirty = false;
 		file->next = journal->files;
@@ -109,11 +112,35 @@ ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, ui
 		if (file->file_id == file_id && file->dirty)
 			dirty = true;
 	error = journal->state == ATOMICIO_JOURNAL_READY || dirty ? 0 : journal_refused(journal);
+	if (!error)
+		error = journal_settle_header(journal); /* H2 */
 	if (!error && dirty)
 		error = journal_checkpoint_locked(journal); /* J10 */
 	journal_leave(journal);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
+}
+
+static uint32_t unreadable_blocks(const struct atomicio_journal *journal)
+{
+	uint64_t blocks = 0;
+
+	for (uint32_t i = 0; i < journal->scan.bad_count; i++)
+		blocks += journal->scan.bad[i].length / JOURNAL_BLOCK;
+	return (uint32_t)blocks;
+}
+
+static uint32_t all_notes(const struct atomicio_journal *journal)
+{
+	uint32_t notes = journal->notes | journal->damaged; /* K2: the first two bits */
+
+	if (journal->scan.bad_count)
+		notes |= ATOMICIO_JOURNAL_NOTE_UNREADABLE;
+	if (!journal->settled)
+		notes |= ATOMICIO_JOURNAL_NOTE_UNSETTLED;
+	if (!journal->direct)
+		notes |= ATOMICIO_JOURNAL_NOTE_BUFFERED;
+	return notes;
 }
 
 ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *journal,
@@ -142,6 +169,8 @@ ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *jou
 		.live_frames = open->head_sequence - open->header.tail_sequence,
 		.live_bytes = open->live_bytes,
 		.corrupt_offset = open->corrupt_offset,
+		.notes = all_notes(open),
+		.unreadable = unreadable_blocks(open),
 		.frames = open->counters.frames,
 		.pages = open->counters.pages,
 		.bytes = open->counters.bytes,

@@ -39,6 +39,14 @@
 
 static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of the format");
 
+/* Calls that a signal interrupts are made again, so often. */
+#define JOURNAL_EINTR_MAX 64u
+
+/* Ranges of void numbers that are told apart. */
+#define JOURNAL_VOIDS 64u
+/* A torn frame whose number is farther behind the tail's is none of ours. */
+#define JOURNAL_AHEAD_MAX (UINT64_C(1) << 32)
+
 #define JOURNAL_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define JOURNAL_FRAME_DEFAULT (2u << 20)
 
@@ -77,6 +85,38 @@ struct journal_stage {
 	struct journal_ticket *homing; /* tickets framed but not yet home */
 };
 
+/* A part of the ring, or of the sequence numbers. */
+struct journal_range {
+	uint64_t offset;
+	uint64_t length;
+};
+
+/* A live frame that open found. */
+struct journal_found {
+	uint64_t sequence;
+	uint64_t offset;
+	uint64_t durable_to;
+	uint64_t chain_first;
+	uint32_t chain_index;
+	uint32_t flags;
+	uint32_t length;
+	bool aborted; /* of a chain that is not whole: not replayed (N2) */
+};
+
+/* What the scan of an unclean ring found. */
+struct journal_scan {
+	struct journal_found *found; /* in the order of the ring, and of the numbers */
+	uint32_t count, room;
+	struct journal_range *bad; /* what cannot be read (H4) */
+	uint32_t bad_count, bad_room;
+	struct journal_range voids[JOURNAL_VOIDS]; /* numbers that frames name as void (N1) */
+	uint32_t void_count;
+	uint64_t durable_to; /* the highest of all frames */
+	uint64_t torn_max;   /* the highest number of a frame that is not whole, 0: none */
+	uint64_t checked;    /* bytes */
+	bool disordered;     /* numbers that no journal of ours can have */
+};
+
 struct journal_counters {
 	uint64_t frames, pages, bytes, bytes_written, flushes, checkpoints, group_max, recoveries;
 	uint64_t writers, group_sizes[6];
@@ -89,6 +129,11 @@ struct atomicio_journal {
 	struct journal_header header; /* the newest on disk */
 	uint32_t first_copy;	      /* of the two, the one to write first: damaged, or older */
 	bool settled;		      /* it is known to be durable (H2) */
+	bool begun;		      /* it is ours: not CLEAN in either copy (H1) */
+	bool direct;		      /* fd is O_DIRECT: what is read comes from the disk */
+	bool uneven;		      /* its copies are not equal */
+	uint32_t notes;		      /* ATOMICIO_JOURNAL_NOTE_* of its filesystem */
+	uint32_t damaged;	      /* copies that open could not use: bits 1 and 2 (K2) */
 	uint8_t *header_block;	      /* to read and write it */
 
 	pthread_mutex_t lock;	/* all below but the filter */
@@ -98,8 +143,9 @@ struct atomicio_journal {
 	uint64_t head_offset, head_sequence;
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
 	uint64_t corrupt_offset;
-	uint64_t last_offset; /* of the last frame that open found live */
+	uint64_t next_sequence; /* if nothing is live: what the next frame must not be below */
 	bool tail_torn;
+	struct journal_scan scan;
 	struct journal_ticket *waiting, **waiting_end;
 	struct journal_file *files;
 	struct journal_stage stages[JOURNAL_STAGES];
@@ -123,6 +169,14 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
  */
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence);
+
+/*
+ * Before the first frame, with lock and role: the header is ours, durably, in both copies (H1), and
+ * its tail is behind every number that was used.  Nothing to do from then on.
+ */
+int journal_begin(struct atomicio_journal *journal);
+/* Make sure that the header that was read is durable (H2); with the role. */
+int journal_settle_header(struct atomicio_journal *journal);
 
 /* Bytes that a frame of these pages takes at most: each may need a file row of its own. */
 static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length)
@@ -176,30 +230,39 @@ void journal_uncover_all(struct atomicio_journal *journal);
 
 /* journal_scan.c: find the live frames; called by open, before any other thread. */
 int journal_scan(struct atomicio_journal *journal);
+void journal_forget_scan(struct atomicio_journal *journal);
 
-/* Read exactly `length` bytes; -ERANGE: the file ends before them. */
+/* journal_judge.c: what follows from them. */
+void journal_judge(struct atomicio_journal *journal);
+
+/* journal_window.c */
+
+/* An error of the disk at this place, and not of the call. */
+bool journal_is_unreadable(int error);
+/* Read exactly `length` bytes; -ERANGE: the file ends before them; -EIO: unreadable. */
 int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 		     uint64_t offset);
 
-/* What the ring holds around the frame that is looked at. */
+/* What has been read around the frame that is looked at. */
 struct journal_window {
-	uint8_t *bytes; /* room for frame_max */
+	uint8_t *bytes;
+	uint64_t room;
 	uint64_t offset, length;
 };
 
+int journal_window_open(const struct atomicio_journal *journal, struct journal_window *window);
+void journal_window_close(const struct atomicio_journal *journal, struct journal_window *window);
 /*
- * Look at the frame that should be at `offset` with `sequence`.  The window is read on as is
- * needed; *bytes is the whole frame inside it, until the next call, its pages escaped (K1).
- * 0: there it is, all checks passed (J4); -ENODATA: it is not; or an error of reading.
+ * Have `length` bytes from `offset` on in the window, reading on as far as `end`; *bytes is good
+ * until the next call.  With `scan`, unreadable blocks are noted there, and zero.
  */
-int journal_read_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
-		       struct journal_frame *frame);
-
-/* As journal_read_frame(), at `offset` or, the ring having wrapped, at its start. */
-int journal_next_frame(const struct atomicio_journal *journal, struct journal_window *window,
-		       uint64_t offset, uint64_t sequence, uint8_t **bytes,
-		       struct journal_frame *frame);
+int journal_window_at(const struct atomicio_journal *journal, struct journal_window *window,
+		      struct journal_scan *scan, uint64_t offset, uint64_t length, uint64_t end,
+		      uint8_t **bytes);
+/* Read a frame that was found, its pages escaped (K1); -EIO: it is no more what it was. */
+int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
+			 const struct journal_found *found, uint8_t **bytes,
+			 struct journal_frame *frame);
 
 /* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
 void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);

@@ -137,51 +137,56 @@ static int replay_frame(struct replay *replay, uint8_t *bytes, const struct jour
 }
 
 /*
- * J1: that the last frame can be read does not make it durable.  Its writer may have been killed
- * before the flush, or seen that fail, and a power cut while its pages go home would leave
- * them torn, with no frame.  So write it again, where it is.  All others were: each had been
- * acknowledged before the next was written.
+ * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
+ * the flush, or seen that fail, and a power cut while its pages go home would leave them torn,
+ * with no frame.  What was read direct is on the disk, and a flush after it makes it durable;
+ * else the frames are written again, where they are: those that no later one vouches for.
  */
-static int make_last_durable(struct atomicio_journal *journal)
+static int make_durable(struct atomicio_journal *journal, struct journal_window *window)
 {
-	struct journal_window window = {.bytes = journal->stages[0].frame};
-	struct journal_frame frame;
-	uint8_t *bytes;
-	int error = journal_read_frame(journal, &window, journal->last_offset,
-				       journal->head_sequence - 1, &bytes, &frame);
+	const struct journal_scan *scan = &journal->scan;
 
-	if (error == -ENODATA)
-		error = -EIO;
-	if (error)
-		return error;
 	journal->counters.flushes++;
-	journal->counters.bytes_written += frame.length;
-	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, bytes, frame.length,
-				  frame.offset);
-}
-
-/* Replay all live frames in sequence order; open counted them. */
-static int replay_all(struct replay *replay)
-{
-	struct atomicio_journal *journal = replay->journal;
-	struct journal_window window = {.bytes = journal->stages[0].frame};
-	uint64_t offset = journal->header.tail_offset;
-
-	for (uint64_t sequence = journal->header.tail_sequence; sequence < journal->head_sequence;
-	     sequence++) {
+	if (journal->direct && journal->sys->fdatasync(journal->fd) == 0)
+		return 0;
+	for (uint32_t i = 0; i < scan->count; i++) {
 		struct journal_frame frame;
 		uint8_t *bytes;
-		int error = journal_next_frame(journal, &window, offset, sequence, &bytes, &frame);
+		int error;
 
-		/* It was there at open: the disk does not keep what it has. */
-		if (error == -ENODATA)
-			error = -EIO;
+		if (scan->found[i].sequence < scan->durable_to)
+			continue;
+		error = journal_window_frame(journal, window, &scan->found[i], &bytes, &frame);
+		if (!error)
+			error = journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, bytes,
+						   frame.length, frame.offset);
+		if (error)
+			return error;
+		journal->counters.flushes++;
+		journal->counters.bytes_written += frame.length;
+	}
+	return 0;
+}
+
+/* Replay all live frames in sequence order. */
+static int replay_all(struct replay *replay, struct journal_window *window)
+{
+	struct atomicio_journal *journal = replay->journal;
+	const struct journal_scan *scan = &journal->scan;
+
+	for (uint32_t i = 0; i < scan->count; i++) {
+		struct journal_frame frame;
+		uint8_t *bytes;
+		int error;
+
+		if (scan->found[i].aborted) /* N2 */
+			continue;
+		error = journal_window_frame(journal, window, &scan->found[i], &bytes, &frame);
 		if (!error)
 			error = replay_frame(replay, bytes, &frame);
 		if (error)
 			return error;
 		replay->done.bytes_scanned += frame.length;
-		offset = frame.offset + frame.length;
 	}
 	for (uint32_t i = 0; i < replay->count; i++) {
 		int error;
@@ -200,6 +205,7 @@ static int replay_all(struct replay *replay)
 static int recover_locked(struct replay *replay)
 {
 	struct atomicio_journal *journal = replay->journal;
+	struct journal_window window;
 	int error;
 
 	if (journal->files)
@@ -209,21 +215,27 @@ static int recover_locked(struct replay *replay)
 		break;
 	case ATOMICIO_JOURNAL_CORRUPT:
 		return -EBADMSG;
+	case ATOMICIO_JOURNAL_TAIL_UNREADABLE:
+		return -EIO;
 	case ATOMICIO_JOURNAL_POISONED:
 		return -ENOTRECOVERABLE;
 	default:
 		return 0;
 	}
-	error = make_last_durable(journal);
+	error = journal_window_open(journal, &window);
 	if (!error)
-		error = replay_all(replay);
+		error = make_durable(journal, &window);
+	if (!error)
+		error = replay_all(replay, &window);
+	journal_window_close(journal, &window);
 	/* A torn frame may lie at the head: its number is not used again (J6). */
 	if (!error)
 		error = journal_write_header(journal, journal->head_offset,
-					     journal->head_sequence + 1);
+					     journal->next_sequence + 1);
 	if (error)
 		return error;
-	journal->head_sequence++;
+	journal->head_sequence = journal->next_sequence + 1;
+	journal_forget_scan(journal);
 	journal->live_bytes = 0;
 	journal_uncover_all(journal);
 	journal->state = ATOMICIO_JOURNAL_READY;
@@ -231,15 +243,18 @@ static int recover_locked(struct replay *replay)
 	return 0;
 }
 
-ATOMICIO_EXPORT int atomicio_journal_recover(struct atomicio_journal *journal,
-					     atomicio_resolve *resolve, void *context,
-					     struct atomicio_recovery *recovery,
-					     size_t recovery_size)
+ATOMICIO_EXPORT int
+atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve, void *context,
+			 const struct atomicio_recover_options *options, size_t options_size,
+			 struct atomicio_recovery *recovery, size_t recovery_size)
 {
 	struct replay replay = {.journal = journal, .resolve = resolve, .context = context};
+	struct atomicio_recover_options ours = {.flags = 0};
 	int error = recovery ? abi_check(recovery, recovery_size, ABI_FIRST_RECOVERY) : 0;
 
-	if (!error && (!journal || !resolve))
+	if (!error && options)
+		error = abi_read(&ours, sizeof(ours), options, options_size, ABI_FIRST_RECOVER);
+	if (!error && (!journal || !resolve || ours.flags || ours.choose || ours.report))
 		error = -EINVAL;
 	if (error)
 		return error;

@@ -84,7 +84,7 @@ static int make_journal(struct bench_files *files)
 	error = atomicio_journal_create(files->journal_fd, &options, sizeof(options));
 	if (error)
 		return error;
-	return atomicio_journal_open(files->journal_fd, &files->journal);
+	return atomicio_journal_open(files->journal_fd, NULL, 0, &files->journal);
 }
 
 int bench_step(struct bench_files *files, enum ways_shape shape, enum ways_way way,

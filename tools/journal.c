@@ -72,7 +72,7 @@ int journal_open_named(const struct journal_request *request, struct journal_ope
 				  request->safe, strerror(ENOENT), request->safe);
 	if (error)
 		return tool_error("%s: %s", request->safe, sentence);
-	error = atomicio_journal_open(opened->target.fd, &opened->journal);
+	error = atomicio_journal_open(opened->target.fd, NULL, 0, &opened->journal);
 	if (!error) {
 		error = atomicio_journal_get_info(opened->journal, &opened->info,
 						  sizeof(opened->info));

@@ -172,8 +172,8 @@ static int recover_opened(const struct journal_request *request, struct journal_
 		status = open_files(request);
 	if (status)
 		return status;
-	error = atomicio_journal_recover(opened->journal, resolve,
-					 (void *)(uintptr_t)request, /* only read */
+	error = atomicio_journal_recover(opened->journal, resolve, (void *)(uintptr_t)request, NULL,
+					 0, /* only read */
 					 &recovery, sizeof(recovery));
 	if (error)
 		return tool_error("%s: the recovery failed: %s: the frames are still there: remove "

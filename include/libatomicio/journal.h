@@ -71,58 +71,141 @@ struct atomicio_journal_options {
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);
 
+/* How a journal is opened.  Zero is the default of every field. */
+struct atomicio_journal_open_options {
+	uint32_t flags;	   /* none yet: zero */
+	uint32_t reserved; /* zero */
+};
+
 /*
- * Open a journal, lock it against every other opener, and look for live frames: the whole
- * ring is read once.  fd stays the caller's and must stay open; an O_DIRECT description of
- * the library's own is used where /proc can give one.  All memory that the journal needs is
- * taken here: two frames, and an index.
+ * Open a journal and lock it against every other opener.  A journal that was closed is not read
+ * any further than its two headers; of another the ring is read, once, for live frames.  Nothing
+ * is written, so this works on a full filesystem, too; that what was read is durable is made
+ * sure of before anything relies on it, as in atomicio_open() with this journal.  fd stays the
+ * caller's and must stay open; an O_DIRECT description of the library's own is used where /proc
+ * can give one.  All memory that writes need is taken here: two frames, and an index.
+ * options may be NULL for the defaults (options_size is then ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until
  * atomicio_journal_recover() has run.
  *
+ * One damaged or unreadable header is harmless, the other has the same: info says so, and it is
+ * written again.
+ *
  * Returns 0; -EBADF: fd is not open for reading and writing; -ENODATA: no journal is in this file;
  * -EPROTONOSUPPORT: its format version is another; -EBADMSG: both headers are damaged;
  * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process
- * or another; -ENOMEM; or an error of reading, or of writing the newest header again, which
- * makes what was read durable.
+ * or another; -ENOMEM; -EINVAL; or an error of reading.
  */
-int atomicio_journal_open(int fd, struct atomicio_journal **journal);
+int atomicio_journal_open(int fd, const struct atomicio_journal_open_options *options,
+			  size_t options_size, struct atomicio_journal **journal);
 
-/*
- * Which descriptor has the file of this id?  Answer a descriptor open for writing, which stays
- * the caller's and must stay open until recovery returns; -ENOENT: the file is gone, skip its
- * pages; any other negative errno ends the recovery with it.  Called once an id.
- */
-typedef int atomicio_resolve(void *context, uint64_t file_id);
-
-/* What a recovery did. */
-struct atomicio_recovery {
-	uint64_t frames;	/* replayed, all of them whole */
-	uint64_t pages;		/* written home */
-	uint64_t bytes;		/* in these pages */
-	uint64_t pages_skipped; /* of files that are gone */
-	uint64_t files;		/* written to, and synced */
-	uint64_t files_gone;	/* for which resolve answered -ENOENT */
-	uint64_t bytes_scanned; /* of the ring */
-	uint32_t tail_torn;	/* 1: a frame that never became durable was dropped */
-	uint32_t reserved;	/* zero */
+/* One page of a live frame. */
+struct atomicio_live_page {
+	uint64_t file_id;
+	uint64_t offset;      /* in the file */
+	uint64_t length;      /* of the page */
+	const void *page;     /* its bytes, good until the call returns */
+	const void *home;     /* what the file has there now; NULL in a walk */
+	uint64_t home_length; /* less than length where the file ends before */
+	uint64_t sequence;    /* number of the frame: a later frame has a larger one */
+	uint8_t tag[16];      /* the caller's, from atomicio_options.file_tag */
 };
 
 /*
- * Write every live frame home, in order, make that durable, and retire the frames.  May be
- * killed at any point and run again.  Without live frames it does nothing and succeeds.  Nothing
- * else may use the journal meanwhile, and no file of it may be open through the library.
+ * Which descriptor has the file of this id?  Answer a descriptor open for reading and writing,
+ * which stays the caller's and must stay open until recovery returns; -ENOENT: the file is gone,
+ * skip its pages; any other negative errno: the file cannot be had now, its frames stay.  Called
+ * once an id.  Calls with the same journal from here return -EDEADLK.
+ */
+typedef int atomicio_resolve(void *context, uint64_t file_id);
+
+/* Answers of atomicio_choose. */
+#define ATOMICIO_CHOOSE_REPLAY 0
+#define ATOMICIO_CHOOSE_SKIP 1 /* leave what the file has */
+
+/*
+ * Shall this page be written over what the file has now?  Asked for each page, both in hand: an
+ * engine whose pages hold a sequence number of their own keeps the newer one.  Answer
+ * ATOMICIO_CHOOSE_REPLAY, _SKIP, or a negative errno, which ends the recovery with it.
+ */
+typedef int atomicio_choose(void *context, const struct atomicio_live_page *page);
+
+/* What differs from the file that the id named when the frame was written. */
+#define ATOMICIO_DIFFERS_FILESYSTEM 0x1u
+#define ATOMICIO_DIFFERS_INODE 0x2u
+#define ATOMICIO_DIFFERS_BIRTH 0x4u
+#define ATOMICIO_DIFFERS_UNKNOWN 0x100u /* nothing could be compared */
+
+/* How one file fared. */
+struct atomicio_recovered_file {
+	uint64_t file_id;
+	uint64_t pages;		/* written home */
+	uint64_t pages_skipped; /* because the file is gone, or choose said so */
+	int32_t result;	     /* 0: all its pages are home and durable; -ESTALE: it is another file;
+			      * or an error: its frames stay */
+	uint32_t differs;    /* ATOMICIO_DIFFERS_* */
+	uint32_t unverified; /* 1: the disk could not be asked whether it has the pages */
+	uint32_t linked;     /* 1: a group of it is shared with a file that is not done */
+};
+
+typedef void atomicio_report(void *context, const struct atomicio_recovered_file *file);
+
+/* Flags of a recovery. */
+#define ATOMICIO_RECOVER_ANY_FILE 0x1u	 /* write files that are not those of the frames, too */
+#define ATOMICIO_RECOVER_UNREADABLE 0x2u /* go on without frames that cannot be read */
+#define ATOMICIO_RECOVER_LOCK 0x4u /* flock(2) each file, exclusively; -EWOULDBLOCK: it fails */
+
+/* How to recover.  Zero is the default of every field. */
+struct atomicio_recover_options {
+	atomicio_choose *choose; /* NULL: replay every page */
+	atomicio_report *report; /* NULL: nobody is told how each file fared */
+	uint32_t flags;		 /* ATOMICIO_RECOVER_* */
+	uint32_t reserved;	 /* zero */
+};
+
+/* What a recovery did. */
+struct atomicio_recovery {
+	uint64_t frames;	   /* replayed, all of them whole */
+	uint64_t pages;		   /* written home */
+	uint64_t bytes;		   /* in these pages */
+	uint64_t pages_skipped;	   /* of files that are gone, or that choose skipped */
+	uint64_t files;		   /* written to, synced, and done */
+	uint64_t files_gone;	   /* for which resolve answered -ENOENT */
+	uint64_t bytes_scanned;	   /* of the ring */
+	uint64_t files_failed;	   /* their frames stay: see report */
+	uint64_t files_unverified; /* of those that are done: see report */
+	uint32_t tail_torn;	   /* 1: a frame that never became durable was dropped */
+	uint32_t unreadable;	   /* 1: a part of the ring that may have held a frame */
+};
+
+/*
+ * Write every live frame home, in order, make that durable, see that the disk has it, and retire
+ * the frames.  May be killed at any point and run again.  Without live frames it does nothing and
+ * succeeds.  Nothing else may use the journal meanwhile, and no file of it may be open through
+ * the library.
  *
- * Give it descriptors as they were open for the writes, or buffered ones.
+ * The page cache is not believed: after a failed write-back it holds what the disk does not.  Pages
+ * are written through an O_DIRECT description where one can be had, else the cache is dropped
+ * first; they are read back before the frames are retired.
  *
- * Returns 0, with *recovery filled if it is not NULL; -EBUSY: a file is attached; -EBADMSG: a frame
- * is damaged and a later one is not, so an acknowledged write is lost: nothing was written, info
- * has the place; -ENOMEM; -EOPNOTSUPP: a descriptor has O_APPEND where that moves every write, as
- * in atomicio_open(); an error of resolve; or an error of reading the journal or writing a file:
- * run it again when the cause is gone.
+ * A file that is not the one of the frames (a restored backup, the wrong name) is left alone, and
+ * so is one whose writes fail.  All others are finished, and `report` is told of each.  The frames
+ * of the rest stay: call recover again when the cause is gone, or answer -ENOENT to give them up.
+ * Until then writes give -EUCLEAN.
+ *
+ * options may be NULL for the defaults (options_size is then ignored).  *recovery is filled, if it
+ * is not NULL, also where files are left.
+ *
+ * Returns 0; the error of the first file that is left, -ESTALE if it is another file; -EBUSY: a
+ * file is attached; -EBADMSG: a frame is damaged and a later one is not, so an acknowledged write
+ * is lost: nothing was written, info has the place; -EIO: a place that may hold a frame cannot be
+ * read, see ATOMICIO_RECOVER_UNREADABLE: nothing was written; -EDEADLK: called by one of its own
+ * callbacks; -EINVAL; -ENOMEM; an answer of choose; or an error of reading or writing the journal.
  */
 int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve,
-			     void *context, struct atomicio_recovery *recovery,
+			     void *context, const struct atomicio_recover_options *options,
+			     size_t options_size, struct atomicio_recovery *recovery,
 			     size_t recovery_size);
 
 /*
@@ -143,8 +226,19 @@ int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 #define ATOMICIO_JOURNAL_READY 1   /* takes writes */
 #define ATOMICIO_JOURNAL_UNCLEAN 2 /* has live frames of an earlier run: recover */
 #define ATOMICIO_JOURNAL_CORRUPT 3 /* a damaged frame before a whole one: see corrupt_offset */
-#define ATOMICIO_JOURNAL_POISONED                                                                  \
-	4 /* a frame, a home write or a flush failed: close, open, recover */
+/* A frame, a home write or a flush failed: close, open, recover. */
+#define ATOMICIO_JOURNAL_POISONED 4
+/* A place that may hold an acknowledged frame cannot be read: see corrupt_offset. */
+#define ATOMICIO_JOURNAL_TAIL_UNREADABLE 5
+
+/* What is worth a warning (struct atomicio_journal_info, notes). */
+#define ATOMICIO_JOURNAL_NOTE_DAMAGED_1 0x1u  /* open found the first header damaged */
+#define ATOMICIO_JOURNAL_NOTE_DAMAGED_2 0x2u  /* or the second: the other one was used */
+#define ATOMICIO_JOURNAL_NOTE_UNREADABLE 0x4u /* a part of the ring cannot be read */
+#define ATOMICIO_JOURNAL_NOTE_UNSETTLED 0x8u  /* what was read is not yet known to be durable */
+#define ATOMICIO_JOURNAL_NOTE_BUFFERED 0x10u  /* the journal's file could not be opened direct */
+#define ATOMICIO_JOURNAL_NOTE_VOLATILE 0x20u  /* its filesystem does not outlive the machine */
+#define ATOMICIO_JOURNAL_NOTE_DELEGATED 0x40u /* durable if the server of its filesystem is */
 
 /* What a journal is, and what it has done since it was opened. */
 struct atomicio_journal_info {
@@ -160,7 +254,9 @@ struct atomicio_journal_info {
 	uint64_t head_sequence;	 /* and its sequence number */
 	uint64_t live_frames;	 /* head_sequence - tail_sequence */
 	uint64_t live_bytes;	 /* of the ring in use */
-	uint64_t corrupt_offset; /* of the damaged frame if CORRUPT, else 0 */
+	uint64_t corrupt_offset; /* of the damaged or unreadable place, else 0 */
+	uint32_t notes;		 /* ATOMICIO_JOURNAL_NOTE_* */
+	uint32_t unreadable;	 /* blocks of the ring that could not be read at open */
 	/* Counters. */
 	uint64_t frames;	/* written */
 	uint64_t pages;		/* in them */
@@ -179,10 +275,14 @@ int atomicio_journal_get_info(const struct atomicio_journal *journal,
 			      struct atomicio_journal_info *info, size_t info_size);
 
 /*
- * Free a journal and its lock.  All files attached to it must be closed before.  Live frames
- * stay live and are found by the next open.  NULL is fine.
+ * Free a journal and its lock.  All files attached to it must be closed before.  If nothing is
+ * live it is marked clean, so that the next open need not read the ring.  Live frames stay live
+ * and are found by the next open.  NULL is fine.
+ *
+ * Returns 0; -EBUSY: a file is attached, and nothing was freed; or the error of marking it clean,
+ * which loses nothing: the journal is closed.
  */
-void atomicio_journal_close(struct atomicio_journal *journal);
+int atomicio_journal_close(struct atomicio_journal *journal);
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 	int fd = argc == 2 ? open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0600) : -1;
 
 	if (fd < 0 || atomicio_journal_create(fd, &options, sizeof(options)) ||
-	    atomicio_journal_open(fd, &journal))
+	    atomicio_journal_open(fd, NULL, 0, &journal))
 		return 1;
 	if (atomicio_journal_get_info(journal, &info, sizeof(info)) ||
 	    info.state != ATOMICIO_JOURNAL_READY || atomicio_journal_checkpoint(journal))

@@ -86,9 +86,10 @@ static void journal_calls(int fd, int tail, struct atomicio_journal **journal)
 	expect("journal_create of too few bytes",
 	       atomicio_journal_create(fd, &options, FIRST_IS_OURS ? sizeof(options) - 1 : 1),
 	       -EINVAL);
-	expect("journal_open", atomicio_journal_open(fd, journal), 0);
+	expect("journal_open", atomicio_journal_open(fd, NULL, 0, journal), 0);
 	FILLS(atomicio_journal_info, atomicio_journal_get_info(*journal, place, size));
-	FILLS(atomicio_recovery, atomicio_journal_recover(*journal, no_file, NULL, place, size));
+	FILLS(atomicio_recovery,
+	      atomicio_journal_recover(*journal, no_file, NULL, NULL, 0, place, size));
 }
 
 static void file_calls(int fd, int tail, struct atomicio_journal *journal)

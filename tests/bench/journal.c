@@ -180,7 +180,8 @@ static void scan(const char *name, step *take_step)
 			atomicio_journal_close(bench.journal);
 	}
 	start = now_ns();
-	check(atomicio_journal_recover(bench.journal, resolve, NULL, &recovery, sizeof(recovery)),
+	check(atomicio_journal_recover(bench.journal, resolve, NULL, NULL, 0, &recovery,
+				       sizeof(recovery)),
 	      "recover");
 	start = now_ns() - start;
 	progress(name, 1, 1);

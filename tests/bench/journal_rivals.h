@@ -319,7 +319,7 @@ static inline void open_journal(bool create)
 		err(1, "journal");
 	if (create)
 		check(atomicio_journal_create(fd, NULL, 0), "atomicio_journal_create");
-	check(atomicio_journal_open(fd, &bench.journal), "atomicio_journal_open");
+	check(atomicio_journal_open(fd, NULL, 0, &bench.journal), "atomicio_journal_open");
 }
 
 static inline void open_homes(void)

@@ -260,7 +260,7 @@ static void recover(void)
 	open_journal();
 	if (journal_info().state == ATOMICIO_JOURNAL_CORRUPT)
 		world_problem("the journal is called corrupt");
-	error = atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0);
+	error = atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0, NULL, 0);
 	if (error && disk.faulted)
 		fiber_crash();
 	if (error)
@@ -291,6 +291,7 @@ void step_rot(void)
 	const uint64_t at = journal_info().tail_offset + 4096 + 100;
 	uint8_t homes[DISK_HOMES][DISK_HOME_SIZE];
 
+	world.journal->files = NULL; /* as if killed: nothing is retired */
 	atomicio_journal_close(world.journal);
 	disk.state.seen_journal[at] ^= 1;
 	disk.state.durable_journal[at] ^= 1;
@@ -299,9 +300,10 @@ void step_rot(void)
 	if (journal_info().state != ATOMICIO_JOURNAL_CORRUPT ||
 	    journal_info().corrupt_offset != journal_info().tail_offset)
 		world_problem("a damaged frame before whole ones is not told");
-	if (atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0) != -EBADMSG ||
+	if (atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0, NULL, 0) != -EBADMSG ||
 	    memcmp(homes, disk.state.seen_home, sizeof(homes)) != 0)
 		world_problem("recovery goes on over a damaged frame");
+	world.journal->files = NULL; /* as if killed: nothing is retired */
 	atomicio_journal_close(world.journal);
 	disk.state.seen_journal[at] ^= 1;
 	disk.state.durable_journal[at] ^= 1;

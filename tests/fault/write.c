@@ -62,7 +62,7 @@ static void recover(void)
 	struct atomicio_journal *journal = NULL;
 
 	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
-	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0), 0);
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
 	atomicio_journal_close(journal);
 }
 

@@ -174,11 +174,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memory.home_write = see_home_write;
 	memory.journal_write = see_journal_write;
 	if (journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal) == 0) {
-		int error = atomicio_journal_recover(journal, resolve, NULL, &recovery,
+		int error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0, &recovery,
 						     sizeof(recovery));
 
 		if (mode & RECOVER_TWICE)
-			error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0);
+			error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0);
 		atomicio_journal_close(journal);
 		/* What was recovered is recovered: the next open finds nothing. */
 		if (!error && journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal) == 0) {

@@ -257,17 +257,20 @@ static void writes_wait_for_recovery(void)
 	CHECK_EQ(kernel_write(file, 99, PAGE, 0, 0), -EUCLEAN);
 	CHECK_EQ(atomicio_journal_checkpoint(journal), -EUCLEAN);
 	CHECK_EQ(atomicio_journal_forget(journal, 1), -EUCLEAN);
-	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, &done, sizeof(done)),
+	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0, &done,
+					  sizeof(done)),
 		 -EBUSY);
 	CHECK(kernel_holds("one", 0, PAGE, 1));
 	atomicio_close(file);
 	/* A resolver's error ends the recovery, and the next one starts again. */
 	scene.files.fds[1] = 0x7FFFFFFF;
-	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, &done, sizeof(done)),
+	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0, &done,
+					  sizeof(done)),
 		 -EBADF);
 	CHECK_EQ(journal_look(journal).live_frames, 4);
 	scene.files.fds[1] = kernel_file("two", 4 * PAGE, O_RDWR);
-	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, &done, sizeof(done)),
+	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0, &done,
+					  sizeof(done)),
 		 0);
 	CHECK_EQ(done.frames, 4);
 	file = journal_attached(journal, scene.files.fds[0], 1, ATOMICIO_PATH_JOURNAL);
@@ -318,7 +321,8 @@ static void recovery_through_append_stays_in_place_or_is_refused(void)
 	damage(scene.files.fds[1], 4321, 10000);
 	fcntl(scene.files.fds[1], F_SETFL, O_APPEND);
 	journal = journal_start(scene.journal_fd);
-	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0), refused);
+	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0, NULL, 0),
+		 refused);
 	CHECK_EQ(kernel_size("two"), 4 * PAGE);
 	CHECK_EQ(journal_look(journal).live_frames, refused ? 4 : 0);
 	CHECK(refused || kernel_holds("two", 4321, 10000, 7));

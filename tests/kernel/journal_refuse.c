@@ -44,7 +44,7 @@ static void refused(int fd, int error)
 	struct atomicio_journal *journal = NULL;
 	const ssize_t size = pread(fd, before, SIZE, 0);
 
-	CHECK_EQ(atomicio_journal_open(fd, &journal), error);
+	CHECK_EQ(atomicio_journal_open(fd, NULL, 0, &journal), error);
 	CHECK(!journal);
 	CHECK_EQ(pread(fd, after, SIZE, 0), size);
 	CHECK(!memcmp(before, after, SIZE));
@@ -148,7 +148,7 @@ static void a_second_opener_is_refused(void)
 	if (child == 0) {
 		struct atomicio_journal *second = NULL;
 		const int own = open(path, O_RDWR);
-		const int opened = atomicio_journal_open(own, &second);
+		const int opened = atomicio_journal_open(own, NULL, 0, &second);
 		const int made = atomicio_journal_create(own, &options, sizeof(options));
 
 		_exit(opened == -EBUSY && made == -EBUSY && !second ? 0 : 1);

@@ -52,7 +52,7 @@ static inline struct atomicio_journal *journal_start(int fd)
 {
 	struct atomicio_journal *journal = NULL;
 
-	CHECK_EQ(atomicio_journal_open(fd, &journal), 0);
+	CHECK_EQ(atomicio_journal_open(fd, NULL, 0, &journal), 0);
 	return journal;
 }
 
@@ -81,7 +81,9 @@ static inline struct atomicio_recovery journal_replay(int fd, struct journal_fil
 	struct atomicio_journal *journal = journal_start(fd);
 	struct atomicio_recovery done;
 
-	CHECK_EQ(atomicio_journal_recover(journal, journal_find, files, &done, sizeof(done)), 0);
+	CHECK_EQ(atomicio_journal_recover(journal, journal_find, files, NULL, 0, &done,
+					  sizeof(done)),
+		 0);
 	CHECK_EQ(journal_look(journal).state, ATOMICIO_JOURNAL_READY);
 	CHECK_EQ(journal_look(journal).live_frames, 0);
 	atomicio_journal_close(journal);

@@ -300,7 +300,7 @@ static void journal_and_kernel_ops_in_one_batch(void)
 	begin(16);
 	journal_fd = kernel_file("journal", 0, O_RDWR);
 	CHECK_EQ(atomicio_journal_create(journal_fd, &layout, sizeof(layout)), 0);
-	CHECK_EQ(atomicio_journal_open(journal_fd, &options.journal), 0);
+	CHECK_EQ(atomicio_journal_open(journal_fd, NULL, 0, &options.journal), 0);
 	journal = options.journal;
 	mixed = kernel_open(fds[0], &options);
 	for (uint32_t round = 0; round < 6; round++) {

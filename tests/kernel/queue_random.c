@@ -42,7 +42,7 @@ static void open_side(struct side *side, const char *journal_name)
 
 	side->journal_fd = kernel_file(journal_name, 0, O_RDWR);
 	CHECK_EQ(atomicio_journal_create(side->journal_fd, &layout, sizeof(layout)), 0);
-	CHECK_EQ(atomicio_journal_open(side->journal_fd, &side->journal), 0);
+	CHECK_EQ(atomicio_journal_open(side->journal_fd, NULL, 0, &side->journal), 0);
 	for (uint32_t i = 0; i < KINDS; i++) {
 		struct atomicio_options options = {.bounce_max = i == 0 ? 16 * KIB : 0};
 

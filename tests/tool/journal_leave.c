@@ -24,7 +24,7 @@ static int leave(int journal_fd, int one, int two)
 		{.buffer = bytes[1], .offset = PAGE, .length = PAGE},
 		{.buffer = bytes[2], .offset = 100, .length = 5000},
 	};
-	int error = atomicio_journal_open(journal_fd, &options.journal);
+	int error = atomicio_journal_open(journal_fd, NULL, 0, &options.journal);
 
 	if (!error)
 		error = atomicio_open(one, &options, sizeof(options), &ops[0].file);

@@ -35,6 +35,9 @@ static void setup(void)
 	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
 }
 
+/* The first frame is the third write: before it the header is no longer CLEAN, in both copies. */
+#define FIRST_FRAME 3
+
 static struct atomicio_file *open_auto(uint32_t fallback)
 {
 	const struct atomicio_options options = {.policy = atomicio_policy_default,
@@ -148,7 +151,7 @@ START_TEST(nothing_bypasses_a_frame_that_failed)
 		setup();
 		file = open_auto(fallback);
 		disk.fail_late = true;
-		fake.fail_at = 1;
+		fake.fail_at = FIRST_FRAME;
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), -EIO);
 		memset(page, NEW + 1, sizeof(page));
@@ -337,7 +340,7 @@ START_TEST(a_group_whose_frame_fails_is_whole_or_absent_after_recovery)
 		ops[0] = op(file, 0, PAGE);
 		ops[1] = op(file, 65536, PAGE);
 		disk.fail_late = late;
-		fake.fail_at = 1;
+		fake.fail_at = FIRST_FRAME;
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_ALL_OR_NONE), -EIO);
 		ck_assert_int_eq(ops[0].result, -EIO);
@@ -357,7 +360,7 @@ START_TEST(ops_of_a_frame_that_fails_are_not_written_past_it)
 	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, ODD)};
 
 	disk.fail_late = true;
-	fake.fail_at = 1;
+	fake.fail_at = FIRST_FRAME;
 	fake.fail_error = -EIO;
 	ck_assert_int_lt(atomicio_write_batch(NULL, ops, 2, 0), 0);
 	ck_assert_int_lt(ops[0].result, 0);

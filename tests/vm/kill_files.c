@@ -94,10 +94,10 @@ static void recover(struct kill_files *files, const char *directory)
 	int error;
 
 	files->journal_fd = open_one(files->target, directory, ".journal", O_DIRECT);
-	error = atomicio_journal_open(files->journal_fd, &files->journal);
+	error = atomicio_journal_open(files->journal_fd, NULL, 0, &files->journal);
 	if (error)
 		kill_wrong(files->target, "open of the journal", -error);
-	error = atomicio_journal_recover(files->journal, resolve, files, &recovery,
+	error = atomicio_journal_recover(files->journal, resolve, files, NULL, 0, &recovery,
 					 sizeof(recovery));
 	if (error)
 		kill_wrong(files->target, "recovery", -error);

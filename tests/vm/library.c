@@ -92,9 +92,10 @@ static int open_journal(struct library *library, const char *path)
 		return -errno;
 	error = atomicio_journal_create(library->journal_fd, &layout, sizeof(layout));
 	if (!error || error == -EEXIST)
-		error = atomicio_journal_open(library->journal_fd, &library->journal);
+		error = atomicio_journal_open(library->journal_fd, NULL, 0, &library->journal);
 	if (!error)
-		error = atomicio_journal_recover(library->journal, resolve, library, NULL, 0);
+		error = atomicio_journal_recover(library->journal, resolve, library, NULL, 0, NULL,
+						 0);
 	if (error) /* the caller closes */
 		return error;
 	library->options.journal = library->journal;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What follows from the frames that the scan has found: the state, the head, and which frames
+ * are replayed.
+ *
+ * Flow: called by the scan, once.  Pure: no call.
+ *
+ * A number is missing if it is not below the tail's, below that of a whole frame or below
+ * durable_to, and no whole frame has it.  It was durable if it is below the durable_to of any
+ * frame, and no frame names it as void: then an acknowledged frame is lost, which is corruption
+ * (J6).  Else it is void: its frame was torn, or never written (N1).
+ */
+#include "journal_internal.h"
+
+/* Is this number named as void?  Then *next is the first behind the range that names it. */
+static bool is_void(const struct journal_scan *scan, uint64_t sequence, uint64_t *next)
+{
+	for (uint32_t i = 0; i < scan->void_count; i++) {
+		const struct journal_range *range = &scan->voids[i];
+
+		if (sequence >= range->offset && sequence - range->offset < range->length) {
+			*next = range->offset + range->length;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Was one of the numbers from `from` up to `to` the number of a durable frame? */
+static bool lost_one(const struct journal_scan *scan, uint64_t from, uint64_t to)
+{
+	if (to > scan->durable_to)
+		to = scan->durable_to;
+	while (from < to)
+		if (!is_void(scan, from, &from))
+			return true;
+	return false;
+}
+
+/* Where in the ring, counted from the tail. */
+static uint64_t turn(const struct atomicio_journal *journal, uint64_t offset)
+{
+	const uint64_t tail = journal->header.tail_offset;
+
+	return offset >= tail ? offset - tail
+			      : journal->header.size - tail + (offset - JOURNAL_RING_START);
+}
+
+/* Where the frame behind these `count` would be, and which number it would have. */
+static uint64_t end_of(const struct atomicio_journal *journal, uint32_t count, uint64_t *sequence)
+{
+	const struct journal_found *last;
+
+	*sequence = journal->header.tail_sequence;
+	if (count == 0)
+		return journal->header.tail_offset;
+	last = &journal->scan.found[count - 1];
+	*sequence = last->sequence + 1;
+	return last->offset + last->length;
+}
+
+/*
+ * H4: may an acknowledged frame lie where this range cannot be read?  Between two frames only if
+ * a number is missing between them; behind the last only where a frame could be.
+ */
+static bool may_hide_one(const struct atomicio_journal *journal, const struct journal_range *bad)
+{
+	const struct journal_scan *scan = &journal->scan;
+	const uint64_t reach = (uint64_t)JOURNAL_REACH * journal->header.frame_max;
+	uint64_t end, next, behind;
+	uint32_t before = 0;
+
+	while (before < scan->count &&
+	       turn(journal, scan->found[before].offset) < turn(journal, bad->offset))
+		before++;
+	end = end_of(journal, before, &next);
+	if (before < scan->count) {
+		while (next < scan->found[before].sequence)
+			if (!is_void(scan, next, &next))
+				return true;
+		return false;
+	}
+	behind = turn(journal, bad->offset) - (before ? turn(journal, end - 1) + 1 : 0);
+	if (behind < reach)
+		return true;
+	/* In its reach once more if the ring had to wrap before it. */
+	return bad->offset < end && bad->offset - JOURNAL_RING_START < reach;
+}
+
+static void judge_unreadable(struct atomicio_journal *journal)
+{
+	const struct journal_scan *scan = &journal->scan;
+
+	for (uint32_t i = 0; i < scan->bad_count; i++) {
+		if (!may_hide_one(journal, &scan->bad[i]))
+			continue;
+		journal->state = ATOMICIO_JOURNAL_TAIL_UNREADABLE;
+		journal->corrupt_offset = scan->bad[i].offset;
+		return;
+	}
+}
+
+/* N2: of a chain all members are there, or none is replayed. */
+static void judge_chains(struct journal_scan *scan)
+{
+	for (uint32_t first = 0, next; first < scan->count; first = next) {
+		const struct journal_found *found = scan->found;
+		bool whole = !(found[first].flags & JOURNAL_CHAIN) || found[first].chain_index == 0;
+		bool last = !(found[first].flags & JOURNAL_CHAIN);
+
+		for (next = first + 1; next < scan->count && !last; next++) {
+			if (found[next - 1].flags & JOURNAL_LAST)
+				break;
+			if (!(found[next].flags & JOURNAL_CHAIN) ||
+			    found[next].chain_first != found[first].chain_first)
+				break;
+			if (found[next].sequence != found[next - 1].sequence + 1)
+				whole = false;
+		}
+		last = last || found[next - 1].flags & JOURNAL_LAST;
+		for (uint32_t i = first; i < next; i++)
+			scan->found[i].aborted = !whole || !last;
+	}
+}
+
+static uint64_t span(const struct atomicio_journal *journal)
+{
+	const uint64_t tail = journal->header.tail_offset, head = journal->head_offset;
+
+	return head > tail ? head - tail
+			   : journal->header.size - tail + (head - JOURNAL_RING_START);
+}
+
+void journal_judge(struct atomicio_journal *journal)
+{
+	struct journal_scan *scan = &journal->scan;
+	bool corrupt = scan->disordered;
+	uint64_t next;
+
+	journal->state = scan->count ? ATOMICIO_JOURNAL_UNCLEAN : ATOMICIO_JOURNAL_READY;
+	for (uint32_t i = 0; i <= scan->count && !corrupt; i++) {
+		const uint64_t end = end_of(journal, i, &next);
+
+		if (!lost_one(scan, next, i < scan->count ? scan->found[i].sequence : UINT64_MAX))
+			continue;
+		corrupt = true;
+		journal->corrupt_offset = end < journal->header.size ? end : JOURNAL_RING_START;
+	}
+	judge_chains(scan);
+	journal->head_offset = end_of(journal, scan->count, &journal->head_sequence);
+	journal->live_bytes = scan->count ? span(journal) : 0;
+	/* J6: numbers that were used up, or may have been, are not used again. */
+	journal->tail_torn = scan->torn_max >= journal->head_sequence;
+	journal->next_sequence = journal->head_sequence;
+	if (journal->tail_torn)
+		journal->next_sequence = scan->torn_max + 1;
+	if (journal->next_sequence < journal->header.head_sequence)
+		journal->next_sequence = journal->header.head_sequence;
+	if (corrupt)
+		journal->state = ATOMICIO_JOURNAL_CORRUPT;
+	else
+		judge_unreadable(journal);
+	/* J3, before recovery: any range may have a live frame. */
+	if (journal->state != ATOMICIO_JOURNAL_READY)
+		journal_cover_all(journal);
+}
