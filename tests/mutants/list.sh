@@ -48,3 +48,10 @@ mutant no_space_may_be_retried write_classify.c inject \
 	's/(KIND_SPACE\] = .*), ATOMICIO_FAIL\}/\1, ATOMICIO_FAIL | ATOMICIO_RETRY}/'
 mutant enotblk_taken_for_layout write_classify.c inject 's/ENOTBLK, ATOMICIO_KIND_NOT_DIRECT/ENOTBLK, ATOMICIO_KIND_LAYOUT/'
 mutant plain_counted_as_untorn write.c refuse 's/request->path == ATOMICIO_PATH_KERNEL/request->path != ATOMICIO_PATH_JOURNAL/'
+
+# The sandbox.
+mutant refusal_of_pwritev2_not_seen sys_refused.c sandbox \
+	's/return sys->pwritev2\(fd, \&nothing, 0, 0, 0\) == error/return false/'
+mutant refusal_of_statx_is_the_end sys_refused.c sandbox 's/if \(sys->fstat\(fd, out\)\)/if (1)/'
+mutant refusal_of_getrandom_is_the_end sys_refused.c sandbox 's/if \(fd < 0\)/if (1)/'
+mutant stand_in_obeys_append sys_refused.c sandbox 's/status \& O_APPEND \|\| //'

@@ -36,7 +36,7 @@ if ! { cmake -S "$tree" -B "$ATOMICIO_BUILD" -DCMAKE_BUILD_TYPE=Debug -DATOMICIO
 	tail -n 20 "$log.configure" "$log"
 	exit 1
 fi
-for suite in xfs refuse trace inject; do
+for suite in xfs refuse trace inject sandbox; do
 	if name=$(red $suite); then
 		echo "not ok - the unbroken library fails $suite: $name"
 		exit 1
