@@ -22,7 +22,7 @@
 /* Direct home writes are multiples of it where the kernel does not tell of what. */
 #define HOME_BLOCK 4096u
 
-#define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS)
+#define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS | ATOMICIO_OPEN_LOCK)
 
 static int check_options(struct atomicio_options *options)
 {
@@ -207,6 +207,26 @@ static int open_loss(struct atomicio_file *file)
 	return error;
 }
 
+/*
+ * Lock what is written through: the kernel gives a flock up when the description's last user is
+ * gone, and a write on its way is one; record locks go with the process (fs/locks.c:
+ * locks_remove_flock and locks_remove_posix, io_uring/io_uring.c; seen on 6.18).
+ */
+static int lock_descriptions(struct atomicio_file *file)
+{
+	const struct sys_calls *sys = file->sys;
+	int error;
+
+	if (!(file->options.flags & ATOMICIO_OPEN_LOCK))
+		return 0;
+	error = sys->lock_shared(file->caller_fd);
+	file->locked = !error;
+	/* Our own description needs one of its own; it is given up by its close. */
+	if (!error && file->own_fd)
+		error = sys->lock_shared(file->fd);
+	return error == -EWOULDBLOCK ? -EBUSY : error;
+}
+
 static int prepare(struct atomicio_file *file)
 {
 	const struct sys_calls *sys = file->sys;
@@ -226,7 +246,9 @@ static int prepare(struct atomicio_file *file)
 	if ((file->options.flags & ATOMICIO_OPEN_REOPEN_DIRECT) &&
 	    (file->caps.reasons & ATOMICIO_REASON_NOT_DIRECT) && reopen_direct(file, status))
 		file->caps.reasons |= ATOMICIO_REASON_REOPEN_FAILED;
-	error = prepare_limits(file);
+	error = lock_descriptions(file);
+	if (!error)
+		error = prepare_limits(file);
 	if (!error)
 		error = open_loss(file);
 	if (!error)
@@ -259,6 +281,8 @@ static int destroy(struct atomicio_file *file)
 		loss_close(&file->loss);
 	if (file->own_fd)
 		sys->close(file->fd);
+	if (file->locked)
+		sys->unlock(file->caller_fd);
 	if (file->bounce)
 		sys->release_memory(file->bounce);
 	pthread_mutex_destroy(&file->bounce_lock);

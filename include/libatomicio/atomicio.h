@@ -298,8 +298,9 @@ struct atomicio_failure {
  * Decide about one failure: answer ATOMICIO_RETRY, ATOMICIO_FALLBACK or ATOMICIO_FAIL.
  * Called on the thread that writes, with no lock held.  The answer is masked with
  * failure->allowed, and anything that is not one allowed bit counts as FAIL: a wrong policy
- * costs an error, never a torn page.  The library bounds RETRY with options.retries_max and,
- * before a retry of BUSY, writes back the cached pages that are in the way.
+ * costs an error, never a torn page.  It must return: a longjmp or a C++ exception out of it leaves
+ * a queue busy for ever.  The library bounds RETRY with options.retries_max and, before a retry of
+ * BUSY, writes back the cached pages that are in the way.
  */
 typedef uint32_t atomicio_policy(void *context, const struct atomicio_failure *failure);
 
@@ -334,6 +335,17 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
  * process's POSIX record locks on the file, as every close(2) does; OFD locks stay.
  */
 #define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
+/*
+ * Flag of atomicio_open(): hold a shared flock(2) on every description that the library writes
+ * through, the caller's and its own.  A process that is killed with io_uring writes on their way,
+ * through a queue or a ring of its own, is gone at once, and its record locks (POSIX and OFD) with
+ * it, but its pages still land, seconds later on a slow disk, over what its successor wrote.  A
+ * flock on the description that is written through is held until the last of them is done: a
+ * successor that gets LOCK_EX on the file knows that nothing is on its way any more.  Do not use
+ * flock(2) on fd yourself then: there is one flock a description, and closing the handle gives it
+ * up.  atomicio_open() gives -EBUSY if somebody holds the file exclusively.
+ */
+#define ATOMICIO_OPEN_LOCK 0x4u
 
 /*
  * Do not open a witness.  The witness is a description of the file of the library's own, on which
@@ -377,7 +389,8 @@ struct atomicio_options {
  * -EPERM: the file is immutable, or append-only and a journal is given; -EEXIST: the journal
  * knows the file_id as another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd
  * has O_APPEND, and every write would go to the end: before Linux 6.9, and on overlay, FUSE,
- * 9p and ecryptfs; -ENOMEM; or what atomicio_probe() says.
+ * 9p and ecryptfs; -EBUSY: ATOMICIO_OPEN_LOCK, and the file is locked exclusively; -ENOMEM; or what
+ * flock(2), with that flag, or atomicio_probe() says.
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);
@@ -390,8 +403,10 @@ int atomicio_open(int fd, const struct atomicio_options *options, size_t options
 int atomicio_close(struct atomicio_file *file);
 
 /* Write flags. */
-#define ATOMICIO_DSYNC 0x1u	  /* durable on return, with the metadata to find it */
-#define ATOMICIO_NOWAIT 0x2u	  /* -EAGAIN rather than block, unless a fallback blocks */
+#define ATOMICIO_DSYNC 0x1u /* durable on return, with the metadata to find it */
+#define ATOMICIO_NOWAIT                                                                            \
+	0x2u /* -EAGAIN rather than block, unless a fallback blocks; but by call a                 \
+	      * frozen filesystem blocks all the same (fsfreeze) */
 #define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
 
 /*

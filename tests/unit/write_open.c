@@ -71,7 +71,8 @@ START_TEST(each_option_has_its_range)
 	ck_assert_int_eq(TRY(.bounce_max = (64u << 20) + 1), -EINVAL);
 	ck_assert_int_eq(TRY(.flags = ATOMICIO_OPEN_REOPEN_DIRECT), 0);
 	ck_assert_int_eq(TRY(.flags = ATOMICIO_OPEN_NO_WITNESS), 0);
-	for (int bit = 2; bit < 32; bit++)
+	ck_assert_int_eq(TRY(.flags = ATOMICIO_OPEN_LOCK), 0);
+	for (int bit = 3; bit < 32; bit++)
 		ck_assert_int_eq(TRY(.flags = UINT32_C(1) << bit), -EINVAL);
 	for (int bit = 0; bit < 32; bit++)
 		ck_assert_int_eq(TRY(.reserved = UINT32_C(1) << bit), -EINVAL);

@@ -8,6 +8,8 @@
  *	library dirty PATH SIZE COUNT mmap|write WAY LIST [RETRIES]
  *	library write PATH OFFSET LENGTH WAY [buffered] [append] [dsync] [nowait] [stubborn]
  *		[misalign=N] [mapped=N] [limit=N] [journal=PATH] [save=PATH] [before=COMMAND]
+ *	library crowd PATH SIZE COUNT THREADS WAY [places=N] [readers=N] [flip]
+ *	library orphan PATH SIZE COUNT PROCS MILLISECONDS [lock]
  *	library recover PATH JOURNAL
  * WAY is sync, ring, queue or, for the control, raw.  `stubborn`: the policy answers RETRY, always;
  * `save`: the page as it should be on the disk goes to a file; `before`: a command to run when the
@@ -243,9 +245,10 @@ static int write_command(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct raw_command commands[] = {
-		{"probe", probe_command},	  {"write", write_command},
-		{"recover", recover_command},	  {"sizes", library_sizes_command},
-		{"dirty", library_dirty_command},
+		{"probe", probe_command},	    {"write", write_command},
+		{"recover", recover_command},	    {"sizes", library_sizes_command},
+		{"dirty", library_dirty_command},   {"crowd", library_crowd_command},
+		{"orphan", library_orphan_command},
 	};
 
 	return raw_run("library", commands, sizeof(commands) / sizeof(commands[0]), argc, argv);

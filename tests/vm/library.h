@@ -3,8 +3,9 @@
  * Writes through the library, by each of its three ways.
  *
  * Flow: library.c reads the command line; library_way.c makes one write; library_sizes.c makes
- * many; library_dirty.c makes them against another process.  What is on the disk is read by
- * raw_shot.c.
+ * many; library_dirty.c makes them against another process, library_crowd.c many at once;
+ * library_orphan.c leaves some behind.  What is
+ * on the disk is read by raw_shot.c.
  *
  * Rules are those of raw.h; the guest's scripts judge, but for sizes, and for contents in dirty.
  */
@@ -54,5 +55,7 @@ int32_t library_write(struct library *library, char *page, uint64_t offset, uint
 
 int library_sizes_command(int argc, char **argv);
 int library_dirty_command(int argc, char **argv);
+int library_crowd_command(int argc, char **argv);
+int library_orphan_command(int argc, char **argv);
 
 #endif /* TESTS_VM_LIBRARY_H */

@@ -48,7 +48,7 @@ compile_all() {
 	local program
 	mkdir -p "$run/objects"
 	compile "$run/objects" "$source_root/lib" "$source_root"/lib/*.c || return
-	for program in library library_way library_sizes library_dirty raw_shot; do
+	for program in library library_way library_sizes library_dirty library_crowd library_orphan raw_shot; do
 		compile "$run/objects" "$source_root/lib" "$here/$program.c" || return
 	done
 }
