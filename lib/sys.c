@@ -76,6 +76,12 @@ static int linux_statx(int fd, const char *path, uint32_t mask, struct sys_statx
 	return SYS_RESULT(int, syscall(SYS_statx, fd, path, flags, mask, out));
 }
 
+/* By number: the C libraries do not agree on the request's type. */
+static int linux_ioctl(int fd, unsigned long request, void *argument)
+{
+	return SYS_RESULT(int, syscall(SYS_ioctl, fd, request, argument));
+}
+
 /* What stat(2) has: the rest is zero. */
 static int linux_fstat(int fd, struct sys_statx *out)
 {
@@ -109,7 +115,7 @@ static int linux_fstat(int fd, struct sys_statx *out)
 static int linux_inode_flags(int fd, uint32_t *flags)
 {
 	int value = 0;
-	const int result = SYS_RESULT(int, ioctl(fd, FS_IOC_GETFLAGS, &value));
+	const int result = linux_ioctl(fd, FS_IOC_GETFLAGS, &value);
 
 	if (result == 0)
 		*flags = (uint32_t)value;
@@ -200,7 +206,7 @@ static int linux_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_
 
 static int linux_device_size(int fd, uint64_t *size)
 {
-	return SYS_RESULT(int, ioctl(fd, BLKGETSIZE64, size));
+	return linux_ioctl(fd, BLKGETSIZE64, size);
 }
 
 static int linux_fs_magic(int fd, uint32_t *magic)
@@ -226,7 +232,7 @@ static int linux_mount_flags(int fd, uint64_t *flags)
 static int linux_fs_uuid(int fd, uint8_t uuid[16])
 {
 	struct sys_fs_uuid answer;
-	const int result = SYS_RESULT(int, ioctl(fd, SYS_IOC_GETFSUUID, &answer));
+	const int result = linux_ioctl(fd, SYS_IOC_GETFSUUID, &answer);
 
 	if (result < 0)
 		return result;
@@ -300,7 +306,8 @@ static void linux_sleep_us(uint32_t microseconds)
 #ifdef SYS_nanosleep
 	const struct {
 		__kernel_long_t seconds, nanoseconds;
-	} time = {.seconds = microseconds / 1000000, .nanoseconds = microseconds % 1000000 * 1000};
+	} time = {.seconds = (__kernel_long_t)(microseconds / 1000000),
+		  .nanoseconds = (__kernel_long_t)(microseconds % 1000000 * 1000)};
 
 	(void)SYS_RESULT(int, syscall(SYS_nanosleep, &time, NULL));
 #else

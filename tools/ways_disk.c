@@ -76,7 +76,9 @@ static int call_put(int fd, const struct iovec *vector, uint32_t count, uint64_t
 
 	for (uint32_t i = 0; i < count; i++)
 		length += vector[i].iov_len;
-	done = pwritev2(fd, vector, (int)count, (off_t)offset, flags);
+	/* musl has no pwritev2().  The position goes in two halves (fs/read_write.c). */
+	done = syscall(SYS_pwritev2, fd, vector, (unsigned long)count, (unsigned long)offset,
+		       (unsigned long)(offset >> 32), flags);
 	if (done < 0)
 		return -errno;
 	return (uint64_t)done == length ? 0 : -EIO;

@@ -66,7 +66,7 @@ need() { # a reason to skip: the word of something that is not there
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	leave) [ -x "$leave" ] ;;
-	script) command -v script >/dev/null ;;
+	script) script -qec true /dev/null >/dev/null 2>&1 </dev/null ;; # and a pty to be had
 	esac
 }
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all)

@@ -216,7 +216,7 @@ START_TEST(what_the_journal_refuses_is_told_by_its_reason)
 	ck_assert_int_eq(atomicio_write(file, page, 100, 0, 0), -EINVAL);
 	ck_assert_int_eq(atomicio_write(file, page, ODD, 100, 0), -EINVAL);
 	ck_assert_int_eq(atomicio_write(file, page, 65536 + 512, 0, 0), -EMSGSIZE);
-	ck_assert_int_eq(atomicio_write(file, page, (size_t)1 << 40, 0, 0), -EMSGSIZE);
+	ck_assert_int_eq(atomicio_write(file, page, SIZE_MAX / 4, 0, 0), -EMSGSIZE);
 	ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
 	ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), 0);
 	ck_assert_int_eq(atomicio_close(file), 0);
