@@ -45,6 +45,24 @@ symbols() {
 }
 symbols >debian/libatomicio0.1.symbols
 
+# debug_symbols PACKAGE: what strip takes out, where debuggers look by build id, as PACKAGE-dbgsym
+debug_symbols() {
+	local package=$1 root=$work/debian/$1 target=$work/debian/$1-dbgsym file id ids=()
+	while read -r file; do
+		id=$(readelf -n "$file" | sed -nE 's/.*Build ID: ([0-9a-f]+).*/\1/p')
+		[ -n "$id" ] || continue
+		ids+=("$id")
+		install -d "$target/usr/lib/debug/.build-id/${id:0:2}"
+		objcopy --only-keep-debug --compress-debug-sections "$file" \
+			"$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
+		chmod 644 "$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
+	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' \))
+	[ ${#ids[@]} != 0 ] || return 0
+	install -d "$target/DEBIAN" "$target/usr/share/doc"
+	ln -s "$package" "$target/usr/share/doc/$package-dbgsym"
+	printf '%s\n' "${ids[*]}" >"$work/$package.ids"
+}
+
 # stage PACKAGE COMPONENT: the installed files, as Debian wants them
 stage() {
 	local package=$1 root=$work/debian/$1 doc=$work/debian/$1/usr/share/doc/$1
@@ -54,16 +72,24 @@ stage() {
 	gzip -9n <"$here/changelog" >"$doc/changelog.Debian.gz"
 	[ ! -d "$root/usr/share/man" ] ||
 		find "$root/usr/share/man" -type f -exec gzip -9nf {} +
+	debug_symbols "$package"
 	find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' \) -exec \
 		strip --remove-section=.comment --remove-section=.note {} +
 	find "$root/usr" -name '*.a' -exec \
 		strip --strip-debug --enable-deterministic-archives --remove-section=.comment {} +
 }
 
-# finish PACKAGE: control files, then the package
+# finish PACKAGE [PACKAGE-dbgsym]: control files, then the package
 finish() {
-	local root=$work/debian/$1
-	dpkg-gencontrol -p"$1" -P"debian/$1" -Tdebian/"$1".substvars
+	local root=$work/debian/${2:-$1}
+	if [ $# = 2 ]; then
+		dpkg-gencontrol -p"$1" -P"debian/$2" -DPackage="$2" -DSection=debug -DPriority=optional \
+			-DAuto-Built-Package=debug-symbols -DMulti-Arch=same -UReplaces -UBreaks \
+			-DDepends="$1 (= $full)" -DDescription="debug symbols for $1" \
+			-DBuild-Ids="$(cat "$work/$1.ids")"
+	else
+		dpkg-gencontrol -p"$1" -P"debian/$1" -Tdebian/"$1".substvars
+	fi
 	(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 	find "$root" -type d -exec chmod 755 {} +
 	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
@@ -81,4 +107,5 @@ dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0.1 debian/
 touch debian/libatomicio-dev.substvars
 for package in libatomicio0.1 libatomicio-dev atomicio-tools; do
 	finish $package
+	[ ! -d "debian/$package-dbgsym" ] || finish $package $package-dbgsym
 done

@@ -69,7 +69,7 @@ report $? the_programs_of_the_cmake_project_run
 
 ! dpkg -r libatomicio0.1 >log 2>&1
 report $? the_library_stays_while_the_command_needs_it
-dpkg -P atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
+dpkg -P atomicio-tools-dbgsym libatomicio0.1-dbgsym atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
 report $? the_packages_are_removed
 ! ldconfig -p | grep libatomicio >log
 report $? the_linker_has_forgotten_the_library

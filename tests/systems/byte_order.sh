@@ -33,7 +33,7 @@ cross_over() {
 	truncate -s 64K "$one" "$two"
 	run "$2" tools/atomicio journal dump "$journal" >"$scratch/dump" || true
 	cat "$scratch/dump"
-	run "$2" tools/atomicio journal recover "$journal" --file 1="$one" --file 32="$two"
+	run "$2" tools/atomicio journal recover "$journal" 1="$one" 32="$two"
 	{
 		head -c 16384 /dev/zero | tr '\0' A
 		head -c 16384 /dev/zero | tr '\0' B

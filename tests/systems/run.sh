@@ -47,7 +47,7 @@ step_musl() {
 	[ "$(wc -l <"$tree.tests")" = 1 ]
 	report $? musl_needs_libc_alone "$tree.tests"
 	"$tree/tools/atomicio" probe --json "$tree/file" >"$tree.tests" 2>&1
-	[ $? -le 1 ] && grep -q contents-unknown "$tree.tests" || grep -q '"reasons"' "$tree.tests"
+	grep -q '"reasons"' "$tree.tests"
 	report $? musl_runs_the_command "$tree.tests" || return
 	row "musl" "build without libblkid and liburing, archive, command"
 }
@@ -81,8 +81,6 @@ step_s390x() {
 	cross s390x s390x-linux-gnu "qemu-s390x-static;-L;$kept/s390x" || return
 	local theirs=$tree
 	compile native -DATOMICIO_BUILD_EXAMPLES=OFF || return
-	theirs_run() { qemu-s390x-static -L "$kept/s390x" -E LD_LIBRARY_PATH="$theirs" "$@"; }
-	ours_run() { "$@"; }
 	bash "$here/byte_order.sh" "$theirs" "$tree" "$kept/s390x" >"$tree.tests" 2>&1
 	report $? a_journal_goes_from_one_byte_order_to_the_other "$tree.tests" &&
 		row "s390x, under qemu-user" "build, unit, fault; a journal left unclean by amd64 recovered, and the reverse"
@@ -114,7 +112,7 @@ release() {
 	inside "$place" root "apt-get update -q && ./examples/demo.sh" >"$log" 2>&1
 	report $? "$1_passes_the_demo_as_root" "$log"
 	inside "$place" root "ATOMICIO_CMAKE_OPTIONS=-DATOMICIO_WERROR=ON ./tests/run.sh $suites" >"$log" 2>&1
-	report $? "$1_passes_its_tests_as_root" "$log" && counted=$(tail -n 1 "$log")
+	report $? "$1_passes_its_tests_as_root" "$log"
 	chroot "$place" chown -R ordinary: /src
 	inside "$place" ordinary ./examples/demo.sh >"$log" 2>&1
 	report $? "$1_passes_the_demo_as_an_ordinary_user" "$log"

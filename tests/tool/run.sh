@@ -109,7 +109,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in ${ATOMICIO_TOOL_PARTS:-usage probe doctor write journal bench words}; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal bench words}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
