@@ -17,6 +17,7 @@
 
 void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity)
 {
+	static const uint8_t unset[sizeof(identity->fs_uuid)];
 	struct sys_statx stat;
 	const uint64_t file_id = identity->file_id;
 
@@ -33,7 +34,9 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 		identity->birth_nanoseconds = stat.btime.nsec;
 		identity->known |= JOURNAL_KNOWS_BIRTH;
 	}
-	if (sys->fs_uuid && sys->fs_uuid(fd, identity->fs_uuid) == 0)
+	/* All zero is how ext4 says that none was ever set. */
+	if (sys->fs_uuid && sys->fs_uuid(fd, identity->fs_uuid) == 0 &&
+	    memcmp(identity->fs_uuid, unset, sizeof(unset)) != 0)
 		identity->known |= JOURNAL_KNOWS_FS;
 	else
 		memset(identity->fs_uuid, 0, sizeof(identity->fs_uuid));

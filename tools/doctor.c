@@ -10,6 +10,7 @@
 
 #include "target.h"
 #include "tool.h"
+#include "volatile.h"
 
 static void put_verdict(const char *path, const struct target *target,
 			const struct atomicio_caps *caps)
@@ -69,7 +70,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	struct atomicio_caps caps = {0};
 	struct target target;
-	const char *path;
+	const char *path, *memory;
 	int option, error;
 
 	while ((option = tool_option(&arguments, options)) >= 0) {
@@ -84,12 +85,16 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	if (target_open(path, TARGET_FOR_PROBE, &target, sentence, sizeof(sentence)))
 		return tool_error("%s: %s", safe, sentence);
 	error = atomicio_probe(target.fd, &caps, sizeof(caps));
+	memory = volatile_why(target.fd);
 	target_close(&target);
 	if (error)
 		return tool_error("%s: cannot be probed: %s: name a regular file or a block device",
 				  safe, strerror(-error));
 
 	put_verdict(path, &target, &caps);
+	if (memory)
+		printf("\nBeware: %s %s.\nA journal in it protects from killed programs alone.\n",
+		       safe, memory);
 	if (caps.direct.mechanism != ATOMICIO_MECHANISM_NONE) {
 		put_reasons("What limits it:", caps.reasons);
 		return TOOL_YES;

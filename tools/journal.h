@@ -2,8 +2,8 @@
 /*
  * What the actions of `atomicio journal` share.
  *
- * Flow: journal.c reads the command line, picks an action from its table, and holds info and
- * check; journal_create.c, journal_recover.c and journal_dump.c hold the others.
+ * Flow: journal.c reads the command line and picks an action from its table; journal_check.c has
+ * info and check; journal_create.c, journal_recover.c and journal_dump.c have the others.
  *
  * Rules:
  * A1 an action prints its answer only when it has all of it; an error leaves stdout empty,
@@ -51,6 +51,9 @@ struct journal_opened {
 int journal_open_named(const struct journal_request *request, struct journal_opened *opened);
 void journal_close_named(struct journal_opened *opened);
 int journal_open_error(const struct journal_request *request, int error);
+int journal_unreadable_error(const struct journal_request *request, uint64_t offset);
+int action_info(const struct journal_request *request);
+int action_check(const struct journal_request *request);
 int action_create(const struct journal_request *request);
 int action_recover(const struct journal_request *request);
 int action_dump(const struct journal_request *request);

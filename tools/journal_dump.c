@@ -1,143 +1,134 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal dump: print the headers, the live frames, and what is wrong behind them.
+ * atomicio journal dump: print the headers, the frames, and what is wrong with them.
  *
- * Flow: called by journal.c; walks the journal with the second reader, twice, because an answer
- * is printed only if all of it can be had.
+ * Flow: called by journal.c; reads the whole journal with the second reader before it prints,
+ * because an answer is printed only if all of it can be had.
  */
-#include "journal.h"
+#include "journal_dump.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "journal_read.h"
-#include "json.h"
 #include "tool.h"
 #include "words.h"
 
-struct dump {
-	const struct journal_request *request;
-	struct json json;
-};
-
-static int visit_nothing(void *context, struct reader *reader, const struct reader_frame *frame)
+static void put_header(const struct reader *reader, int i)
 {
-	(void)context;
-	(void)reader;
-	(void)frame;
-	return 0;
+	const struct reader_header *header = &reader->headers[i];
+	char id[33];
+
+	if (header->condition != READER_HEADER_GOOD) {
+		printf("header %d: %s\n", i, word_header_condition(header->condition));
+		return;
+	}
+	journal_id_text(header->id, id);
+	printf("header %d: good%s%s, journal %s, size %" PRIu64 ", frame-max %" PRIu32
+	       ", generation %" PRIu64 ", tail: frame %" PRIu64 " at %" PRIu64
+	       ", head: frame %" PRIu64 " at %" PRIu64 "\n",
+	       i, header == reader->header ? ", current" : "",
+	       header->flags & READER_CLEAN ? ", clean" : "", id, header->size, header->frame_max,
+	       header->generation, header->tail_sequence, header->tail_offset,
+	       header->head_sequence, header->head_offset);
+	for (uint32_t row = 0; row < header->done_count; row++)
+		printf("  file %" PRIu64 ": done up to frame %" PRIu64 "\n",
+		       header->done[row].file_id, header->done[row].up_to);
 }
 
-static int visit_text(void *context, struct reader *reader, const struct reader_frame *frame)
+static void put_file(const struct reader_file *file)
 {
-	(void)context;
-	printf("frame %llu at %llu: %s, %u entries, %u bytes, header of %u\n",
-	       (unsigned long long)frame->sequence, (unsigned long long)frame->offset,
-	       word_frame_state(frame->state), frame->count, frame->length, frame->header_length);
-	for (uint32_t i = 0; frame->entries_whole && i < frame->count; i++) {
+	char uuid[DUMP_UUID_SIZE], birth[DUMP_BIRTH_SIZE], tag[33];
+
+	printf("  file %" PRIu64 " is", file->file_id);
+	if (dump_uuid(file, uuid))
+		printf(" on filesystem %s", uuid);
+	if (file->known & READER_KNOWS_INODE)
+		printf(" inode %" PRIu64, file->inode);
+	if (dump_birth(file, birth))
+		printf(" born %s", birth);
+	journal_id_text(file->tag, tag);
+	if (file->known & READER_KNOWS_TAG)
+		printf(" tag %s", tag);
+	puts(file->known ? "" : " not known");
+}
+
+static int put_frame(struct reader *reader, const struct reader_frame *frame)
+{
+	const uint8_t *bytes;
+	const int error = reader_frame_bytes(reader, frame, &bytes);
+	uint64_t page = 0;
+
+	if (error)
+		return error;
+	printf("frame %" PRIu64 " at %" PRIu64 ": %s, %" PRIu32 " entries, %" PRIu32
+	       " bytes, header of %" PRIu32 ", all before %" PRIu64 " durable",
+	       frame->sequence, frame->offset, word_frame_state(frame->state), frame->count,
+	       frame->length, frame->header_length, frame->durable_to);
+	if (frame->flags & READER_CHAIN)
+		printf(", of the chain from %" PRIu64 "%s", frame->chain_first,
+		       frame->flags & READER_LAST ? ", its last" : "");
+	if (frame->flags & READER_CARRY)
+		printf(", carried");
+	if (frame->void_count)
+		printf(", no frame has %" PRIu32 " numbers from %" PRIu64, frame->void_count,
+		       frame->void_first);
+	puts("");
+	for (uint32_t i = 0; frame->header_whole && i < frame->files; i++) {
+		struct reader_file file;
+
+		reader_file(bytes, i, &file);
+		put_file(&file);
+	}
+	for (uint32_t i = 0; frame->header_whole && i < frame->count; i++) {
 		struct reader_entry entry;
 
-		reader_entry(reader, frame, i, &entry);
-		printf("  file %llu: %u bytes at %llu, crc %08x%s\n",
-		       (unsigned long long)entry.file_id, entry.length,
-		       (unsigned long long)entry.offset, entry.crc,
+		reader_entry(reader, bytes, frame, i, &page, &entry);
+		printf("  file %" PRIu64 ": %" PRIu32 " bytes at %" PRIu64 ", crc %08" PRIx32
+		       "%s%s%s\n",
+		       entry.file.file_id, entry.length, entry.offset, entry.crc,
+		       entry.escape ? ", escaped" : "", entry.done ? ", home already" : "",
 		       entry.page_whole ? "" : ", not those bytes");
 	}
 	return 0;
 }
 
-static int visit_json(void *context, struct reader *reader, const struct reader_frame *frame)
+static int put_text(struct reader *reader)
 {
-	struct json *json = &((struct dump *)context)->json;
+	int error = 0;
 
-	json_begin(json, NULL, '{');
-	json_unsigned(json, "sequence", frame->sequence);
-	json_unsigned(json, "offset", frame->offset);
-	json_string(json, "state", word_frame_state(frame->state));
-	json_unsigned(json, "length", frame->length);
-	json_unsigned(json, "header_length", frame->header_length);
-	json_begin(json, "entries", '[');
-	for (uint32_t i = 0; frame->entries_whole && i < frame->count; i++) {
-		struct reader_entry entry;
-
-		reader_entry(reader, frame, i, &entry);
-		json_begin(json, NULL, '{');
-		json_hex(json, "file_id", entry.file_id);
-		json_unsigned(json, "offset", entry.offset);
-		json_unsigned(json, "length", entry.length);
-		json_hex(json, "crc", entry.crc);
-		json_bool(json, "whole", entry.page_whole);
-		json_end(json, '}');
-	}
-	json_end(json, ']');
-	json_end(json, '}');
-	return 0;
-}
-
-static int put_json(struct dump *dump, struct reader *reader)
-{
-	struct json *json = &dump->json;
-	int error;
-
-	json->out = stdout;
-	json_begin(json, NULL, '{');
-	json_string(json, "path", dump->request->path);
-	json_begin(json, "headers", '[');
-	for (int i = 0; i < 2; i++) {
-		const struct reader_header *header = &reader->headers[i];
-		char id[33];
-
-		journal_id_text(header->id, id);
-		json_begin(json, NULL, '{');
-		json_string(json, "condition", word_header_condition(header->condition));
-		if (header->condition == READER_HEADER_GOOD) {
-			json_bool(json, "current", i == reader->current);
-			json_unsigned(json, "version", header->version);
-			json_string(json, "id", id);
-			json_unsigned(json, "size", header->size);
-			json_unsigned(json, "frame_max", header->frame_max);
-			json_unsigned(json, "generation", header->generation);
-			json_unsigned(json, "tail_offset", header->tail_offset);
-			json_unsigned(json, "tail_sequence", header->tail_sequence);
-		}
-		json_end(json, '}');
-	}
-	json_end(json, ']');
-	json_begin(json, "frames", '[');
-	error = reader_walk(reader, visit_json, dump);
-	json_end(json, ']');
-	json_end(json, '}');
+	put_header(reader, 0);
+	put_header(reader, 1);
+	for (uint32_t i = 0; i < reader->unreadable_count; i++)
+		printf("%" PRIu64 " bytes at %" PRIu64 " cannot be read\n",
+		       reader->unreadable[i].length, reader->unreadable[i].offset);
+	for (uint32_t i = 0; i < reader->count && !error; i++)
+		error = put_frame(reader, &reader->frames[i]);
 	return error;
 }
 
-static int put_text(struct dump *dump, struct reader *reader)
+/* What is wrong, as the last word. */
+static int conclude(const struct journal_request *request, const struct reader *reader)
 {
-	for (int i = 0; i < 2; i++) {
-		const struct reader_header *header = &reader->headers[i];
-		char id[33];
-
-		journal_id_text(header->id, id);
-		if (header->condition != READER_HEADER_GOOD)
-			printf("header %d: %s\n", i, word_header_condition(header->condition));
-		else
-			printf("header %d: good%s, journal %s, size %llu, frame-max %u, generation "
-			       "%llu, tail: frame %llu at %llu\n",
-			       i, i == reader->current ? ", current" : "", id,
-			       (unsigned long long)header->size, header->frame_max,
-			       (unsigned long long)header->generation,
-			       (unsigned long long)header->tail_sequence,
-			       (unsigned long long)header->tail_offset);
-	}
-	return reader_walk(reader, visit_text, dump);
+	if (reader->state == READER_STATE_UNREADABLE)
+		return journal_unreadable_error(request, reader->corrupt_offset);
+	if (reader->state != READER_STATE_CORRUPT)
+		return TOOL_YES;
+	if (reader->disordered)
+		tool_error("%s: corrupt: its frames are in no order that a journal has",
+			   request->safe);
+	else
+		tool_error("%s: corrupt: frame %" PRIu64 ", which should be at %" PRIu64
+			   ", was durable and is lost",
+			   request->safe, reader->lost_sequence, reader->corrupt_offset);
+	return TOOL_CORRUPT;
 }
 
 int action_dump(const struct journal_request *request)
 {
-	struct dump dump = {.request = request};
 	char sentence[TARGET_SENTENCE_SIZE];
 	struct target target;
 	struct reader reader;
-	uint64_t beyond = 0;
-	int error;
+	int error, status;
 
 	error = target_open(request->path, TARGET_FOR_PROBE, &target, sentence, sizeof(sentence));
 	if (error)
@@ -148,22 +139,11 @@ int action_dump(const struct journal_request *request)
 	}
 	error = reader_open(target.fd, &reader);
 	if (!error)
-		error = reader_walk(&reader, visit_nothing, NULL);
-	if (!error) {
-		reader.live = reader.torn = reader.beyond = 0;
-		error = request->json ? put_json(&dump, &reader) : put_text(&dump, &reader);
-		beyond = reader.beyond;
-	}
+		error = reader_scan(&reader);
+	if (!error)
+		error = request->json ? dump_put_json(request, &reader) : put_text(&reader);
+	status = error ? journal_open_error(request, error) : conclude(request, &reader);
 	reader_close(&reader);
 	target_close(&target);
-	if (error)
-		return journal_open_error(request, error);
-	if (beyond) {
-		tool_error("%s: corrupt: frame %llu, which should be at %llu, is damaged, and a "
-			   "later one is whole",
-			   request->safe, (unsigned long long)reader.head_sequence,
-			   (unsigned long long)reader.head_offset);
-		return TOOL_CORRUPT;
-	}
-	return TOOL_YES;
+	return status;
 }

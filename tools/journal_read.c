@@ -1,74 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read a journal's headers and frames.  See journal_read.h for the rules, and
- * atomicio-journal(5) for the format.
+ * Read a journal's headers and ring.  See journal_read.h for the rules, and atomicio-journal(5) for
+ * the format.
+ *
+ * The ring is read from the tail to its end, then from its start to the tail, through a window.
+ * A whole frame is stepped over, so that nothing in a page is taken for a frame.
  */
+#define _GNU_SOURCE
 #include "journal_read.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#define RING_START UINT64_C(8192) /* behind two header blocks */
-#define ENTRIES_START 56u
-#define ENTRY_SIZE 24u
+/* Read at one time, at least. */
+#define WINDOW (UINT64_C(1) << 20)
+/* Blocks that look like frames and are none cost a look each; so many times the size is enough. */
+#define CHECKED_MAX 16
 
-static uint64_t reader_number(const uint8_t *at, unsigned bytes)
+/* The disk's or filesystem's words for "this place cannot be read". */
+static bool is_unreadable(int error)
 {
-	uint64_t value = 0;
-
-	while (bytes--)
-		value = value << 8 | at[bytes];
-	return value;
+	return error == -EIO || error == -ENODATA || error == -EREMOTEIO || error == -EILSEQ ||
+	       error == -ETIMEDOUT || error == -EUCLEAN || error == -EBADMSG;
 }
 
-static uint32_t reader_u32(const uint8_t *at)
-{
-	return (uint32_t)reader_number(at, 4);
-}
-
-static uint64_t reader_u64(const uint8_t *at)
-{
-	return reader_number(at, 8);
-}
-
-static uint64_t reader_padded(uint64_t bytes)
-{
-	return (bytes + READER_BLOCK - 1) / READER_BLOCK * READER_BLOCK;
-}
-
-/* CRC-32C (Castagnoli), bits reflected, bit by bit through a table of half bytes. */
-static uint32_t reader_crc(uint32_t crc, const uint8_t *bytes, size_t length)
-{
-	static uint32_t table[16];
-
-	for (uint32_t i = 1; !table[15] && i < 16; i++) {
-		table[i] = i;
-		for (int bit = 0; bit < 4; bit++)
-			table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0x82F63B78u : 0);
-	}
-	crc = ~crc;
-	for (size_t i = 0; i < length; i++) {
-		crc ^= bytes[i];
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc;
-}
-
-/* Read all of a range that the journal has; a file that ends before is too short. */
-static int reader_pread(const struct reader *reader, uint8_t *bytes, uint64_t length,
-			uint64_t offset)
+/*
+ * Read all of a range that the journal has; a file that ends before is too short.  A device whose
+ * logical block is larger than ours refuses direct reads of one of ours: then the page cache
+ * serves.
+ */
+static int read_all(const struct reader *reader, uint8_t *bytes, uint64_t length, uint64_t offset)
 {
 	while (length) {
 		const ssize_t count = pread(reader->fd, bytes, (size_t)length, (off_t)offset);
+		const int flags = count < 0 && errno == EINVAL ? fcntl(reader->fd, F_GETFL) : 0;
 
+		if (flags > 0 && flags & O_DIRECT && !fcntl(reader->fd, F_SETFL, flags & ~O_DIRECT))
+			continue;
 		if (count < 0 && errno == EINTR)
 			continue;
-		if (count <= 0)
-			return count ? -errno : -ERANGE;
+		if (count < 0)
+			return is_unreadable(-errno) ? -EIO : -errno;
+		if (!count)
+			return -ERANGE;
 		bytes += count;
 		offset += (uint64_t)count;
 		length -= (uint64_t)count;
@@ -76,40 +54,8 @@ static int reader_pread(const struct reader *reader, uint8_t *bytes, uint64_t le
 	return 0;
 }
 
-static bool reader_sane(const struct reader_header *header)
-{
-	const uint64_t blocks = header->size | header->frame_max | header->tail_offset;
-
-	return blocks % READER_BLOCK == 0 && header->size <= UINT64_C(1) << 40 &&
-	       header->size >= RING_START && header->frame_max / 2 >= READER_BLOCK &&
-	       header->frame_max <= 64u << 20 &&
-	       header->frame_max <= (header->size - RING_START) / 2 &&
-	       header->tail_offset >= RING_START && header->tail_offset <= header->size;
-}
-
-static void reader_decode(const uint8_t *block, struct reader_header *header)
-{
-	*header = (struct reader_header){
-		.version = reader_u32(block + 16),
-		.size = reader_u64(block + 40),
-		.frame_max = reader_u32(block + 48),
-		.generation = reader_u64(block + 56),
-		.tail_offset = reader_u64(block + 64),
-		.tail_sequence = reader_u64(block + 72),
-	};
-	memcpy(header->id, block + 24, sizeof(header->id));
-	if (memcmp(block, "libatomicio-jrnl", 16) != 0)
-		header->condition = READER_HEADER_ABSENT;
-	else if (reader_crc(0, block, READER_BLOCK - 4) != reader_u32(block + READER_BLOCK - 4))
-		header->condition = READER_HEADER_DAMAGED;
-	else if (header->version != 1 || reader_u32(block + 20) != READER_BLOCK)
-		header->condition = READER_HEADER_VERSION;
-	else if (!reader_sane(header))
-		header->condition = READER_HEADER_DAMAGED;
-}
-
 /* The header that counts, or why none does. */
-static int reader_choose(struct reader *reader)
+static int choose(struct reader *reader)
 {
 	const struct reader_header *first = &reader->headers[0], *second = &reader->headers[1];
 	const bool good[2] = {first->condition == READER_HEADER_GOOD,
@@ -120,192 +66,198 @@ static int reader_choose(struct reader *reader)
 	if (good[0] && good[1] && memcmp(first->id, second->id, sizeof(first->id)) != 0)
 		return -EBADMSG;
 	if (good[0] || good[1]) {
-		reader->current = !good[0] || (good[1] && second->generation > first->generation);
+		const bool newer = good[1] && second->generation > first->generation;
+
+		reader->header = good[0] && !newer ? first : second;
+		reader->equal = good[0] && good[1] && !memcmp(first, second, sizeof(*first));
 		return 0;
 	}
-	return first->condition == READER_HEADER_ABSENT && second->condition == READER_HEADER_ABSENT
-		       ? -ENODATA
-		       : -EBADMSG;
+	if (first->condition == READER_HEADER_ABSENT && second->condition == READER_HEADER_ABSENT)
+		return -ENODATA;
+	if (first->condition == READER_HEADER_DAMAGED || second->condition == READER_HEADER_DAMAGED)
+		return -EBADMSG;
+	return -EIO;
 }
 
 int reader_open(int fd, struct reader *reader)
 {
 	uint8_t *block = aligned_alloc(READER_BLOCK, READER_BLOCK);
-	uint64_t size;
+	off_t size;
 	int error = block ? 0 : -ENOMEM;
 
-	*reader = (struct reader){.fd = fd};
+	memset(reader, 0, sizeof(*reader));
+	reader->fd = fd;
 	for (size_t i = 0; i < 2 && !error; i++) {
 		reader->headers[i].condition = READER_HEADER_ABSENT;
-		error = reader_pread(reader, block, READER_BLOCK, i * READER_BLOCK);
-		if (error == -ERANGE)
-			error = 0; /* the file ends before this block: it has no header */
+		error = read_all(reader, block, READER_BLOCK, i * READER_BLOCK);
+		if (error == -EIO)
+			reader->headers[i].condition = READER_HEADER_UNREADABLE;
 		else if (!error)
-			reader_decode(block, &reader->headers[i]);
+			reader_decode_header(block, &reader->headers[i]);
+		/* -ERANGE: the file ends before this block, so it has no header. */
+		error = error == -EIO || error == -ERANGE ? 0 : error;
 	}
 	free(block);
 	if (!error)
-		error = reader_choose(reader);
+		error = choose(reader);
 	if (error)
 		return error;
-	size = (uint64_t)lseek(fd, 0, SEEK_END);
-	if (size < reader->headers[reader->current].size)
-		return -ERANGE;
-	reader->bytes = aligned_alloc(READER_BLOCK, reader->headers[reader->current].frame_max);
+	size = lseek(fd, 0, SEEK_END);
+	if (size < 0 || (uint64_t)size < reader->header->size)
+		return size < 0 ? -errno : -ERANGE;
+	reader->window_room = reader->header->frame_max + WINDOW;
+	if (reader->window_room > reader->header->size)
+		reader->window_room = reader->header->size;
+	reader->bytes = aligned_alloc(READER_BLOCK, reader->window_room);
 	return reader->bytes ? 0 : -ENOMEM;
 }
 
 void reader_close(struct reader *reader)
 {
 	free(reader->bytes);
+	free(reader->frames);
+	free(reader->unreadable);
 	reader->bytes = NULL;
+	reader->frames = NULL;
+	reader->unreadable = NULL;
 }
 
-/* Does the block in `bytes`, which lies at `offset`, start a frame that could be there? */
-static bool reader_starts(const struct reader *reader, const uint8_t *bytes, uint64_t offset,
-			  struct reader_frame *frame)
+/* One more of an array that doubles. */
+static int grow(void **array, uint32_t count, uint32_t *room, size_t size)
 {
-	const struct reader_header *header = &reader->headers[reader->current];
+	const uint32_t wanted = *room ? *room * 2 : 64;
+	void *larger;
 
-	*frame = (struct reader_frame){
-		.count = reader_u32(bytes + 4),
-		.sequence = reader_u64(bytes + 24),
-		.length = reader_u32(bytes + 32),
-		.header_length = reader_u32(bytes + 36),
-		.offset = offset,
-	};
-	return memcmp(bytes, "ATFR", 4) == 0 && memcmp(bytes + 8, header->id, 16) == 0 &&
-	       reader_u64(bytes + 48) == offset && frame->length % READER_BLOCK == 0 &&
-	       frame->length <= header->frame_max && frame->length <= header->size - offset &&
-	       frame->count > 0 && frame->header_length < frame->length &&
-	       frame->header_length ==
-		       reader_padded(ENTRIES_START + (uint64_t)frame->count * ENTRY_SIZE);
+	if (count < *room)
+		return 0;
+	larger = reallocarray(*array, wanted, size);
+	if (!larger)
+		return -ENOMEM;
+	*array = larger;
+	*room = wanted;
+	return 0;
 }
 
-/* With the whole header part in reader->bytes: its checksum, and lengths that add up. */
-static bool reader_header_whole(const struct reader *reader, const struct reader_frame *frame)
+/* R3.  A window may be read twice where two of them overlap. */
+static int note_unreadable(struct reader *reader, uint64_t offset)
 {
-	static const uint8_t zero[4];
-	const uint8_t *bytes = reader->bytes;
-	uint64_t length = frame->header_length;
-	uint32_t crc = reader_crc(0, bytes, 40);
-
-	crc = reader_crc(crc, zero, 4);
-	crc = reader_crc(crc, bytes + 44, frame->header_length - 44);
-	if (crc != reader_u32(bytes + 40))
-		return false;
-	for (uint32_t i = 0; i < frame->count; i++) {
-		const uint8_t *entry = bytes + ENTRIES_START + (size_t)i * ENTRY_SIZE;
-		const uint64_t offset = reader_u64(entry + 8), size = reader_u32(entry + 16);
-
-		if (size == 0 || offset > INT64_MAX || size > INT64_MAX - offset)
-			return false;
-		length += reader_padded(size);
-	}
-	return length == frame->length;
-}
-
-void reader_entry(const struct reader *reader, const struct reader_frame *frame, uint32_t index,
-		  struct reader_entry *entry)
-{
-	uint64_t page = frame->header_length;
-
-	for (uint32_t i = 0; i <= index; i++) {
-		const uint8_t *at = reader->bytes + ENTRIES_START + (size_t)i * ENTRY_SIZE;
-
-		*entry = (struct reader_entry){
-			.file_id = reader_u64(at),
-			.offset = reader_u64(at + 8),
-			.length = reader_u32(at + 16),
-			.crc = reader_u32(at + 20),
-		};
-		if (i < index)
-			page += reader_padded(entry->length);
-	}
-	entry->page_whole = reader_crc(0, reader->bytes + page, entry->length) == entry->crc;
-}
-
-/* Read the frame `sequence` at `offset`: 1 it is there and whole, 0 it is not, or an error. */
-static int reader_take(struct reader *reader, uint64_t offset, uint64_t sequence,
-		       struct reader_frame *frame)
-{
-	struct reader_entry entry;
+	struct reader_range *ranges = reader->unreadable;
 	int error;
 
-	if (offset >= reader->headers[reader->current].size)
-		return 0;
-	error = reader_pread(reader, reader->bytes, READER_BLOCK, offset);
-	if (error)
-		return error;
-	if (!reader_starts(reader, reader->bytes, offset, frame) || frame->sequence != sequence)
-		return 0;
-	error = reader_pread(reader, reader->bytes, frame->length, offset);
-	if (error)
-		return error;
-	frame->entries_whole = reader_header_whole(reader, frame);
-	if (!frame->entries_whole)
-		return 0;
-	for (uint32_t i = 0; i < frame->count; i++) {
-		reader_entry(reader, frame, i, &entry);
-		if (!entry.page_whole)
+	for (uint32_t i = 0; i < reader->unreadable_count; i++)
+		if (offset >= ranges[i].offset && offset - ranges[i].offset < ranges[i].length)
 			return 0;
+	if (reader->unreadable_count) {
+		struct reader_range *last = &ranges[reader->unreadable_count - 1];
+
+		if (last->offset + last->length == offset) {
+			last->length += READER_BLOCK;
+			return 0;
+		}
 	}
-	return 1;
+	error = grow((void **)&reader->unreadable, reader->unreadable_count,
+		     &reader->unreadable_room, sizeof(*ranges));
+	if (!error)
+		reader->unreadable[reader->unreadable_count++] =
+			(struct reader_range){offset, READER_BLOCK};
+	return error;
 }
 
-/* The live frames, from the tail on. */
-static int reader_walk_live(struct reader *reader, reader_visit *visit, void *context)
+/* Have `length` bytes at `offset` in the window, which goes no farther than `end`. */
+static int look(struct reader *reader, uint64_t offset, uint64_t length, uint64_t end,
+		const uint8_t **bytes)
 {
-	const struct reader_header *header = &reader->headers[reader->current];
-	struct reader_frame frame = {0};
-	int found;
+	const uint64_t room =
+		end - offset < reader->window_room ? end - offset : reader->window_room;
+	int error;
 
-	reader->head_offset = header->tail_offset;
-	reader->head_sequence = header->tail_sequence;
-	/* No more frames fit the ring than it has pairs of blocks. */
-	for (uint64_t left = header->size / READER_BLOCK / 2; left; left--) {
-		found = reader_take(reader, reader->head_offset, reader->head_sequence, &frame);
-		if (found == 0 && reader->head_offset != RING_START)
-			found = reader_take(reader, RING_START, reader->head_sequence, &frame);
-		if (found <= 0)
-			return found;
-		reader->live++;
-		reader->head_offset = frame.offset + frame.length;
-		reader->head_sequence++;
-		found = visit(context, reader, &frame);
-		if (found)
-			return found;
+	if (offset < reader->window_offset ||
+	    offset + length > reader->window_offset + reader->window_length) {
+		reader->window_length = 0;
+		error = read_all(reader, reader->bytes, room, offset);
+		for (uint64_t at = 0; error == -EIO && at < room; at += READER_BLOCK) {
+			const int one =
+				read_all(reader, reader->bytes + at, READER_BLOCK, offset + at);
+
+			if (one && one != -EIO)
+				return one;
+			if (!one)
+				continue;
+			memset(reader->bytes + at, 0, READER_BLOCK);
+			if (note_unreadable(reader, offset + at))
+				return -ENOMEM;
+		}
+		if (error && error != -EIO)
+			return error;
+		reader->window_offset = offset;
+		reader->window_length = room;
+	}
+	*bytes = reader->bytes + (offset - reader->window_offset);
+	return 0;
+}
+
+int reader_frame_bytes(struct reader *reader, const struct reader_frame *frame,
+		       const uint8_t **bytes)
+{
+	return look(reader, frame->offset, frame->length, frame->offset + frame->length, bytes);
+}
+
+/* Look at the frame that may start at `at`: how far to step. */
+static int take(struct reader *reader, struct reader_frame *frame, uint64_t end, uint64_t *step)
+{
+	const uint8_t *bytes;
+	int error;
+
+	if (reader->checked / CHECKED_MAX > reader->header->size) {
+		reader->disordered = true;
+		*step = end - frame->offset;
+		return 0;
+	}
+	error = look(reader, frame->offset, frame->length, end, &bytes);
+	if (error)
+		return error;
+	reader->checked += frame->length;
+	reader_check_frame(bytes, frame);
+	if (frame->whole)
+		*step = frame->length;
+	if (frame->sequence < reader->header->tail_sequence)
+		return 0; /* retired */
+	error = grow((void **)&reader->frames, reader->count, &reader->room, sizeof(*frame));
+	if (!error)
+		reader->frames[reader->count++] = *frame;
+	return error;
+}
+
+static int scan(struct reader *reader, uint64_t start, uint64_t end)
+{
+	uint64_t step;
+
+	for (uint64_t at = start; at < end && !reader->disordered; at += step) {
+		struct reader_frame frame;
+		const uint8_t *bytes;
+		int error = look(reader, at, READER_BLOCK, end, &bytes);
+
+		step = READER_BLOCK;
+		if (!error && reader_decode_frame(reader->header, bytes, at, &frame) &&
+		    frame.length <= end - at)
+			error = take(reader, &frame, end, &step);
+		if (error)
+			return error;
 	}
 	return 0;
 }
 
-int reader_walk(struct reader *reader, reader_visit *visit, void *context)
+int reader_scan(struct reader *reader)
 {
-	const uint64_t size = reader->headers[reader->current].size;
-	uint8_t *bytes = reader->bytes;
-	struct reader_frame frame;
-	int error = reader_walk_live(reader, visit, context);
+	const struct reader_header *header = reader->header;
+	int error = 0;
 
-	/* Then every block: a frame that is missing may be torn, or have others behind it. */
-	for (uint64_t offset = RING_START; !error && offset < size; offset += READER_BLOCK) {
-		error = reader_pread(reader, bytes, READER_BLOCK, offset);
-		if (error || !reader_starts(reader, bytes, offset, &frame) ||
-		    frame.sequence < reader->head_sequence)
-			continue;
-		error = reader_pread(reader, bytes, frame.length, offset);
-		if (error)
-			break;
-		frame.entries_whole = reader_header_whole(reader, &frame);
-		if (frame.sequence == reader->head_sequence) {
-			frame.state = READER_TORN;
-			reader->torn++;
-		} else if (frame.entries_whole) {
-			frame.state = READER_BEYOND;
-			reader->beyond++;
-		} else {
-			continue;
-		}
-		error = visit(context, reader, &frame);
+	if (!(header->flags & READER_CLEAN)) {
+		error = scan(reader, header->tail_offset, header->size);
+		if (!error)
+			error = scan(reader, READER_RING, header->tail_offset);
 	}
+	if (!error)
+		reader_judge(reader);
 	return error;
 }

@@ -37,28 +37,42 @@ static struct journal_file_name *find_file(const struct journal_request *request
 	return NULL;
 }
 
-static int note_missing(void *context, struct reader *reader, const struct reader_frame *frame)
+static void note_missing(struct missing *missing, uint64_t file_id)
 {
-	struct missing *missing = context;
+	bool known = find_file(missing->request, file_id) != NULL;
 
-	if (frame->state != READER_LIVE)
-		return 0;
-	for (uint32_t i = 0; i < frame->count; i++) {
-		struct reader_entry entry;
-		bool known;
+	for (unsigned i = 0; i < missing->count; i++)
+		known |= missing->ids[i] == file_id;
+	if (known)
+		return;
+	if (missing->count < sizeof(missing->ids) / sizeof(missing->ids[0]))
+		missing->ids[missing->count++] = file_id;
+	else
+		missing->more = 1;
+}
 
-		reader_entry(reader, frame, i, &entry);
-		known = find_file(missing->request, entry.file_id) != NULL;
-		for (unsigned j = 0; j < missing->count; j++)
-			known |= missing->ids[j] == entry.file_id;
-		if (known)
+/* Note the ids of every page that will be replayed. */
+static int look_for_missing(struct missing *missing, struct reader *reader)
+{
+	int error = reader_scan(reader);
+
+	for (uint32_t i = 0; i < reader->count && !error; i++) {
+		const struct reader_frame *frame = &reader->frames[i];
+		const uint8_t *bytes;
+		uint64_t page = 0;
+
+		if (frame->state != READER_LIVE)
 			continue;
-		if (missing->count < sizeof(missing->ids) / sizeof(missing->ids[0]))
-			missing->ids[missing->count++] = entry.file_id;
-		else
-			missing->more = 1;
+		error = reader_frame_bytes(reader, frame, &bytes);
+		for (uint32_t j = 0; j < frame->count && !error; j++) {
+			struct reader_entry entry;
+
+			reader_entry(reader, bytes, frame, j, &page, &entry);
+			if (!entry.done)
+				note_missing(missing, entry.file.file_id);
+		}
 	}
-	return 0;
+	return error;
 }
 
 /* Has each id that a live frame names a file on the command line? */
@@ -71,7 +85,7 @@ static int check_ids(const struct journal_request *request, int fd)
 	int error = reader_open(fd, &reader);
 
 	if (!error)
-		error = reader_walk(&reader, note_missing, &missing);
+		error = look_for_missing(&missing, &reader);
 	reader_close(&reader);
 	if (error)
 		return journal_open_error(request, error);

@@ -20,6 +20,14 @@ const char *const word_evidence[WORD_EVIDENCE_COUNT] = {"statx", "queue", "blkid
 const char *const word_ways[WORD_WAYS] = {"kernel", "journal", "double-write", "unprotected"};
 const char *const word_shapes[WORD_SHAPES] = {"page", "batch", "pages-sync"};
 
+const char *const word_notes[WORD_NOTES] = {"first-header-damaged",
+					    "second-header-damaged",
+					    "ring-unreadable",
+					    "unsettled",
+					    "buffered",
+					    "volatile",
+					    "delegated"};
+
 const char *word_file_type(bool block_device)
 {
 	return block_device ? "block-device" : "regular-file";
@@ -56,6 +64,8 @@ const char *word_journal_state(uint32_t state)
 		return "unclean";
 	case ATOMICIO_JOURNAL_CORRUPT:
 		return "corrupt";
+	case ATOMICIO_JOURNAL_TAIL_UNREADABLE:
+		return "tail-unreadable";
 	default:
 		return "poisoned";
 	}
@@ -66,15 +76,29 @@ const char *word_header_condition(int condition)
 	static const char *const words[] = {[READER_HEADER_GOOD] = "good",
 					    [READER_HEADER_ABSENT] = "absent",
 					    [READER_HEADER_DAMAGED] = "damaged",
-					    [READER_HEADER_VERSION] = "other-version"};
+					    [READER_HEADER_VERSION] = "other-version",
+					    [READER_HEADER_UNREADABLE] = "unreadable"};
 
 	return words[condition];
 }
 
 const char *word_frame_state(int state)
 {
-	static const char *const words[] = {
-		[READER_LIVE] = "live", [READER_TORN] = "torn", [READER_BEYOND] = "beyond-damage"};
+	static const char *const words[] = {[READER_LIVE] = "live",
+					    [READER_TORN] = "torn",
+					    [READER_BEYOND] = "beyond-damage",
+					    [READER_ABORTED] = "aborted"};
 
 	return words[state];
+}
+
+const char *word_reader_state(int state)
+{
+	static const uint32_t states[] = {[READER_STATE_READY] = ATOMICIO_JOURNAL_READY,
+					  [READER_STATE_UNCLEAN] = ATOMICIO_JOURNAL_UNCLEAN,
+					  [READER_STATE_CORRUPT] = ATOMICIO_JOURNAL_CORRUPT,
+					  [READER_STATE_UNREADABLE] =
+						  ATOMICIO_JOURNAL_TAIL_UNREADABLE};
+
+	return word_journal_state(states[state]);
 }

@@ -28,8 +28,13 @@ const char *word_access(int open_flags);
 const char *word_file_mode(bool direct);
 const char *word_kernel_path(bool hardware);
 
+enum word_note { WORD_NOTES = 7 };
+
+extern const char *const word_notes[WORD_NOTES]; /* by ATOMICIO_JOURNAL_NOTE_*'s bit */
+
 const char *word_journal_state(uint32_t state);	  /* ATOMICIO_JOURNAL_* */
 const char *word_header_condition(int condition); /* READER_HEADER_* */
+const char *word_reader_state(int state);	  /* READER_STATE_* */
 const char *word_frame_state(int state);	  /* READER_* of a frame */
 
 #endif /* WORDS_H */

@@ -36,15 +36,19 @@ agree() { # the dump and the library see the same
 		$header.frame_max == $info.frame_max and
 		$header.tail_offset == $info.tail_offset and
 		$header.tail_sequence == $info.tail_sequence and
-		($live | length) == $info.live_frames and
-		([$live[].length] | add // 0) == $info.live_bytes and
-		(.frames | any(.state == "beyond-damage")) == ($info.state == "corrupt")
-		' "$work/dump" >/dev/null || note "dump and info differ: $(cat "$work/info" "$work/dump")"
+		.state == $info.state and .corrupt_offset == $info.corrupt_offset and
+		.head_sequence == $info.head_sequence and
+		$info.live_frames == $info.head_sequence - $info.tail_sequence and
+		($info.state == "corrupt" or ($live | length) <= $info.live_frames) and
+		.live_bytes == $info.live_bytes and
+		.head_offset == $info.head_offset and
+		(.lost_sequence != null) == ($info.state == "corrupt")
+		' "$work/dump" >/dev/null || note "dump and info differ: $(cat "$work/info"; head -c 600 "$work/dump")"
 }
 
 journal_create_makes_a_clean_one() {
 	made
-	prints "^$journal: made a journal of 256k, frames of up to 124k$"
+	prints "^$journal: made a journal of 256k, frames of up to 120k$"
 	[ "$(stat -c %s "$journal")" -eq 262144 ] || note "size $(stat -c %s "$journal")"
 	expect 0 "$tool" journal check "$journal"
 	prints 'ready: nothing to recover'
@@ -108,15 +112,18 @@ journal_dump_shows_frames_and_changes_nothing() {
 	cp "$journal" "$work/old"
 	expect 0 "$tool" journal dump "$journal"
 	prints '^header 0: good, current'
-	prints '^frame 1 at 8192: live, 1 entries, 20480 bytes, header of 4096$'
+	prints '^frame 1 at 16384: live, 1 entries, 20480 bytes, header of 4096, all before 1 durable$'
 	prints '^  file 1: 16384 bytes at 0, crc [0-9a-f]{8}$'
-	prints '^frame 2 at 28672: live, 2 entries, 28672 bytes'
+	prints '^frame 2 at 36864: live, 2 entries, 28672 bytes'
 	prints '^  file 32: 5000 bytes at 100, crc'
 	same "$journal" "$work/old"
 	chmod 444 "$journal"
 	expect 0 "$tool" journal dump --json "$journal"
 	json '.frames[1].entries[1] == {file_id: "0x20", offset: 100, length: 5000, whole: true,
-		crc: .frames[1].entries[1].crc}'
+		escaped: false, done: false, crc: .frames[1].entries[1].crc}'
+	json '.headers_equal and .lost_sequence == null and .state == "unclean"'
+	json --argjson inode "$(stat -c %i "$two")" '.frames[1].files[1].inode == $inode'
+	prints '"birth": "[0-9]+\.[0-9]{9}"'
 	chmod 644 "$journal"
 }
 journal_recover_writes_every_page_home() {
@@ -150,11 +157,11 @@ journal_recover_drops_nothing_unasked() {
 }
 journal_torn_tail_is_ignored() {
 	left
-	flip "$journal" 40000 # in the page of the last frame
+	flip "$journal" 48192 # in the page of the last frame
 	expect 1 "$tool" journal check "$journal"
 	prints '1 live frames'
 	expect 0 "$tool" journal dump "$journal"
-	prints '^frame 2 at 28672: torn'
+	prints '^frame 2 at 36864: torn'
 	agree
 	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
 	prints 'recovered 1 frames.*never became durable was ignored'
@@ -162,20 +169,42 @@ journal_torn_tail_is_ignored() {
 }
 journal_damage_before_a_whole_frame_is_reported() {
 	local at
-	for at in 8300 12288 20000; do # the header's padding, the first byte of the page, its middle
+	for at in 16492 20480 28192; do # the header's padding, the first byte of the page, its middle
 		left
 		flip "$journal" "$at"
 		expect 3 "$tool" journal check "$journal"
 		one_sentence
-		says 'corrupt: frame 1, which should be at 8192'
+		says 'corrupt: a frame that was durable, and should be at 16384, is lost: type'
 		expect 3 "$tool" journal check --json "$journal"
-		json '.state == "corrupt" and .corrupt_offset == 8192'
+		json '.state == "corrupt" and .corrupt_offset == 16384'
 		expect 3 "$tool" journal dump "$journal"
-		prints '^frame 2 at 28672: beyond-damage'
+		prints '^frame 2 at 36864: beyond-damage'
 		agree
 		expect 3 "$tool" journal recover "$journal" "1=$one" "32=$two"
 		one_sentence
 		untouched
+	done
+}
+journal_with_one_damaged_header_loses_nothing() {
+	local at
+	for at in 100 4196; do
+		left
+		flip "$journal" "$at"
+		cp "$journal" "$work/old"
+		expect 0 "$tool" journal dump "$journal"
+		prints "^header $((at / 4096)): damaged$"
+		prints "^header $((1 - at / 4096)): good, current"
+		expect 0 "$tool" journal dump --json "$journal"
+		json '(.headers_equal | not) and .state == "unclean" and (.frames | length) == 2'
+		same "$journal" "$work/old"
+		expect 1 "$tool" journal check "$journal"
+		prints "^  (first|second)-header-damaged: "
+		expect 1 "$tool" journal check --json "$journal"
+		json '.notes | any(endswith("-header-damaged"))'
+		agree
+		expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
+		expect 0 "$tool" journal dump --json "$journal"
+		json '.headers_equal'
 	done
 }
 journal_conditions_have_a_sentence_each() {
@@ -248,7 +277,7 @@ for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unaske
 	journal_refuses_what_is_not_for_an_action; do
 	try "$name"
 done
-for name in journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
+for name in journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
 	journal_dump_shows_frames_and_changes_nothing \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \

@@ -9,7 +9,7 @@
 # that a healthy kernel does not give.
 #
 # Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh, write.sh,
-# journal.sh, bench.sh and words.sh hold the tests, one family each; ATOMICIO_TOOL_PARTS names some
+# journal.sh, journal_craft.sh, bench.sh and words.sh hold the tests, one family each; ATOMICIO_TOOL_PARTS names some
 # of them.
 #
 # Usage: run.sh PATH-OF-ATOMICIO
@@ -20,6 +20,7 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 tool=$(realpath -- "${1:?usage: run.sh PATH-OF-ATOMICIO}") || exit 2
 command -v jq >/dev/null || { echo "run.sh: jq is missing: apt-get install jq" >&2; exit 2; }
 leave=$(dirname "$tool")/../tests/tool/journal_leave # built with the tests
+craft=$(dirname "$leave")/journal_craft
 passed=0 failed=0 skipped=0
 work=$(mktemp -d)
 chmod 755 "$work"
@@ -66,6 +67,7 @@ need() { # a reason to skip: the word of something that is not there
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	leave) [ -x "$leave" ] ;;
+	craft) [ -x "$craft" ] ;;
 	script) script -qec true /dev/null >/dev/null 2>&1 </dev/null ;; # and a pty to be had
 	esac
 }
@@ -109,7 +111,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal bench words}; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_craft bench words}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

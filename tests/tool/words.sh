@@ -22,6 +22,7 @@ every_output() { # the keys of all JSON that the program prints
 	"$tool" journal create --json "$journal" --size 256k
 	("$leave" "$journal" "$one" "$two"; true) 2>/dev/null
 	"$tool" journal info --json "$journal"
+	"$craft" "$dir/crafted" done && "$tool" journal dump --json "$dir/crafted"
 	"$tool" journal dump --json "$journal"
 	"$tool" journal recover --json "$journal" "1=$one" "32=$two"
 	timeout 120 "$tool" bench --json --seconds 1 "$dir"
@@ -62,6 +63,6 @@ exit_statuses_of_the_manual_are_those_of_the_program() {
 	[ "$(sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/p' "$manual" | grep -c '^\.It ')" -eq \
 		"$(grep -c '^#define TOOL_[A-Z]* [0-9] ' "$sources/tool.h")" ] || note 'their numbers differ'
 }
-try words_of_the_manual_are_those_of_the_program leave
+try words_of_the_manual_are_those_of_the_program leave craft
 try words_stand_in_one_file
 try exit_statuses_of_the_manual_are_those_of_the_program
