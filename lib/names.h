@@ -127,6 +127,7 @@
 #define write_look_after atomicio__write_look_after
 #define write_look_before atomicio__write_look_before
 #define write_look_open atomicio__write_look_open
+#define write_look_refused atomicio__write_look_refused
 #define write_look_rwf atomicio__write_look_rwf
 #define write_lost atomicio__write_lost
 #define write_misuse atomicio__write_misuse

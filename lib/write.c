@@ -113,7 +113,8 @@ static __attribute__((noinline)) int write_refused(struct atomicio_file *file, c
 					.path = ATOMICIO_PATH_KERNEL};
 	struct write_outcome outcome;
 
-	write_interpret(&request, result, &outcome);
+	if (!write_look_refused(&request, result, &outcome))
+		write_interpret(&request, result, &outcome);
 	if (write_decide(&request, &outcome) == WRITE_GIVE_UP)
 		return outcome.error;
 	return write_run(&request);

@@ -170,6 +170,9 @@ bool write_look_before(struct write_request *request, struct write_outcome *outc
 int write_look_rwf(const struct write_request *request);
 /* False: the result proves nothing, make the call again. */
 bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome);
+/* Was it a sandbox that refused pwritev2(2), and not the file?  Then nothing was done. */
+bool write_look_refused(const struct write_request *request, int64_t result,
+			struct write_outcome *outcome);
 /* At open: does this file need looks?  Not 0: the reason why it takes no untorn write. */
 uint64_t write_look_open(struct atomicio_file *file);
 /* The outcome of a request that an earlier success has left in doubt. */

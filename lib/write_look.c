@@ -190,6 +190,19 @@ bool write_look_after(struct write_request *request, int64_t result, struct writ
 	return done;
 }
 
+bool write_look_refused(const struct write_request *request, int64_t result,
+			struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+
+	if (result >= 0 || !sys_refuses_pwritev2(file->sys, file->fd, result))
+		return false;
+	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, (int32_t)result,
+		   ATOMICIO_REASON_UNCONFIRMED);
+	write_judge_doubt(request, outcome);
+	return true;
+}
+
 void write_look(struct write_request *request, const struct iovec *vector,
 		struct write_outcome *outcome)
 {
@@ -203,6 +216,8 @@ void write_look(struct write_request *request, const struct iovec *vector,
 		TRACE_SUBMIT(file->fd, request->offset, request->length, request->flags);
 		result = file->sys->pwritev2(file->fd, vector, 1, request->offset,
 					     write_look_rwf(request));
+		if (write_look_refused(request, result, outcome))
+			return;
 	} while (!write_look_after(request, result, outcome));
 }
 

@@ -212,6 +212,27 @@ static void plain_goes_by_pwrite_where_pwritev2_is_refused(void)
 		in_a_sandbox(plain_without_pwritev2, SYS_pwritev2, 0, errnos[j]);
 }
 
+/* The kernel path says that nothing was done, and does not blame the disk. */
+static void untorn_without_pwritev2(uint32_t number, uint32_t argument, int error)
+{
+	struct kernel_policy policy = {.answer = ATOMICIO_FAIL};
+	const int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_NONE);
+
+	refuse(number, argument, error);
+	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 16 * KIB, ATOMICIO_DSYNC), -error);
+	CHECK_EQ(policy.last.kind, ATOMICIO_KIND_UNSUPPORTED);
+	CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
+	CHECK(kernel_holds(NAME, 0, 64 * KIB, 1));
+	CHECK_EQ(atomicio_sync(file), 0);
+}
+
+static void an_untorn_write_that_is_refused_leaves_the_old_page(void)
+{
+	for (size_t j = 0; j < COUNT(errnos); j++)
+		in_a_sandbox(untorn_without_pwritev2, SYS_pwritev2, 0, errnos[j]);
+}
+
 /* A filter's EPERM and a file's own are told apart. */
 static void a_sealed_file_is_no_sandbox(void)
 {
@@ -271,6 +292,7 @@ int main(int argc, char **argv)
 		TEST(a_call_refused_after_the_open_is_stood_in_for_as_well),
 		TEST(a_probe_without_statx_says_so),
 		TEST(plain_goes_by_pwrite_where_pwritev2_is_refused),
+		TEST(an_untorn_write_that_is_refused_leaves_the_old_page),
 		TEST(a_sealed_file_is_no_sandbox),
 		TEST(without_flock_there_is_no_journal),
 		TEST(without_the_size_limit_there_is_no_handle),

@@ -277,6 +277,36 @@ START_TEST(plain_goes_by_pwrite_where_pwritev2_is_refused)
 }
 END_TEST
 
+START_TEST(a_refused_untorn_write_is_unsupported_and_no_fault_of_the_disk)
+{
+	struct atomicio_options options = {
+		.policy = atomicio_policy_default, .path = ATOMICIO_PATH_KERNEL, .file_id = 1};
+
+	for (size_t i = 0; i < 2 * REFUSALS; i++) {
+		const int error = refusals[i / 2];
+		struct atomicio_file *file;
+
+		write_machine();
+		options.journal = i % 2 ? machine_journal() : NULL;
+		options.bounce_max = PAGE; /* by the cold path, too */
+		file = machine_open(&options);
+		fake.pwritev2_refused = error;
+		for (uint32_t cold = 0; cold < 2; cold++)
+			ck_assert_int_eq(
+				atomicio_write(file, page + cold, PAGE, PAGE, ATOMICIO_DSYNC),
+				options.journal ? 0 : error);
+		ck_assert_uint_eq(machine_stats(file).failures[ATOMICIO_KIND_UNSUPPORTED], 2);
+		ck_assert_uint_eq(machine_stats(file).failures[ATOMICIO_KIND_MEDIA], 0);
+		ck_assert_uint_eq(machine_stats(file).writes_journal, options.journal ? 2 : 0);
+		ck_assert(!write_is_poisoned(file));
+		ck_assert_int_eq(atomicio_sync(file), 0);
+		ck_assert_int_eq(atomicio_close(file), 0);
+		if (options.journal)
+			atomicio_journal_close(options.journal);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -291,6 +321,7 @@ int main(void)
 		random_bytes_come_from_the_device_where_getrandom_is_refused,
 		a_journal_lives_without_statx_and_pwritev2,
 		plain_goes_by_pwrite_where_pwritev2_is_refused,
+		a_refused_untorn_write_is_unsupported_and_no_fault_of_the_disk,
 	};
 
 	return check_run("sys_refused", tests, sizeof(tests) / sizeof(tests[0]), fake_reset);
