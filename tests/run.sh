@@ -123,7 +123,7 @@ skip_line() {
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
 		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq
-		mandoc gnuplot-nox libc6-dev)
+		mandoc gnuplot-nox libfuse3-dev procps libc6-dev)
 	[ "$compiler" = clang ] && packages+=(clang)
 	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)

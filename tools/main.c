@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The atomicio command: probe, doctor, write, bench and journal from a shell.
+ * The atomicio command: probe, doctor, write, bench, journal and crash from a shell.
  *
  * Flow: main() finds the subcommand in the table and runs it; a new one is a file and a row.
  */
@@ -16,7 +16,7 @@
 #include "tool.h"
 
 static const struct tool_command *const commands[] = {
-	&tool_probe, &tool_doctor, &tool_write, &tool_bench, &tool_journal,
+	&tool_probe, &tool_doctor, &tool_write, &tool_bench, &tool_journal, &tool_crash,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

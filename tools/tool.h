@@ -43,6 +43,7 @@ extern const struct tool_command tool_doctor;
 extern const struct tool_command tool_write;
 extern const struct tool_command tool_bench;
 extern const struct tool_command tool_journal;
+extern const struct tool_command tool_crash;
 
 /*
  * main.c: the command line of a subcommand.  tool_option() gives its options one by one, as

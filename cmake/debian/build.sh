@@ -56,7 +56,7 @@ debug_symbols() {
 		objcopy --only-keep-debug --compress-debug-sections "$file" \
 			"$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
 		chmod 644 "$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
-	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' \))
+	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' -o -path '*/libexec/*' \))
 	[ ${#ids[@]} != 0 ] || return 0
 	install -d "$target/DEBIAN" "$target/usr/share/doc"
 	ln -s "$package" "$target/usr/share/doc/$package-dbgsym"
@@ -73,7 +73,7 @@ stage() {
 	[ ! -d "$root/usr/share/man" ] ||
 		find "$root/usr/share/man" -type f -exec gzip -9nf {} +
 	debug_symbols "$package"
-	find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' \) -exec \
+	find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' -o -path '*/libexec/*' \) -exec \
 		strip --remove-section=.comment --remove-section=.note {} +
 	find "$root/usr" -name '*.a' -exec \
 		strip --strip-debug --enable-deterministic-archives --remove-section=.comment {} +
@@ -99,13 +99,20 @@ finish() {
 stage libatomicio0.1 runtime
 stage libatomicio-dev dev
 stage atomicio-tools tools
+packages=(libatomicio0.1 libatomicio-dev atomicio-tools)
+if [ -e "$build/tools/crash/atomicio-crash" ]; then # built where libfuse3 was found
+	stage atomicio-crash crash
+	packages+=(atomicio-crash)
+fi
 dpkg-gensymbols -plibatomicio0.1 -Pdebian/libatomicio0.1 -v"$full" -c4
 echo "libatomicio 0.1 libatomicio0.1 (>= ${full%-*})" >debian/libatomicio0.1/DEBIAN/shlibs
 echo "activate-noawait ldconfig" >debian/libatomicio0.1/DEBIAN/triggers
 dpkg-shlibdeps -Tdebian/libatomicio0.1.substvars debian/libatomicio0.1/usr/lib/*/libatomicio.so.*.*
 dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0.1 debian/atomicio-tools/usr/bin/*
+[ ! -e debian/atomicio-crash ] ||
+	dpkg-shlibdeps -Tdebian/atomicio-crash.substvars debian/atomicio-crash/usr/libexec/libatomicio/*
 touch debian/libatomicio-dev.substvars
-for package in libatomicio0.1 libatomicio-dev atomicio-tools; do
-	finish $package
-	[ ! -d "debian/$package-dbgsym" ] || finish $package $package-dbgsym
+for package in "${packages[@]}"; do
+	finish "$package"
+	[ ! -d "debian/$package-dbgsym" ] || finish "$package" "$package-dbgsym"
 done

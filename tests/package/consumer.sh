@@ -23,12 +23,14 @@ dpkg -i ./*.deb >log 2>&1
 report $? the_packages_install
 dpkg --audit >log 2>&1 && [ ! -s log ]
 report $? the_packages_are_configured
-dpkg -V libatomicio0.1 libatomicio-dev atomicio-tools >log 2>&1 && [ ! -s log ]
+dpkg -V libatomicio0.1 libatomicio-dev atomicio-tools atomicio-crash >log 2>&1 && [ ! -s log ]
 report $? the_installed_files_have_the_sums_of_their_packages
 
 truncate -s 1M file
 { atomicio --version && atomicio probe file && atomicio probe --json file; } >log 2>&1
 report $? the_command_runs
+atomicio crash --help >log 2>&1 && grep -q 'usage: atomicio crash run' log
+report $? the_command_starts_the_program_for_power_cuts
 for page in man1/atomicio.1 $(sed -n 's/^manual: //p' expected); do
 	[ -s "/usr/share/man/$page.gz" ] || echo "no manual page $page"
 done >log
@@ -69,7 +71,7 @@ report $? the_programs_of_the_cmake_project_run
 
 ! dpkg -r libatomicio0.1 >log 2>&1
 report $? the_library_stays_while_the_command_needs_it
-dpkg -P atomicio-tools-dbgsym libatomicio0.1-dbgsym atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
+dpkg -P atomicio-crash-dbgsym atomicio-crash atomicio-tools-dbgsym libatomicio0.1-dbgsym atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
 report $? the_packages_are_removed
 ! ldconfig -p | grep libatomicio >log
 report $? the_linker_has_forgotten_the_library

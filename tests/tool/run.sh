@@ -67,6 +67,7 @@ need() { # a reason to skip: the word of something that is not there
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	leave) [ -x "$leave" ] ;;
+	crash) [ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ] && command -v mkfs.ext4 >/dev/null ;;
 	craft) [ -x "$craft" ] ;;
 	script) script -qec true /dev/null >/dev/null 2>&1 </dev/null ;; # and a pty to be had
 	esac
@@ -111,7 +112,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_craft bench words}; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_craft bench words crash}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

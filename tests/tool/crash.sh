@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154,SC2317
+# Goal: atomicio crash finds a writer that loses pages, clears one that does not, says in one
+# sentence what is wrong with its arguments, and leaves a clean machine however it ends.
+# Method: the example examples/crash_page as the work and the check, small shell programs as bad
+# ones, signals at many moments.  A machine is clean if the directory for temporary files is empty,
+# no loop device reads from it, and no process has its name among its arguments.
+
+crash_program=$(dirname "$tool")/crash/atomicio-crash
+crash_page=$(dirname "$tool")/../examples/crash_page
+crash_tmp=$work/crash-tmp
+crash_keep=$work/crash-keep
+mkdir "$crash_tmp" "$crash_keep"
+
+crash() { TMPDIR=$crash_tmp "$tool" crash "$@"; }
+crash_run() { crash run --fs ext4 --keep "$crash_keep" "$@"; }
+export -f crash crash_run
+export tool crash_tmp crash_keep
+
+# expect STATUS crash...: the helper starts commands, and a function is none
+expect_crash() {
+	local want=$1 name=$2
+	shift 2
+	# shellcheck disable=SC2016
+	expect "$want" bash -c "$name"' "$@"' bash "$@"
+}
+
+clean() {
+	local left
+	left=$(ls -A "$crash_tmp")
+	[ -z "$left" ] || note "left in the temporary directory: $left"
+	left=$(losetup -nO NAME,BACK-FILE | grep -F "$crash_tmp")
+	[ -z "$left" ] || note "left loop devices: $left"
+	left=$(pgrep -f "[a]tomicio-crash.*$crash_keep")
+	[ -z "$left" ] || note "left processes: $left"
+	left=$(grep -F "$crash_tmp" /proc/self/mounts)
+	[ -z "$left" ] || note "left mounts: $left"
+}
+
+says_alone() { # an error is one sentence, and the machine is clean
+	says "$1"
+	one_sentence
+	clean
+}
+
+crash_says_what_is_missing_in_its_arguments() {
+	local page="$crash_page work naive {}"
+	expect_crash 2 crash
+	says_alone 'run or serve'
+	expect_crash 2 crash walk
+	says_alone 'run or serve'
+	expect_crash 2 crash run
+	says_alone '--fs is missing'
+	expect_crash 2 crash run --fs vfat
+	says_alone 'ext4, xfs or btrfs'
+	expect_crash 2 crash_run --check "$page"
+	says_alone '--work'
+	expect_crash 2 crash_run --work "$page"
+	says_alone '--check'
+	expect_crash 2 crash_run --work true --check "$page"
+	says_alone 'no \{\}'
+	expect_crash 2 crash_run --work "$page" --check "$page" --size
+	says_alone 'a value is missing'
+	expect_crash 2 crash_run --work "$page" --check "$page" --speed 3
+	says_alone 'not known'
+	expect_crash 2 crash_run --work "$page" --check "$page" --cuts 0
+	says_alone '--cuts is 1 to'
+	expect_crash 2 crash_run --work "$page" --check "$page" --cuts 12x
+	says_alone 'no number'
+	expect_crash 2 crash_run --work "$page" --check "$page" --sector 1024
+	says_alone '512 or 4096'
+	expect_crash 2 crash_run --work "$page" --check "$page" --fault 'flush often'
+	says_alone 'the action is'
+	expect_crash 2 crash_run --work "$page" --check "$page" --keep /nonexistent
+	says_alone 'No such file'
+	expect_crash 2 crash serve disk
+	says_alone 'image or a directory'
+}
+
+crash_refuses_a_disk_below_the_minimum_of_its_filesystem() {
+	local fs
+	for fs in ext4 xfs btrfs; do
+		expect_crash 2 crash run --fs $fs --size 4M --work 'true {}' --check 'true {}'
+		says_alone 'too small'
+	done
+	expect_crash 2 crash_run --mkfs-options '-b 77' --work 'true {}' --check 'true {}'
+	says_alone 'mkfs.ext4 failed: '
+}
+
+crash_needs_root() {
+	expect 2 "${as_nobody[@]}" "$tool" crash run --fs ext4 --work 'true {}' --check 'true {}'
+	says_alone 'needs root'
+}
+
+crash_says_what_to_install() {
+	local copy=$work/crash-copy
+	mkdir -p "$copy"
+	cp "$tool" "$copy/atomicio"
+	expect 2 env LD_LIBRARY_PATH="$(dirname "$tool")/.." "$copy/atomicio" crash run
+	says_alone 'install the package atomicio-crash'
+}
+
+crash_says_how_a_bad_work_ended() {
+	expect_crash 2 crash_run --work 'echo out of paper; exit 3 # {}' --check 'true {}'
+	says_alone 'with status 3 after 0 of 100 cuts.*out of paper'
+	expect_crash 2 crash_run --work 'kill -9 $$ # {}' --check 'true {}'
+	says_alone 'by signal 9 after 0 of'
+	expect_crash 2 crash_run --work '/nonexistent {} 2>/dev/null' --check 'true {}'
+	says_alone 'with status 127'
+	expect_crash 2 crash_run --timeout 1 --work 'sleep 60 # {}' --check 'true {}'
+	says_alone 'no cut in 1 s'
+	# It acknowledges nothing, so that nothing can be demanded.
+	expect_crash 2 crash_run --cuts 3 --check 'true {}' --work \
+		'cd {}; while :; do echo TRY a 1; dd if=/dev/zero of=a bs=4k count=1 conv=fsync 2>/dev/null; done'
+	says_alone 'nothing was proved'
+}
+
+crash_tells_a_bad_check_from_a_bad_disk() {
+	local naive="$crash_page work naive {}"
+	expect_crash 2 crash_run --work "$naive" --check 'echo no; exit 1 # {}'
+	says_alone 'fails without a cut too'
+	expect_crash 2 crash_run --work "$naive" --check '/nonexistent {}'
+	says_alone 'the check cannot be run'
+	expect_crash 2 crash_run --timeout 1 --work "$naive" --check 'sleep 60 # {}'
+	prints 'the check did not end in time'
+	clean
+	rm -f "$crash_keep"/*
+}
+
+crash_catches_a_naive_writer_and_clears_a_journaled_one() {
+	expect_crash 1 crash_run --seed 7 --work "$crash_page work naive {}" \
+		--check "$crash_page check naive {}"
+	prints 'of seed 7 is bad'
+	prints 'mount -o loop '
+	prints '^[0-9]+ cuts of ext4: [0-9]+ good, 1 bad'
+	clean
+	# The kept disk and lines show the same fault by hand.
+	mkdir -p "$work/crash-look"
+	mount -o loop "$crash_keep"/crash-7-*.img "$work/crash-look" || note "the kept disk has no ext4"
+	"$crash_page" check naive "$work/crash-look" <"$(echo "$crash_keep"/crash-7-*.lines)" >"$out" &&
+		note "the kept disk is good"
+	umount "$work/crash-look"
+	rm -f "$crash_keep"/*
+	expect_crash 0 crash_run --cuts 40 --work "$crash_page work journal {}" \
+		--check "$crash_page check journal {}"
+	prints '^40 cuts of ext4: 40 good, 0 bad'
+	clean
+}
+
+crash_catches_a_disk_that_lies_about_flushes() {
+	expect_crash 1 crash_run --work "$crash_page work journal {}" \
+		--check "$crash_page check journal {}" --fault 'flush drop times=0'
+	prints ' is bad '
+	clean
+	rm -f "$crash_keep"/*
+	expect_crash 2 crash_run --cuts 2 --work "$crash_page work journal {}" \
+		--check "$crash_page check journal {}" --fault 'write EIO content=no-such-content-anywhere'
+	says_alone 'never fired'
+}
+
+# stopped SIGNAL SECONDS WHOM: start a run, signal it, and wait for its end.
+stopped() {
+	local pid whom
+	TMPDIR=$crash_tmp "$tool" crash run --fs ext4 --keep "$crash_keep" --cuts 1000 \
+		--work "$crash_page work journal {}" --check "$crash_page check journal {}" \
+		>"$out" 2>"$err" &
+	pid=$!
+	sleep "$2"
+	whom=$pid
+	[ "$3" = watchdog ] || whom=$(pgrep -P "$pid" | head -n 1)
+	[ -z "$whom" ] || kill -"$1" "$whom"
+	wait "$pid" 2>/dev/null
+	# The other half of a run that was killed cleans up by itself.
+	for _ in $(seq 100); do
+		[ -n "$(ls -A "$crash_tmp")" ] || break
+		sleep 0.1
+	done
+	clean
+}
+
+crash_leaves_a_clean_machine_whenever_it_is_stopped() {
+	local moment
+	for moment in 0.01 0.03 0.05 0.08 0.1 0.13 0.16 0.2 0.25 0.3 0.5 1; do
+		stopped INT $moment watchdog
+	done
+	says 'ended by signal 2'
+	stopped TERM 0.4 watchdog
+	stopped HUP 0.4 watchdog
+	stopped KILL 0.4 watchdog
+	stopped KILL 0.4 run
+	stopped KILL 0.1 run
+}
+
+# talk PROGRAM...: start a server; `ask COMMAND` gives its answer.
+talk() {
+	coproc SERVER { exec "$@" 2>"$err"; }
+	read -r -t 10 -u "${SERVER[0]}" answer || answer=
+	[ "$answer" = ready ] || note "the server said '$answer' and not ready: $(head -c 300 "$err")"
+}
+ask() {
+	echo "$1" >&"${SERVER[1]}"
+	read -r -t 10 -u "${SERVER[0]}" answer || answer=
+}
+answers() { [[ $answer =~ ^$1$ ]] || note "the server answered '$answer', not '$1'"; }
+hang_up() {
+	local pid=$SERVER_PID
+	ask end
+	wait "$pid"
+}
+
+crash_serves_an_image_with_cuts_and_faults() {
+	local at=$work/crash-image page=$work/crash-page
+	mkdir -p "$at"
+	talk "$tool" crash serve image "$at" --size 1M
+	head -c 8192 /dev/zero | tr '\0' A >"$page"
+	dd if="$page" of="$at/image" bs=8192 conv=notrunc,fsync status=none
+	head -c 8192 /dev/zero | tr '\0' B >"$page"
+	dd if="$page" of="$at/image" bs=8192 conv=notrunc status=none
+	ask 'cut 1' # nothing of the cache
+	answers 'cut 0 dropped 1 kept 0 torn 0'
+	ask 'cut 0' # all of it
+	answers 'cut 1 dropped 0 kept 1 torn 0'
+	[ "$(head -c 1 "$at/cut-0")$(head -c 1 "$at/cut-1")" = AB ] || note "the cuts hold other bytes"
+	ask 'drop 0'
+	answers ok
+	[ ! -e "$at/cut-0" ] || sleep 1.1 # the kernel may remember the name for a second
+	[ ! -e "$at/cut-0" ] || note "a dropped cut is still there"
+	ask 'fault write EIO at=4096+1'
+	answers 'fault 1'
+	ask 'fault flush ENOSPC nth=2'
+	dd if="$page" of="$at/image" bs=4096 count=2 conv=notrunc status=none 2>/dev/null &&
+		note "a write over the bad place succeeded"
+	dd if="$page" of="$at/image" bs=4096 count=1 conv=notrunc,fsync status=none ||
+		note "the first flush failed"
+	dd if="$page" of="$at/image" bs=4096 count=1 conv=notrunc,fsync status=none 2>"$err" &&
+		note "the second flush succeeded"
+	says 'No space left'
+	ask fired
+	answers 'fired 1 1'
+	ask 'fault read often'
+	answers 'error .*'
+	ask 'sing'
+	answers 'error .*'
+	hang_up || note "the server ended with status $?"
+}
+
+crash_serves_a_directory_with_faults() {
+	local at=$work/crash-directory from=$work/crash-source mode
+	mkdir -p "$at" "$from"
+	for mode in direct cached writeback; do
+		talk "$tool" crash serve directory "$from" "$at" --mode $mode
+		echo hello >"$at/file"
+		cmp -s "$from/file" <(echo hello) || sync "$at/file"
+		cmp -s "$from/file" <(echo hello) || note "$mode: the file behind has other bytes"
+		ask 'fault write EDQUOT'
+		dd if=/dev/zero of="$at/file" bs=4096 count=1 conv=fsync status=none 2>"$err" &&
+			note "$mode: a write that met a fault succeeded"
+		says 'quota'
+		ask 'fault flush EINTR'
+		sync --data "$at/file" 2>"$err" && # dd(1) would ask again
+			note "$mode: a flush that met a fault succeeded"
+		says 'Interrupted'
+		ask 'fault flush hang'
+		dd if=/dev/zero of="$at/other" bs=4096 count=1 conv=fsync status=none 2>"$err" &
+		sleep 0.3
+		kill -0 $! 2>/dev/null || note "$mode: nothing hangs"
+		ask release
+		wait $! || note "$mode: what was released failed"
+		rm "$at/file" "$at/other"
+		ask 'fault read EIO'
+		ask end
+		wait "$SERVER_PID" && note "$mode: a fault that never fired is no error"
+		says 'fault 4 never fired'
+	done
+}
+
+if [ -x "$crash_program" ]; then
+	try crash_says_what_is_missing_in_its_arguments
+	try crash_needs_root nobody
+	try crash_refuses_a_disk_below_the_minimum_of_its_filesystem crash
+	try crash_says_how_a_bad_work_ended crash
+	try crash_tells_a_bad_check_from_a_bad_disk crash
+	try crash_catches_a_naive_writer_and_clears_a_journaled_one crash
+	try crash_catches_a_disk_that_lies_about_flushes crash
+	try crash_leaves_a_clean_machine_whenever_it_is_stopped crash
+	try crash_serves_an_image_with_cuts_and_faults crash
+	try crash_serves_a_directory_with_faults crash
+else
+	echo "ok crash # SKIP needs libfuse3"
+	skipped=$((skipped + 1))
+fi
+try crash_says_what_to_install

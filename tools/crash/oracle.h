@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a work has promised: its lines TRY, ACK and OLD.
+ *
+ *	TRY key version		version is about to be written to key
+ *	ACK key version		version is durable: no cut may take it away
+ *	OLD key version		the write of version failed, and the old page was promised
+ *
+ * Keys and versions are words.  Legal after a cut is the last ACK of a key, or any later TRY of it
+ * that no OLD took back.
+ *
+ * Flow: server.c feeds the work's output; at a cut oracle_text() gives the check its lines: for
+ * each key the last ACK, if there is one, and then each TRY that is legal too.
+ *
+ * Rules:
+ * O1 Only whole lines count.
+ * O2 At a cut ACK and OLD are read before the disk is frozen, TRY before and after: so no promise
+ *    that is younger than the cut is demanded of it, and no write that may be in it is missing.
+ */
+#ifndef CRASH_ORACLE_H
+#define CRASH_ORACLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct oracle;
+
+/* A text that grows. */
+struct text {
+	char *bytes;
+	size_t length, room;
+};
+
+int text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct oracle *oracle_create(void);
+
+/* Take bytes of the work's output.  Each line TRY is also added to `tries` if that is not NULL. */
+void oracle_feed(struct oracle *oracle, const char *bytes, size_t length, struct text *tries);
+
+/* Lines TRY, ACK and OLD so far; lines that start so and are none; keys with an ACK. */
+struct oracle_counts {
+	uint64_t lines, bad, acknowledged;
+};
+
+struct oracle_counts oracle_counts(const struct oracle *oracle);
+
+/* The last line that was no promise, for an error message; "" if there was none. */
+const char *oracle_last_words(const struct oracle *oracle);
+
+/* 0 or -ENOMEM. */
+int oracle_text(const struct oracle *oracle, struct text *text);
+
+#endif /* CRASH_ORACLE_H */

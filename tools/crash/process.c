@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that a run starts (process.h).
+ *
+ * Flow: a leaf of run.c and supervise.c.
+ */
+#define _GNU_SOURCE
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int signal_fd = -1, signal_seen;
+
+static void stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+int process_watch_signals(void)
+{
+	sigset_t set;
+
+	stop_signals(&set);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	/* One that was inherited answers for this process as well, but two are never confused. */
+	if (signal_fd >= 0)
+		close(signal_fd);
+	signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return signal_fd < 0 ? -errno : 0;
+}
+
+int process_signal(void)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		signal_seen = (int)info.ssi_signo;
+	return signal_seen;
+}
+
+int process_signal_fd(void)
+{
+	return signal_fd;
+}
+
+static void become(const char *command, const int streams[3])
+{
+	const int nothing = open("/dev/null", O_RDWR);
+	sigset_t set;
+	int fds[3];
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(streams[i] < 0 ? nothing : streams[i], F_DUPFD, 10);
+	for (int i = 0; i < 3; i++)
+		if (dup2(fds[i], i) < 0)
+			_exit(126);
+	/* Nothing that the run has open is to outlive it in a process of somebody else's. */
+	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
+	stop_signals(&set);
+	setsid();
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(126);
+}
+
+pid_t process_start(const char *command, int in, int out, int err)
+{
+	const int streams[3] = {in, out, err};
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		become(command, streams);
+	return pid < 0 ? -errno : pid;
+}
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	for (int i = 0; i < 5000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		usleep(1000);
+	}
+	return -EDEADLK;
+}
+
+int process_wait(pid_t pid, int limit)
+{
+	const int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd polls[2] = {{.fd = fd, .events = POLLIN},
+				  {.fd = signal_fd, .events = POLLIN}};
+	int count, status;
+
+	if (fd < 0)
+		return -errno;
+	do
+		count = poll(polls, 2, limit);
+	while (count < 0 && errno == EINTR);
+	close(fd);
+	if (count > 0 && (polls[0].revents & POLLIN))
+		return reap(pid);
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	status = reap(pid);
+	if (status < 0)
+		return status;
+	return count > 0 ? -EINTR : -ETIMEDOUT;
+}
+
+void process_kill_descendants(pid_t spared)
+{
+	char path[64], list[4096];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	for (int i = 0; i < 100; i++) {
+		FILE *file = fopen(path, "re");
+		int found = 0;
+
+		if (!file)
+			return;
+		if (!fgets(list, sizeof(list), file))
+			list[0] = '\0';
+		fclose(file);
+		for (char *at = list, *end; *at; at = end + (*end == ' ')) {
+			const pid_t pid = (pid_t)strtol(at, &end, 10);
+
+			if (end == at)
+				break;
+			if (pid == spared)
+				continue;
+			kill(pid, SIGKILL);
+			found += waitpid(pid, NULL, WNOHANG) != pid;
+		}
+		if (!found)
+			return;
+		usleep(10000);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that a run starts, each in a session of its own and with a limit.
+ *
+ * Flow: run.c starts the work, mkfs and the checks.
+ */
+#ifndef CRASH_PROCESS_H
+#define CRASH_PROCESS_H
+
+#include <sys/types.h>
+
+/* The shell runs `command`.  Standard streams as given, -1: /dev/null.  A pid or a negative errno.
+ */
+pid_t process_start(const char *command, int in, int out, int err);
+
+/*
+ * Wait for it.  Returns what waitpid(2) says of it, -ETIMEDOUT: it was killed after `limit`
+ * milliseconds; -EINTR: it was killed because the run is to end; -EDEADLK: it cannot be killed.
+ */
+int process_wait(pid_t pid, int limit);
+
+/* Block SIGINT, SIGTERM and SIGHUP and watch for them. */
+int process_watch_signals(void);
+
+/* Was the run told to end?  The number of the signal, or 0. */
+int process_signal(void);
+
+/* The descriptor that poll(2) may watch for that. */
+int process_signal_fd(void);
+
+/* Kill what is left of all that this process started, its session or not, except `spared`. */
+void process_kill_descendants(pid_t spared);
+
+#endif /* CRASH_PROCESS_H */

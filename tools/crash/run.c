@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run, in the process that is watched (run.h).
+ *
+ * Flow: make directories, server, loop device, filesystem; start the work; take cuts and check
+ * them; end the work; undo; report.
+ */
+#define _GNU_SOURCE
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "server.h"
+
+/* A step whose end nobody waits for any more is ended by the watchdog. */
+void run_step(struct run *run, int64_t limit)
+{
+	run->undo->deadline = limit ? server_now() + limit : 0;
+}
+
+static size_t quoted(char *to, const char *path)
+{
+	size_t length = 0;
+
+	to[length++] = '\'';
+	for (; *path; path++)
+		if (*path == '\'') {
+			for (const char *c = "'\\''"; *c; c++)
+				to[length++] = *c;
+		} else {
+			to[length++] = *path;
+		}
+	to[length++] = '\'';
+	return length;
+}
+
+char *run_words(const char *command, const char *path)
+{
+	size_t room = strlen(command) + 1, length = 0;
+	char *words;
+
+	for (const char *c = strstr(command, "{}"); c; c = strstr(c + 2, "{}"))
+		room += 4 * strlen(path) + 2;
+	words = malloc(room);
+	if (!words)
+		return NULL;
+	while (*command)
+		if (command[0] == '{' && command[1] == '}') {
+			length += quoted(words + length, path);
+			command += 2;
+		} else {
+			words[length++] = *command++;
+		}
+	words[length] = '\0';
+	return words;
+}
+
+static int make_directories(struct run *run)
+{
+	const char *temporary = getenv("TMPDIR");
+	char *const paths[] = {run->served, run->work_at, run->cut_at};
+	static const char *const names[] = {"disk", "work", "cut"};
+
+	snprintf(run->top, sizeof(run->top), "%.90s/atomicio-crash.XXXXXX",
+		 temporary && *temporary ? temporary : "/tmp");
+	if (!mkdtemp(run->top))
+		return crash_error("%s: %s", run->top, strerror(errno));
+	undo_push(run->undo, UNDO_DIRECTORY, 0, run->top);
+	if (chmod(run->top, 0755) < 0)
+		return crash_error("%s: %s", run->top, strerror(errno));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(paths[i], sizeof(run->served), "%s/%s", run->top, names[i]);
+		if (mkdir(paths[i], 0755) < 0)
+			return crash_error("%s: %s", paths[i], strerror(errno));
+		undo_push(run->undo, UNDO_DIRECTORY, 0, paths[i]);
+	}
+	return 0;
+}
+
+/* A terminal that changes no byte: its lines leave the work one by one. */
+static int make_terminal(struct run *run, int *master)
+{
+	struct termios settings;
+
+	*master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (*master < 0 || grantpt(*master) || unlockpt(*master))
+		return crash_error("no terminal for the work: %s", strerror(errno));
+	run->terminal = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (run->terminal < 0 || tcgetattr(run->terminal, &settings))
+		return crash_error("no terminal for the work: %s", strerror(errno));
+	cfmakeraw(&settings);
+	(void)tcsetattr(run->terminal, TCSANOW, &settings);
+	return 0;
+}
+
+static int make_disk(struct run *run)
+{
+	char path[256];
+	struct loop loop;
+	int error, master;
+
+	if (make_directories(run) || make_terminal(run, &master))
+		return RUN_ERROR;
+	run_step(run, 90000);
+	error = client_start(run, master);
+	close(master);
+	if (error)
+		return error;
+	snprintf(path, sizeof(path), "%s/image", run->served);
+	error = loop_attach(&loop, path, run->options->sector);
+	if (error)
+		return crash_error("no loop device with direct I/O: %s", strerror(-error));
+	undo_push(run->undo, UNDO_LOOP, 0, loop.device);
+	error = filesystem_make(run, loop.device);
+	if (!error) {
+		error = filesystem_mount(run, loop.device, run->work_at, false);
+		if (error)
+			error = crash_error("%s cannot be mounted: %s", run->options->fs->name,
+					    strerror(-error));
+		else
+			undo_push(run->undo, UNDO_MOUNT, 0, run->work_at);
+	}
+	close(loop.fd);
+	run_step(run, 0);
+	return error;
+}
+
+static int start_work(struct run *run)
+{
+	char *command, answer[512];
+
+	for (uint32_t i = 0; i < run->options->fault_count; i++)
+		if (client_ask(run, answer, "fault %s", run->options->faults[i]))
+			return RUN_ERROR;
+	command = run_words(run->options->work, run->work_at);
+	if (!command)
+		return crash_error("not enough memory");
+	run->work = process_start(command, -1, run->terminal, STDERR_FILENO);
+	free(command);
+	if (run->work < 0)
+		return crash_error("the work cannot be started: %s", strerror(-run->work));
+	undo_push(run->undo, UNDO_PROCESS, run->work, NULL);
+	run->work_fd = (int)syscall(SYS_pidfd_open, run->work, 0);
+	return run->work_fd < 0 ? crash_error("pidfd_open: %s", strerror(errno)) : 0;
+}
+
+/* The sentence for a work that ended before the last cut. */
+static int work_ended(struct run *run, uint32_t made)
+{
+	char answer[512], how[64];
+	int status = 0;
+
+	(void)waitpid(run->work, &status, 0);
+	if (client_ask(run, answer, "words"))
+		return RUN_ERROR;
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "by signal %d", WTERMSIG(status));
+	else
+		snprintf(how, sizeof(how), "with status %d", WEXITSTATUS(status));
+	return crash_error("the work ended %s after %u of %u cuts; it has to go on until it is "
+			   "killed%s%s",
+			   how, made, run->options->cuts, answer[6] ? ": " : "",
+			   answer[6] ? answer + 6 : "");
+}
+
+/* Wait for the next cut: 0, or RUN_ERROR. */
+static int next_cut(struct run *run, uint32_t made, struct run_cut *cut)
+{
+	struct pollfd polls[3] = {{.fd = run->from_server, .events = POLLIN},
+				  {.fd = run->work_fd, .events = POLLIN},
+				  {.fd = process_signal_fd(), .events = POLLIN}};
+	const int64_t limit = server_now() + (int64_t)run->options->timeout * 1000;
+
+	for (;;) {
+		const int got = client_cut(run, cut);
+		const int64_t left = limit - server_now();
+
+		if (got)
+			return got == 1 ? 0 : RUN_ERROR;
+		if (process_signal())
+			return RUN_ERROR;
+		if (polls[1].revents)
+			return work_ended(run, made);
+		if (left <= 0)
+			return crash_error("there was no cut in %u s: the work says no TRY or ACK "
+					   "on its standard output, or writes nothing",
+					   run->options->timeout);
+		(void)poll(polls, 3, (int)left);
+	}
+}
+
+static bool is_over(const struct run *run)
+{
+	return run->bad && !run->options->goes_on;
+}
+
+/* Cuts of a filesystem that lives on beside them. */
+static int cut_beside(struct run *run)
+{
+	struct run_cut cut;
+	int error = client_arm(run);
+
+	for (uint32_t i = 0; i < run->options->cuts && !error && !is_over(run); i++) {
+		error = next_cut(run, i, &cut);
+		if (!error && i + 1 < run->options->cuts)
+			error = client_arm(run);
+		if (error)
+			break;
+		run_step(run, 60000 + (int64_t)run->options->timeout * 1000);
+		error = check_cut(run, &cut);
+		run_step(run, 0);
+	}
+	return error;
+}
+
+/* Kill the work and unmount its filesystem. */
+static int end_work(struct run *run)
+{
+	run_step(run, 60000);
+	while (run->undo->list[run->undo->count - 1].kind != UNDO_FUSE)
+		if (undo_one(run->undo))
+			return crash_error("%s does not go",
+					   run->undo->list[run->undo->count - 1].path);
+	run_step(run, 0);
+	return 0;
+}
+
+static int cut_afterwards(struct run *run)
+{
+	const uint32_t count = run->options->cuts;
+	struct run_cut *cuts = calloc(count, sizeof(*cuts));
+	int error = cuts ? 0 : crash_error("not enough memory");
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		error = client_arm(run);
+		if (!error)
+			error = next_cut(run, i, &cuts[i]);
+	}
+	if (!error)
+		error = end_work(run);
+	for (uint32_t i = 0; i < count && !error && !is_over(run); i++) {
+		run_step(run, 60000 + (int64_t)run->options->timeout * 1000);
+		error = check_cut(run, &cuts[i]);
+		run_step(run, 0);
+	}
+	free(cuts);
+	return error;
+}
+
+/* A fault that never fired has shown nothing. */
+static int faults_fired(struct run *run)
+{
+	char answer[512], *at = answer + strlen("fired");
+
+	if (client_ask(run, answer, "fired"))
+		return RUN_ERROR;
+	for (uint32_t i = 0; i < run->options->fault_count; i++)
+		if (strtoull(at, &at, 10) == 0)
+			return crash_error("the fault '%s' never fired", run->options->faults[i]);
+	return client_ask(run, answer, "clear");
+}
+
+/* The disk once more, with nothing taken from it. */
+static int look_last(struct run *run)
+{
+	struct run_cut cut;
+	char answer[512];
+	int error;
+
+	if (!run->options->fs->is_alone && end_work(run))
+		return RUN_ERROR;
+	if (client_ask(run, answer, "disarm"))
+		return RUN_ERROR;
+	while (client_cut(run, &cut) == 1)
+		; /* of the last arm of a run that stops at a bad cut */
+	if (faults_fired(run))
+		return RUN_ERROR;
+	if (write(run->to_server, "cut 0\n", 6) != 6)
+		return crash_error("the server is gone");
+	do
+		error = client_cut(run, &cut);
+	while (error == 0 && !process_signal() && usleep(1000) == 0);
+	if (error != 1)
+		return RUN_ERROR;
+	run_step(run, 60000 + (int64_t)run->options->timeout * 1000);
+	error = check_last(run, cut.number);
+	run_step(run, 0);
+	return error;
+}
+
+static int report(const struct run *run)
+{
+	const uint32_t looked_at = run->good + run->bad;
+
+	printf("%u cuts of %s: %u good, %u bad, %u empty; %" PRIu64
+	       " acknowledged versions demanded; %.1f s\n",
+	       looked_at, run->options->fs->name, run->good, run->bad, run->empty, run->demanded,
+	       (double)(server_now() - run->started) / 1000);
+	fflush(stdout);
+	if (run->bad)
+		return RUN_BAD;
+	if (!run->demanded)
+		return crash_error("nothing was proved: the work had no version acknowledged at "
+				   "any cut, so the checks demanded nothing");
+	if (run->empty > looked_at / 2)
+		return crash_error("nothing was proved: %u of %u cuts kept no write of the cache",
+				   run->empty, looked_at);
+	return RUN_GOOD;
+}
+
+int run_it(struct run *run)
+{
+	int status = make_disk(run);
+
+	run->started = server_now();
+	run->random = run->options->seed;
+	if (!status)
+		status = start_work(run);
+	if (!status)
+		status = run->options->fs->is_alone ? cut_afterwards(run) : cut_beside(run);
+	if (!status)
+		status = look_last(run);
+	run_step(run, 60000);
+	/* FUSE goes before its server, and the server by the end of its commands. */
+	while (run->undo->count) {
+		const enum undo_kind kind = run->undo->list[run->undo->count - 1].kind;
+
+		if (undo_one(run->undo))
+			return crash_error("%s does not go: it is taken away by force",
+					   run->undo->list[run->undo->count - 1].path);
+		if (kind == UNDO_PROCESS)
+			process_kill_descendants(run->server);
+	}
+	run_step(run, 0);
+	if (process_signal())
+		return crash_error("ended by signal %d; all is undone", process_signal());
+	return status ? status : report(run);
+}

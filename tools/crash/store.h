@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of a simulated disk: chunks that tables share.
+ *
+ * Flow: the leaf of the image (cache.h); no system call but the mapping at the start.
+ *
+ * Rules:
+ * M1 A chunk that more than one table has is never written: it is copied first.  So a cut costs
+ *    the copy of a table, not of a disk, whatever the disk holds.
+ * M2 All memory is mapped at the start.  A server that had to wait for memory, which waits for
+ *    write-back, which waits for the server, would stand for ever.
+ */
+#ifndef CRASH_STORE_H
+#define CRASH_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_CHUNK 16384u
+
+struct store;
+
+/* A disk's contents: chunk numbers, 0 for a hole that reads as zeroes. */
+struct table {
+	struct store *store;
+	uint64_t size;
+	uint32_t count;
+	uint32_t *chunks;
+};
+
+/* All memory that the images may take, in bytes.  NULL: it cannot be had. */
+struct store *store_create(uint64_t memory);
+
+/* 0 or -ENOMEM. */
+int table_create(struct table *table, struct store *store, uint64_t size);
+int table_copy(struct table *copy, const struct table *table);
+void table_free(struct table *table);
+
+/* The range lies inside the table.  Writing and clearing return 0 or -ENOSPC: out of memory. */
+void table_read(const struct table *table, void *bytes, size_t length, uint64_t offset);
+int table_write(struct table *table, const void *bytes, size_t length, uint64_t offset);
+int table_clear(struct table *table, uint64_t length, uint64_t offset);
+
+/* Make `range` of `to` what it is in `from`, by sharing; both are of one size and store. */
+void table_share(struct table *to, const struct table *from, uint64_t length, uint64_t offset);
+
+#endif /* CRASH_STORE_H */
