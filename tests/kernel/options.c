@@ -285,7 +285,7 @@ static void options_out_of_range_are_refused(void)
 		{.path = 4},
 		{.retries_max = 1001},
 		{.bounce_max = 64 * MIB + 1},
-		{.flags = 2},
+		{.flags = UINT32_C(1) << 31},
 		{.reserved = 1},
 	};
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
