@@ -203,10 +203,11 @@ int action_check(const struct journal_request *request)
 	if (request->json)
 		journal_put_json(request, info);
 	if (info->state == ATOMICIO_JOURNAL_CORRUPT) {
-		tool_error("%s: corrupt: a frame that was durable, and should be at %llu, is lost: "
-			   "type atomicio journal dump %s to see which files are named, and restore "
-			   "these",
-			   request->safe, (unsigned long long)info->corrupt_offset, request->safe);
+		tool_error(
+			"%s: corrupt: a frame that was durable, and should be at %llu, is lost: "
+			"type atomicio journal dump %s to see which files are named, and restore "
+			"these",
+			request->safe, (unsigned long long)info->corrupt_offset, request->safe);
 		return TOOL_CORRUPT;
 	}
 	if (info->state == ATOMICIO_JOURNAL_TAIL_UNREADABLE)

@@ -4,13 +4,17 @@
  *
  * Flow: called by journal.c.  This is the one place of the command that makes a file; if the
  * journal cannot be made, a file that it made is removed again.
+ *
+ * Rule: C1 nothing is overwritten that the kernel has in use, whatever is asked for.
  */
 #define _GNU_SOURCE
 #include "journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,11 +22,41 @@
 
 #include "tool.h"
 
-/* Open what create may lay a journal out in, or make it; *made says which. */
+/* Is this file what a loop device shows, perhaps a mounted one?  -EBUSY, or 0. */
+static int check_loops(const struct stat *status)
+{
+	glob_t names;
+	int error = 0;
+
+	if (glob("/sys/block/loop*/loop/backing_file", GLOB_NOSORT, NULL, &names))
+		return 0;
+	for (size_t i = 0; i < names.gl_pathc && !error; i++) {
+		FILE *file = fopen(names.gl_pathv[i], "re");
+		char path[PATH_MAX + 1];
+		struct stat backing;
+
+		if (file && fgets(path, sizeof(path), file)) {
+			path[strcspn(path, "\n")] = '\0';
+			if (!stat(path, &backing) && backing.st_dev == status->st_dev &&
+			    backing.st_ino == status->st_ino)
+				error = -EBUSY;
+		}
+		if (file)
+			fclose(file);
+	}
+	globfree(&names);
+	return error;
+}
+
+/*
+ * Open what create may lay a journal out in, or make it; *made says which.  C1: O_EXCL fails on a
+ * block device that is mounted, swapped to, or a part of another
+ * (block/bdev.c:bd_prepare_to_claim(), 6.18), as wipefs(8) and mkfs(8) do it.
+ */
 static int open_for_create(const char *path, bool *made)
 {
 	struct stat status;
-	int fd;
+	int fd, error;
 
 	*made = false;
 	if (stat(path, &status)) {
@@ -36,12 +70,43 @@ static int open_for_create(const char *path, bool *made)
 		return -EISDIR;
 	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return -EINVAL;
-	fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	error = S_ISREG(status.st_mode) ? check_loops(&status) : 0;
+	if (error)
+		return error;
+	fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
+				(S_ISBLK(status.st_mode) ? O_EXCL : 0));
 	return fd < 0 ? -errno : fd;
 }
 
-static int create_error(const struct journal_request *request, int error)
+#define RING 16384u /* what is in front of the frames: headers, and reserved blocks */
+
+/* Which rule do these options break?  NULL: none. */
+static const char *broken_rule(const struct atomicio_journal_options *create)
 {
+	const uint64_t size = create->size ? create->size : 64u << 20;
+
+	if (size % 4096)
+		return "--size is not a multiple of 4k";
+	if (create->frame_max % 4096)
+		return "--frame-max is not a multiple of 4k";
+	if (create->frame_max && create->frame_max < 8192)
+		return "--frame-max is below 8k, which one page of up to 4k needs";
+	if (create->frame_max > 64u << 20)
+		return "--frame-max is above 64M";
+	if (size > UINT64_C(1) << 40)
+		return "--size is above 1024G";
+	if (size < RING + 2 * 8192)
+		return "--size is below 32k, which two of the smallest frames and 16k of headers "
+		       "need";
+	if (create->frame_max > (size - RING) / 2)
+		return "two frames of --frame-max do not fit beside 16k of headers: type a larger "
+		       "--size, or a smaller --frame-max";
+	return NULL;
+}
+
+static int create_error(const struct journal_request *request, int error, bool opened)
+{
+	const char *rule = broken_rule(&request->create);
 	const char *path = request->safe;
 
 	switch (error) {
@@ -50,16 +115,23 @@ static int create_error(const struct journal_request *request, int error)
 				  "lose what is in it",
 				  path);
 	case -EBUSY:
-		tool_error("%s: the journal is in use by another process: stop it first", path);
+		if (opened)
+			tool_error("%s: the journal is in use by another process: stop it first",
+				   path);
+		else
+			tool_error("%s: is in use, mounted or as a part of another device: name "
+				   "another, or see with lsblk and findmnt what to stop",
+				   path);
 		return TOOL_BUSY;
 	case -EISDIR:
 		return tool_error("%s: is a directory: name a file in it", path);
 	case -EINVAL:
-		return tool_error("%s: no journal can be made so: it lives in a regular file or "
-				  "block device; --size and --frame-max are multiples of 4k, "
-				  "frames of 8k to 64M, and two of the largest fit beside 8k of "
-				  "headers",
-				  path);
+		if (rule)
+			return tool_error("%s: no journal can be made so: %s", path, rule);
+		return tool_error(
+			"%s: no journal can be made in it: name a regular file or a block "
+			"device",
+			path);
 	case -ENOSPC:
 	case -EDQUOT:
 		return tool_error("%s: no room for the journal: free some space, or type a smaller "
@@ -97,7 +169,7 @@ int action_create(const struct journal_request *request)
 
 	fd = open_for_create(request->path, &made);
 	if (fd < 0)
-		return create_error(request, fd);
+		return create_error(request, fd, false);
 	error = atomicio_journal_create(fd, &request->create, sizeof(request->create));
 	close(fd);
 	if (!error && made)
@@ -105,7 +177,7 @@ int action_create(const struct journal_request *request)
 	if (error) {
 		if (made)
 			unlink(request->path);
-		return create_error(request, error);
+		return create_error(request, error, true);
 	}
 	tool_done("%s: the journal was made", request->safe);
 	status = journal_open_named(request, &opened);

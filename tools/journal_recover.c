@@ -8,7 +8,8 @@
  * Rules:
  * V1 an id without a file is an error, never skipped: only --gone drops pages.
  * V2 no file is made, and none is opened twice: two ids of one file are an error.
- * V3 pages go home through the page cache, which takes those of every shape.
+ * V3 the journal's own file is no home, by whatever name or device node it comes.
+ * V4 pages go home through the page cache, which takes those of every shape.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -99,9 +100,20 @@ static int check_ids(const struct journal_request *request, int fd)
 			  request->safe, list, missing.more ? ", ..." : "");
 }
 
-static int open_files(const struct journal_request *request)
+/* The same file, or the same device, by two nodes of it perhaps. */
+static bool same_file(int fd, int other_fd)
 {
-	struct stat status, other;
+	struct stat one, other;
+
+	if (fstat(fd, &one) || fstat(other_fd, &other))
+		return false;
+	if (S_ISBLK(one.st_mode) && S_ISBLK(other.st_mode))
+		return one.st_rdev == other.st_rdev;
+	return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
+static int open_files(const struct journal_request *request, int journal_fd)
+{
 
 	for (unsigned i = 0; i < request->file_count; i++) {
 		struct journal_file_name *file = &request->files[i];
@@ -114,14 +126,17 @@ static int open_files(const struct journal_request *request)
 				sizeof(sentence)))
 			return tool_error("%s: %s", safe, sentence);
 		file->open = true;
-		/* Pages of any length and place may come: V3. */
-		if (fstat(file->target.fd, &status) ||
-		    fcntl(file->target.fd, F_SETFL, fcntl(file->target.fd, F_GETFL) & ~O_DIRECT))
+		/* Pages of any length and place may come: V4. */
+		if (fcntl(file->target.fd, F_SETFL, fcntl(file->target.fd, F_GETFL) & ~O_DIRECT))
 			return tool_error("%s: %s: check the path with ls -l", safe,
 					  strerror(errno));
+		if (same_file(file->target.fd, journal_fd))
+			return tool_error("%s: it is the journal itself, whose frames would be "
+					  "written over it: check which file the id has",
+					  safe);
 		for (unsigned j = 0; j < i; j++)
-			if (request->files[j].open && !fstat(request->files[j].target.fd, &other) &&
-			    other.st_ino == status.st_ino && other.st_dev == status.st_dev)
+			if (request->files[j].open &&
+			    same_file(file->target.fd, request->files[j].target.fd))
 				return tool_error("%s: it is given for two ids: check which one is "
 						  "its own",
 						  safe);
@@ -183,7 +198,7 @@ static int recover_opened(const struct journal_request *request, struct journal_
 	}
 	status = check_ids(request, opened->target.fd);
 	if (!status)
-		status = open_files(request);
+		status = open_files(request, opened->target.fd);
 	if (status)
 		return status;
 	error = atomicio_journal_recover(opened->journal, resolve, (void *)(uintptr_t)request, NULL,

@@ -89,14 +89,92 @@ journal_create_that_fails_leaves_no_file() {
 		# shellcheck disable=SC2086
 		expect 2 "$tool" journal create "$dir/new" $bad
 		one_sentence
-		says 'multiples of 4k'
+		says 'no journal can be made so: --(size|frame-max) is|two frames of --frame-max do not fit'
 		[ ! -e "$dir/new" ] || note "$bad: it was made"
 	done
+	expect 2 "$tool" journal create "$dir/new" --frame-max 10000
+	says '--frame-max is not a multiple of 4k$'
 	expect 2 "$tool" journal create "$dir/absent/new"
 	one_sentence
 	expect 2 "$tool" journal create "$dir"
 	one_sentence
 	says 'is a directory'
+}
+journal_create_overwrites_nothing_in_use() {
+	local image=$dir/image node=
+	mkdir -p "$dir/mnt"
+	truncate -s 64M "$image"
+	mkfs.ext4 -q "$image"
+	node=$(losetup --find --show "$image") || { note 'no loop device'; return; }
+	mount "$node" "$dir/mnt" || { note 'no mount'; losetup -d "$node"; return; }
+	echo precious >"$dir/mnt/file"
+	expect 4 "$tool" journal create --overwrite "$node" --size 1M
+	one_sentence
+	says 'in use, mounted'
+	expect 4 "$tool" journal create --overwrite "$image" --size 1M # behind the loop's back
+	one_sentence
+	[ "$(cat "$dir/mnt/file")" = precious ] || note 'the file is gone'
+	umount "$dir/mnt"
+	! file -s "$node" 2>/dev/null | grep -q data$ || note 'the filesystem is gone'
+	fsck.ext4 -fn "$node" >/dev/null 2>&1 || note 'the filesystem is damaged'
+	# What nothing uses may be overwritten, also through a second node of the device.
+	mknod "$dir/alias" b "0x$(stat -c %t "$node")" "0x$(stat -c %T "$node")"
+	expect 0 "$tool" journal create --overwrite "$dir/alias" --size 1M
+	losetup -d "$node"
+	rm -f "$image" "$dir/alias"
+}
+journal_recover_never_writes_over_the_journal() {
+	local node home
+	left
+	cp "$journal" "$work/old"
+	ln -f "$journal" "$dir/link"
+	ln -fs "$journal" "$dir/symlink"
+	for home in "$journal" "$dir/link" "$dir/symlink"; do
+		expect 2 "$tool" journal recover "$journal" "1=$home" "32=$two"
+		one_sentence
+		says 'it is the journal itself'
+	done
+	rm -f "$dir/link" "$dir/symlink"
+	untouched
+	same "$journal" "$work/old"
+	[ "$(id -u)" -eq 0 ] || return
+	node=$(losetup --find --show "$journal") || return
+	mknod "$dir/alias" b "0x$(stat -c %t "$node")" "0x$(stat -c %T "$node")"
+	expect 2 "$tool" journal recover "$node" "1=$dir/alias" "32=$two"
+	losetup -d "$node"
+	rm -f "$dir/alias"
+	says 'it is the journal itself'
+	same "$journal" "$work/old"
+}
+journal_that_does_not_outlive_the_machine_is_called_so() {
+	local mount=$work/volatile
+	expect 0 "$tool" journal create "$shm/journal" --size 256k
+	expect 0 "$tool" journal check "$shm/journal"
+	prints '^  volatile: nothing here outlives'
+	expect 0 "$tool" journal check --json "$shm/journal"
+	json '.notes | index("volatile")'
+	expect 1 "$tool" doctor "$shm"
+	prints "^Beware: $shm is on a filesystem in memory"
+	rm -f "$shm/journal"
+	made
+	expect 0 "$tool" journal check --json "$journal"
+	json '.notes | index("volatile") | not'
+	mkdir -p "$mount" "$xfs/up" "$xfs/work" "$xfs/low"
+	mount -t overlay overlay -o "lowerdir=$xfs/low,upperdir=$xfs/up,workdir=$xfs/work,volatile" "$mount" ||
+		{ note 'no overlay'; return; }
+	expect 0 "$tool" journal create "$mount/journal" --size 256k
+	expect 0 "$tool" journal check "$mount/journal"
+	prints '^  volatile: nothing here outlives'
+	expect 1 "$tool" doctor "$mount"
+	prints 'is on an overlay that is mounted volatile'
+	umount "$mount"
+	rm -rf "$xfs/work"
+	mkdir "$xfs/work"
+	mount -t overlay overlay -o "lowerdir=$xfs/low,upperdir=$xfs/up,workdir=$xfs/work" "$mount" || return
+	expect 0 "$tool" journal check --json "$mount/journal"
+	json '.notes | index("volatile") | not'
+	umount "$mount"
+	rm -rf "$xfs/up" "$xfs/work" "$xfs/low"
 }
 journal_check_tells_live_frames() {
 	left
@@ -277,10 +355,12 @@ for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unaske
 	journal_refuses_what_is_not_for_an_action; do
 	try "$name"
 done
-for name in journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
+for name in journal_recover_never_writes_over_the_journal journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
 	journal_dump_shows_frames_and_changes_nothing \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \
 	journal_in_use_is_left_alone_but_can_be_dumped journal_ids_are_read_whole_or_refused; do
 	try "$name" leave
 done
+try journal_create_overwrites_nothing_in_use root
+try journal_that_does_not_outlive_the_machine_is_called_so xfs tmpfs

@@ -28,7 +28,7 @@ dir=$work/dir out=$work/out err=$work/err
 xfs=
 cleanup() {
 	local mounted
-	for mounted in "$work/ramfs" "$work/bench-ramfs"; do
+	for mounted in "$dir/mnt" "$work/volatile" "$work/ramfs" "$work/bench-ramfs"; do
 		! mountpoint -q "$mounted" || umount "$mounted"
 	done
 	[ -z "$xfs" ] || umount "$xfs" || umount --lazy "$xfs"
@@ -63,6 +63,7 @@ need() { # a reason to skip: the word of something that is not there
 	case $1 in
 	strace) command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null ;;
 	nobody) [ "$(id -u)" -eq 0 ] && "${as_nobody[@]}" "$tool" --version >/dev/null 2>&1 ;;
+	root) [ "$(id -u)" -eq 0 ] ;;
 	xfs) [ -n "$xfs" ] ;;
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
