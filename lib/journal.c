@@ -142,7 +142,7 @@ static int put_headers(struct atomicio_journal *journal, const struct journal_he
 }
 
 /* Make this the header of both copies, and ours. */
-static int install_header(struct atomicio_journal *journal, const struct journal_header *next)
+int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next)
 {
 	const int error = put_headers(journal, next);
 
@@ -175,7 +175,7 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 	next.head_sequence = journal->head_sequence;
 	if (next.head_sequence < tail_sequence)
 		next.head_sequence = tail_sequence;
-	return install_header(journal, &next);
+	return journal_install_header(journal, &next);
 }
 
 /* With nothing live: the next frame goes to the head, and has a number that was never used. */
@@ -198,7 +198,7 @@ int journal_begin(struct atomicio_journal *journal)
 	assert(journal->live_bytes == 0);
 	empty_header(journal, &next);
 	next.flags = 0;
-	error = install_header(journal, &next);
+	error = journal_install_header(journal, &next);
 	if (error)
 		return error;
 	journal->head_sequence = journal->next_sequence;
@@ -217,7 +217,7 @@ static int close_clean(struct atomicio_journal *journal)
 		journal->next_sequence = journal->head_sequence;
 	empty_header(journal, &next);
 	next.flags = JOURNAL_CLEAN;
-	return install_header(journal, &next);
+	return journal_install_header(journal, &next);
 }
 
 /*
@@ -323,6 +323,8 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
 	pthread_cond_init(&made->changed, NULL);
 	made->fd = journal_open_own(sys, fd);
+	if (journal_is_volatile(sys, made->fd))
+		made->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
 	made->direct = made->fd != fd && sys->getfl(made->fd) & O_DIRECT;
 	error = sys->lock(made->fd);
 	if (error) {
@@ -362,6 +364,8 @@ ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 
 	if (!journal)
 		return 0;
+	if (journal_is_callback(journal))
+		return -EDEADLK;
 	if (journal->files)
 		return -EBUSY;
 	error = close_clean(journal);

@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_refused.h"
 
 static bool same_inode(const struct journal_file *a, const struct journal_file *b)
 {
@@ -18,9 +19,27 @@ static bool same_inode(const struct journal_file *a, const struct journal_file *
 	       a->device_minor == b->device_minor;
 }
 
+void journal_begin_callbacks(struct atomicio_journal *journal)
+{
+	journal->caller = pthread_self();
+	atomic_store_explicit(&journal->in_callback, true, memory_order_release);
+}
+
+void journal_end_callbacks(struct atomicio_journal *journal)
+{
+	atomic_store_explicit(&journal->in_callback, false, memory_order_release);
+}
+
+bool journal_is_callback(const struct atomicio_journal *journal)
+{
+	return atomic_load_explicit(&journal->in_callback, memory_order_acquire) &&
+	       pthread_equal(journal->caller, pthread_self());
+}
+
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_identity identity = {.file_id = file->file_id};
+	struct sys_statx stat;
 	int error = 0;
 
 	journal_identify(journal->sys, file->fd, &identity);
@@ -29,6 +48,11 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 		if (file->tag[i])
 			identity.known |= JOURNAL_KNOWS_TAG;
 	journal_encode_file(file->row, &identity);
+	if (journal_is_callback(journal))
+		return -EDEADLK;
+	if (sys_stat(journal->sys, file->fd, SYS_STATX_BASIC, &stat) == 0 &&
+	    journal_is_own_file(journal, &stat))
+		return -EINVAL;
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
 	/* One id, one file, and the other way round: replay and J3 both go by the id. */
@@ -96,7 +120,9 @@ bool journal_is_poisoned(struct atomicio_journal *journal)
 
 ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)
 {
-	return journal ? journal_checkpoint(journal) : -EINVAL;
+	if (!journal)
+		return -EINVAL;
+	return journal_is_callback(journal) ? -EDEADLK : journal_checkpoint(journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id)
@@ -106,6 +132,8 @@ ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, ui
 
 	if (!journal || file_id == 0)
 		return -EINVAL;
+	if (journal_is_callback(journal))
+		return -EDEADLK;
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
 	for (const struct journal_file *file = journal->files; file; file = file->next)
@@ -155,6 +183,8 @@ ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *jou
 		return error;
 	if (!journal)
 		return -EINVAL;
+	if (journal_is_callback(journal))
+		return -EDEADLK;
 	pthread_mutex_lock(&open->lock);
 	ours = (struct atomicio_journal_info){
 		.version = JOURNAL_VERSION,

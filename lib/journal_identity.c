@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "sys_refused.h"
+
 #define STATX_INO_BIT 0x100u
 #define STATX_BTIME_BIT 0x800u
 
@@ -23,7 +25,7 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 
 	*identity = (struct journal_identity){.file_id = file_id};
 	/* The inode of a device's node says nothing about the device. */
-	if (sys->statx(fd, "", SYS_STATX_BASIC | STATX_BTIME_BIT, &stat) || !S_ISREG(stat.mode))
+	if (sys_stat(sys, fd, SYS_STATX_BASIC | STATX_BTIME_BIT, &stat) || !S_ISREG(stat.mode))
 		return;
 	if (stat.mask & STATX_INO_BIT) {
 		identity->inode = stat.ino;
@@ -40,4 +42,26 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 		identity->known |= JOURNAL_KNOWS_FS;
 	else
 		memset(identity->fs_uuid, 0, sizeof(identity->fs_uuid));
+}
+
+bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat)
+{
+	struct sys_statx own;
+
+	if (sys_stat(journal->sys, journal->fd, SYS_STATX_BASIC, &own) ||
+	    (own.mode & S_IFMT) != (stat->mode & S_IFMT))
+		return false;
+	/* Many nodes may stand for one device. */
+	if (S_ISBLK(own.mode))
+		return own.rdev_major == stat->rdev_major && own.rdev_minor == stat->rdev_minor;
+	return own.ino == stat->ino && own.dev_major == stat->dev_major &&
+	       own.dev_minor == stat->dev_minor;
+}
+
+bool journal_is_volatile(const struct sys_calls *sys, int fd)
+{
+	uint32_t magic;
+
+	return sys->fs_magic(fd, &magic) == 0 &&
+	       (magic == 0x01021994u /* tmpfs */ || magic == 0x858458f6u /* ramfs */);
 }

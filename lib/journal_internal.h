@@ -103,10 +103,18 @@ struct journal_found {
 	bool aborted; /* of a chain that is not whole: not replayed (N2) */
 };
 
+/* What a live frame says of a file, each only once or a few times. */
+struct journal_row {
+	struct journal_identity identity;
+	uint64_t last; /* number of the last frame that says so */
+};
+
 /* What the scan of an unclean ring found. */
 struct journal_scan {
 	struct journal_found *found; /* in the order of the ring, and of the numbers */
 	uint32_t count, room;
+	struct journal_row *rows;
+	uint32_t row_count, row_room;
 	struct journal_range *bad; /* what cannot be read (H4) */
 	uint32_t bad_count, bad_room;
 	struct journal_range voids[JOURNAL_VOIDS]; /* numbers that frames name as void (N1) */
@@ -146,6 +154,10 @@ struct atomicio_journal {
 	uint64_t next_sequence; /* if nothing is live: what the next frame must not be below */
 	bool tail_torn;
 	struct journal_scan scan;
+	struct journal_header next_header; /* being put together, by who has the role */
+	/* A recovery or a walk of this thread is calling back. */
+	_Atomic bool in_callback;
+	pthread_t caller;
 	struct journal_ticket *waiting, **waiting_end;
 	struct journal_file *files;
 	struct journal_stage stages[JOURNAL_STAGES];
@@ -169,6 +181,9 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
  */
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence);
+
+/* The same for a header of one's own making, with the next generation. */
+int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);
 
 /*
  * Before the first frame, with lock and role: the header is ours, durably, in both copies (H1), and
@@ -266,6 +281,18 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 
 /* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
 void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
+/* Is this the file, or the device, that the journal itself lives in? */
+bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
+/* Is nothing of this file's filesystem left after a power cut? */
+bool journal_is_volatile(const struct sys_calls *sys, int fd);
+
+/*
+ * Around callbacks, with the role and the lock.  A public call from inside one would wait for the
+ * role of its own thread: it asks first, and returns -EDEADLK.
+ */
+void journal_begin_callbacks(struct atomicio_journal *journal);
+void journal_end_callbacks(struct atomicio_journal *journal);
+bool journal_is_callback(const struct atomicio_journal *journal);
 
 /* journal_home.c */
 

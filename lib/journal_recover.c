@@ -3,138 +3,24 @@
  * Recovery: write every live frame home, make that durable, retire the frames.
  *
  * Flow: called by the application after open said that frames are live, before any file is
- * attached.  Nothing is retired before everything is home and synced, so a recovery that is
- * killed starts again from the same frames (J5).
+ * attached.  No frame is retired before everything of it is home, synced and read back, so a
+ * recovery that is killed starts again from the same frames (J5).
+ *
+ * One file's trouble stays that file's (K7): all others are finished, and a table in the header
+ * says so durably (H3), so that no later recovery brings an old page of theirs back.
  */
-#include "journal_internal.h"
+#include "journal_recover.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "abi.h"
 #include "abi_first.h"
 #include "trace.h"
 
-/* A file that frames name: asked for once. */
-struct target {
-	uint64_t file_id;
-	int fd;	 /* or -ENOENT: gone */
-	int rwf; /* for its home writes */
-};
-
-struct replay {
-	struct atomicio_journal *journal;
-	atomicio_resolve *resolve;
-	void *context;
-	struct target *targets; /* as many as have been met */
-	uint32_t count, room;
-	struct atomicio_recovery done;
-};
-
-/* Make room for one more target. */
-static int grow(struct replay *replay)
-{
-	const struct sys_calls *sys = replay->journal->sys;
-	const uint32_t room = replay->room ? replay->room * 2 : 16;
-	struct target *targets;
-
-	if (replay->count < replay->room)
-		return 0;
-	targets = sys->allocate(_Alignof(max_align_t), room * sizeof(*targets));
-	if (!targets)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < replay->count; i++)
-		targets[i] = replay->targets[i];
-	if (replay->targets)
-		sys->release_memory(replay->targets);
-	replay->targets = targets;
-	replay->room = room;
-	return 0;
-}
-
-/* Where O_APPEND would move the pages, only RWF_NOAPPEND (6.9) keeps them in place, if at all. */
-static int ask_target(struct replay *replay, struct target *target)
-{
-	const int fd = replay->resolve(replay->context, target->file_id);
-	int status;
-
-	if (fd == -ENOENT) {
-		target->fd = fd;
-		replay->done.files_gone++;
-		return 0;
-	}
-	if (fd < 0)
-		return fd;
-	status = replay->journal->sys->getfl(fd);
-	if (status < 0)
-		return status;
-	if (status & O_APPEND && !sys_keeps_noappend(replay->journal->sys, fd))
-		return -EOPNOTSUPP;
-	target->fd = fd;
-	target->rwf = status & O_APPEND ? SYS_RWF_NOAPPEND : 0;
-	replay->done.files++;
-	return 0;
-}
-
-/* Find the target of an id, asking for it at the first meeting. */
-static int find_target(struct replay *replay, uint64_t file_id, const struct target **found)
-{
-	struct target *target;
-	int error;
-
-	for (uint32_t i = 0; i < replay->count; i++) {
-		if (replay->targets[i].file_id == file_id) {
-			*found = &replay->targets[i];
-			return 0;
-		}
-	}
-	error = grow(replay);
-	if (error)
-		return error;
-	target = &replay->targets[replay->count];
-	target->file_id = file_id;
-	error = ask_target(replay, target);
-	if (error)
-		return error;
-	replay->count++;
-	*found = target;
-	return 0;
-}
-
-static int replay_frame(struct replay *replay, uint8_t *bytes, const struct journal_frame *frame)
-{
-	uint8_t *page = bytes + frame->header_length;
-
-	for (uint32_t i = 0; i < frame->count; i++) {
-		const struct sys_calls *sys = replay->journal->sys;
-		const struct target *target;
-		struct journal_identity file;
-		struct journal_entry entry;
-		int error;
-
-		journal_get_entry(bytes, frame->files, i, &entry);
-		journal_get_file(bytes, entry.file, &file);
-		error = find_target(replay, file.file_id, &target);
-		if (error)
-			return error;
-		journal_escape(page, journal_padded(entry.length), entry.escape);
-		if (target->fd < 0) {
-			replay->done.pages_skipped++;
-		} else {
-			error = journal_write_home(sys, target->fd, target->rwf, page, entry.length,
-						   entry.offset);
-			if (error)
-				return error;
-			replay->done.pages++;
-			replay->done.bytes += entry.length;
-		}
-		page += journal_padded(entry.length);
-	}
-	replay->done.frames++;
-	TRACE_REPLAY(frame->sequence, frame->count, frame->length);
-	return 0;
-}
+#define KNOWN_FLAGS                                                                                \
+	(ATOMICIO_RECOVER_ANY_FILE | ATOMICIO_RECOVER_UNREADABLE | ATOMICIO_RECOVER_LOCK)
 
 /*
  * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
@@ -142,8 +28,9 @@ static int replay_frame(struct replay *replay, uint8_t *bytes, const struct jour
  * with no frame.  What was read direct is on the disk, and a flush after it makes it durable;
  * else the frames are written again, where they are: those that no later one vouches for.
  */
-static int make_durable(struct atomicio_journal *journal, struct journal_window *window)
+static int make_durable(struct journal_recovery *recovery)
 {
+	struct atomicio_journal *journal = recovery->journal;
 	const struct journal_scan *scan = &journal->scan;
 
 	journal->counters.flushes++;
@@ -156,7 +43,8 @@ static int make_durable(struct atomicio_journal *journal, struct journal_window 
 
 		if (scan->found[i].sequence < scan->durable_to)
 			continue;
-		error = journal_window_frame(journal, window, &scan->found[i], &bytes, &frame);
+		error = journal_window_frame(journal, &recovery->window, &scan->found[i], &bytes,
+					     &frame);
 		if (!error)
 			error = journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, bytes,
 						   frame.length, frame.offset);
@@ -169,9 +57,9 @@ static int make_durable(struct atomicio_journal *journal, struct journal_window 
 }
 
 /* Replay all live frames in sequence order. */
-static int replay_all(struct replay *replay, struct journal_window *window)
+static int replay_all(struct journal_recovery *recovery)
 {
-	struct atomicio_journal *journal = replay->journal;
+	struct atomicio_journal *journal = recovery->journal;
 	const struct journal_scan *scan = &journal->scan;
 
 	for (uint32_t i = 0; i < scan->count; i++) {
@@ -181,60 +69,118 @@ static int replay_all(struct replay *replay, struct journal_window *window)
 
 		if (scan->found[i].aborted) /* N2 */
 			continue;
-		error = journal_window_frame(journal, window, &scan->found[i], &bytes, &frame);
+		error = journal_window_frame(journal, &recovery->window, &scan->found[i], &bytes,
+					     &frame);
 		if (!error)
-			error = replay_frame(replay, bytes, &frame);
+			error = journal_replay_frame(recovery, bytes, &frame);
 		if (error)
 			return error;
-		replay->done.bytes_scanned += frame.length;
-	}
-	for (uint32_t i = 0; i < replay->count; i++) {
-		int error;
-
-		if (replay->targets[i].fd < 0)
-			continue;
-		error = journal->sys->fdatasync(replay->targets[i].fd); /* J2, J5 */
-		journal->counters.flushes++;
-		if (error)
-			return error;
+		recovery->done.frames++;
+		recovery->done.bytes_scanned += frame.length;
+		TRACE_REPLAY(frame.sequence, frame.count, frame.length);
 	}
 	return 0;
 }
 
-/* The role is ours. */
-static int recover_locked(struct replay *replay)
+/* J2, J5: what was written is durable.  -EINTR says nothing. */
+static int sync_target(struct journal_recovery *recovery, struct journal_target *target)
 {
-	struct atomicio_journal *journal = replay->journal;
-	struct journal_window window;
+	uint32_t interrupted = 0;
 	int error;
 
-	if (journal->files)
-		return -EBUSY;
-	switch (journal->state) {
-	case ATOMICIO_JOURNAL_UNCLEAN:
-		break;
-	case ATOMICIO_JOURNAL_CORRUPT:
-		return -EBADMSG;
-	case ATOMICIO_JOURNAL_TAIL_UNREADABLE:
-		return -EIO;
-	case ATOMICIO_JOURNAL_POISONED:
-		return -ENOTRECOVERABLE;
-	default:
-		return 0;
+	do {
+		error = loss_sync(&target->loss, LOSS_RETIRE);
+		recovery->journal->counters.flushes++;
+	} while (error == -EINTR && ++interrupted < JOURNAL_EINTR_MAX);
+	return error;
+}
+
+static void finish_targets(struct journal_recovery *recovery)
+{
+	struct atomicio_recovery *done = &recovery->done;
+
+	for (uint32_t i = 0; i < recovery->count; i++) {
+		struct journal_target *target = &recovery->targets[i];
+
+		if (journal_is_open_target(target))
+			target->fate.result = sync_target(recovery, target);
+		if (target->fate.result)
+			done->files_failed++;
+		else if (target->is_gone)
+			done->files_gone++;
+		else if (!target->is_done)
+			done->files++;
+		if (!target->fate.result && target->fate.unverified)
+			done->files_unverified++;
 	}
-	error = journal_window_open(journal, &window);
-	if (!error)
-		error = make_durable(journal, &window);
-	if (!error)
-		error = replay_all(replay, &window);
-	journal_window_close(journal, &window);
-	/* A torn frame may lie at the head: its number is not used again (J6). */
-	if (!error)
-		error = journal_write_header(journal, journal->head_offset,
-					     journal->next_sequence + 1);
+}
+
+/* Which files share a frame with one that is not done?  Their groups are half there. */
+static int link_targets(struct journal_recovery *recovery)
+{
+	const struct atomicio_journal *journal = recovery->journal;
+
+	for (uint32_t i = 0; i < journal->scan.count; i++) {
+		struct journal_identity file;
+		struct journal_frame frame;
+		bool linked = false;
+		uint8_t *bytes;
+		int error;
+
+		if (journal->scan.found[i].aborted)
+			continue;
+		error = journal_window_frame(journal, &recovery->window, &journal->scan.found[i],
+					     &bytes, &frame);
+		if (error)
+			return error;
+		for (uint32_t j = 0; j < frame.files; j++) {
+			journal_get_file(bytes, j, &file);
+			if (journal_find_target(recovery, file.file_id)->fate.result)
+				linked = true;
+		}
+		for (uint32_t j = 0; j < frame.files && linked; j++) {
+			journal_get_file(bytes, j, &file);
+			journal_find_target(recovery, file.file_id)->fate.linked = 1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * H3: remember which files are done.  Where there are more than the table has rows, none is: the
+ * next recovery does all of them again, and nobody has written them in between.
+ */
+static int remember_done(struct journal_recovery *recovery)
+{
+	struct atomicio_journal *journal = recovery->journal;
+	struct journal_header *next = &journal->next_header;
+
+	*next = journal->header;
+	next->generation++;
+	next->done_count = 0;
+	for (uint32_t i = 0; i < recovery->count; i++) {
+		const struct journal_target *target = &recovery->targets[i];
+
+		if (target->fate.result)
+			continue;
+		if (next->done_count == JOURNAL_DONE_ROWS)
+			return 0;
+		next->done[next->done_count++] =
+			(struct journal_done){target->file_id, journal->head_sequence};
+	}
+	return next->done_count ? journal_install_header(journal, next) : 0;
+}
+
+/* Everything is home: a torn frame may lie at the head, and its number is not used again (J6). */
+static int retire_all(struct atomicio_journal *journal)
+{
+	int error;
+
+	journal->next_sequence++;
+	error = journal_write_header(journal, journal->head_offset, journal->next_sequence);
 	if (error)
 		return error;
-	journal->head_sequence = journal->next_sequence + 1;
+	journal->head_sequence = journal->next_sequence;
 	journal_forget_scan(journal);
 	journal->live_bytes = 0;
 	journal_uncover_all(journal);
@@ -243,30 +189,126 @@ static int recover_locked(struct replay *replay)
 	return 0;
 }
 
+static int first_error(const struct journal_recovery *recovery)
+{
+	for (uint32_t i = 0; i < recovery->count; i++)
+		if (recovery->targets[i].fate.result)
+			return recovery->targets[i].fate.result;
+	return 0;
+}
+
+static void report_all(const struct journal_recovery *recovery)
+{
+	for (uint32_t i = 0; i < recovery->count && recovery->options.report; i++)
+		if (!recovery->targets[i].is_done)
+			recovery->options.report(recovery->context, &recovery->targets[i].fate);
+}
+
+/* The state allows it.  *ended: it came to its end, whatever became of the files. */
+static int run(struct journal_recovery *recovery, bool *ended)
+{
+	struct atomicio_journal *journal = recovery->journal;
+	int error = journal_window_open(journal, &recovery->window);
+
+	recovery->home = journal->sys->allocate(JOURNAL_BLOCK, (size_t)journal->header.frame_max +
+								       2 * JOURNAL_BLOCK);
+	if (!error && !recovery->home)
+		error = -ENOMEM;
+	if (!error)
+		error = journal_settle_header(journal); /* H2 */
+	if (!error)
+		error = make_durable(recovery);
+	if (!error)
+		error = journal_open_targets(recovery);
+	if (!error)
+		error = replay_all(recovery);
+	if (!error)
+		finish_targets(recovery);
+	if (!error && first_error(recovery)) {
+		error = link_targets(recovery);
+		if (!error)
+			error = remember_done(recovery);
+	} else if (!error) {
+		error = retire_all(journal);
+	}
+	*ended = !error;
+	if (!error)
+		report_all(recovery);
+	if (!error)
+		error = first_error(recovery);
+	journal_close_targets(recovery);
+	journal_window_close(journal, &recovery->window);
+	if (recovery->home)
+		journal->sys->release_memory(recovery->home);
+	return error;
+}
+
+/* 0: go on; 1: there is nothing to do. */
+static int check_state(const struct journal_recovery *recovery)
+{
+	const struct atomicio_journal *journal = recovery->journal;
+
+	if (journal->files)
+		return -EBUSY;
+	switch (journal->state) {
+	case ATOMICIO_JOURNAL_UNCLEAN:
+		return 0;
+	case ATOMICIO_JOURNAL_CORRUPT:
+		return -EBADMSG;
+	case ATOMICIO_JOURNAL_POISONED:
+		return -ENOTRECOVERABLE;
+	case ATOMICIO_JOURNAL_TAIL_UNREADABLE: /* H4 */
+		return recovery->options.flags & ATOMICIO_RECOVER_UNREADABLE ? 0 : -EIO;
+	default:
+		return 1;
+	}
+}
+
+static int recover(struct journal_recovery *recovery, bool *ended)
+{
+	struct atomicio_journal *journal = recovery->journal;
+	int error;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_enter(journal);
+	recovery->done.tail_torn = journal->tail_torn;
+	recovery->done.unreadable = journal->state == ATOMICIO_JOURNAL_TAIL_UNREADABLE;
+	error = check_state(recovery);
+	*ended = error == 1;
+	if (error == 0) {
+		/* The callbacks are the caller's code: it may ask us anything but to wait. */
+		journal_begin_callbacks(journal);
+		pthread_mutex_unlock(&journal->lock);
+		error = run(recovery, ended);
+		pthread_mutex_lock(&journal->lock);
+		journal_end_callbacks(journal);
+	}
+	journal_leave(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return error == 1 ? 0 : error;
+}
+
 ATOMICIO_EXPORT int
 atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve, void *context,
 			 const struct atomicio_recover_options *options, size_t options_size,
 			 struct atomicio_recovery *recovery, size_t recovery_size)
 {
-	struct replay replay = {.journal = journal, .resolve = resolve, .context = context};
-	struct atomicio_recover_options ours = {.flags = 0};
+	struct journal_recovery ours = {.journal = journal, .resolve = resolve, .context = context};
+	bool ended = false;
 	int error = recovery ? abi_check(recovery, recovery_size, ABI_FIRST_RECOVERY) : 0;
 
 	if (!error && options)
-		error = abi_read(&ours, sizeof(ours), options, options_size, ABI_FIRST_RECOVER);
-	if (!error && (!journal || !resolve || ours.flags || ours.choose || ours.report))
+		error = abi_read(&ours.options, sizeof(ours.options), options, options_size,
+				 ABI_FIRST_RECOVER);
+	if (!error &&
+	    (!journal || !resolve || ours.options.flags & ~KNOWN_FLAGS || ours.options.reserved))
 		error = -EINVAL;
+	if (!error && journal_is_callback(journal))
+		error = -EDEADLK;
 	if (error)
 		return error;
-	pthread_mutex_lock(&journal->lock);
-	journal_enter(journal);
-	replay.done.tail_torn = journal->tail_torn;
-	error = recover_locked(&replay);
-	journal_leave(journal);
-	pthread_mutex_unlock(&journal->lock);
-	if (replay.targets)
-		journal->sys->release_memory(replay.targets);
-	if (!error && recovery)
-		abi_write(recovery, recovery_size, &replay.done, sizeof(replay.done));
+	error = recover(&ours, &ended);
+	if (ended && recovery)
+		abi_write(recovery, recovery_size, &ours.done, sizeof(ours.done));
 	return error;
 }

@@ -55,6 +55,55 @@ static int add_found(struct atomicio_journal *journal, const struct journal_fram
 	return 0;
 }
 
+/* Rows that were met before are not kept again; those of the last frames are looked through. */
+#define ROWS_ASKED 64u
+
+static bool know_row(struct journal_scan *scan, const struct journal_identity *file, uint64_t last)
+{
+	for (uint32_t i = 0; i < ROWS_ASKED && i < scan->row_count; i++) {
+		struct journal_row *row = &scan->rows[scan->row_count - 1 - i];
+
+		if (memcmp(&row->identity, file, sizeof(*file)) == 0) {
+			row->last = last;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_rows(struct atomicio_journal *journal, const uint8_t *bytes,
+		    const struct journal_frame *frame)
+{
+	struct journal_scan *scan = &journal->scan;
+
+	for (uint32_t i = 0; i < frame->files; i++) {
+		struct journal_identity file;
+		struct journal_row *more;
+
+		journal_get_file(bytes, i, &file);
+		if (know_row(scan, &file, frame->sequence))
+			continue;
+		if (scan->row_count == scan->row_room) {
+			const uint32_t room = scan->row_room ? scan->row_room * 2 : 64;
+
+			if (scan->row_room > UINT32_MAX / 2)
+				return -ENOMEM;
+			more = journal->sys->allocate(_Alignof(max_align_t),
+						      (size_t)room * sizeof(*more));
+			if (!more)
+				return -ENOMEM;
+			if (scan->rows) {
+				memcpy(more, scan->rows, scan->row_count * sizeof(*more));
+				journal->sys->release_memory(scan->rows);
+			}
+			scan->rows = more;
+			scan->row_room = room;
+		}
+		scan->rows[scan->row_count++] = (struct journal_row){file, frame->sequence};
+	}
+	return 0;
+}
+
 /* What the header of a live frame says of others, even if its pages are torn. */
 static void hear_header(struct journal_scan *scan, const struct journal_frame *frame)
 {
@@ -79,6 +128,7 @@ static int look_at_frame(struct atomicio_journal *journal, const uint8_t *bytes,
 	struct journal_scan *scan = &journal->scan;
 	const bool live = frame->sequence >= journal->header.tail_sequence;
 	const bool header_whole = journal_check_frame(bytes, frame);
+	int error;
 
 	*step = JOURNAL_BLOCK;
 	scan->checked += frame->length;
@@ -86,7 +136,10 @@ static int look_at_frame(struct atomicio_journal *journal, const uint8_t *bytes,
 		hear_header(scan, frame);
 	if (header_whole && journal_check_pages(bytes, frame)) {
 		*step = frame->length;
-		return live ? add_found(journal, frame) : 0;
+		if (!live)
+			return 0;
+		error = add_found(journal, frame);
+		return error ? error : add_rows(journal, bytes, frame);
 	}
 	/* J6: this number is used up, if it can be one of ours. */
 	if (live && frame->sequence - journal->header.tail_sequence < JOURNAL_AHEAD_MAX &&
@@ -130,8 +183,12 @@ void journal_forget_scan(struct atomicio_journal *journal)
 {
 	if (journal->scan.found)
 		journal->sys->release_memory(journal->scan.found);
+	if (journal->scan.rows)
+		journal->sys->release_memory(journal->scan.rows);
 	journal->scan.found = NULL;
+	journal->scan.rows = NULL;
 	journal->scan.count = journal->scan.room = 0;
+	journal->scan.row_count = journal->scan.row_room = 0;
 }
 
 int journal_scan(struct atomicio_journal *journal)

@@ -18,12 +18,14 @@
 #define journal_await_homes atomicio__journal_await_homes
 #define journal_await_lead atomicio__journal_await_lead
 #define journal_begin atomicio__journal_begin
+#define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
 #define journal_check_pages atomicio__journal_check_pages
 #define journal_checkpoint atomicio__journal_checkpoint
 #define journal_checkpoint_locked atomicio__journal_checkpoint_locked
 #define journal_close_own atomicio__journal_close_own
+#define journal_close_targets atomicio__journal_close_targets
 #define journal_commit atomicio__journal_commit
 #define journal_cover atomicio__journal_cover
 #define journal_cover_all atomicio__journal_cover_all
@@ -36,10 +38,12 @@
 #define journal_encode_file atomicio__journal_encode_file
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
+#define journal_end_callbacks atomicio__journal_end_callbacks
 #define journal_enter atomicio__journal_enter
 #define journal_escape atomicio__journal_escape
 #define journal_escape_key atomicio__journal_escape_key
 #define journal_file_lost atomicio__journal_file_lost
+#define journal_find_target atomicio__journal_find_target
 #define journal_fits atomicio__journal_fits
 #define journal_forget_scan atomicio__journal_forget_scan
 #define journal_free_stage atomicio__journal_free_stage
@@ -47,8 +51,12 @@
 #define journal_get_file atomicio__journal_get_file
 #define journal_go_home atomicio__journal_go_home
 #define journal_identify atomicio__journal_identify
+#define journal_install_header atomicio__journal_install_header
+#define journal_is_callback atomicio__journal_is_callback
+#define journal_is_own_file atomicio__journal_is_own_file
 #define journal_is_poisoned atomicio__journal_is_poisoned
 #define journal_is_unreadable atomicio__journal_is_unreadable
+#define journal_is_volatile atomicio__journal_is_volatile
 #define journal_join_line atomicio__journal_join_line
 #define journal_judge atomicio__journal_judge
 #define journal_leave atomicio__journal_leave
@@ -56,6 +64,7 @@
 #define journal_may_cover atomicio__journal_may_cover
 #define journal_open atomicio__journal_open
 #define journal_open_own atomicio__journal_open_own
+#define journal_open_targets atomicio__journal_open_targets
 #define journal_peek_frame atomicio__journal_peek_frame
 #define journal_place_frame atomicio__journal_place_frame
 #define journal_poison atomicio__journal_poison
@@ -63,6 +72,7 @@
 #define journal_put_row atomicio__journal_put_row
 #define journal_read_all atomicio__journal_read_all
 #define journal_refused atomicio__journal_refused
+#define journal_replay_frame atomicio__journal_replay_frame
 #define journal_room atomicio__journal_room
 #define journal_scan atomicio__journal_scan
 #define journal_settle atomicio__journal_settle

@@ -112,6 +112,18 @@ struct atomicio_live_page {
 	uint8_t tag[16];      /* the caller's, from atomicio_options.file_tag */
 };
 
+/* Look at a page: 0 to go on; anything else ends the walk. */
+typedef int atomicio_walk(void *context, const struct atomicio_live_page *page);
+
+/*
+ * Show every page of every live frame, in the order in which recovery would write them.  Nothing is
+ * written.  Between open and recovery; afterwards there is nothing to show.
+ *
+ * Returns 0; what visit returned, if not 0; -EBADMSG: a frame is damaged; -ENOMEM; or an error of
+ * reading.
+ */
+int atomicio_journal_walk(struct atomicio_journal *journal, atomicio_walk *visit, void *context);
+
 /*
  * Which descriptor has the file of this id?  Answer a descriptor open for reading and writing,
  * which stays the caller's and must stay open until recovery returns; -ENOENT: the file is gone,

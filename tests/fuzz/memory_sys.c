@@ -126,6 +126,12 @@ static void memory_release(void *block)
 	free(block);
 }
 
+static int memory_file_size_limit(uint64_t *limit)
+{
+	*limit = UINT64_MAX;
+	return 0;
+}
+
 const struct sys_calls memory_sys = {
 	.open = memory_open,
 	.close = memory_close,
@@ -138,6 +144,7 @@ const struct sys_calls memory_sys = {
 	.pwritev2 = memory_pwritev2,
 	.fdatasync = memory_fdatasync,
 	.fs_magic = memory_fs_magic,
+	.file_size_limit = memory_file_size_limit,
 	.random = memory_random,
 	.allocate = memory_allocate,
 	.release_memory = memory_release,

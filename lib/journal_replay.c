@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Write pages home in recovery, and see that the disk has them.
+ *
+ * Flow: called by recovery, frame by frame, in their order.
+ *
+ * K8 the page cache is not believed.  After a failed write-back it holds pages that the disk does
+ *    not have, marked clean: to write the same bytes over them changes nothing (ext4 after ENOSPC
+ *    of a thin device, seen on 6.18).  So whole blocks are written direct; anything else is
+ *    written after the cache was dropped.  What was written is read back: direct, which makes
+ *    the kernel write the cache out first; or else through a cache that was dropped, which
+ *    cachestat proves.  Where neither can be had the file is unverified.
+ */
+#include "journal_recover.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A run of pages of one file that lie behind one another, in the file and in the frame. */
+struct run {
+	const uint8_t *data;
+	uint64_t offset;
+	uint64_t length;
+};
+
+/*
+ * Read at least `length` bytes, in units of `align`; bytes behind the file's end are missing.
+ * Returns how many there are, or an error.
+ */
+static int64_t read_home(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
+			 uint64_t offset, uint32_t align)
+{
+	uint64_t have = 0;
+	uint32_t interrupted = 0;
+
+	while (have < length) {
+		const ssize_t result = sys->pread(fd, buffer + have, length - have, offset + have);
+
+		if (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX)
+			continue;
+		if (result < 0)
+			return result;
+		have += (uint64_t)result;
+		if (result == 0 || have % align) /* the end of the file */
+			break;
+	}
+	return (int64_t)have;
+}
+
+static bool drop(const struct sys_calls *sys, int fd, uint64_t offset, uint64_t length)
+{
+	struct sys_cachestat cached;
+
+	return sys->drop_cache && sys->cachestat && sys->drop_cache(fd, offset, length) == 0 &&
+	       sys->cachestat(fd, offset, length, &cached) == 0 && cached.cache == 0 &&
+	       cached.dirty == 0 && cached.writeback == 0;
+}
+
+/*
+ * What the disk has in this range, into recovery->home; *from is where in it the range starts.
+ * *uncached: it is the disk's word, and not the cache's.
+ */
+static int64_t look(struct journal_recovery *recovery, struct journal_target *target,
+		    uint64_t offset, uint64_t length, uint64_t *from, bool *uncached)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	uint64_t start = offset, end = offset + length;
+	uint32_t align = 1;
+	int fd = target->plain;
+	int64_t have;
+
+	*uncached = false;
+	if (target->direct >= 0) {
+		fd = target->direct;
+		align = target->align;
+		start -= start % align;
+		end += (align - end % align) % align;
+		*uncached = !target->loss.delegates;
+	} else {
+		*uncached = drop(sys, fd, journal_padded(offset + 1) - JOURNAL_BLOCK,
+				 journal_padded(length) + JOURNAL_BLOCK) &&
+			    !target->loss.delegates;
+	}
+	*from = offset - start;
+	have = read_home(sys, fd, recovery->home, end - start, start, align);
+	if (have < 0)
+		return have;
+	have -= (int64_t)*from;
+	if (have < 0)
+		have = 0;
+	return have < (int64_t)length ? have : (int64_t)length;
+}
+
+/* K8: read it back. */
+static int verify(struct journal_recovery *recovery, struct journal_target *target,
+		  const struct run *run)
+{
+	bool uncached;
+	uint64_t from;
+	int64_t have = look(recovery, target, run->offset, run->length, &from, &uncached);
+
+	if (have < 0 && target->direct < 0 && have == -EBADF) {
+		target->fate.unverified = 1; /* the caller's, and not open for reading */
+		return 0;
+	}
+	if (have < 0)
+		return (int)have;
+	if ((uint64_t)have != run->length ||
+	    memcmp(recovery->home + from, run->data, run->length) != 0)
+		return -EIO;
+	if (!uncached)
+		target->fate.unverified = 1;
+	return 0;
+}
+
+static int write_cached(struct journal_recovery *recovery, struct journal_target *target,
+			const struct run *run)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	int error;
+
+	if (sys->drop_cache) /* if it cannot be dropped, reading back will tell */
+		(void)sys->drop_cache(target->plain,
+				      journal_padded(run->offset + 1) - JOURNAL_BLOCK,
+				      journal_padded(run->length) + JOURNAL_BLOCK);
+	error = journal_write_home(sys, target->plain, target->rwf, run->data, run->length,
+				   run->offset);
+	if (!error)
+		error = loss_write_back(&target->loss, run->offset, run->length);
+	return error;
+}
+
+static bool fits_limit(const struct sys_calls *sys, const struct journal_target *target,
+		       const struct run *run)
+{
+	uint64_t limit;
+
+	return !target->is_file || sys->file_size_limit(&limit) ||
+	       (run->offset <= limit && run->length <= limit - run->offset);
+}
+
+static int write_run(struct journal_recovery *recovery, struct journal_target *target,
+		     const struct run *run)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	int error = -EINVAL;
+
+	/* Else the kernel kills us with SIGXFSZ. */
+	if (!fits_limit(sys, target, run))
+		return -EFBIG;
+	if (target->direct >= 0 && run->offset % target->align == 0 &&
+	    run->length % target->align == 0)
+		error = journal_write_home(sys, target->direct, 0, run->data, run->length,
+					   run->offset);
+	/* Too long for one stripe, or a filesystem that changes its mind: cached, then. */
+	if (error == -EINVAL || error == -ENOTBLK)
+		error = write_cached(recovery, target, run);
+	return error ? error : verify(recovery, target, run);
+}
+
+static void replay_run(struct journal_recovery *recovery, struct journal_target *target,
+		       const struct run *run, uint32_t pages)
+{
+	const int error = write_run(recovery, target, run);
+
+	if (error) {
+		target->fate.result = error;
+		return;
+	}
+	target->fate.pages += pages;
+	recovery->done.pages += pages;
+	recovery->done.bytes += run->length;
+}
+
+/* Ask the caller, both pages in hand: 1 to write it, 0 to leave it, or an error. */
+static int ask(struct journal_recovery *recovery, struct journal_target *target,
+	       const struct run *run, const struct journal_frame *frame,
+	       const struct journal_identity *file)
+{
+	struct atomicio_live_page page = {
+		.file_id = file->file_id,
+		.offset = run->offset,
+		.length = run->length,
+		.page = run->data,
+		.sequence = frame->sequence,
+	};
+	bool uncached;
+	uint64_t from;
+	int64_t have;
+	int answer;
+
+	if (!recovery->options.choose)
+		return 1;
+	memcpy(page.tag, file->tag, sizeof(page.tag));
+	have = look(recovery, target, run->offset, run->length, &from, &uncached);
+	if (have < 0) {
+		target->fate.result = (int32_t)have;
+		return 0;
+	}
+	page.home = recovery->home + from;
+	page.home_length = (uint64_t)have;
+	answer = recovery->options.choose(recovery->context, &page);
+	if (answer < 0)
+		return answer;
+	if (answer == ATOMICIO_CHOOSE_REPLAY)
+		return 1;
+	target->fate.pages_skipped++;
+	recovery->done.pages_skipped++;
+	return 0;
+}
+
+/* Do the two lie behind one another in the file and in the frame? */
+static bool is_behind(const struct journal_entry *next, const struct journal_entry *entry,
+		      const struct run *run)
+{
+	return next->file == entry->file && next->offset == run->offset + run->length &&
+	       run->length % JOURNAL_BLOCK == 0;
+}
+
+int journal_replay_frame(struct journal_recovery *recovery, uint8_t *bytes,
+			 const struct journal_frame *frame)
+{
+	const uint8_t *page = bytes + frame->header_length;
+
+	journal_unescape(bytes, frame);
+	for (uint32_t i = 0, next; i < frame->count; i = next) {
+		struct run run = {.data = page};
+		struct journal_target *target;
+		struct journal_identity file;
+		struct journal_entry entry, more;
+		int answer;
+
+		journal_get_entry(bytes, frame->files, i, &entry);
+		journal_get_file(bytes, entry.file, &file);
+		run.offset = entry.offset;
+		run.length = entry.length;
+		for (next = i + 1; next < frame->count && !recovery->options.choose; next++) {
+			journal_get_entry(bytes, frame->files, next, &more);
+			if (!is_behind(&more, &entry, &run))
+				break;
+			run.length += more.length;
+		}
+		page += journal_padded(run.length);
+		target = journal_find_target(recovery, file.file_id);
+		if (target->is_gone) {
+			target->fate.pages_skipped += next - i;
+			recovery->done.pages_skipped += next - i;
+		}
+		if (!journal_is_open_target(target) || frame->sequence < target->up_to)
+			continue;
+		answer = ask(recovery, target, &run, frame, &file);
+		if (answer < 0)
+			return answer;
+		if (answer)
+			replay_run(recovery, target, &run, next - i);
+	}
+	return 0;
+}

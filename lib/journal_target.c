@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The files of a recovery: ask for each, see that it is the right one, open it for ourselves.
+ *
+ * Flow: before the first page is written, so that a wrong file is left alone as a whole (K4).
+ */
+#define _GNU_SOURCE
+#include "journal_recover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sys_refused.h"
+
+static int by_file(const void *left, const void *right)
+{
+	const struct journal_row *a = left, *b = right;
+
+	return (a->identity.file_id > b->identity.file_id) -
+	       (a->identity.file_id < b->identity.file_id);
+}
+
+static uint64_t done_up_to(const struct journal_header *header, uint64_t file_id)
+{
+	uint64_t up_to = 0;
+
+	for (uint32_t i = 0; i < header->done_count; i++)
+		if (header->done[i].file_id == file_id && header->done[i].up_to > up_to)
+			up_to = header->done[i].up_to;
+	return up_to;
+}
+
+/* Sort the rows by their file, and make a target of each run. */
+static int make_targets(struct journal_recovery *recovery)
+{
+	const struct journal_header *header = &recovery->journal->header;
+	struct journal_scan *scan = &recovery->journal->scan;
+	struct journal_target *target = NULL;
+
+	if (scan->row_count == 0)
+		return 0;
+	qsort(scan->rows, scan->row_count, sizeof(scan->rows[0]), by_file);
+	recovery->targets = recovery->journal->sys->allocate(
+		_Alignof(max_align_t), scan->row_count * sizeof(*recovery->targets));
+	if (!recovery->targets)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < scan->row_count; i++) {
+		const struct journal_row *row = &scan->rows[i];
+
+		if (!target || target->file_id != row->identity.file_id) {
+			target = &recovery->targets[recovery->count++];
+			target->file_id = target->fate.file_id = row->identity.file_id;
+			target->rows = i;
+			target->up_to = done_up_to(header, target->file_id);
+			target->fd = target->plain = target->direct = -1;
+		}
+		target->row_count++;
+		if (row->last > target->last)
+			target->last = row->last;
+	}
+	for (uint32_t i = 0; i < recovery->count; i++)
+		recovery->targets[i].is_done =
+			recovery->targets[i].last < recovery->targets[i].up_to; /* H3 */
+	return 0;
+}
+
+struct journal_target *journal_find_target(const struct journal_recovery *recovery,
+					   uint64_t file_id)
+{
+	uint32_t low = 0, high = recovery->count;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (recovery->targets[middle].file_id < file_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* The scan has seen every row of every frame. */
+	assert(low < recovery->count && recovery->targets[low].file_id == file_id);
+	return &recovery->targets[low];
+}
+
+/* K4: what both know, and know differently. */
+static uint32_t differences(const struct journal_identity *then, const struct journal_identity *now)
+{
+	const uint32_t known = then->known & now->known;
+	uint32_t differs = 0;
+
+	if (known & JOURNAL_KNOWS_FS && memcmp(then->fs_uuid, now->fs_uuid, sizeof(now->fs_uuid)))
+		differs |= ATOMICIO_DIFFERS_FILESYSTEM;
+	if (known & JOURNAL_KNOWS_INODE && then->inode != now->inode)
+		differs |= ATOMICIO_DIFFERS_INODE;
+	if (known & JOURNAL_KNOWS_BIRTH && (then->birth_seconds != now->birth_seconds ||
+					    then->birth_nanoseconds != now->birth_nanoseconds))
+		differs |= ATOMICIO_DIFFERS_BIRTH;
+	return known ? differs : ATOMICIO_DIFFERS_UNKNOWN;
+}
+
+static void compare(const struct journal_recovery *recovery, struct journal_target *target)
+{
+	const struct journal_row *rows = &recovery->journal->scan.rows[target->rows];
+	struct journal_identity now = {.file_id = target->file_id};
+	uint32_t differs = 0;
+
+	journal_identify(recovery->journal->sys, target->fd, &now);
+	for (uint32_t i = 0; i < target->row_count; i++)
+		if (rows[i].last >= target->up_to)
+			differs |= differences(&rows[i].identity, &now);
+	target->fate.differs = differs;
+	if (differs & ~ATOMICIO_DIFFERS_UNKNOWN &&
+	    !(recovery->options.flags & ATOMICIO_RECOVER_ANY_FILE))
+		target->fate.result = -ESTALE;
+}
+
+/* Can `fd` be written direct, and with which alignment?  Ours are those of the window. */
+static bool fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
+{
+	struct sys_statx stat;
+
+	if (sys_stat(sys, fd, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat))
+		return false;
+	*align = JOURNAL_BLOCK;
+	if (!(stat.mask & SYS_STATX_DIOALIGN)) /* before 6.1; tmpfs takes O_DIRECT and ignores it */
+		return !journal_is_volatile(sys, fd);
+	*align = stat.dio_offset_align;
+	return *align && *align <= JOURNAL_BLOCK && stat.dio_mem_align &&
+	       stat.dio_mem_align <= JOURNAL_BLOCK;
+}
+
+/*
+ * K8: descriptions of our own.  The caller's may have O_APPEND, which would move every page, or
+ * O_DIRECT, which takes no odd one; it will do where /proc cannot give another.
+ */
+static int open_own(const struct sys_calls *sys, struct journal_target *target)
+{
+	char path[32];
+	int status;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", target->fd);
+	target->direct = sys->open(path, O_RDWR | O_DIRECT);
+	if (target->direct >= 0 && !fits_direct(sys, target->direct, &target->align)) {
+		sys->close(target->direct);
+		target->direct = -1;
+	}
+	target->plain = sys->open(path, O_RDWR);
+	if (target->plain >= 0)
+		return 0;
+	target->plain = target->fd;
+	status = sys->getfl(target->fd);
+	if (status < 0)
+		return status;
+	/* Only RWF_NOAPPEND (6.9) keeps them in place, if at all. */
+	if (status & O_APPEND && !sys_keeps_noappend(sys, target->fd))
+		return -EOPNOTSUPP;
+	target->rwf = status & O_APPEND ? SYS_RWF_NOAPPEND : 0;
+	return 0;
+}
+
+static int check_target(const struct journal_recovery *recovery, struct journal_target *target)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	const int status = sys->getfl(target->fd);
+	struct sys_statx stat;
+	int error;
+
+	if (status < 0)
+		return status;
+	if ((status & O_ACCMODE) == O_RDONLY || status & O_PATH)
+		return -EBADF;
+	error = sys_stat(sys, target->fd, SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	target->is_file = S_ISREG(stat.mode);
+	return journal_is_own_file(recovery->journal, &stat) ? -EINVAL : 0;
+}
+
+static int open_target(struct journal_recovery *recovery, struct journal_target *target)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	int error = check_target(recovery, target);
+
+	if (!error && recovery->options.flags & ATOMICIO_RECOVER_LOCK)
+		error = sys->lock(target->fd);
+	if (!error)
+		compare(recovery, target);
+	if (error || target->fate.result)
+		return error;
+	error = open_own(sys, target);
+	if (!error)
+		error = loss_open(&target->loss, sys,
+				  target->direct >= 0 ? target->direct : target->plain,
+				  target->plain, 0, NULL);
+	target->has_loss = !error;
+	return error;
+}
+
+int journal_open_targets(struct journal_recovery *recovery)
+{
+	int error = make_targets(recovery);
+
+	for (uint32_t i = 0; i < recovery->count && !error; i++) {
+		struct journal_target *target = &recovery->targets[i];
+
+		if (target->is_done)
+			continue;
+		target->fd = recovery->resolve(recovery->context, target->file_id);
+		target->is_gone = target->fd == -ENOENT;
+		if (target->is_gone)
+			continue;
+		target->fate.result = target->fd < 0 ? target->fd : open_target(recovery, target);
+		if (target->fate.result > 0) /* no errno of ours */
+			target->fate.result = -EINVAL;
+	}
+	return error;
+}
+
+void journal_close_targets(struct journal_recovery *recovery)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+
+	for (uint32_t i = 0; i < recovery->count; i++) {
+		struct journal_target *target = &recovery->targets[i];
+
+		if (target->has_loss)
+			loss_close(&target->loss);
+		if (target->plain >= 0 && target->plain != target->fd)
+			sys->close(target->plain);
+		if (target->direct >= 0)
+			sys->close(target->direct);
+	}
+	if (recovery->targets)
+		sys->release_memory(recovery->targets);
+}
