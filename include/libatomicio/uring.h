@@ -99,6 +99,13 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
  * no link, what it cannot make a worker thread for, as when signals come without pause (seen on
  * 6.18): prep again then, too.
  *
+ * AGAIN_SQE also follows a success that proves nothing (raw block devices; on ext4 the first write
+ * to a file without blocks).  That does not break a link: what is linked behind has run, and the
+ * repeated write is durable by itself.
+ *
+ * If the process is killed, the kernel finishes the writes on their way after it is gone: see
+ * ATOMICIO_OPEN_LOCK.
+ *
  * Closing your fd while its write is in flight does no harm to that write, which the kernel
  * finishes; a write submitted after that fails with -EBADF and is never retried, because the
  * number may be another file's by then.

@@ -190,6 +190,32 @@ START_TEST(a_caller_who_would_not_wait_is_told_of_a_full_request_queue)
 }
 END_TEST
 
+START_TEST(a_journal_heals_what_went_through_the_cache)
+{
+	struct atomicio_journal *journal = machine_journal();
+	const struct atomicio_options options = {.policy = policy_scripted,
+						 .policy_context = &script,
+						 .path = ATOMICIO_PATH_KERNEL,
+						 .journal = journal,
+						 .file_id = 1};
+	struct atomicio_file *file = machine_open(&options);
+
+	script.answers[0] = ATOMICIO_FALLBACK;
+	disk.arrivals = DISK_FOREVER;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_UNKNOWN);
+	ck_assert_uint_eq(machine_stats(file).writes_journal, 1);
+	ck_assert(disk_holds(PAGE, PAGE, NEW));
+	disk.arrivals = 0;
+	disk.cached = 0;
+	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -199,6 +225,7 @@ int main(void)
 		a_full_request_queue_is_waited_for_without_rwf_nowait,
 		a_page_that_comes_before_the_wait_is_left_to_rwf_nowait,
 		a_caller_who_would_not_wait_is_told_of_a_full_request_queue,
+		a_journal_heals_what_went_through_the_cache,
 	};
 
 	return check_run("write_device_busy", tests, sizeof(tests) / sizeof(tests[0]), device);
