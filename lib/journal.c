@@ -16,6 +16,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 #include "sys_refused.h"
 
 /* A description of the journal's file for our use: direct where that can be had. */
@@ -347,6 +348,7 @@ ATOMICIO_EXPORT int atomicio_journal_open(int fd,
 					  const struct atomicio_journal_open_options *options,
 					  size_t options_size, struct atomicio_journal **journal)
 {
+	SYS_NO_CANCEL;
 	struct atomicio_journal_open_options ours = {.flags = 0};
 	int error = 0;
 
@@ -360,6 +362,7 @@ ATOMICIO_EXPORT int atomicio_journal_open(int fd,
 
 ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 {
+	SYS_NO_CANCEL;
 	int error;
 
 	if (!journal)

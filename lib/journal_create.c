@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 #include "sys_refused.h"
 
 /* Create writes its zeroes in pieces of this size. */
@@ -193,5 +194,6 @@ int journal_create(const struct sys_calls *sys, int fd,
 ATOMICIO_EXPORT int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 					    size_t options_size)
 {
+	SYS_NO_CANCEL;
 	return journal_create(&sys_linux, fd, options, options_size);
 }

@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 #include "sys_refused.h"
 
 static bool same_inode(const struct journal_file *a, const struct journal_file *b)
@@ -120,6 +121,7 @@ bool journal_is_poisoned(struct atomicio_journal *journal)
 
 ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)
 {
+	SYS_NO_CANCEL;
 	if (!journal)
 		return -EINVAL;
 	return journal_is_callback(journal) ? -EDEADLK : journal_checkpoint(journal);
@@ -127,6 +129,7 @@ ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal
 
 ATOMICIO_EXPORT int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id)
 {
+	SYS_NO_CANCEL;
 	bool dirty = false;
 	int error;
 
@@ -174,6 +177,7 @@ static uint32_t all_notes(const struct atomicio_journal *journal)
 ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *journal,
 					      struct atomicio_journal_info *info, size_t info_size)
 {
+	SYS_NO_CANCEL;
 	/* The lock is the journal's own affair: reading it changes nothing of what it is. */
 	struct atomicio_journal *open = (struct atomicio_journal *)(uintptr_t)journal;
 	struct atomicio_journal_info ours;

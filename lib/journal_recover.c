@@ -17,6 +17,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 #include "trace.h"
 
 #define KNOWN_FLAGS                                                                                \
@@ -293,6 +294,7 @@ atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *res
 			 const struct atomicio_recover_options *options, size_t options_size,
 			 struct atomicio_recovery *recovery, size_t recovery_size)
 {
+	SYS_NO_CANCEL;
 	struct journal_recovery ours = {.journal = journal, .resolve = resolve, .context = context};
 	bool ended = false;
 	int error = recovery ? abi_check(recovery, recovery_size, ABI_FIRST_RECOVERY) : 0;

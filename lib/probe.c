@@ -17,6 +17,7 @@
 #include "abi.h"
 #include "abi_first.h"
 #include "probe_internal.h"
+#include "sys_cancel.h"
 
 int probe_file(const struct sys_calls *sys, int fd, struct atomicio_caps *caps)
 {
@@ -41,6 +42,7 @@ int probe_file(const struct sys_calls *sys, int fd, struct atomicio_caps *caps)
 
 ATOMICIO_EXPORT int atomicio_probe(int fd, struct atomicio_caps *caps, size_t caps_size)
 {
+	SYS_NO_CANCEL;
 	struct atomicio_caps found;
 	int result;
 

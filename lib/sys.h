@@ -8,8 +8,9 @@
  * Rules:
  * S1 an entry returns its result, or a negative errno.  Nothing outside sys.c sees errno, and
  *    sys.c leaves errno as it found it.
- * S2 no entry is a cancellation point of pthreads: a write is never cut by pthread_cancel().
- * S3 no entry retries, and none interprets: that is for the callers.
+ * S2 pthread_cancel() cuts no entry: it is a raw syscall(), or runs below a public function that
+ * has cancellation off (sys_cancel.h). S3 no entry retries, and none interprets: that is for the
+ * callers.
  */
 #ifndef LIBATOMICIO_SYS_H
 #define LIBATOMICIO_SYS_H

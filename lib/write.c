@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "abi.h"
+#include "sys_cancel.h"
 #include "trace.h"
 
 void write_poison(struct atomicio_file *file)
@@ -85,6 +86,7 @@ int write_run(struct write_request *request)
 static __attribute__((noinline)) int write_cold(struct atomicio_file *file, const void *buffer,
 						uint64_t length, uint64_t offset, uint32_t flags)
 {
+	SYS_NO_CANCEL;
 	struct write_request request = {
 		.file = file, .buffer = buffer, .length = length, .offset = offset, .flags = flags};
 	int error;
@@ -105,6 +107,7 @@ static __attribute__((noinline)) int write_refused(struct atomicio_file *file, c
 						   uint64_t length, uint64_t offset, uint32_t flags,
 						   int64_t result)
 {
+	SYS_NO_CANCEL;
 	struct write_request request = {.file = file,
 					.buffer = buffer,
 					.length = length,
@@ -161,6 +164,7 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 {
 	int error;
+	SYS_NO_CANCEL;
 
 	if (!file)
 		return -EINVAL;

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "abi.h"
+#include "sys_cancel.h"
 
 #define BATCH_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT | ATOMICIO_ALL_OR_NONE)
 
@@ -182,6 +183,7 @@ static int first_error(const struct atomicio_op *ops, uint32_t count)
 ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops,
 					 uint32_t count, uint32_t flags)
 {
+	SYS_NO_CANCEL;
 	int error = check_batch(ops, count, flags);
 
 	if (error)

@@ -17,6 +17,7 @@
 #include "abi.h"
 #include "abi_first.h"
 #include "probe.h"
+#include "sys_cancel.h"
 #include "sys_refused.h"
 
 /* Direct home writes are multiples of it where the kernel does not tell of what. */
@@ -326,11 +327,13 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 ATOMICIO_EXPORT int atomicio_open(int fd, const struct atomicio_options *options,
 				  size_t options_size, struct atomicio_file **file)
 {
+	SYS_NO_CANCEL;
 	return write_open(&sys_linux, fd, options, options_size, file);
 }
 
 ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 {
+	SYS_NO_CANCEL;
 	return file ? destroy(file) : 0;
 }
 

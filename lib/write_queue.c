@@ -15,6 +15,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 
 static size_t aligned(size_t size)
 {
@@ -59,11 +60,13 @@ int write_queue_create(const struct sys_calls *sys, const struct sys_ring_calls 
 
 ATOMICIO_EXPORT int atomicio_queue_create(uint32_t depth, struct atomicio_queue **queue)
 {
+	SYS_NO_CANCEL;
 	return write_queue_create(&sys_linux, &sys_ring_linux, depth, queue);
 }
 
 ATOMICIO_EXPORT void atomicio_queue_destroy(struct atomicio_queue *queue)
 {
+	SYS_NO_CANCEL;
 	if (!queue)
 		return;
 	if (queue->ring_error == 0)

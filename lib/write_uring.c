@@ -18,6 +18,7 @@
 
 #include "abi.h"
 #include "libatomicio/uring.h"
+#include "sys_cancel.h"
 #include "trace.h"
 
 #define GUEST_FLAGS (WRITE_FLAGS | ATOMICIO_REGISTERED_BUFFER)
@@ -129,6 +130,7 @@ static bool is_same(const struct write_request *before, const struct write_reque
 static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io_uring_sqe *sqe,
 						  const struct write_request *asked)
 {
+	SYS_NO_CANCEL;
 	int error;
 
 	if (guest->state == STATE_AGAIN && is_same(&guest->write, asked))
@@ -185,6 +187,7 @@ ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
 /* A completion that is not plainly a success. */
 static __attribute__((noinline)) int done_cold(struct guest *guest, int32_t res)
 {
+	SYS_NO_CANCEL;
 	struct write_request *write = &guest->write;
 	struct write_outcome outcome;
 

@@ -40,6 +40,10 @@
  * Threads: a handle may be used from several threads at once.  Closing it may not overlap
  * any other use of it.  Two writes that overlap in the file and in time are yours to order.
  *
+ * Cancellation (pthread_cancel): no call is a cancellation point.  Calls run with cancellation off
+ * and restore the state on return, so the policy runs with it off, too; it acts at the thread's
+ * next cancellation point outside.  A call that waits for a disk cannot be cancelled.
+ *
  * Structs that you fill or read travel with their size as the next argument, and may grow in
  * later releases.  Pass sizeof(the struct); zero it first.  A struct of yours that is shorter
  * than the library's reads as if its tail were zero; a longer one is refused with -E2BIG if
