@@ -91,6 +91,7 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 	 */
 	mode = (status & O_ACCMODE) == O_WRONLY ? O_WRONLY : O_RDONLY;
 	loss->witness = open_witness(loss, &stat, mode);
+	assert(loss->witness != fd && loss->witness != caller_fd); /* L1 */
 	if (loss->witness >= 0 && loss->delegates)
 		loss->deputy = open_witness(loss, &stat, mode);
 	return 0;
@@ -211,6 +212,7 @@ int loss_sync(struct loss *loss, uint32_t flags)
 
 	assert((flags & ~LOSS_RETIRE) == 0);
 	pthread_mutex_lock(&loss->lock);
+	assert(loss->done <= atomic_load(&loss->begun));
 	if (loss->lost)
 		error = -ENOTRECOVERABLE;
 	else if (loss->done <= begun || flags & LOSS_RETIRE)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -30,6 +31,10 @@
 /* Numbers that are the same on every architecture; Debian 12's headers lack the second. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
+#endif
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 
 /* FS_IOC_GETFSUUID of Linux 6.9: `struct fsuuid2` of linux/fs.h, which older headers lack. */
@@ -301,6 +306,16 @@ static int linux_file_size_limit(uint64_t *limit)
  * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine that
  * is younger than that type has only the other call.
  */
+/* madvise() wants whole pages; a length of 0 asks whether the kernel knows the advice. */
+static int linux_populate(const void *start, size_t length)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t from = (uintptr_t)start & ~(page - 1);
+	const uintptr_t to = length ? ((uintptr_t)start + length + page - 1) & ~(page - 1) : from;
+
+	return SYS_RESULT(int, madvise((void *)from, to - from, MADV_POPULATE_READ));
+}
+
 static void linux_sleep_us(uint32_t microseconds)
 {
 #ifdef SYS_nanosleep
@@ -380,6 +395,7 @@ const struct sys_calls sys_linux = {
 	.identify = sys_blkid_identify,
 	.release = linux_release,
 	.file_size_limit = linux_file_size_limit,
+	.populate = linux_populate,
 	.sleep_us = linux_sleep_us,
 	.random = linux_random,
 	.allocate = linux_allocate,

@@ -147,8 +147,9 @@ struct sys_calls {
 			struct sys_identity *out); /* libblkid: through sys_identify() */
 
 	/* The process and the machine. */
-	int (*release)(char *buffer, size_t size); /* uname, release */
-	int (*file_size_limit)(uint64_t *limit);   /* RLIMIT_FSIZE, UINT64_MAX: none */
+	int (*release)(char *buffer, size_t size);	   /* uname, release */
+	int (*file_size_limit)(uint64_t *limit);	   /* RLIMIT_FSIZE, UINT64_MAX: none */
+	int (*populate)(const void *start, size_t length); /* MADV_POPULATE_READ, 5.14 */
 	void (*sleep_us)(uint32_t microseconds);
 	int (*random)(void *buffer, size_t length);	  /* getrandom */
 	void *(*allocate)(size_t alignment, size_t size); /* zeroed, NULL: no memory */

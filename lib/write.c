@@ -68,6 +68,7 @@ int write_until_done(struct write_request *request)
 		attempt(request, &outcome);
 		if (outcome.kind == 0)
 			return 0;
+		assert(request->retries <= request->file->options.retries_max);
 		if (write_decide(request, &outcome) == WRITE_GIVE_UP)
 			return outcome.error;
 	}
@@ -163,8 +164,8 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 {
-	int error;
 	SYS_NO_CANCEL;
+	int error;
 
 	if (!file)
 		return -EINVAL;

@@ -36,6 +36,12 @@ static const struct errno_row errno_table[] = {
 	{ECANCELED, ATOMICIO_KIND_BUSY, ATOMICIO_FAIL},
 	/* Closed under the write: the number may name another file by now. */
 	{EBADF, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},
+	/* The buffer cannot be read, and will not be at a second try. */
+	{EFAULT, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},
+	/* A filter (seccomp) that came after open; or the file is immutable or sealed now. */
+	{EPERM, ATOMICIO_KIND_UNSUPPORTED, 0},
+	{EACCES, ATOMICIO_KIND_UNSUPPORTED, 0},
+	{ENOMEM, ATOMICIO_KIND_BUSY, 0}, /* of the kernel: a bio, pinned pages */
 };
 
 struct kind_row {

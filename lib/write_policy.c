@@ -172,6 +172,10 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 		write_poison(file);
 	answer = ask(request, outcome);
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
+	/* W3; and no call may have synced and left it certain that the old page is there (W6). */
+	assert(answer == ATOMICIO_FAIL || (answer & outcome->allowed) == answer);
+	assert(!outcome->called || !(request->flags & ATOMICIO_DSYNC) ||
+	       request->on_disk > ATOMICIO_DISK_OLD);
 	switch (answer) {
 	case ATOMICIO_RETRY:
 		request->retries++;

@@ -65,6 +65,33 @@ bool write_fits_limits(const struct write_request *request, struct write_outcome
 	return !error;
 }
 
+/*
+ * Can all of the buffer be read?  Where the kernel writes in pieces, a buffer whose second half is
+ * not there tears the page: a plain write, and a raw disk, to which a short bio goes
+ * (block/fops.c:__blkdev_direct_IO_simple takes the pages that it can get, 6.11 to 7.3).
+ * Filesystems refuse a short untorn bio (fs/iomap/direct-io.c).  Before 5.14 nobody can tell.
+ */
+static bool is_readable(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct sys_calls *sys = request->file->sys;
+
+	switch (sys->populate(request->buffer, request->length)) {
+	case -EINVAL: /* not readable memory, or unknown advice */
+		if (sys->populate(NULL, 0))
+			return true;
+		break;
+	case -EFAULT:
+	case -ENOMEM: /* a hole */
+	case -EHWPOISON:
+		break;
+	default:
+		return true;
+	}
+	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EFAULT, 0);
+	outcome->allowed = ATOMICIO_FAIL;
+	return false;
+}
+
 /* All that is known before the call.  False: the outcome says why not. */
 bool write_precheck(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -80,6 +107,8 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
+	if (file->is_device && !is_readable(request, outcome))
+		return false;
 	return write_fits_limits(request, outcome);
 }
 
@@ -118,6 +147,10 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 		submit(request, request->buffer, outcome);
 		return;
 	}
+	/* A copy of what cannot be read would end the process, with the lock held. */
+	if (!is_readable(request, outcome))
+		return;
+	assert(file->bounce && request->length <= file->options.bounce_max);
 	pthread_mutex_lock(&file->bounce_lock);
 	memcpy(file->bounce, request->buffer, request->length);
 	submit(request, file->bounce, outcome);
@@ -148,18 +181,22 @@ static ssize_t plain_call(const struct write_request *request, const struct iove
 	return sys_write_at(sys, file->caller_fd, vector, 1, offset, rwf);
 }
 
-static void plain_failed(const struct write_request *request, int64_t error,
+/* The error of a plain write, or of the sync that makes it durable. */
+static void plain_failed(const struct write_request *request, int64_t error, bool by_sync,
 			 struct write_outcome *outcome)
 {
 	/* The handle or the journal was poisoned before: that is no news of the medium. */
-	if (error == -ENOTRECOVERABLE)
+	const bool refused = by_sync && error == -ENOTRECOVERABLE;
+
+	if (refused)
 		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -ENOTRECOVERABLE, 0);
 	else
 		write_classify(outcome, error, request->length);
+	if (by_sync)
+		outcome->called = false; /* who lost a page was asked already */
 	outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
-	outcome->allowed &= error == -ENOTRECOVERABLE || write_is_poisoned(request->file)
-				    ? ATOMICIO_FAIL
-				    : ~ATOMICIO_FALLBACK;
+	outcome->allowed &=
+		refused || write_is_poisoned(request->file) ? ATOMICIO_FAIL : ~ATOMICIO_FALLBACK;
 }
 
 /*
@@ -167,10 +204,9 @@ static void plain_failed(const struct write_request *request, int64_t error,
  * tear, so a failure leaves the range unknown.  It goes through the caller's descriptor: if that
  * is buffered, any shape will do.
  *
- * There RWF_DSYNC would report, and so use up, the loss of whatever earlier page: a later sync,
- * or the checkpoint of a journal at the same time, would then succeed, and lie
- * (mm/filemap.c:file_check_and_advance_wb_err).  So durability comes from atomicio_sync(), which
- * knows what a failure means.
+ * RWF_DSYNC, or O_DSYNC, is relied on only where the descriptor is direct and the filesystem is
+ * known to keep it (sys_keeps_dsync).  A buffered descriptor is synced instead: without a witness
+ * the error of an earlier page would count as this page's.
  */
 void write_plain(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -180,24 +216,27 @@ void write_plain(const struct write_request *request, struct write_outcome *outc
 	};
 	uint64_t done = 0;
 
-	if (!write_fits_limits(request, outcome) || !write_retire_range(request, outcome))
+	if (!is_readable(request, outcome) || !write_fits_limits(request, outcome) ||
+	    !write_retire_range(request, outcome))
 		return;
 	while (done < request->length) {
 		const ssize_t result = plain_call(request, &vector, request->offset + done);
 
 		if (result <= 0) {
-			plain_failed(request, result < 0 ? result : -EIO, outcome);
+			plain_failed(request, result < 0 ? result : -EIO, false, outcome);
 			return;
 		}
 		done += (uint64_t)result;
 		vector.iov_base = (char *)vector.iov_base + result;
 		vector.iov_len -= (size_t)result;
 	}
-	if (request->file->plain_syncs && request->flags & ATOMICIO_DSYNC) {
+	assert(done == request->length);
+	if (request->file->plain_syncs &&
+	    (request->flags & ATOMICIO_DSYNC || request->file->always_syncs)) {
 		const int error = atomicio_sync(request->file);
 
 		if (error) {
-			plain_failed(request, error, outcome);
+			plain_failed(request, error, true, outcome);
 			return;
 		}
 	}

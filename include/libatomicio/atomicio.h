@@ -244,15 +244,18 @@ uint64_t atomicio_reason_next(uint64_t *reasons);
  */
 
 /* What went wrong (struct atomicio_failure, kind), and so what is on disk. */
-#define ATOMICIO_KIND_SHAPE 1	    /* our own check, no call was made; old */
-#define ATOMICIO_KIND_UNSUPPORTED 2 /* EOPNOTSUPP, ENOSYS, EBADF: this file cannot; old */
-#define ATOMICIO_KIND_NOT_DIRECT 3  /* ENOTBLK: this write cannot be done direct; old */
-#define ATOMICIO_KIND_LAYOUT 4	    /* EINVAL on a valid shape: the extents do not allow it; old */
+#define ATOMICIO_KIND_SHAPE 1 /* our own check, no call was made; old */
+#define ATOMICIO_KIND_UNSUPPORTED                                                                  \
+	2 /* EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot; EBADF, EFAULT:                   \
+	   * descriptor or buffer are gone, nothing would help; old */
+#define ATOMICIO_KIND_NOT_DIRECT 3 /* ENOTBLK: this write cannot be done direct; old */
+#define ATOMICIO_KIND_LAYOUT 4	   /* EINVAL on a valid shape: the extents do not allow it; old */
 #define ATOMICIO_KIND_BUSY                                                                         \
-	5 /* EAGAIN, EINTR: cached pages or a full queue in the way; ECANCELED:                    \
+	5 /* EAGAIN, EINTR, ENOMEM: cached pages, a full queue or memory in the                    \
+	   * way; ECANCELED:                                                                       \
 	   * a failed write linked before it in an io_uring; old, on a raw                         \
 	   * block device with readers beside it old or new */
-#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old, with DSYNC old or new */
+#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old */
 #define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
 #define ATOMICIO_KIND_BROKEN                                                                       \
 	8 /* a torn result: a short count, or a write that bypassed the                            \
@@ -435,16 +438,18 @@ int atomicio_close(struct atomicio_file *file);
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
  * file cannot write untorn (atomicio_file_get_caps() has the reasons); -ENOTBLK: the kernel
- * cannot do this write direct; -EAGAIN: ATOMICIO_NOWAIT would block, or the range is held
- * dirty in the page cache by another writer, or, on a raw block device, a page of it stays in
- * the page cache, as one does while another process has it mapped; -ENOSPC, -EDQUOT, -EFBIG: no
- * room; -EIO and others from the device: old or new, whole; -EIO with kind BROKEN: a torn result
- * was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a failed sync: close and
- * reopen it. Through the journal also: -EMSGSIZE: longer than its largest frame, and not for the
- * kernel either; -EUCLEAN: it has live frames of an earlier run: recover first; -ENOTRECOVERABLE:
- * it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or not.  If it fails with
- * another error the journal is poisoned, and the page is old or new, whole, once recovery has run;
- * until then the file may hold a mixture.
+ * cannot do this write direct; -EFAULT: a part of the buffer cannot be read (where the kernel
+ *writes in pieces, to a raw disk and for PLAIN, it is asked before; the journal copies the buffer,
+ *so there such a one raises SIGSEGV); -EPERM, -EACCES: denied; -ENOMEM; -EAGAIN: ATOMICIO_NOWAIT
+ *would block, or the range is held dirty in the page cache by another writer, or, on a raw block
+ *device, a page of it stays in the page cache, as one does while another process has it mapped;
+ *-ENOSPC, -EDQUOT, -EFBIG: no room; -EIO and others from the device: old or new, whole; -EIO with
+ *kind BROKEN: a torn result was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a
+ *failed sync: close and reopen it. Through the journal also: -EMSGSIZE: longer than its largest
+ *frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover
+ *first; -ENOTRECOVERABLE: it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or
+ *not.  If it fails with another error the journal is poisoned, and the page is old or new, whole,
+ *once recovery has run; until then the file may hold a mixture.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);
@@ -494,8 +499,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  * write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems that the library does not
  * know, your descriptor is synced too.
  *
- * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because the
- * kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
+ * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
+ * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
  * until the file is reopened.  With a journal that has live frames of this file it poisons that as
  * well, so that recovery brings back what went through it, and a poisoned journal gives
  * -ENOTRECOVERABLE here.  -EINTR with a handle that is not poisoned: signals, or a FUSE server, cut

@@ -282,6 +282,13 @@ static int fake_file_size_limit(uint64_t *limit)
 	return 0;
 }
 
+static int fake_populate(const void *start, size_t length)
+{
+	(void)start;
+	(void)length;
+	return 0;
+}
+
 static void fake_sleep_us(uint32_t microseconds)
 {
 	(void)microseconds;
@@ -327,6 +334,7 @@ const struct sys_calls disk_sys = {
 	.mount_flags = fake_mount_flags,
 	.inode_flags = fake_inode_flags,
 	.file_size_limit = fake_file_size_limit,
+	.populate = fake_populate,
 	.sleep_us = fake_sleep_us,
 	.random = fake_random,
 	.allocate = fake_allocate,

@@ -100,6 +100,14 @@ int fake_file_size_limit(uint64_t *limit)
 	return result;
 }
 
+int fake_populate(const void *start, size_t length)
+{
+	const int result = fake_answer(length ? fake.populate_result : fake.populate_known);
+
+	(void)start;
+	return result;
+}
+
 void fake_sleep_us(uint32_t microseconds)
 {
 	(void)microseconds;

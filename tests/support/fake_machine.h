@@ -20,6 +20,7 @@ int fake_list(const char *path, struct sys_list *out);
 int fake_identify(const char *device, uint32_t major, uint32_t minor, struct sys_identity *out);
 int fake_release(char *buffer, size_t size);
 int fake_file_size_limit(uint64_t *limit);
+int fake_populate(const void *start, size_t length);
 void fake_sleep_us(uint32_t microseconds);
 int fake_random(void *buffer, size_t length);
 void *fake_allocate(size_t alignment, size_t size);

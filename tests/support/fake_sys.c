@@ -258,6 +258,7 @@ const struct sys_calls fake_sys = {
 	.identify = fake_identify,
 	.release = fake_release,
 	.file_size_limit = fake_file_size_limit,
+	.populate = fake_populate,
 	.sleep_us = fake_sleep_us,
 	.random = fake_random,
 	.allocate = fake_allocate,

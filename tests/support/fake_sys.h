@@ -51,7 +51,9 @@ struct fake_system {
 	uint64_t device_size;
 	int file_size_limit_result;
 	uint64_t file_size_limit;
-	int open_result; /* negative: every open fails; else files of the tree open */
+	int populate_result; /* of a buffer */
+	int populate_known;  /* of no buffer: does the kernel know the advice? */
+	int open_result;     /* negative: every open fails; else files of the tree open */
 
 	/* Hooks. */
 	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,

@@ -221,7 +221,7 @@ static void journal_steps(int fd, int log)
 	demand(atomicio_journal_get_info(options.journal, &info, sizeof(info)) == 0);
 	demand(atomicio_sync(one) == 0);
 	demand(atomicio_close(one) == 0);
-	demand(atomicio_journal_recover(options.journal, resolve, &fd, NULL, 0) == 0);
+	demand(atomicio_journal_recover(options.journal, resolve, &fd, NULL, 0, NULL, 0) == 0);
 	demand(atomicio_journal_close(options.journal) == 0);
 }
 

@@ -84,7 +84,6 @@ START_TEST(a_policy_sees_the_whole_failure)
 		ck_assert_uint_eq(seen->flags, ATOMICIO_DSYNC);
 		ck_assert_uint_eq(seen->offset, 0);
 		ck_assert_uint_eq(seen->length, cause->result ? PAGE : PAGE + 512);
-		/* A durable write may give a page's error: only our own check is sure. */
 		ck_assert_uint_eq(seen->on_disk,
 				  cause->kind == ATOMICIO_KIND_BROKEN  ? ATOMICIO_DISK_UNKNOWN
 				  : cause->kind == ATOMICIO_KIND_SHAPE ? ATOMICIO_DISK_OLD
@@ -204,10 +203,7 @@ START_TEST(a_loss_that_a_write_back_is_told_of_poisons_and_its_own_failure_does_
 		write_machine();
 		file = machine_open(&options);
 		fake.pwritev2 = always_busy;
-		if (lost)
-			disk_lose(-errors[i % 6]);
-		else
-			fake.write_back_result = -errors[i % 6];
+		lost ? disk_lose(-errors[i % 6]) : (void)(fake.write_back_result = -errors[i % 6]);
 		answer(RETRY, RETRY);
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0),
 				 lost ? -ENOTRECOVERABLE : -EAGAIN);
@@ -309,8 +305,7 @@ START_TEST(nowait_neither_writes_back_nor_sleeps)
 	answer(RETRY, RETRY);
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_NOWAIT), -EAGAIN);
 	ck_assert_uint_eq(fake.pwritev2_calls, 9);
-	/* After each a look whether it syncs: the flags of descriptor, inode and mount. */
-	ck_assert_uint_eq(fake.calls, 9 + 9 * 3);
+	ck_assert_uint_eq(fake.calls, 9 + 9 * 3); /* a look at descriptor, inode and mount */
 	ck_assert_uint_eq(disk.write_backs, 0);
 	ck_assert_uint_eq(disk.syncs, 0);
 	ck_assert_uint_eq(fake.sleeps, 0);

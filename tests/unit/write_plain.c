@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: the PLAIN fallback, and a raw disk, tear no page because of a buffer that cannot be read;
+ * and what PLAIN reports as durable is. Method: the fake disk, on which a buffer is not readable,
+ * or a filesystem does not keep RWF_DSYNC.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "check_run.h"
+#include "write_machine.h"
+
+static struct policy_script script;
+
+static struct atomicio_file *open_with(uint32_t fallback)
+{
+	const struct atomicio_options options = {
+		.policy = policy_scripted, .policy_context = &script, .fallback = fallback};
+
+	memset(&script, 0, sizeof(script));
+	script.answers[0] = fallback == ATOMICIO_FALLBACK_PLAIN ? ATOMICIO_FALLBACK : ATOMICIO_FAIL;
+	script.answers[1] = ATOMICIO_FAIL;
+	script.answer_count = 2;
+	return machine_open(&options);
+}
+
+/* A half-mapped buffer, in the ways in which a kernel says so; the last knows no such advice. */
+START_TEST(a_buffer_that_cannot_be_read_is_refused_before_a_plain_write_could_tear)
+{
+	const int errors[] = {-EFAULT, -ENOMEM, -EINVAL, -EHWPOISON, -EINVAL};
+
+	for (int i = 0; i < 5; i++) {
+		struct atomicio_file *file;
+
+		write_machine();
+		file = open_with(ATOMICIO_FALLBACK_PLAIN);
+		fake.populate_result = errors[i];
+		fake.populate_known = i == 4 ? -EINVAL : 0;
+		DISK_SCRIPT(-EINVAL);
+		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), i == 4 ? 0 : -EFAULT);
+		ck_assert_uint_eq(disk.plain, i == 4);
+		if (i < 4) {
+			ck_assert_uint_eq(script.seen[1].kind, ATOMICIO_KIND_UNSUPPORTED);
+			ck_assert_uint_eq(script.seen[1].allowed, ATOMICIO_FAIL);
+		}
+		ck_assert_int_eq(atomicio_sync(file), 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+START_TEST(a_buffer_that_cannot_be_read_never_reaches_a_raw_disk)
+{
+	struct atomicio_file *file;
+
+	disk_is_device();
+	file = open_with(ATOMICIO_FALLBACK_NONE);
+	fake.populate_result = -ENOMEM;
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), -EFAULT);
+	ck_assert_uint_eq(fake.pwritev2_calls, 0);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD);
+	ck_assert_int_eq(atomicio_sync(file), 0);
+	atomicio_close(file);
+}
+END_TEST
+
+/* FUSE passes the flag on, and its server may drop it. */
+START_TEST(a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept)
+{
+	const uint32_t magics[] = {0x58465342u, 0xef53u,     0x9123683eu, 0x65735546u,
+				   0x01021997u, 0x794c7630u, 0x12345678u};
+
+	for (int i = 0; i < 14; i++) {
+		const bool keeps = i % 7 < 3, by_descriptor = i >= 7;
+		struct atomicio_file *file;
+
+		write_machine();
+		fake.fs_magic = magics[i % 7];
+		if (by_descriptor)
+			fake.getfl_result |= O_DSYNC;
+		file = open_with(ATOMICIO_FALLBACK_PLAIN);
+		/* No hardware takes it. */
+		ck_assert_int_eq(atomicio_write(file, page, PAGE + 512, 0,
+						by_descriptor ? 0 : ATOMICIO_DSYNC),
+				 0);
+		ck_assert_uint_eq(disk.plain, 1);
+		ck_assert_int_eq(disk.syncs == 0, keeps);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+/* With the two descriptions of a reopened file: the plain one's loss is the handle's. */
+START_TEST(a_plain_write_that_is_told_of_a_lost_page_poisons)
+{
+	for (int error = 1; error < 134; error++) {
+		struct atomicio_file *file;
+
+		if (error == ECANCELED)
+			continue;
+		write_machine();
+		file = open_with(ATOMICIO_FALLBACK_PLAIN);
+		disk_lose(-error);
+		/* No hardware takes it, so that the plain write is the first call. */
+		ck_assert_int_eq(atomicio_write(file, page, PAGE + 512, 0, ATOMICIO_DSYNC), -error);
+		ck_assert(write_is_poisoned(file));
+		ck_assert_uint_eq(script.seen[1].allowed, ATOMICIO_FAIL);
+		ck_assert_uint_eq(script.seen[1].on_disk, ATOMICIO_DISK_UNKNOWN);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		a_buffer_that_cannot_be_read_is_refused_before_a_plain_write_could_tear,
+		a_buffer_that_cannot_be_read_never_reaches_a_raw_disk,
+		a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept,
+		a_plain_write_that_is_told_of_a_lost_page_poisons,
+	};
+
+	return check_run("write_plain", tests, sizeof(tests) / sizeof(tests[0]), write_machine);
+}
