@@ -176,12 +176,13 @@ read_only_user_cannot_write() {
 	unchanged
 }
 device_error_says_what_is_on_disk() {
+	# Every second call: after an error the library asks with an empty one whether pwritev2 is refused.
 	fresh 16k
-	expect 2 strace -o "$work/trace" -e trace=pwritev2 -e inject=pwritev2:error=EIO:when=2+ \
+	expect 2 strace -o "$work/trace" -e trace=pwritev2 -e inject=pwritev2:error=EIO:when=2+2 \
 		"$tool" write "$page" --offset 0 --length 16k <"$data"
 	one_sentence
 	says 'failed \(media\): Input/output error.*all old or all new'
-	expect 2 strace -o "$work/trace" -e trace=pwritev2 -e inject=pwritev2:error=ENOSPC:when=2+ \
+	expect 2 strace -o "$work/trace" -e trace=pwritev2 -e inject=pwritev2:error=ENOSPC:when=2+2 \
 		"$tool" write "$page" --offset 0 --length 16k <"$data"
 	one_sentence
 	says 'failed \(space\): No space left.*the old bytes are in place'
