@@ -191,7 +191,7 @@ static int open_target(struct journal_recovery *recovery, struct journal_target 
 	if (!error)
 		compare(recovery, target);
 	if (error || target->fate.result)
-		return error;
+		return error ? error : target->fate.result;
 	error = open_own(sys, target);
 	if (!error)
 		error = loss_open(&target->loss, sys,

@@ -69,6 +69,35 @@ static int add_file(struct journal_request *request, const char *text, bool gone
 	return TOOL_YES;
 }
 
+/* --force-identity ID */
+static int add_forced(struct journal_request *request, const char *text)
+{
+	char word[128];
+
+	if (parse_id(text, strlen(text), &request->forced[request->forced_count]))
+		return tool_error("journal: '%s' is no id: type the number of a file that is given "
+				  "as ID=FILE, for example --force-identity 7",
+				  text_word(text, word, sizeof(word)));
+	request->forced_count++;
+	return TOOL_YES;
+}
+
+/* --keep ID@OFFSET */
+static int add_keep(struct journal_request *request, const char *text)
+{
+	struct journal_keep *keep = &request->keeps[request->keep_count];
+	const char *at = strchr(text, '@');
+	char word[128];
+
+	if (!at || parse_id(text, (size_t)(at - text), &keep->file_id) ||
+	    text_parse_size(at + 1, &keep->offset))
+		return tool_error("journal: '%s' is no page: type the id of a file and an offset "
+				  "in it, for example --keep 7@16k",
+				  text_word(text, word, sizeof(word)));
+	request->keep_count++;
+	return TOOL_YES;
+}
+
 static int parse_size(const char *name, uint64_t limit, uint64_t *size)
 {
 	char word[128];
@@ -82,10 +111,15 @@ static int parse_size(const char *name, uint64_t limit, uint64_t *size)
 
 /* Returns -1 to go on, or an exit status. */
 static int parse_options(const struct tool_command *command, struct tool_arguments *arguments,
-			 struct journal_request *request, unsigned *for_create)
+			 struct journal_request *request, unsigned *for_create,
+			 unsigned *for_recover)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"gone", required_argument, NULL, 'g'},
+						{"force-identity", required_argument, NULL, 'i'},
+						{"keep", required_argument, NULL, 'k'},
+						{"unreadable", no_argument, NULL, 'u'},
+						{"list", no_argument, NULL, 'l'},
 						{"size", required_argument, NULL, 's'},
 						{"frame-max", required_argument, NULL, 'f'},
 						{"overwrite", no_argument, NULL, 'o'},
@@ -96,12 +130,21 @@ static int parse_options(const struct tool_command *command, struct tool_argumen
 
 	while ((option = tool_option(arguments, options)) >= 0) {
 		*for_create += option == 's' || option == 'f' || option == 'o';
+		*for_recover += option == 'i' || option == 'k' || option == 'u' || option == 'l';
 		if (option == 'h')
 			return tool_help(command);
 		if (option == 'j')
 			request->json = true;
 		else if (option == 'g')
 			status = add_file(request, optarg, true);
+		else if (option == 'i')
+			status = add_forced(request, optarg);
+		else if (option == 'k')
+			status = add_keep(request, optarg);
+		else if (option == 'u')
+			request->unreadable = true;
+		else if (option == 'l')
+			request->list = true;
 		else if (option == 's')
 			status = parse_size("--size", UINT64_MAX, &request->create.size);
 		else if (option == 'f')
@@ -119,7 +162,7 @@ static int parse_options(const struct tool_command *command, struct tool_argumen
 
 /* The arguments after the options: ACTION PATH [ID=FILE...]. */
 static int parse_words(const struct tool_command *command, const struct tool_arguments *arguments,
-		       unsigned for_create, struct journal_request *request,
+		       unsigned for_create, unsigned for_recover, struct journal_request *request,
 		       const struct action **action)
 {
 	char **words = arguments->words;
@@ -137,7 +180,8 @@ static int parse_words(const struct tool_command *command, const struct tool_arg
 	if (arguments->count < 2)
 		return tool_error("journal %s: a path is missing: type atomicio journal %s PATH",
 				  (*action)->name, (*action)->name);
-	if ((!(*action)->takes_files && (request->file_count || arguments->count > 2)) ||
+	if ((!(*action)->takes_files &&
+	     (request->file_count || for_recover || arguments->count > 2)) ||
 	    (!(*action)->makes && for_create))
 		return tool_error("journal %s: an option or argument is not for it: type atomicio "
 				  "journal %s",
@@ -158,18 +202,23 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	struct tool_arguments arguments = {.argc = argc, .argv = argv};
 	const struct action *action = NULL;
 	struct journal_request request = {0};
-	unsigned for_create = 0;
+	unsigned for_create = 0, for_recover = 0;
 	int status;
 
 	request.files = calloc((size_t)argc, sizeof(*request.files));
-	if (!request.files)
+	request.forced = calloc((size_t)argc, sizeof(*request.forced));
+	request.keeps = calloc((size_t)argc, sizeof(*request.keeps));
+	if (!request.files || !request.forced || !request.keeps)
 		return tool_error("journal: no memory for %d arguments: give fewer", argc);
-	status = parse_options(command, &arguments, &request, &for_create);
+	status = parse_options(command, &arguments, &request, &for_create, &for_recover);
 	if (status < 0)
-		status = parse_words(command, &arguments, for_create, &request, &action);
+		status = parse_words(command, &arguments, for_create, for_recover, &request,
+				     &action);
 	if (status < 0 && action)
 		status = action->run(&request);
 	free(request.files);
+	free(request.forced);
+	free(request.keeps);
 	return status;
 }
 
@@ -185,7 +234,11 @@ const struct tool_command tool_journal = {
 		"  dump PATH   its headers, frames and entries; reads only, takes no lock\n"
 		"  recover PATH ID=FILE... [--gone ID]...\n"
 		"              write every live frame home; name the file of each id, or say that\n"
-		"              it is gone and its pages are to be dropped\n\n"
+		"              it is gone and its pages are to be dropped\n"
+		"      --list               show each page, and whether the file has it; no write\n"
+		"      --keep ID@OFFSET     leave this page as the file has it\n"
+		"      --force-identity ID  write into its file though it is another one\n"
+		"      --unreadable         do without what the disk does not read\n\n"
 		"  --json      the answer as JSON\n\n"
 		"Exit status: 0 done, or nothing to recover; 1 from check: live frames, recover; "
 		"2 an\nerror; 3 the journal is damaged; 4 it is in use; 5 done, but the standard "

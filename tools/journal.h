@@ -29,6 +29,14 @@ struct journal_file_name {
 	const char *path; /* NULL: the file is gone */
 	struct target target;
 	bool open;
+	bool told; /* how it fared: */
+	struct atomicio_recovered_file fate;
+};
+
+/* A page that stays as the file has it. */
+struct journal_keep {
+	uint64_t file_id;
+	uint64_t offset;
 };
 
 struct journal_request {
@@ -38,6 +46,12 @@ struct journal_request {
 	struct atomicio_journal_options create;
 	struct journal_file_name *files;
 	unsigned file_count;
+	uint64_t *forced; /* ids whose file is to be written though it is another one */
+	unsigned forced_count;
+	struct journal_keep *keeps;
+	unsigned keep_count;
+	bool unreadable; /* recover without what cannot be read */
+	bool list;	 /* show what would be written, and write nothing */
 };
 
 /* An open journal: the library holds `journal` on the descriptor of `target`. */
@@ -57,6 +71,15 @@ int action_check(const struct journal_request *request);
 int action_create(const struct journal_request *request);
 int action_recover(const struct journal_request *request);
 int action_dump(const struct journal_request *request);
+
+/* journal_recover.c, for journal_list.c: the file of this id, NULL: none was given. */
+struct journal_file_name *journal_find_file(const struct journal_request *request,
+					    uint64_t file_id);
+/* journal_list.c */
+int journal_list(const struct journal_request *request, struct journal_opened *opened);
+/* journal_recover_put.c: the answer, and one sentence if files are left. */
+int journal_put_recovery(const struct journal_request *request,
+			 const struct atomicio_recovery *recovery, int error);
 
 void journal_put_json(const struct journal_request *request,
 		      const struct atomicio_journal_info *info);

@@ -9,7 +9,9 @@
  * V1 an id without a file is an error, never skipped: only --gone drops pages.
  * V2 no file is made, and none is opened twice: two ids of one file are an error.
  * V3 the journal's own file is no home, by whatever name or device node it comes.
- * V4 pages go home through the page cache, which takes those of every shape.
+ * V4 the library writes through descriptions of its own; what it is given is buffered, which
+ *    takes pages of every shape where it can have none.
+ * V5 a file that is not the one of the frames is written only if it is named for that.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -20,7 +22,6 @@
 #include <sys/stat.h>
 
 #include "journal_read.h"
-#include "json.h"
 #include "tool.h"
 
 /* Ids that are named in frames, but not on the command line. */
@@ -30,7 +31,7 @@ struct missing {
 	unsigned count, more;
 };
 
-static struct journal_file_name *find_file(const struct journal_request *request, uint64_t file_id)
+struct journal_file_name *journal_find_file(const struct journal_request *request, uint64_t file_id)
 {
 	for (unsigned i = 0; i < request->file_count; i++)
 		if (request->files[i].file_id == file_id)
@@ -40,7 +41,7 @@ static struct journal_file_name *find_file(const struct journal_request *request
 
 static void note_missing(struct missing *missing, uint64_t file_id)
 {
-	bool known = find_file(missing->request, file_id) != NULL;
+	bool known = journal_find_file(missing->request, file_id) != NULL;
 
 	for (unsigned i = 0; i < missing->count; i++)
 		known |= missing->ids[i] == file_id;
@@ -144,51 +145,110 @@ static int open_files(const struct journal_request *request, int journal_fd)
 	return TOOL_YES;
 }
 
+static bool is_forced(const struct journal_request *request, uint64_t file_id)
+{
+	for (unsigned i = 0; i < request->forced_count; i++)
+		if (request->forced[i] == file_id)
+			return true;
+	return false;
+}
+
+/* In the second round of V5 only what the first has found to be right, and what is forced. */
 static int resolve(void *context, uint64_t file_id)
 {
-	const struct journal_file_name *file = find_file(context, file_id);
+	const struct journal_request *request = context;
+	const struct journal_file_name *file = journal_find_file(request, file_id);
 
 	if (!file)
 		return -ESRCH; /* V1; check_ids() has seen to it */
-	return file->path ? file->target.fd : -ENOENT;
+	if (!file->path)
+		return -ENOENT;
+	if (file->told && file->fate.result && !is_forced(request, file_id))
+		return file->fate.result;
+	return file->target.fd;
 }
 
-static void put_recovery(const struct journal_request *request,
-			 const struct atomicio_recovery *recovery)
+static int choose(void *context, const struct atomicio_live_page *page)
 {
-	if (request->json) {
-		struct json json = {.out = stdout};
+	const struct journal_request *request = context;
 
-		json_begin(&json, NULL, '{');
-		json_string(&json, "path", request->path);
-		json_unsigned(&json, "frames", recovery->frames);
-		json_unsigned(&json, "pages", recovery->pages);
-		json_unsigned(&json, "bytes", recovery->bytes);
-		json_unsigned(&json, "pages_skipped", recovery->pages_skipped);
-		json_unsigned(&json, "files", recovery->files);
-		json_unsigned(&json, "files_gone", recovery->files_gone);
-		json_bool(&json, "tail_torn", recovery->tail_torn);
-		json_end(&json, '}');
+	for (unsigned i = 0; i < request->keep_count; i++)
+		if (request->keeps[i].file_id == page->file_id &&
+		    request->keeps[i].offset == page->offset)
+			return ATOMICIO_CHOOSE_SKIP;
+	return ATOMICIO_CHOOSE_REPLAY;
+}
+
+static void report(void *context, const struct atomicio_recovered_file *fate)
+{
+	struct journal_file_name *file = journal_find_file(context, fate->file_id);
+
+	if (!file)
 		return;
+	/* Of two rounds, the first may have written some of it. */
+	if (file->told) {
+		const struct atomicio_recovered_file before = file->fate;
+
+		file->fate = *fate;
+		file->fate.pages += before.pages;
+		file->fate.differs |= before.differs;
+	} else {
+		file->fate = *fate;
 	}
-	if (!recovery->frames)
-		printf("%s: nothing to recover", request->safe);
-	else
-		printf("%s: recovered %llu frames: %llu pages, %llu bytes, in %llu files",
-		       request->safe, (unsigned long long)recovery->frames,
-		       (unsigned long long)recovery->pages, (unsigned long long)recovery->bytes,
-		       (unsigned long long)recovery->files);
-	if (recovery->pages_skipped)
-		printf("; dropped %llu pages of %llu files that are gone",
-		       (unsigned long long)recovery->pages_skipped,
-		       (unsigned long long)recovery->files_gone);
-	puts(recovery->tail_torn ? "; a last frame that never became durable was ignored" : "");
+	file->told = true;
+}
+
+/* Is a file left because it is another one, although the user wants it written? */
+static bool wants_second_round(const struct journal_request *request)
+{
+	for (unsigned i = 0; i < request->file_count; i++)
+		if (request->files[i].told && request->files[i].fate.result == -ESTALE &&
+		    is_forced(request, request->files[i].file_id))
+			return true;
+	return false;
+}
+
+/* Add what the second round did. */
+static void add(struct atomicio_recovery *all, const struct atomicio_recovery *more)
+{
+	all->frames = more->frames > all->frames ? more->frames : all->frames;
+	all->pages += more->pages;
+	all->bytes += more->bytes;
+	all->pages_skipped += more->pages_skipped;
+	all->files += more->files;
+	all->files_gone = more->files_gone > all->files_gone ? more->files_gone : all->files_gone;
+	all->bytes_scanned += more->bytes_scanned;
+	all->files_failed = more->files_failed;
+	all->files_unverified += more->files_unverified;
+}
+
+/* V5: nothing is forced on a file that needs no force. */
+static int recover(const struct journal_request *request, struct journal_opened *opened,
+		   struct atomicio_recovery *recovery)
+{
+	struct atomicio_recover_options options = {
+		.report = report,
+		.choose = request->keep_count ? choose : NULL,
+		.flags = request->unreadable ? ATOMICIO_RECOVER_UNREADABLE : 0,
+	};
+	struct atomicio_recovery more = {0};
+	void *context = (void *)(uintptr_t)request;
+	int error = atomicio_journal_recover(opened->journal, resolve, context, &options,
+					     sizeof(options), recovery, sizeof(*recovery));
+
+	if (!error || !wants_second_round(request))
+		return error;
+	options.flags |= ATOMICIO_RECOVER_ANY_FILE;
+	error = atomicio_journal_recover(opened->journal, resolve, context, &options,
+					 sizeof(options), &more, sizeof(more));
+	add(recovery, &more);
+	return error;
 }
 
 static int recover_opened(const struct journal_request *request, struct journal_opened *opened)
 {
 	struct atomicio_recovery recovery = {0};
-	int status, error;
+	int status;
 
 	if (opened->info.state == ATOMICIO_JOURNAL_CORRUPT) {
 		tool_error("%s: not recovered: the journal is corrupt: type atomicio journal check "
@@ -196,21 +256,19 @@ static int recover_opened(const struct journal_request *request, struct journal_
 			   request->safe, request->safe);
 		return TOOL_CORRUPT;
 	}
-	status = check_ids(request, opened->target.fd);
-	if (!status)
-		status = open_files(request, opened->target.fd);
+	if (opened->info.state == ATOMICIO_JOURNAL_TAIL_UNREADABLE && !request->unreadable)
+		return journal_unreadable_error(request, opened->info.corrupt_offset);
+	if (!request->list) {
+		status = check_ids(request, opened->target.fd);
+		if (status)
+			return status;
+	}
+	status = open_files(request, opened->target.fd);
 	if (status)
 		return status;
-	error = atomicio_journal_recover(opened->journal, resolve, (void *)(uintptr_t)request, NULL,
-					 0, /* only read */
-					 &recovery, sizeof(recovery));
-	if (error)
-		return tool_error("%s: the recovery failed: %s: the frames are still there: remove "
-				  "the cause and recover again",
-				  request->safe, strerror(-error));
-	tool_done("%s: the recovery is done", request->safe);
-	put_recovery(request, &recovery);
-	return TOOL_YES;
+	if (request->list)
+		return journal_list(request, opened);
+	return journal_put_recovery(request, &recovery, recover(request, opened, &recovery));
 }
 
 int action_recover(const struct journal_request *request)

@@ -28,6 +28,8 @@ const char *const word_notes[WORD_NOTES] = {"first-header-damaged",
 					    "volatile",
 					    "delegated"};
 
+const char *const word_differences[WORD_DIFFERENCES] = {"filesystem", "inode", "birth"};
+
 const char *word_file_type(bool block_device)
 {
 	return block_device ? "block-device" : "regular-file";
@@ -68,6 +70,18 @@ const char *word_journal_state(uint32_t state)
 		return "tail-unreadable";
 	default:
 		return "poisoned";
+	}
+}
+
+const char *word_match(int match)
+{
+	switch (match) {
+	case WORD_MATCH_SAME:
+		return "same";
+	case WORD_MATCH_OTHER:
+		return "other";
+	default:
+		return "unknown";
 	}
 }
 

@@ -32,7 +32,15 @@ enum word_note { WORD_NOTES = 7 };
 
 extern const char *const word_notes[WORD_NOTES]; /* by ATOMICIO_JOURNAL_NOTE_*'s bit */
 
-const char *word_journal_state(uint32_t state);	  /* ATOMICIO_JOURNAL_* */
+const char *word_journal_state(uint32_t state); /* ATOMICIO_JOURNAL_* */
+enum word_difference { WORD_DIFFERENCES = 3 };
+
+extern const char *const word_differences[WORD_DIFFERENCES]; /* by ATOMICIO_DIFFERS_*'s bit */
+
+/* What a file has where a page of a frame would go. */
+enum word_match { WORD_MATCH_UNKNOWN, WORD_MATCH_SAME, WORD_MATCH_OTHER };
+
+const char *word_match(int match);
 const char *word_header_condition(int condition); /* READER_HEADER_* */
 const char *word_reader_state(int state);	  /* READER_STATE_* */
 const char *word_frame_state(int state);	  /* READER_* of a frame */

@@ -233,6 +233,50 @@ journal_recover_drops_nothing_unasked() {
 	json '.frames == 2 and .pages == 2 and .pages_skipped == 1 and .files_gone == 1 and .tail_torn == false'
 	[ "$(tr -d o <"$two" | wc -c)" -eq 0 ] || note 'the file that is gone was written'
 }
+journal_recover_asks_before_it_writes_another_file() {
+	left
+	cp --remove-destination "$two" "$dir/backup" && mv "$dir/backup" "$two"
+	expect 2 "$tool" journal recover "$journal" "1=$one" "32=$two"
+	one_sentence
+	says '1 files are left.*32 is another file.*--force-identity 32'
+	prints "^  file 32, $two: left: it is another file than the one of the frames \\((inode|inode, birth|birth)\\)$"
+	[ "$(tr -d o <"$one" | wc -c) $(tr -d o <"$two" | wc -c)" = '32768 0' ] || note 'not the one file'
+	# The one that is done stays as it is now; the other is written when that is wanted.
+	head -c 64k /dev/zero | tr '\0' n >"$one"
+	expect 2 "$tool" journal recover --json "$journal" "1=$one" "32=$two" --force-identity 1
+	json '.files_failed == 1 and (.results | map(select(.file_id == "0x20"))[0] |
+		.error == "ESTALE" and (.differs | index("inode") or index("birth")))'
+	expect 0 "$tool" journal recover --json "$journal" "1=$one" "32=$two" --force-identity 32
+	json '.files_failed == 0 and .files == 1 and (.results | all(.error == null))'
+	[ "$(tr -d n <"$one" | wc -c) $(tr -d o <"$two" | wc -c)" = '0 5000' ] || note 'an old page came back'
+	expect 0 "$tool" journal check "$journal"
+	left # both at once: the right file needs no force
+	cp "$two" "$dir/backup" && mv "$dir/backup" "$two"
+	expect 0 "$tool" journal recover --json "$journal" "1=$one" "32=$two" --force-identity 32
+	json '.files == 2 and .pages == 3'
+	[ "$(tr -d o <"$one" | wc -c) $(tr -d o <"$two" | wc -c)" = '32768 5000' ] || note 'not both files'
+}
+journal_recover_shows_and_keeps_single_pages() {
+	left
+	head -c 16k /dev/zero | tr '\0' A | dd of="$one" conv=notrunc status=none
+	cp "$one" "$work/old-one"
+	cp "$journal" "$work/old"
+	expect 0 "$tool" journal recover --list "$journal" "1=$one"
+	prints '^frame 1, file 1: 16384 bytes at 0: the file has them$'
+	prints '^frame 2, file 1: 16384 bytes at 16384: the file has others$'
+	prints '^frame 2, file 32: 5000 bytes at 100: no file is given'
+	expect 0 "$tool" journal recover --list --json "$journal" "1=$one" "32=$two"
+	json '[.list[].home] == ["same", "other", "other"]'
+	same "$one" "$work/old-one"
+	same "$journal" "$work/old"
+	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two" --keep 1@16k
+	prints 'left out 1 pages'
+	same "$one" "$work/old-one"
+	holds "$two" 100 5000 <(head -c 5000 /dev/zero | tr '\0' C)
+	expect 2 "$tool" journal recover "$journal" --keep 1; one_sentence
+	expect 2 "$tool" journal recover "$journal" --force-identity x; one_sentence
+	expect 2 "$tool" journal check "$journal" --list; one_sentence
+}
 journal_torn_tail_is_ignored() {
 	left
 	flip "$journal" 48192 # in the page of the last frame
@@ -355,7 +399,8 @@ for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unaske
 	journal_refuses_what_is_not_for_an_action; do
 	try "$name"
 done
-for name in journal_recover_never_writes_over_the_journal journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
+for name in journal_recover_asks_before_it_writes_another_file \
+	journal_recover_shows_and_keeps_single_pages journal_recover_never_writes_over_the_journal journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
 	journal_dump_shows_frames_and_changes_nothing \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \

@@ -24,6 +24,7 @@ every_output() { # the keys of all JSON that the program prints
 	"$tool" journal info --json "$journal"
 	"$craft" "$dir/crafted" done && "$tool" journal dump --json "$dir/crafted"
 	"$tool" journal dump --json "$journal"
+	"$tool" journal recover --json --list "$journal" "1=$one"
 	"$tool" journal recover --json "$journal" "1=$one" "32=$two"
 	timeout 120 "$tool" bench --json --seconds 1 "$dir"
 }
