@@ -38,7 +38,7 @@ mutant short_return_taken_for_success write.c inject 's/result != \(int64_t\)len
 mutant short_return_classified_as_success write_classify.c inject \
 	's/result >= 0 \&\& \(uint64_t\)result == length/result >= 0/'
 mutant broken_does_not_poison write_policy.c inject 's/^(\t+)write_poison\(file\);/\1(void)file;/'
-mutant failed_sync_does_not_poison loss.c inject 's/if \(loss->poison\)/if (0)/; s/if \(loss->lost\)/if (0)/'
+mutant failed_sync_does_not_poison loss.c loss 's/if \(loss->poison\)/if (0)/; s/if \(loss->lost\)/if (0)/'
 mutant answer_not_masked write_policy.c xfs \
 	's/answer \& failure.allowed \? answer : ATOMICIO_FAIL/answer/'
 mutant retries_unbounded_by_one write_policy.c inject \
@@ -55,3 +55,14 @@ mutant refusal_of_pwritev2_not_seen sys_refused.c sandbox \
 mutant refusal_of_statx_is_the_end sys_refused.c sandbox 's/if \(sys->fstat\(fd, out\)\)/if (1)/'
 mutant refusal_of_getrandom_is_the_end sys_refused.c sandbox 's/if \(fd < 0\)/if (1)/'
 mutant stand_in_obeys_append sys_refused.c sandbox 's/status \& O_APPEND \|\| //'
+
+# Who lost a page.
+mutant written_description_asked_instead_of_the_witness loss.c loss \
+	's/fdatasync\(loss->witness\)/fdatasync(loss->fd)/'
+mutant nobody_asked_after_a_durable_write write_policy.c loss \
+	's/if \(!outcome->called \|\| /if (1 || /'
+mutant inode_that_always_syncs_not_seen loss.c loss 's/: inode \& SYS_INODE_SYNC/: false/'
+mutant strict_reading_left_out loss.c loss \
+	's/atomic_store\(\&loss->unreported, error\)/(void)0/'
+mutant witness_closed_before_it_is_asked write_open.c loss \
+	's/none \? LOSS_NO_WITNESS : 0/LOSS_NO_WITNESS/'

@@ -59,7 +59,7 @@ mutant() {
 		survived=$((survived + 1))
 	else
 		test=
-		for suite in "$first" xfs refuse trace inject; do
+		for suite in "$first" xfs refuse trace inject loss; do
 			test=$(red "$suite") && break
 		done
 		if [ -n "$test" ]; then
