@@ -23,7 +23,7 @@
 #define ABI_FIRST(type, last) (offsetof(struct type, last) + sizeof(((struct type *)0)->last))
 
 #define ABI_FIRST_CAPS ABI_FIRST(atomicio_caps, filesystem_uuid)
-#define ABI_FIRST_OPTIONS ABI_FIRST(atomicio_options, reserved)
+#define ABI_FIRST_OPTIONS ABI_FIRST(atomicio_options, file_tag)
 #define ABI_FIRST_STATS ABI_FIRST(atomicio_stats, failures)
 #define ABI_FIRST_QUEUE_STATS ABI_FIRST(atomicio_queue_stats, syncs)
 #define ABI_FIRST_JOURNAL_OPTIONS ABI_FIRST(atomicio_journal_options, flags)
@@ -34,7 +34,7 @@
 
 /* Said twice, so that a member in the middle or a wrong name above does not compile. */
 #if UINTPTR_MAX == UINT64_MAX
-static_assert(ABI_FIRST_OPTIONS == 56, "first release");
+static_assert(ABI_FIRST_OPTIONS == 72, "first release");
 #endif
 static_assert(ABI_FIRST_CAPS == 256, "first release");
 static_assert(ABI_FIRST_STATS == 160, "first release");

@@ -19,60 +19,14 @@
 #include "sys_cancel.h"
 #include "sys_refused.h"
 
-/* A description of the journal's file for our use: direct where that can be had. */
-int journal_open_own(const struct sys_calls *sys, int fd)
-{
-	struct sys_statx stat;
-	char path[32];
-	int own;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = sys->open(path, O_RDWR | O_DIRECT);
-	if (own >= 0) {
-		/* Blocks larger than ours cannot be written direct. */
-		if (sys_stat(sys, own, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat) == 0 &&
-		    stat.dio_offset_align <= JOURNAL_BLOCK && stat.dio_mem_align <= JOURNAL_BLOCK)
-			return own;
-		sys->close(own);
-	}
-	own = sys->open(path, O_RDWR);
-	/* Without /proc the caller's own description will do. */
-	return own >= 0 ? own : fd;
-}
-
-void journal_close_own(const struct sys_calls *sys, int own, int fd)
-{
-	if (own == fd)
-		sys->unlock(fd);
-	else
-		sys->close(own);
-}
-
-/* Is fd one that a journal can live in?  Its mode and size. */
-int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
-{
-	struct sys_statx stat;
-	int status, error;
-
-	error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
-	if (error)
-		return error;
-	status = sys->getfl(fd);
-	if (status < 0)
-		return status;
-	if ((status & O_ACCMODE) != O_RDWR || status & O_PATH)
-		return -EBADF;
-	*mode = stat.mode & S_IFMT;
-	*size = stat.size;
-	if (*mode == S_IFBLK)
-		return sys->device_size(fd, size);
-	return *mode == S_IFREG ? 0 : -EINVAL;
-}
-
 /* Write one copy of a header, durably. */
 static int put_header(struct atomicio_journal *journal, const struct journal_header *header,
 		      uint32_t copy)
 {
+	const int error = journal_check_limit(journal, (uint64_t)(copy + 1) * JOURNAL_BLOCK);
+
+	if (error)
+		return error;
 	journal_encode_header(journal->header_block, header);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
@@ -196,6 +150,9 @@ int journal_begin(struct atomicio_journal *journal)
 
 	if (journal->begun)
 		return 0;
+	error = journal_check_limit(journal, journal->header.size);
+	if (error)
+		return error;
 	assert(journal->live_bytes == 0);
 	empty_header(journal, &next);
 	next.flags = 0;
@@ -323,10 +280,17 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	made->waiting_end = &made->waiting;
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
 	pthread_cond_init(&made->changed, NULL);
-	made->fd = journal_open_own(sys, fd);
+	made->is_file = mode == S_IFREG;
+	made->fd = journal_open_own(sys, fd, &made->direct);
+	if (made->fd < 0) {
+		error = made->fd;
+		destroy(made);
+		return error;
+	}
 	if (journal_is_volatile(sys, made->fd))
 		made->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
-	made->direct = made->fd != fd && sys->getfl(made->fd) & O_DIRECT;
+	if (made->is_file && !sys_keeps_dsync(sys, made->fd))
+		made->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
 	error = sys->lock(made->fd);
 	if (error) {
 		if (made->fd != fd)

@@ -18,6 +18,9 @@
 /* Create writes its zeroes in pieces of this size. */
 #define ZERO_PIECE (1u << 20)
 
+#define BTRFS_MAGIC 0x9123683Eu
+#define INODE_NOCOW 0x00800000u /* FS_NOCOW_FL */
+
 /* Write one of the two header blocks, durably. */
 static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
 {
@@ -84,6 +87,15 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 	return error;
 }
 
+/* A header torn so that only its checksum is there? */
+static bool is_last_part(const uint8_t *block)
+{
+	for (uint32_t i = 0; i < JOURNAL_BLOCK - 4; i++)
+		if (block[i])
+			return false;
+	return true;
+}
+
 /*
  * Is there nothing to lose?  A file of zeroes, no longer than the journal will be, is empty, too:
  * a process killed in lay_out() leaves one, and so may one who reserved the space; and a power
@@ -110,7 +122,7 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 		/* No end before the size: it is being cut short by somebody. */
 		error = length > 0 ? 0 : length < 0 ? (int)length : -EEXIST;
 		if (offset == 0 && length >= JOURNAL_BLOCK &&
-		    journal_decode_header(piece, &torn) == -EBADMSG)
+		    (journal_decode_header(piece, &torn) == -EBADMSG || is_last_part(piece)))
 			memset(piece, 0, JOURNAL_BLOCK);
 		for (ssize_t i = 0; i < length && !error; i++)
 			if (piece[i])
@@ -119,6 +131,20 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 	}
 	sys->release_memory(piece);
 	return error;
+}
+
+/*
+ * On btrfs each frame would be written to a new place, so that frames need room that a full disk
+ * does not have.  NOCOW can be given to an empty file alone (btrfs/ioctl.c, 6.18); where it
+ * cannot, the journal works all the same.
+ */
+static void keep_in_place(const struct sys_calls *sys, int fd)
+{
+	uint32_t magic, flags;
+
+	if (sys->set_inode_flags && sys->fs_magic(fd, &magic) == 0 && magic == BTRFS_MAGIC &&
+	    sys->inode_flags(fd, &flags) == 0)
+		(void)sys->set_inode_flags(fd, flags | INODE_NOCOW);
 }
 
 /* Fill in defaults: 0 or -EINVAL. */
@@ -154,8 +180,9 @@ int journal_create(const struct sys_calls *sys, int fd,
 	struct atomicio_journal_options ours = {.size = 0};
 	struct journal_header header = {.size = 0};
 	uint32_t mode = 0;
-	uint64_t size = 0;
+	uint64_t size = 0, limit;
 	int own, error = 0;
+	bool direct;
 
 	if (options)
 		error = abi_read(&ours, sizeof(ours), options, options_size,
@@ -168,11 +195,15 @@ int journal_create(const struct sys_calls *sys, int fd,
 		error = check_empty(sys, fd, header.size);
 	if (!error && mode == S_IFBLK && size < header.size)
 		error = -ENOSPC;
+	if (!error && mode == S_IFREG && sys->file_size_limit(&limit) == 0 && header.size > limit)
+		error = -EFBIG; /* a write would be a SIGXFSZ */
 	if (!error)
 		error = sys_random_bytes(sys, header.id, sizeof(header.id));
 	if (error)
 		return error;
-	own = journal_open_own(sys, fd);
+	own = journal_open_own(sys, fd, &direct);
+	if (own < 0)
+		return own;
 	error = sys->lock(own);
 	if (error) {
 		if (own != fd)
@@ -182,6 +213,8 @@ int journal_create(const struct sys_calls *sys, int fd,
 	/* Another may have made one between the look and the lock. */
 	if (!(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
 		error = check_empty(sys, own, header.size);
+	if (!error && mode == S_IFREG && size == 0)
+		keep_in_place(sys, own);
 	if (!error) {
 		error = lay_out(sys, own, &header);
 		if (error && size == 0)

@@ -13,6 +13,8 @@
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset)
 {
+	uint32_t interrupted = 0;
+
 	while (length) {
 		const struct iovec vector = {
 			.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
@@ -20,6 +22,8 @@ int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8
 		};
 		const ssize_t result = sys_write_at(sys, fd, &vector, 1, offset, rwf);
 
+		if (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX)
+			continue;
 		if (result <= 0)
 			return result < 0 ? (int)result : -EIO;
 		data += result;

@@ -138,6 +138,7 @@ struct atomicio_journal {
 	uint32_t first_copy;	      /* of the two, the one to write first: damaged, or older */
 	bool settled;		      /* it is known to be durable (H2) */
 	bool begun;		      /* it is ours: not CLEAN in either copy (H1) */
+	bool is_file;		      /* and not a device */
 	bool direct;		      /* fd is O_DIRECT: what is read comes from the disk */
 	bool uneven;		      /* its copies are not equal */
 	uint32_t notes;		      /* ATOMICIO_JOURNAL_NOTE_* of its filesystem */
@@ -169,7 +170,10 @@ struct atomicio_journal {
 /* journal.c */
 int journal_create(const struct sys_calls *sys, int fd,
 		   const struct atomicio_journal_options *options, size_t options_size);
-int journal_open_own(const struct sys_calls *sys, int fd);
+int journal_open_own(const struct sys_calls *sys, int fd, bool *direct);
+bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align);
+/* May the journal be written up to `end`?  -EFBIG: RLIMIT_FSIZE; a write would be a SIGXFSZ. */
+int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal);

@@ -216,6 +216,8 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	if (!error && !recovery->home)
 		error = -ENOMEM;
 	if (!error)
+		error = journal_check_limit(journal, journal->header.size);
+	if (!error)
 		error = journal_settle_header(journal); /* H2 */
 	if (!error)
 		error = make_durable(recovery);

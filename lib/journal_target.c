@@ -119,21 +119,6 @@ static void compare(const struct journal_recovery *recovery, struct journal_targ
 		target->fate.result = -ESTALE;
 }
 
-/* Can `fd` be written direct, and with which alignment?  Ours are those of the window. */
-static bool fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
-{
-	struct sys_statx stat;
-
-	if (sys_stat(sys, fd, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat))
-		return false;
-	*align = JOURNAL_BLOCK;
-	if (!(stat.mask & SYS_STATX_DIOALIGN)) /* before 6.1; tmpfs takes O_DIRECT and ignores it */
-		return !journal_is_volatile(sys, fd);
-	*align = stat.dio_offset_align;
-	return *align && *align <= JOURNAL_BLOCK && stat.dio_mem_align &&
-	       stat.dio_mem_align <= JOURNAL_BLOCK;
-}
-
 /*
  * K8: descriptions of our own.  The caller's may have O_APPEND, which would move every page, or
  * O_DIRECT, which takes no odd one; it will do where /proc cannot give another.
@@ -145,7 +130,7 @@ static int open_own(const struct sys_calls *sys, struct journal_target *target)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", target->fd);
 	target->direct = sys->open(path, O_RDWR | O_DIRECT);
-	if (target->direct >= 0 && !fits_direct(sys, target->direct, &target->align)) {
+	if (target->direct >= 0 && !journal_fits_direct(sys, target->direct, &target->align)) {
 		sys->close(target->direct);
 		target->direct = -1;
 	}

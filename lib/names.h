@@ -21,6 +21,7 @@
 #define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
+#define journal_check_limit atomicio__journal_check_limit
 #define journal_check_pages atomicio__journal_check_pages
 #define journal_checkpoint atomicio__journal_checkpoint
 #define journal_checkpoint_locked atomicio__journal_checkpoint_locked
@@ -45,6 +46,7 @@
 #define journal_file_lost atomicio__journal_file_lost
 #define journal_find_target atomicio__journal_find_target
 #define journal_fits atomicio__journal_fits
+#define journal_fits_direct atomicio__journal_fits_direct
 #define journal_forget_scan atomicio__journal_forget_scan
 #define journal_free_stage atomicio__journal_free_stage
 #define journal_get_entry atomicio__journal_get_entry

@@ -127,6 +127,13 @@ static int linux_inode_flags(int fd, uint32_t *flags)
 	return result;
 }
 
+static int linux_set_inode_flags(int fd, uint32_t flags)
+{
+	int value = (int)flags;
+
+	return linux_ioctl(fd, FS_IOC_SETFLAGS, &value);
+}
+
 static int linux_getfl(int fd)
 {
 	return SYS_RESULT(int, fcntl(fd, F_GETFL));
@@ -372,6 +379,7 @@ const struct sys_calls sys_linux = {
 	.statx = linux_statx,
 	.fstat = linux_fstat,
 	.inode_flags = linux_inode_flags,
+	.set_inode_flags = linux_set_inode_flags,
 	.getfl = linux_getfl,
 	.lock = linux_lock,
 	.lock_shared = linux_lock_shared,

@@ -118,12 +118,13 @@ struct sys_calls {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
 	int (*statx)(int fd, const char *path, uint32_t mask, struct sys_statx *out);
-	int (*fstat)(int fd, struct sys_statx *out); /* mask and what it has, the rest zero */
-	int (*inode_flags)(int fd, uint32_t *flags); /* ioctl(FS_IOC_GETFLAGS) */
-	int (*getfl)(int fd);			     /* fcntl(F_GETFL) */
-	int (*lock)(int fd);			     /* flock(LOCK_EX | LOCK_NB) */
-	int (*lock_shared)(int fd);		     /* flock(LOCK_SH | LOCK_NB) */
-	int (*unlock)(int fd);			     /* flock(LOCK_UN) */
+	int (*fstat)(int fd, struct sys_statx *out);	/* mask and what it has, the rest zero */
+	int (*inode_flags)(int fd, uint32_t *flags);	/* ioctl(FS_IOC_GETFLAGS) */
+	int (*set_inode_flags)(int fd, uint32_t flags); /* ioctl(FS_IOC_SETFLAGS) */
+	int (*getfl)(int fd);				/* fcntl(F_GETFL) */
+	int (*lock)(int fd);				/* flock(LOCK_EX | LOCK_NB) */
+	int (*lock_shared)(int fd);			/* flock(LOCK_SH | LOCK_NB) */
+	int (*unlock)(int fd);				/* flock(LOCK_UN) */
 	int (*truncate)(int fd, uint64_t size);
 	ssize_t (*read)(int fd, void *buffer, size_t length);
 	ssize_t (*pread)(int fd, void *buffer, size_t length, uint64_t offset);

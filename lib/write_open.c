@@ -187,6 +187,7 @@ static int attach(struct atomicio_file *file, int status)
 	home->loss = &file->loss;
 	home->rwf = file->plain_noappend ? SYS_RWF_NOAPPEND : 0;
 	home->file_id = file->options.file_id;
+	memcpy(home->tag, file->options.file_tag, sizeof(home->tag));
 	home->inode = file->is_device ? 0 : stat.ino;
 	home->device_major = file->is_device ? stat.rdev_major : stat.dev_major;
 	home->device_minor = file->is_device ? stat.rdev_minor : stat.dev_minor;

@@ -380,6 +380,8 @@ struct atomicio_options {
 					   * memory_align, 0: refuse them; at most 64 MiB */
 	uint32_t flags;			  /* ATOMICIO_OPEN_* */
 	uint32_t reserved;		  /* zero */
+	uint8_t file_tag[16];		  /* with a journal: what you know this file by, such as a
+					   * database's own id, shown again in recovery; 0: none */
 };
 
 /*

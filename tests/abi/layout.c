@@ -79,7 +79,8 @@ AT(atomicio_options, retries_max, 40);
 AT(atomicio_options, bounce_max, 44);
 AT(atomicio_options, flags, 48);
 AT(atomicio_options, reserved, 52);
-SIZE(atomicio_options, 56);
+AT(atomicio_options, file_tag, 56);
+SIZE(atomicio_options, 72);
 
 AT(atomicio_op, file, 0);
 AT(atomicio_op, buffer, 8);

@@ -35,8 +35,9 @@ static void setup(void)
 	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
 }
 
-/* The first frame is the third write: before it the header is no longer CLEAN, in both copies. */
-#define FIRST_FRAME 3
+/* The call that writes the first frame: before it three ask for the limit of the size, and two
+ * write the header, which is CLEAN no longer, in both copies. */
+#define FIRST_FRAME 6
 
 static struct atomicio_file *open_auto(uint32_t fallback)
 {

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The journal's own file: is it one that a journal can live in, and who else has it?
+ *
+ * Flow: used by create and open, before anything is read or written.  Its file meets the same
+ * O_APPEND, limits and second openers as the files that it protects.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "journal_internal.h"
+#include "sys_refused.h"
+
+/* Can `fd`, which is O_DIRECT, be read and written in blocks of ours, past the cache? */
+bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
+{
+	struct sys_statx stat;
+
+	if (sys_stat(sys, fd, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat))
+		return false;
+	*align = JOURNAL_BLOCK;
+	if (!(stat.mask & SYS_STATX_DIOALIGN)) /* before 6.1; tmpfs takes O_DIRECT and ignores it */
+		return !journal_is_volatile(sys, fd);
+	*align = stat.dio_offset_align; /* 0: through the cache in spite of O_DIRECT */
+	return *align && *align <= JOURNAL_BLOCK && stat.dio_mem_align &&
+	       stat.dio_mem_align <= JOURNAL_BLOCK;
+}
+
+/*
+ * A description for our own use, direct where that can be had.  A block device is opened O_EXCL:
+ * flock is of the node, of which a device may have many, and this is refused with -EBUSY while
+ * it is mounted, or another journal's, whatever its node (block/bdev.c:bd_may_claim, 6.18).
+ * Without /proc, or the right to open, the caller's description will do, but for one that has
+ * O_APPEND: every frame would go to the end of the file.
+ */
+int journal_open_own(const struct sys_calls *sys, int fd, bool *direct)
+{
+	struct sys_statx stat;
+	char path[32];
+	uint32_t align;
+	int own, status, flags = O_RDWR;
+
+	*direct = false;
+	if (sys_stat(sys, fd, SYS_STATX_BASIC, &stat) == 0 && S_ISBLK(stat.mode))
+		flags |= O_EXCL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = sys->open(path, flags | O_DIRECT);
+	if (own >= 0) {
+		*direct = journal_fits_direct(sys, own, &align);
+		if (*direct)
+			return own;
+		sys->close(own);
+	}
+	own = sys->open(path, flags);
+	if (own >= 0 || own == -EBUSY)
+		return own;
+	status = sys->getfl(fd);
+	if (status < 0)
+		return status;
+	return status & O_APPEND ? -EOPNOTSUPP : fd;
+}
+
+void journal_close_own(const struct sys_calls *sys, int own, int fd)
+{
+	if (own == fd)
+		sys->unlock(fd);
+	else
+		sys->close(own);
+}
+
+/* Is fd one that a journal can live in?  Its mode and size. */
+int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+{
+	struct sys_statx stat;
+	int status, error;
+
+	error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	status = sys->getfl(fd);
+	if (status < 0)
+		return status;
+	if ((status & O_ACCMODE) != O_RDWR || status & O_PATH)
+		return -EBADF;
+	*mode = stat.mode & S_IFMT;
+	*size = stat.size;
+	if (*mode == S_IFBLK)
+		return sys->device_size(fd, size);
+	return *mode == S_IFREG ? 0 : -EINVAL;
+}
+
+int journal_check_limit(const struct atomicio_journal *journal, uint64_t end)
+{
+	uint64_t limit;
+
+	if (!journal->is_file || journal->sys->file_size_limit(&limit))
+		return 0;
+	return end > limit ? -EFBIG : 0;
+}
