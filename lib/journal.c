@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "abi.h"
 #include "abi_first.h"
@@ -30,8 +31,8 @@ static int put_header(struct atomicio_journal *journal, const struct journal_hea
 	journal_encode_header(journal->header_block, header);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
-	return journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, journal->header_block,
-				  JOURNAL_BLOCK, (uint64_t)copy * JOURNAL_BLOCK);
+	return journal_write_durable(journal, journal->header_block, JOURNAL_BLOCK,
+				     (uint64_t)copy * JOURNAL_BLOCK);
 }
 
 /* Does the disk hold the header that we know, in the copy that is the newer? */
@@ -80,7 +81,7 @@ int journal_settle_header(struct atomicio_journal *journal)
  * moment one of them is whole, and it is the newest or the one before, of which nothing has been
  * reused yet.  Two copies of one generation are always equal, so a failure uses one up.
  */
-static int put_headers(struct atomicio_journal *journal, const struct journal_header *header)
+int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header)
 {
 	const uint32_t first = journal->first_copy;
 	int error = journal_settle_header(journal);
@@ -96,15 +97,27 @@ static int put_headers(struct atomicio_journal *journal, const struct journal_he
 	return error;
 }
 
-/* Make this the header of both copies, and ours. */
-int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next)
+void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_offset,
+			 uint64_t tail_sequence, struct journal_header *next)
 {
-	const int error = put_headers(journal, next);
+	*next = journal->header;
+	next->generation++;
+	next->tail_offset = tail_offset;
+	next->tail_sequence = tail_sequence;
+	next->flags = 0;
+	next->head_offset = journal->head_offset;
+	next->head_sequence = journal->head_sequence;
+	if (next->head_sequence < tail_sequence)
+		next->head_sequence = tail_sequence;
+}
 
+void journal_adopt_header(struct atomicio_journal *journal, const struct journal_header *next,
+			  int error)
+{
 	/* Only what changes: the rest is read without the lock. */
 	journal->header.generation = next->generation;
 	if (error)
-		return error;
+		return;
 	journal->header.flags = next->flags;
 	journal->header.tail_offset = next->tail_offset;
 	journal->header.tail_sequence = next->tail_sequence;
@@ -114,22 +127,23 @@ int journal_install_header(struct atomicio_journal *journal, const struct journa
 	memcpy(journal->header.done, next->done, sizeof(next->done));
 	journal->begun = true;
 	journal->uneven = false;
-	return 0;
+}
+
+/* Make this the header of both copies, and ours. */
+int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next)
+{
+	const int error = journal_put_headers(journal, next);
+
+	journal_adopt_header(journal, next, error);
+	return error;
 }
 
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence)
 {
-	struct journal_header next = journal->header;
+	struct journal_header next;
 
-	next.generation++;
-	next.tail_offset = tail_offset;
-	next.tail_sequence = tail_sequence;
-	next.flags = 0;
-	next.head_offset = journal->head_offset;
-	next.head_sequence = journal->head_sequence;
-	if (next.head_sequence < tail_sequence)
-		next.head_sequence = tail_sequence;
+	journal_next_header(journal, tail_offset, tail_sequence, &next);
 	return journal_install_header(journal, &next);
 }
 
@@ -233,7 +247,14 @@ static void destroy(struct atomicio_journal *journal)
 			sys->release_memory(journal->stages[i].frame);
 	if (journal->header_block)
 		sys->release_memory(journal->header_block);
+	while (journal->rests) {
+		struct journal_rest *rest = journal->rests;
+
+		journal->rests = rest->next;
+		sys->release_memory(rest);
+	}
 	pthread_cond_destroy(&journal->changed);
+	pthread_condattr_destroy(&journal->clock);
 	pthread_mutex_destroy(&journal->lock);
 	sys->release_memory(journal);
 }
@@ -252,7 +273,7 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		return error;
 	if (size < journal->header.size)
 		return -ERANGE;
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
+	for (uint32_t i = 0; i < JOURNAL_STAGES_FIRST; i++) {
 		journal->stages[i].frame = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
 		if (!journal->stages[i].frame)
 			return -ENOMEM;
@@ -279,7 +300,9 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	made->caller_fd = fd;
 	made->waiting_end = &made->waiting;
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
-	pthread_cond_init(&made->changed, NULL);
+	pthread_condattr_init(&made->clock);
+	pthread_condattr_setclock(&made->clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&made->changed, &made->clock);
 	made->is_file = mode == S_IFREG;
 	made->fd = journal_open_own(sys, fd, &made->direct);
 	if (made->fd < 0) {
@@ -289,7 +312,8 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 	}
 	if (journal_is_volatile(sys, made->fd))
 		made->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
-	if (made->is_file && !sys_keeps_dsync(sys, made->fd))
+	made->delegates = made->is_file && !sys_keeps_dsync(sys, made->fd); /* K9 */
+	if (made->delegates)
 		made->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
 	error = sys->lock(made->fd);
 	if (error) {
@@ -304,6 +328,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 		destroy(made);
 		return error;
 	}
+	journal_publish(made);
 	*journal = made;
 	return 0;
 }

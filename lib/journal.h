@@ -11,26 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "journal_file.h"
 #include "libatomicio/journal.h"
-#include "loss.h"
 
 /* No page that is longer fits any frame of any journal. */
 #define JOURNAL_PAGE_LIMIT (64u << 20)
-
-/* A file whose writes may go through the journal; part of its handle. */
-struct journal_file {
-	struct journal_file *next;
-	int fd;	 /* home writes go here */
-	int rwf; /* with these flags: RWF_NOAPPEND where the kernel has it */
-	uint64_t file_id;
-	uint64_t inode;
-	uint32_t device_major;
-	uint32_t device_minor;
-	struct loss *loss; /* syncs it, and knows whether a page of it was lost */
-	bool dirty;	   /* home writes since its last sync: frames of it may be live */
-	uint8_t tag[16];   /* the caller's, zero: none (K4) */
-	uint8_t row[64];   /* what frames say of it; set by journal_attach() */
-};
 
 /* One page of a write, as the caller of journal_commit() describes it. */
 struct journal_page {
@@ -43,7 +28,9 @@ struct journal_page {
 /* Give page `index` of a group: how the write family shows its ops without an array. */
 typedef void journal_page_at(const void *pages, uint32_t index, struct journal_page *page);
 
-/* Attach a file before its first write: 0; -EEXIST: its id names another file, or it has another.
+/*
+ * Attach a file before its first write: 0; -EEXIST: its id names another file, or it has another;
+ * -ENOTRECOVERABLE: it has failed, and its pages are live until recovery; -ENOMEM.
  */
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file);
 /* Retire its frames and forget it (J10).  The file is detached in any case. */
@@ -54,18 +41,11 @@ bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64
 uint64_t journal_room(uint64_t length);
 
 /*
- * A page of this file was lost (loss.h).  A checkpoint would fail at its next sync of the file:
- * poison the journal now, if it has live frames of the file.
- */
-void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file);
-
-/* Has the journal failed for good?  No lock of the caller's may be one that a checkpoint takes. */
-bool journal_is_poisoned(struct atomicio_journal *journal);
-
-/*
- * Make a group durable in one frame, then write it home.  0: done; -EMSGSIZE: it does not fit
- * the largest frame; -EUCLEAN, -ENOTRECOVERABLE: see the state; all these with nothing
- * written.  Any other error: the journal is poisoned, and recovery decides: old or new, whole.
+ * Make a group durable in one frame, then write it home.  0: it is durable (E1), and home unless
+ * its file failed.  With nothing written: -EMSGSIZE, it does not fit; -EINVAL, two pages overlap;
+ * -EUCLEAN, -ENOTRECOVERABLE, see the state and the files; -ENOSPC, -EFBIG, no room in the
+ * journal; -ENOMEM; -EINTR.  Any other error: the journal is poisoned, and recovery decides: old
+ * or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);
@@ -73,7 +53,19 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 /* May a live frame cover a part of this range (J3)?  Errs on the side of yes; no lock. */
 bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
 		       uint64_t length);
-/* Retire all live frames. */
+/* Retire all live frames: of all files that have not failed, or of one. */
 int journal_checkpoint(struct atomicio_journal *journal);
+int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
+
+/*
+ * Have blocks and permission for a home write before its frame (K6).  0, or the error that the
+ * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (S3).
+ */
+int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
+		  uint64_t length);
+
+bool journal_is_poisoned(const struct atomicio_journal *journal);
+/* A page of this file was lost (loss.h).  If it has live frames, it has failed (K7). */
+void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file);
 
 #endif /* LIBATOMICIO_JOURNAL_PRIVATE_H */

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "journal_crc.h"
-#include "sys_refused.h"
 #include "trace.h"
 
 /* A frame being put together from the head of the line. */
@@ -27,6 +26,14 @@ struct group {
 	uint32_t tickets;
 };
 
+static bool has_failed(const struct journal_ticket *ticket)
+{
+	for (uint32_t i = 0; i < ticket->range_count; i++)
+		if (ticket->ranges[i].file->failed)
+			return true;
+	return false;
+}
+
 /* Take tickets from the line, in order, up to the first that cannot come along. */
 static void gather(struct atomicio_journal *journal, struct group *group)
 {
@@ -36,6 +43,10 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	group->end = &group->first;
 	while ((ticket = journal_take(journal, group->first, group->frame.files, group->frame.count,
 				      group->data_length))) {
+		if (has_failed(ticket)) {
+			journal_settle(ticket, -ENOTRECOVERABLE); /* K7 */
+			continue;
+		}
 		*group->end = ticket;
 		group->end = &ticket->next;
 		group->frame.count += ticket->count;
@@ -86,35 +97,33 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 	assert(files == group->frame.files);
 }
 
-/* Find room for the group's frame, by a checkpoint if need be; 0 or an error. */
-static int reserve(struct atomicio_journal *journal, struct group *group)
+/*
+ * An error of a frame's write says that it may be there all the same, so it may not look like one
+ * of those that journal_commit() gives for nothing written.
+ */
+static int frame_error(int error)
 {
-	int error;
-
-	group->frame.offset = journal_place_frame(journal, group->frame.length);
-	if (group->frame.offset)
-		return 0;
-	error = journal_checkpoint_locked(journal);
-	if (error)
+	switch (error) {
+	case -EINVAL:
+	case -EMSGSIZE:
+	case -ENOSPC:
+	case -EFBIG:
+	case -ENOMEM:
+	case -EINTR:
+	case -EUCLEAN:
+	case -ENOTRECOVERABLE:
+		return -EIO;
+	default:
 		return error;
-	group->frame.offset = journal_place_frame(journal, group->frame.length);
-	/* frame_max is at most half the ring, and the ring is empty. */
-	assert(group->frame.offset);
-	return 0;
+	}
 }
 
-/* Write the frame, durably.  No lock held: this is where the time goes. */
-static int write_frame(struct atomicio_journal *journal, const struct journal_stage *stage,
-		       const struct journal_frame *frame)
+/* Write a frame, durably; no lock held: this is where the time goes. */
+int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
+			const struct journal_frame *frame)
 {
-	const struct iovec vector = {.iov_base = stage->frame, .iov_len = frame->length};
-	ssize_t result;
-
-	journal_encode_frame(stage->frame, journal->header.id, frame);
-	result = sys_write_at(journal->sys, journal->fd, &vector, 1, frame->offset, SYS_RWF_DSYNC);
-	if (result < 0)
-		return (int)result;
-	return (size_t)result == frame->length ? 0 : -EIO;
+	journal_encode_frame(bytes, journal->header.id, frame);
+	return frame_error(journal_write_durable(journal, bytes, frame->length, frame->offset));
 }
 
 /* The frame is durable: account for it, and send its tickets home. */
@@ -134,13 +143,10 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 	if (group->tickets > counters->group_max)
 		counters->group_max = group->tickets;
 	for (struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
-		for (uint32_t i = 0; i < ticket->count; i++) {
-			struct journal_page page;
-
-			ticket->page_at(ticket->pages, i, &page);
-			counters->bytes += page.length;
-		}
+		counters->bytes += ticket->bytes;
 		ticket->stage = (uint32_t)(stage - journal->stages);
+		ticket->data = stage->frame + ticket->data_offset;
+		ticket->generation = journal->generation;
 	}
 }
 
@@ -151,18 +157,66 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
  */
 static void cover_group(struct atomicio_journal *journal, const struct group *group)
 {
-	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
-		for (uint32_t i = 0; i < ticket->count; i++) {
-			struct journal_page page;
+	const uint32_t now = journal->generation & 1;
 
-			ticket->page_at(ticket->pages, i, &page);
-			page.file->dirty = true;
-			journal_cover(journal, &page);
+	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
+		for (uint32_t i = 0; i < ticket->range_count; i++) {
+			const struct journal_extent *range = &ticket->ranges[i];
+
+			if (!range->file->first[now])
+				range->file->first[now] = group->frame.sequence;
+			journal_cover(journal, range->file->file_id, range->offset,
+				      range->end - range->offset);
 		}
 	}
 }
 
-/* Lead one frame.  Called and returns with the lock held. */
+/* H1: before the first frame, once. */
+static int begin(struct atomicio_journal *journal)
+{
+	int error = journal_refused(journal);
+
+	if (error || journal->begun)
+		return error;
+	error = journal_prove_header(journal);
+	if (!error)
+		error = journal_begin(journal);
+	/* Nothing of the frame was written. */
+	return error == -EFBIG || !error ? error : -ENOSPC;
+}
+
+/* Find a place, write the frame there, and account for it.  The lock is dropped for the work. */
+static int frame_group(struct atomicio_journal *journal, struct journal_stage *stage,
+		       struct group *group)
+{
+	struct journal_frame *frame = &group->frame;
+	int error = begin(journal);
+
+	if (!error)
+		error = journal_make_room(journal, group->first, frame->length, &frame->offset);
+	if (!error)
+		error = journal_check_limit(journal, frame->offset + frame->length);
+	if (error)
+		return error; /* nothing was written */
+	/* N1: one frame is in flight at a time. */
+	frame->sequence = frame->chain_first = frame->durable_to = journal->head_sequence;
+	pthread_mutex_unlock(&journal->lock);
+	stage_pages(stage, group);
+	error = journal_write_frame(journal, stage->frame, frame); /* J1 */
+	journal_unescape(stage->frame, frame);			   /* N3 */
+	pthread_mutex_lock(&journal->lock);
+	TRACE_FRAME_COMMIT(frame->sequence, frame->count, frame->length, error);
+	journal->counters.flushes++;
+	journal->counters.bytes_written += frame->length;
+	cover_group(journal, group);
+	if (error)
+		journal_poison(journal); /* J9 */
+	else
+		publish(journal, stage, group);
+	return error;
+}
+
+/* Lead one frame.  Called and returns with the lock and the role. */
 static void lead(struct atomicio_journal *journal)
 {
 	struct journal_stage *stage = journal_free_stage(journal);
@@ -173,31 +227,7 @@ static void lead(struct atomicio_journal *journal)
 	gather(journal, &group);
 	if (!group.first)
 		return;
-	error = journal_refused(journal);
-	if (!error)
-		error = journal_begin(journal);
-	if (!error)
-		error = reserve(journal, &group);
-	if (!error) {
-		group.frame.sequence = journal->head_sequence;
-		group.frame.chain_first = journal->head_sequence;
-		group.frame.durable_to =
-			journal->head_sequence; /* N1: one is in flight at a time */
-		pthread_mutex_unlock(&journal->lock);
-		stage_pages(stage, &group);
-		error = write_frame(journal, stage, &group.frame); /* J1 */
-		journal_unescape(stage->frame, &group.frame);	   /* N3 */
-		pthread_mutex_lock(&journal->lock);
-		TRACE_FRAME_COMMIT(group.frame.sequence, group.frame.count, group.frame.length,
-				   error);
-		journal->counters.flushes++;
-		journal->counters.bytes_written += group.frame.length;
-		cover_group(journal, &group);
-		if (error)
-			journal_poison(journal); /* J9 */
-		else
-			publish(journal, stage, &group);
-	}
+	error = frame_group(journal, stage, &group);
 	for (ticket = group.first; ticket; ticket = next) {
 		next = ticket->next;
 		ticket->next = NULL;
@@ -207,50 +237,43 @@ static void lead(struct atomicio_journal *journal)
 	}
 }
 
-/* What the ticket's pages need of a frame: padded bytes, and file rows. */
-static void measure(struct journal_ticket *ticket)
+/* From the line to home. */
+static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket)
 {
-	const struct journal_file *file = NULL;
-	struct journal_page page;
+	int error;
 
-	for (uint32_t i = 0; i < ticket->count; i++) {
-		ticket->page_at(ticket->pages, i, &page);
-		ticket->data_length += journal_padded(page.length);
-		ticket->files += page.file != file;
-		file = page.file;
+	pthread_mutex_lock(&journal->lock);
+	journal_join_line(journal, ticket);
+	while (journal_await_lead(journal, ticket)) {
+		lead(journal);
+		journal_leave(journal);
 	}
+	error = ticket->error;
+	if (!error) {
+		pthread_mutex_unlock(&journal->lock);
+		journal_go_home(journal, ticket);
+		pthread_mutex_lock(&journal->lock);
+		journal_arrive(journal, ticket);
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return error;
 }
 
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count)
 {
-	struct journal_ticket ticket = {
-		.pages = pages,
-		.page_at = page_at,
-		.count = count,
-		.woken = PTHREAD_COND_INITIALIZER,
-	};
+	struct journal_ticket ticket = {.pages = pages, .page_at = page_at, .count = count};
 	int error;
 
-	measure(&ticket);
-	if (journal_header_length(ticket.files, count) + ticket.data_length >
-	    journal->header.frame_max)
-		return -EMSGSIZE;
-	pthread_mutex_lock(&journal->lock);
-	journal_join_line(journal, &ticket);
-	while (journal_await_lead(journal, &ticket)) {
-		lead(journal);
-		journal_leave(journal);
-	}
-	error = ticket.error;
+	error = journal_measure(journal->sys, &ticket);
+	if (!error && journal_header_length(ticket.files, count) + ticket.data_length >
+			      journal->header.frame_max)
+		error = -EMSGSIZE;
 	if (!error) {
-		pthread_mutex_unlock(&journal->lock);
-		error = journal_go_home(journal, &ticket);
-		pthread_mutex_lock(&journal->lock);
-		if (error)
-			journal_poison(journal); /* J9: not home */
-		journal_arrive(journal, &ticket);
+		pthread_cond_init(&ticket.woken, &journal->clock);
+		error = run_ticket(journal, &ticket);
+		pthread_cond_destroy(&ticket.woken);
 	}
-	pthread_mutex_unlock(&journal->lock);
+	journal_forget_ranges(journal->sys, &ticket);
 	return error;
 }

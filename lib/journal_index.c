@@ -2,8 +2,9 @@
 /*
  * Which ranges of which files may live frames cover?
  *
- * Flow: filled when a frame is durable, emptied when all are retired, asked by every write that
- * would bypass the journal (J3), without a lock.
+ * Flow: filled when a frame is durable, emptied when its generation is retired (O3: with one filter
+ * for all it would fill up for ever), asked by every write that would bypass the journal (J3),
+ * without a lock.
  *
  * A flag for each hash of a file and a piece of it: the answer may be a wrong yes, which costs
  * a journal write or a checkpoint, and is never a wrong no.
@@ -18,12 +19,14 @@ static uint32_t filter_slot(uint64_t file_id, uint64_t chunk)
 	return (uint32_t)((mixed * UINT64_C(0xD6E8FEB86659FD93)) >> (64 - JOURNAL_FILTER_BITS));
 }
 
-void journal_cover(struct atomicio_journal *journal, const struct journal_page *page)
+void journal_cover(struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
+		   uint64_t length)
 {
-	const uint64_t last = (page->offset + page->length - 1) >> JOURNAL_CHUNK_SHIFT;
+	const uint64_t last = (offset + length - 1) >> JOURNAL_CHUNK_SHIFT;
+	_Atomic uint8_t *filter = journal->filter[journal->generation & 1];
 
-	for (uint64_t chunk = page->offset >> JOURNAL_CHUNK_SHIFT; chunk <= last; chunk++)
-		atomic_store_explicit(&journal->filter[filter_slot(page->file->file_id, chunk)], 1,
+	for (uint64_t chunk = offset >> JOURNAL_CHUNK_SHIFT; chunk <= last; chunk++)
+		atomic_store_explicit(&filter[filter_slot(file_id, chunk)], 1,
 				      memory_order_release);
 }
 
@@ -36,25 +39,34 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 	/* A long range asks about every slot there is, sooner or later. */
 	if (last - first >= 1u << JOURNAL_FILTER_BITS)
 		return true;
-	for (uint64_t chunk = first; chunk <= last; chunk++)
-		if (atomic_load_explicit(&journal->filter[filter_slot(file_id, chunk)],
-					 memory_order_acquire))
+	for (uint64_t chunk = first; chunk <= last; chunk++) {
+		const uint32_t slot = filter_slot(file_id, chunk);
+
+		if (atomic_load_explicit(&journal->filter[0][slot], memory_order_acquire) ||
+		    atomic_load_explicit(&journal->filter[1][slot], memory_order_acquire))
 			return true;
+	}
 	return false;
 }
 
-static void set_all(struct atomicio_journal *journal, uint8_t value)
+static void set_all(_Atomic uint8_t *filter, uint8_t value)
 {
 	for (uint32_t i = 0; i < 1u << JOURNAL_FILTER_BITS; i++)
-		atomic_store_explicit(&journal->filter[i], value, memory_order_release);
+		atomic_store_explicit(&filter[i], value, memory_order_release);
+}
+
+void journal_uncover(struct atomicio_journal *journal, uint32_t parity)
+{
+	set_all(journal->filter[parity], 0);
 }
 
 void journal_cover_all(struct atomicio_journal *journal)
 {
-	set_all(journal, 1);
+	set_all(journal->filter[0], 1);
 }
 
 void journal_uncover_all(struct atomicio_journal *journal)
 {
-	set_all(journal, 0);
+	set_all(journal->filter[0], 0);
+	set_all(journal->filter[1], 0);
 }

@@ -50,13 +50,25 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #define JOURNAL_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define JOURNAL_FRAME_DEFAULT (2u << 20)
 
-/* Frames being filled or written home at one time. */
-#define JOURNAL_STAGES 2
+/*
+ * Frames being filled or written home at one time.  There are more than two only where home writes
+ * hang, and a file that has some may not have the last (K10).
+ */
+#define JOURNAL_STAGES 8
+#define JOURNAL_STAGES_FIRST 2
+#define JOURNAL_STAGES_SPARE 2
 
 /* A ticket of no more bytes is home soon: the next frame waits for it.  Tests set it. */
 #ifndef JOURNAL_HOME_SOON
 #define JOURNAL_HOME_SOON (128u << 10)
 #endif
+/* What is not home by then is late, and nobody waits for it any more. */
+#define JOURNAL_SOON_MS 5
+/* A sync or a home write that takes longer is carried for writers of other files (S1). */
+#define JOURNAL_SLOW_MS 250
+
+#define JOURNAL_RANGES_FEW 4
+#define JOURNAL_INFO_WORDS 30
 
 /* Ranges are indexed by pieces of this size; a power of two.  Tests set it. */
 #ifndef JOURNAL_CHUNK_SHIFT
@@ -64,19 +76,32 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #endif
 #define JOURNAL_FILTER_BITS 14
 
+/* Bytes of a file that a ticket writes. */
+struct journal_extent {
+	struct journal_file *file;
+	uint64_t offset, end;
+};
+
 /* A group of pages that goes into one frame; on the stack of the thread that writes it. */
 struct journal_ticket {
 	struct journal_ticket *next;
 	pthread_cond_t woken; /* settled, or the first in line and free to lead */
 	const void *pages;
 	journal_page_at *page_at;
-	uint32_t count;
+	struct journal_extent *ranges; /* sorted; neighbours are one */
+	uint32_t range_count;
+	uint32_t count;	      /* pages */
 	uint32_t files;	      /* rows that its pages need: one for each run of a file */
-	uint64_t data_length; /* of its padded pages */
-	uint64_t data_offset; /* of the first of them in the frame */
 	uint32_t stage;	      /* that holds its frame */
+	uint64_t bytes;	      /* of its pages */
+	uint64_t data_length; /* of them padded */
+	uint64_t data_offset; /* of the first of them in the frame */
+	const uint8_t *data;  /* there, in memory */
+	uint32_t generation;  /* in which it was framed */
+	bool late;	      /* on its way home for longer than JOURNAL_SOON_MS */
 	bool settled;	      /* framed, or failed with `error` */
 	int error;
+	struct journal_extent few[JOURNAL_RANGES_FEW];
 };
 
 /* A frame in memory. */
@@ -126,8 +151,15 @@ struct journal_scan {
 };
 
 struct journal_counters {
-	uint64_t frames, pages, bytes, bytes_written, flushes, checkpoints, group_max, recoveries;
-	uint64_t writers, group_sizes[6];
+	uint64_t frames, pages, bytes, checkpoints, group_max, recoveries;
+	uint64_t writers, group_sizes[6], failed_files, carried;
+	_Atomic uint64_t bytes_written, flushes; /* headers are written without the lock */
+};
+
+/* What info tells, for readers that take no lock (A4). */
+struct journal_snapshot {
+	_Atomic uint64_t number; /* odd: it is being changed */
+	_Atomic uint64_t words[JOURNAL_INFO_WORDS];
 };
 
 struct atomicio_journal {
@@ -144,10 +176,12 @@ struct atomicio_journal {
 	uint32_t notes;		      /* ATOMICIO_JOURNAL_NOTE_* of its filesystem */
 	uint32_t damaged;	      /* copies that open could not use: bits 1 and 2 (K2) */
 	uint8_t *header_block;	      /* to read and write it */
+	bool delegates;		      /* its file's: RWF_DSYNC is not enough (K9) */
 
-	pthread_mutex_t lock;	/* all below but the filter */
-	pthread_cond_t changed; /* for all but the tickets in line */
-	bool busy;		/* a thread frames or checkpoints */
+	pthread_condattr_t clock; /* of all conditions here: monotonic */
+	pthread_mutex_t lock;	  /* all below but the filter */
+	pthread_cond_t changed;	  /* for all but the tickets in line */
+	bool busy;		  /* a thread frames or recovers: it has the role */
 	uint32_t state;
 	uint64_t head_offset, head_sequence;
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
@@ -155,16 +189,30 @@ struct atomicio_journal {
 	uint64_t next_sequence; /* if nothing is live: what the next frame must not be below */
 	bool tail_torn;
 	struct journal_scan scan;
-	struct journal_header next_header; /* being put together, by who has the role */
+	/* Being put together, by who moves the tail, or recovers. */
+	struct journal_header next_header;
 	/* A recovery or a walk of this thread is calling back. */
 	_Atomic bool in_callback;
 	pthread_t caller;
 	struct journal_ticket *waiting, **waiting_end;
 	struct journal_file *files;
+	struct journal_rest *rests; /* of files that are closed */
+	bool rests_carried;	    /* in this retirement */
+
+	/* Retirement: journal_checkpoint.c. */
+	uint32_t generation; /* of frames that are written now */
+	bool retiring;	     /* the generation before is being retired, up to the mark: */
+	uint64_t mark_offset, mark_sequence;
+	bool moving_tail; /* headers are being written */
+	uint32_t readers; /* of live frames: the tail may not pass them */
+
 	struct journal_stage stages[JOURNAL_STAGES];
 	struct journal_counters counters;
 
-	_Atomic uint8_t filter[1u << JOURNAL_FILTER_BITS]; /* pieces that live frames touch */
+	struct journal_snapshot snapshot;
+	_Atomic bool poisoned; /* as state says */
+	/* Pieces that live frames touch, by the generation's parity. */
+	_Atomic uint8_t filter[2][1u << JOURNAL_FILTER_BITS];
 };
 
 /* journal.c */
@@ -180,11 +228,31 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 
 /*
  * Write a header with this tail into both copies, one after the other, each durable, the damaged
- * or older first (H1): only then may anything rely on it.  The lock need not be held, but the
- * caller must be the only one at work (busy).
+ * or older first (H1): only then may anything rely on it.  For who is alone.
  */
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence);
+/* The same in steps: with the lock, without it, with it. */
+void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_offset,
+			 uint64_t tail_sequence, struct journal_header *next);
+int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header);
+void journal_adopt_header(struct atomicio_journal *journal, const struct journal_header *next,
+			  int error);
+
+/* journal_files.c: the lock is held by the caller of these. */
+
+/* K7: this file is written no more. */
+void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
+
+/* journal_info.c: with the lock. */
+void journal_publish(struct atomicio_journal *journal);
+
+/* journal_ranges.c */
+
+/* Count and sort a ticket's ranges.  -EINVAL: two overlap (N3); -ENOMEM. */
+int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
+void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
+bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
 
 /* The same for a header of one's own making, with the next generation. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);
@@ -205,11 +273,13 @@ static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length
 
 /* journal_line.c: the lock is held by the caller of all of these. */
 
-/* Take or give back the role of the one thread that frames, checkpoints or recovers. */
+/* Take or give back the role of the one thread that frames or recovers. */
 void journal_enter(struct atomicio_journal *journal);
 void journal_leave(struct atomicio_journal *journal);
-/* A ticket is home, or the role is free: wake whoever may go on. */
+/* A ticket is home, or the role is free, or something is retired: wake whoever may go on. */
 void journal_wake(struct atomicio_journal *journal);
+/* False: the time is over. */
+bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds);
 /* 0 if the journal takes writes, else -EUCLEAN or -ENOTRECOVERABLE. */
 int journal_refused(const struct atomicio_journal *journal);
 void journal_poison(struct atomicio_journal *journal);
@@ -217,7 +287,7 @@ void journal_poison(struct atomicio_journal *journal);
 void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket);
 /* Wait for the role, to lead a frame; false: somebody else settled the ticket. */
 bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* The first in line, if it can share a frame with these, of which each is in no line. */
+/* The first in line that can share a frame with these, of which each is in no line. */
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
 				    uint64_t count, uint64_t data_length);
@@ -227,22 +297,56 @@ struct journal_stage *journal_free_stage(struct atomicio_journal *journal);
 /* A ticket with a durable frame goes home from this stage, and is home. */
 void journal_depart(struct journal_stage *stage, struct journal_ticket *ticket);
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket);
-void journal_await_homes(struct atomicio_journal *journal);
 
 /* journal_space.c: pure. */
 
-/* Where a frame of this length can go without touching a live one (J7); 0: nowhere. */
-uint64_t journal_place_frame(const struct atomicio_journal *journal, uint32_t length);
+/* Bytes of the ring that only carrying may use (S1); 0: the ring is too small for it. */
+uint64_t journal_reserve(const struct journal_header *header);
+/* So much may be carried at most. */
+uint64_t journal_pinned_limit(const struct journal_header *header);
+/* Where a frame of this length can go without touching a live one (J7), `keep` bytes being left
+ * after it; 0: nowhere. */
+uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t length,
+			     uint64_t keep);
 /* A frame is durable: move the head behind it. */
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame);
+/* Bytes from a tail to a head, of which one frame at least lies between them. */
+uint64_t journal_distance(const struct journal_header *header, uint64_t tail, uint64_t head);
 
-/* journal_checkpoint.c: the same for a thread that has the lock and the role. */
-int journal_checkpoint_locked(struct atomicio_journal *journal);
+/* journal_commit.c: no lock.  The frame is staged; its header is made here. */
+int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
+			const struct journal_frame *frame);
+
+/* journal_checkpoint.c: the lock is held, and dropped for the work. */
+
+/* Retire all live frames of an id, or (0) of all files that have not failed. */
+int journal_retire(struct atomicio_journal *journal, uint64_t file_id);
+/* Those that were written through one handle. */
+int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
+/* With the role: where a frame of this length can go.  -ENOSPC: live frames are pinned (S1). */
+int journal_make_room(struct atomicio_journal *journal, const struct journal_ticket *for_whom,
+		      uint64_t length, uint64_t *offset);
+/* Make sure that the header that open read is durable (H2). */
+int journal_prove_header(struct atomicio_journal *journal);
+/* Everything below this frame is retired, once both headers say so. */
+int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence);
+
+/*
+ * journal_carry.c: with lock and role, frame the pages of failed files of the old generation
+ * again, and with `slow` of those that hang.  -ENOSPC: more than may be carried.
+ */
+int journal_carry(struct atomicio_journal *journal, bool slow);
+
+/* journal_live.c: read the live frame of this number, which lies at `offset` or at the start. */
+int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
+		      uint64_t sequence, struct journal_frame *frame);
 
 /* journal_index.c */
 
-/* A live frame covers this page, until all are retired. */
-void journal_cover(struct atomicio_journal *journal, const struct journal_page *page);
+/* A live frame of the present generation covers these bytes. */
+void journal_cover(struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
+		   uint64_t length);
+void journal_uncover(struct atomicio_journal *journal, uint32_t parity);
 /* Live frames of an earlier run may cover anything. */
 void journal_cover_all(struct atomicio_journal *journal);
 void journal_uncover_all(struct atomicio_journal *journal);
@@ -300,11 +404,18 @@ bool journal_is_callback(const struct atomicio_journal *journal);
 
 /* journal_home.c */
 
-/* Write all of a page home. */
+/* Write all of it.  A call that a signal cut short is made again, a few times. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset);
+/* Write to the journal's own file, durably on every filesystem (K9), or sync it. */
+int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
+			  uint64_t length, uint64_t offset);
+int journal_sync_own(const struct atomicio_journal *journal);
 
-/* Write a ticket's pages home from its stage, neighbours in one call; no lock held. */
-int journal_go_home(const struct atomicio_journal *journal, const struct journal_ticket *ticket);
+/*
+ * Write a ticket's pages home from its stage, neighbours in one call; no lock held.  What cannot
+ * be written fails its file (K7): the ticket is durable all the same (E1).
+ */
+void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
 
 #endif /* LIBATOMICIO_JOURNAL_INTERNAL_H */

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose turn it is: the role of the one thread at work, and the line of the tickets.
+ * Whose turn it is: the role of the one thread that frames, and the line of the tickets.
  *
  * Flow: commit puts its ticket in line and waits here; whoever holds the role and has done his
- * work wakes the next one here.  No call of this file reads or writes anything.
+ * work wakes the next one here.  No call of this file reads or writes anything, so nobody holds
+ * the lock while a disk works (K10).
+ *
+ * The line is first come, first served, but for tickets that have to wait for a home write on its
+ * way (J8), or whose file keeps too many stages: those behind them go on (K10).
  */
 #include "journal_internal.h"
 
 #include <errno.h>
+#include <time.h>
+
+/* How many of the line are looked at for one that may go on. */
+#define LOOK_MAX 64u
 
 /* Wait for the role, with the lock held on return (it is dropped during the work itself). */
 void journal_enter(struct atomicio_journal *journal)
@@ -20,6 +28,7 @@ void journal_enter(struct atomicio_journal *journal)
 void journal_leave(struct atomicio_journal *journal)
 {
 	journal->busy = false;
+	journal_publish(journal);
 	journal_wake(journal);
 }
 
@@ -38,37 +47,29 @@ int journal_refused(const struct atomicio_journal *journal)
 void journal_poison(struct atomicio_journal *journal)
 {
 	journal->state = ATOMICIO_JOURNAL_POISONED;
+	atomic_store_explicit(&journal->poisoned, true, memory_order_relaxed);
+	journal_publish(journal);
 	pthread_cond_broadcast(&journal->changed);
 }
 
-/*
- * Which tickets may share a frame, and which must wait.
- */
-static bool pages_overlap(const struct journal_page *a, const struct journal_page *b)
+bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds)
 {
-	return a->file->file_id == b->file->file_id && a->offset < b->offset + b->length &&
-	       b->offset < a->offset + a->length;
-}
+	struct timespec until;
 
-static bool tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b)
-{
-	struct journal_page left, right;
-
-	for (uint32_t i = 0; i < a->count; i++) {
-		a->page_at(a->pages, i, &left);
-		for (uint32_t j = 0; j < b->count; j++) {
-			b->page_at(b->pages, j, &right);
-			if (pages_overlap(&left, &right))
-				return true;
-		}
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += milliseconds / 1000;
+	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
 	}
-	return false;
+	return pthread_cond_timedwait(cond, &journal->lock, &until) != ETIMEDOUT;
 }
 
 static bool overlaps_any(const struct journal_ticket *ticket, const struct journal_ticket *list)
 {
 	for (; list; list = list->next)
-		if (tickets_overlap(ticket, list))
+		if (journal_tickets_overlap(ticket, list))
 			return true;
 	return false;
 }
@@ -82,34 +83,81 @@ static bool must_wait(const struct atomicio_journal *journal, const struct journ
 	return false;
 }
 
+static uint32_t stages_left(const struct atomicio_journal *journal)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		left += !journal->stages[i].homing;
+	return left;
+}
+
+/* K10: a file whose home writes hang may not have the last stages as well. */
+static bool keeps_stages(const struct atomicio_journal *journal,
+			 const struct journal_ticket *ticket)
+{
+	if (stages_left(journal) > JOURNAL_STAGES_SPARE)
+		return false;
+	for (uint32_t i = 0; i < ticket->range_count; i++) {
+		const struct journal_file *file = ticket->ranges[i].file;
+
+		if (file->homes[0] || file->homes[1])
+			return true;
+	}
+	return false;
+}
+
+static bool may_go(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
+{
+	return !must_wait(journal, ticket) && !keeps_stages(journal, ticket);
+}
+
+/* The first of the line that may be framed now. */
+static struct journal_ticket *first_free(const struct atomicio_journal *journal)
+{
+	struct journal_ticket *ticket = journal->waiting;
+
+	for (uint32_t i = 0; i < LOOK_MAX && ticket; i++, ticket = ticket->next)
+		if (may_go(journal, ticket))
+			return ticket;
+	return NULL;
+}
+
 /*
  * Is a writer on its way home who will be there soon?  It may well come back with its next page,
  * and then shares the frame: a leader that does not wait for it finds half of the writers in
- * line, for ever, and pays twice the flushes.  A long group takes longer than a flush may.
+ * line, for ever, and pays twice the flushes.  A long group takes longer than a flush may, and
+ * one that is late may never come (K10).
  */
 static bool home_soon(const struct atomicio_journal *journal)
 {
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
 		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
 		     ticket = ticket->next)
-			if (ticket->data_length <= JOURNAL_HOME_SOON)
+			if (ticket->data_length <= JOURNAL_HOME_SOON && !ticket->late)
 				return true;
 	return false;
 }
 
-/* Can a frame be led now? */
-static bool may_lead(const struct atomicio_journal *journal)
+static void note_late(struct atomicio_journal *journal)
 {
-	return !journal->busy && journal->waiting && !home_soon(journal) &&
-	       !must_wait(journal, journal->waiting);
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		for (struct journal_ticket *ticket = journal->stages[i].homing; ticket;
+		     ticket = ticket->next)
+			ticket->late = true;
 }
 
-/* Only the first in line is woken to lead; whoever comes in before it wakes up leads for it. */
+/* Only one is woken to lead; whoever comes in before it wakes up leads for it. */
 void journal_wake(struct atomicio_journal *journal)
 {
+	struct journal_ticket *first;
+
 	pthread_cond_broadcast(&journal->changed);
-	if (may_lead(journal))
-		pthread_cond_signal(&journal->waiting->woken);
+	if (journal->busy || !journal->waiting)
+		return;
+	first = first_free(journal);
+	if (first)
+		pthread_cond_signal(&first->woken);
 }
 
 void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket)
@@ -120,31 +168,51 @@ void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *
 
 bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket *ticket)
 {
-	while (!ticket->settled && !may_lead(journal))
-		pthread_cond_wait(&ticket->woken, &journal->lock);
-	if (ticket->settled)
-		return false;
-	journal->busy = true;
-	return true;
+	while (!ticket->settled) {
+		const struct journal_ticket *first = journal->busy ? NULL : first_free(journal);
+
+		if (first && !home_soon(journal)) {
+			journal->busy = true;
+			return true;
+		}
+		if (first != ticket)
+			pthread_cond_wait(&ticket->woken, &journal->lock);
+		else if (!journal_wait(journal, &ticket->woken, JOURNAL_SOON_MS))
+			note_late(journal);
+	}
+	return false;
+}
+
+static struct journal_ticket *take_out(struct atomicio_journal *journal, struct journal_ticket **at)
+{
+	struct journal_ticket *ticket = *at;
+
+	*at = ticket->next;
+	if (!*at)
+		journal->waiting_end = at;
+	ticket->next = NULL;
+	return ticket;
 }
 
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
 				    uint64_t count, uint64_t data_length)
 {
-	struct journal_ticket *ticket = journal->waiting;
+	struct journal_ticket **at = &journal->waiting;
 
-	if (!ticket ||
-	    journal_header_length(files + ticket->files, count + ticket->count) + data_length +
-			    ticket->data_length >
-		    journal->header.frame_max ||
-	    overlaps_any(ticket, with) || must_wait(journal, ticket))
-		return NULL;
-	journal->waiting = ticket->next;
-	if (!journal->waiting)
-		journal->waiting_end = &journal->waiting;
-	ticket->next = NULL;
-	return ticket;
+	for (uint32_t i = 0; i < LOOK_MAX && *at; i++, at = &(*at)->next) {
+		const struct journal_ticket *ticket = *at;
+
+		if (!may_go(journal, ticket) || overlaps_any(ticket, with))
+			continue;
+		/* Nobody behind it passes one that is only large, or it would wait for ever. */
+		if (journal_header_length(files + ticket->files, count + ticket->count) +
+			    data_length + ticket->data_length >
+		    journal->header.frame_max)
+			return NULL;
+		return take_out(journal, at);
+	}
+	return NULL;
 }
 
 void journal_settle(struct journal_ticket *ticket, int error)
@@ -154,20 +222,45 @@ void journal_settle(struct journal_ticket *ticket, int error)
 	pthread_cond_signal(&ticket->woken);
 }
 
+/* Memory for one more stage; without it there are fewer. */
+static bool add_stage(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
+		struct journal_stage *stage = &journal->stages[i];
+
+		if (stage->frame)
+			continue;
+		stage->frame = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+		return stage->frame;
+	}
+	return false;
+}
+
 struct journal_stage *journal_free_stage(struct atomicio_journal *journal)
 {
 	for (;;) {
 		for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-			if (!journal->stages[i].homing)
+			if (journal->stages[i].frame && !journal->stages[i].homing)
 				return &journal->stages[i];
-		pthread_cond_wait(&journal->changed, &journal->lock);
+		if (!journal_wait(journal, &journal->changed, JOURNAL_SOON_MS))
+			(void)add_stage(journal);
 	}
+}
+
+/* The parity of the generation that a home write of this ticket counts for, in this file. */
+static uint32_t parity(const struct journal_ticket *ticket, const struct journal_file *file)
+{
+	const bool carried = (int32_t)(file->generation - ticket->generation) > 0;
+
+	return (carried ? file->generation : ticket->generation) & 1;
 }
 
 void journal_depart(struct journal_stage *stage, struct journal_ticket *ticket)
 {
 	ticket->next = stage->homing;
 	stage->homing = ticket;
+	for (uint32_t i = 0; i < ticket->range_count; i++)
+		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]++;
 }
 
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket)
@@ -177,12 +270,7 @@ void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *tic
 	while (*at != ticket)
 		at = &(*at)->next;
 	*at = ticket->next;
+	for (uint32_t i = 0; i < ticket->range_count; i++)
+		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]--;
 	journal_wake(journal);
-}
-
-void journal_await_homes(struct atomicio_journal *journal)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		while (journal->stages[i].homing)
-			pthread_cond_wait(&journal->changed, &journal->lock);
 }

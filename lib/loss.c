@@ -73,6 +73,7 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 	*loss = (struct loss){.sys = sys,
 			      .fd = fd,
 			      .caller_fd = caller_fd,
+			      .home_fd = -1,
 			      .witness = -1,
 			      .deputy = -1,
 			      .poison = poison};
@@ -156,6 +157,8 @@ static int sync_once(const struct loss *loss, bool *lost)
 		error = sync_written(loss, loss->fd, lost);
 		if (!error && loss->caller_fd != loss->fd)
 			error = sync_written(loss, loss->caller_fd, lost);
+		if (!error && loss->home_fd >= 0)
+			error = sync_written(loss, loss->home_fd, lost);
 	}
 	if (!error && loss->witness >= 0)
 		error = sync_witness(loss, lost);

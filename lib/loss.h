@@ -39,7 +39,8 @@
 struct loss {
 	const struct sys_calls *sys;
 	int fd;	       /* untorn writes go through it; also that of write-back */
-	int caller_fd; /* plain and home writes go through it; often the same */
+	int caller_fd; /* plain writes go through it, and home writes without home_fd; often fd */
+	int home_fd;   /* home writes go through it; -1: none */
 	int witness;   /* L1; -1: none (L4) */
 	int deputy;    /* a second one, for EINTR alone; -1: none */
 	bool is_device;
@@ -74,6 +75,12 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 
 /* Closing the witness drops the process's POSIX record locks on the file, as every close(2). */
 void loss_close(struct loss *loss);
+
+/* Home writes go through this description, which stays the caller's.  Before any sync. */
+static inline void loss_add_home(struct loss *loss, int fd)
+{
+	loss->home_fd = fd;
+}
 
 static inline bool loss_has_witness(const struct loss *loss)
 {

@@ -180,6 +180,12 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_BAD_ARGUMENT, "bad-argument",
 	 "No file takes this write: no handle, no buffer, no length, or an end beyond INT64_MAX.",
 	 "correct the call"},
+	{ATOMICIO_REASON_HOME_FAILED, "home-failed",
+	 "A page of this file is durable in the journal, but could not be written to the file.",
+	 "read it by atomicio_journal_read(), remove the cause, open the journal again and recover"},
+	{ATOMICIO_REASON_JOURNAL_FULL, "journal-full",
+	 "The journal has no room: pages of failed files hold it, or its header cannot be written.",
+	 "close what failed, remove the cause, open the journal again and recover"},
 };
 
 /* Exactly one known bit, or NULL. */

@@ -221,6 +221,17 @@ static int linux_device_size(int fd, uint64_t *size)
 	return linux_ioctl(fd, BLKGETSIZE64, size);
 }
 
+static int linux_keep_blocks(int fd, uint64_t offset, uint64_t length)
+{
+	return SYS_RESULT(int,
+			  fallocate64(fd, FALLOC_FL_KEEP_SIZE, (off64_t)offset, (off64_t)length));
+}
+
+static int linux_seals(int fd)
+{
+	return SYS_RESULT(int, fcntl(fd, F_GET_SEALS));
+}
+
 static int linux_fs_magic(int fd, uint32_t *magic)
 {
 	struct statfs statfs;
@@ -395,6 +406,8 @@ const struct sys_calls sys_linux = {
 	.drop_cache = linux_drop_cache,
 	.cachestat = linux_cachestat,
 	.device_size = linux_device_size,
+	.keep_blocks = linux_keep_blocks,
+	.seals = linux_seals,
 	.fs_magic = linux_fs_magic,
 	.mount_flags = linux_mount_flags,
 	.fs_uuid = linux_fs_uuid,

@@ -136,7 +136,9 @@ struct sys_calls {
 	int (*start_write_back)(int fd, uint64_t offset, uint64_t length); /* without waiting */
 	int (*drop_cache)(int fd, uint64_t offset, uint64_t length);	   /* POSIX_FADV_DONTNEED */
 	int (*cachestat)(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
-	int (*device_size)(int fd, uint64_t *size); /* ioctl(BLKGETSIZE64) */
+	int (*device_size)(int fd, uint64_t *size);		      /* ioctl(BLKGETSIZE64) */
+	int (*keep_blocks)(int fd, uint64_t offset, uint64_t length); /* FALLOC_FL_KEEP_SIZE */
+	int (*seals)(int fd); /* fcntl(F_GET_SEALS); -EINVAL: no memfd */
 
 	/* What a file lies on. */
 	int (*fs_magic)(int fd, uint32_t *magic);    /* fstatfs, f_type */

@@ -185,6 +185,9 @@ bool write_device_after(struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
 void write_device_note(struct write_request *request); /* are there dirty pages: maybe_torn */
 
+/* write_attach.c: part of open, with the flags of the caller's descriptor. */
+int write_attach(struct atomicio_file *file, int status);
+
 /* write_open.c: atomicio_open() over any system table. */
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
 	       size_t options_size, struct atomicio_file **file);

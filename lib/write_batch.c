@@ -134,26 +134,43 @@ static void settle_failed(struct atomicio_op *op, uint32_t flags,
 	op->result = own.error;
 }
 
+/*
+ * One run of ops in a frame.  Two that overlap cannot share it (N3), and keep their order: the
+ * first half goes before the second.
+ */
+static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t flags)
+{
+	struct write_outcome outcome;
+
+	while (run) {
+		uint32_t part = run;
+
+		write_journal_group(ops, part, &outcome);
+		while (outcome.kind == ATOMICIO_KIND_SHAPE && outcome.error == -EINVAL &&
+		       part > 1) {
+			part /= 2;
+			write_journal_group(ops, part, &outcome);
+		}
+		if (outcome.kind == 0)
+			settle_group(ops, part, 0);
+		for (uint32_t i = 0; i < part && outcome.kind; i++)
+			settle_failed(&ops[i], flags, &outcome);
+		ops += part;
+		run -= part;
+	}
+}
+
 /* Write what the journal takes, in shared frames; the rest stays WRITE_PENDING. */
 static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	uint32_t run;
 
 	for (uint32_t i = 0; i < count; i += run ? run : 1) {
-		struct write_outcome outcome;
-
 		run = frame_run(ops + i, count - i, flags);
-		if (run == 0) {
+		if (run == 0)
 			ops[i].result = WRITE_PENDING;
-			continue;
-		}
-		write_journal_group(ops + i, run, &outcome);
-		if (outcome.kind == 0) {
-			settle_group(ops + i, run, 0);
-			continue;
-		}
-		for (uint32_t j = 0; j < run; j++)
-			settle_failed(&ops[i + j], flags, &outcome);
+		else
+			write_run_of_ops(ops + i, run, flags);
 	}
 }
 

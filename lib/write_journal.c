@@ -10,19 +10,37 @@
 #include <errno.h>
 
 /* What an error of journal_commit() or of a checkpoint means for the write. */
-static void classify_journal(struct write_outcome *outcome, int error)
+static void classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
+			     int error)
 {
+	uint64_t poisoned = ATOMICIO_REASON_JOURNAL_POISONED;
+
+	if (atomic_load_explicit(&file->home.failed, memory_order_relaxed))
+		poisoned = ATOMICIO_REASON_HOME_FAILED;
 	switch (error) {
 	case -EMSGSIZE:
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_FRAME_TOO_LARGE);
+		return;
+	case -EINVAL: /* two pages of a group overlap */
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_BAD_ARGUMENT);
+		outcome->allowed = ATOMICIO_FAIL;
 		return;
 	case -EUCLEAN:
 		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
 			   ATOMICIO_REASON_JOURNAL_UNCLEAN);
 		return;
 	case -ENOTRECOVERABLE:
-		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
-			   ATOMICIO_REASON_JOURNAL_POISONED);
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error, poisoned);
+		return;
+	case -ENOSPC:
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_JOURNAL_FULL);
+		return;
+	case -EFBIG:
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_FILE_SIZE_LIMIT);
+		return;
+	case -ENOMEM:
+	case -EINTR:
+		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
 		return;
 	default:
 		/* The frame may be durable or not: recovery makes the page old or new, whole. */
@@ -43,13 +61,13 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	if (!options->journal || !journal_may_cover(options->journal, options->file_id,
 						    request->offset, request->length))
 		return true;
-	error = journal_checkpoint(options->journal);
+	error = journal_retire_id(options->journal, options->file_id);
 	if (!error)
 		return true;
 	/* Nothing of this write was made. */
-	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
-		   error == -EUCLEAN ? ATOMICIO_REASON_JOURNAL_UNCLEAN
-				     : ATOMICIO_REASON_JOURNAL_POISONED);
+	classify_journal(request->file, outcome, error);
+	outcome->kind = ATOMICIO_KIND_UNSUPPORTED;
+	outcome->on_disk = ATOMICIO_DISK_OLD;
 	outcome->allowed = ATOMICIO_FAIL;
 	return false;
 }
@@ -66,17 +84,25 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 {
 	const uint64_t broken =
 		write_journal_shape(request->file, request->length, request->offset);
+	int error;
 
 	if (request->length > JOURNAL_PAGE_LIMIT) {
-		classify_journal(outcome, -EMSGSIZE);
+		classify_journal(request->file, outcome, -EMSGSIZE);
 		return false;
 	}
 	if (broken) {
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
-	/* A home write that fails would poison the journal: find out before. */
-	return write_fits_limits(request, outcome);
+	/* K6: a home write that fails would fail the file: find out before. */
+	if (!write_fits_limits(request, outcome))
+		return false;
+	error = journal_claim(request->file->options.journal, &request->file->home, request->offset,
+			      request->length);
+	if (error)
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error,
+			   error == -EFBIG ? ATOMICIO_REASON_FILE_SIZE_LIMIT : 0);
+	return !error;
 }
 
 static void page_of_request(const void *pages, uint32_t index, struct journal_page *page)
@@ -92,13 +118,13 @@ static void page_of_request(const void *pages, uint32_t index, struct journal_pa
 	};
 }
 
-static void commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
+static void commit(const struct atomicio_file *file, const void *pages, journal_page_at *page_at,
 		   uint32_t count, struct write_outcome *outcome)
 {
-	const int error = journal_commit(journal, pages, page_at, count);
+	const int error = journal_commit(file->options.journal, pages, page_at, count);
 
 	if (error)
-		classify_journal(outcome, error);
+		classify_journal(file, outcome, error);
 	else
 		*outcome = (struct write_outcome){.kind = 0};
 }
@@ -106,7 +132,7 @@ static void commit(struct atomicio_journal *journal, const void *pages, journal_
 void write_journal(const struct write_request *request, struct write_outcome *outcome)
 {
 	if (write_fits_journal(request, outcome))
-		commit(request->file->options.journal, request, page_of_request, 1, outcome);
+		commit(request->file, request, page_of_request, 1, outcome);
 }
 
 static void page_of_op(const void *pages, uint32_t index, struct journal_page *page)
@@ -128,5 +154,5 @@ static void page_of_op(const void *pages, uint32_t index, struct journal_page *p
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome)
 {
-	commit(ops[0].file->options.journal, ops, page_of_op, count, outcome);
+	commit(ops[0].file, ops, page_of_op, count, outcome);
 }

@@ -20,9 +20,6 @@
 #include "sys_cancel.h"
 #include "sys_refused.h"
 
-/* Direct home writes are multiples of it where the kernel does not tell of what. */
-#define HOME_BLOCK 4096u
-
 #define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS | ATOMICIO_OPEN_LOCK)
 
 static int check_options(struct atomicio_options *options)
@@ -152,51 +149,6 @@ static int prepare_limits(struct atomicio_file *file)
 	return 0;
 }
 
-/*
- * What journaled pages are multiples of: what their home writes need, because one that is refused
- * would poison the journal.  A direct descriptor whose alignment the kernel does not tell (before
- * 6.1, and many filesystems since) is taken for one that needs whole blocks; one that tells 0
- * is written buffered (ext4, data=journal).
- */
-static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
-{
-	if (!(status & O_DIRECT))
-		return 1;
-	if (!(caps->statx_mask & SYS_STATX_DIOALIGN))
-		return HOME_BLOCK;
-	return caps->offset_align ? caps->offset_align : 1;
-}
-
-/* Make the file known to its journal; home writes go through the caller's descriptor. */
-static int attach(struct atomicio_file *file, int status)
-{
-	struct journal_file *home = &file->home;
-	struct sys_statx stat;
-	int error;
-
-	if (!file->options.journal)
-		return 0;
-	if (file->caps.reasons & ATOMICIO_REASON_APPEND_ONLY)
-		return -EPERM;
-	if (status & O_APPEND && !file->plain_noappend)
-		return -EOPNOTSUPP;
-	error = sys_stat(file->sys, file->caller_fd, SYS_STATX_BASIC, &stat);
-	if (error)
-		return error;
-	home->fd = file->caller_fd;
-	home->loss = &file->loss;
-	home->rwf = file->plain_noappend ? SYS_RWF_NOAPPEND : 0;
-	home->file_id = file->options.file_id;
-	memcpy(home->tag, file->options.file_tag, sizeof(home->tag));
-	home->inode = file->is_device ? 0 : stat.ino;
-	home->device_major = file->is_device ? stat.rdev_major : stat.dev_major;
-	home->device_minor = file->is_device ? stat.rdev_minor : stat.dev_minor;
-	file->home_align = home_alignment(&file->caps, status);
-	error = journal_attach(file->options.journal, home);
-	file->attached = !error;
-	return error;
-}
-
 static int open_loss(struct atomicio_file *file)
 {
 	const bool none = file->options.flags & ATOMICIO_OPEN_NO_WITNESS;
@@ -254,7 +206,7 @@ static int prepare(struct atomicio_file *file)
 	if (!error)
 		error = open_loss(file);
 	if (!error)
-		error = attach(file, status);
+		error = write_attach(file, status);
 	if (error)
 		return error;
 	file->plain_syncs =
@@ -279,6 +231,8 @@ static int destroy(struct atomicio_file *file)
 
 	if (file->attached)
 		error = journal_detach(file->options.journal, &file->home);
+	if (file->home.own_fd)
+		sys->close(file->home.fd);
 	if (file->has_loss)
 		loss_close(&file->loss);
 	if (file->own_fd)

@@ -234,11 +234,26 @@ int atomicio_journal_checkpoint(struct atomicio_journal *journal);
  */
 int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 
+/*
+ * Lay the newest bytes that live frames hold of a file over a buffer, which holds `length` bytes
+ * of it from `offset` on, or nothing yet.  Bytes that no live frame covers stay as they are.
+ *
+ * It is for a file that failed: a write through the journal returned 0, so its page is durable in
+ * a frame, but the page could not be written to the file, or the file's sync failed.  Read the
+ * file, if that still can be read, then call this.  No write to the range may be on its way.  It
+ * reads the journal and takes memory for one frame; other threads may write meanwhile.
+ *
+ * Returns how many bytes were laid over, those that several frames hold counted once a frame;
+ * -EINVAL; -ENOMEM; -EUCLEAN: the journal is corrupt; or an error of reading the journal.
+ */
+int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id, void *buffer,
+			      size_t length, uint64_t offset);
+
 /* State of a journal (struct atomicio_journal_info, state). */
 #define ATOMICIO_JOURNAL_READY 1   /* takes writes */
 #define ATOMICIO_JOURNAL_UNCLEAN 2 /* has live frames of an earlier run: recover */
 #define ATOMICIO_JOURNAL_CORRUPT 3 /* a damaged frame before a whole one: see corrupt_offset */
-/* A frame, a home write or a flush failed: close, open, recover. */
+/* A frame could not be written: close, open, recover. */
 #define ATOMICIO_JOURNAL_POISONED 4
 /* A place that may hold an acknowledged frame cannot be read: see corrupt_offset. */
 #define ATOMICIO_JOURNAL_TAIL_UNREADABLE 5
@@ -280,6 +295,8 @@ struct atomicio_journal_info {
 	uint64_t recoveries;
 	uint64_t writers;	 /* calls that these frames served: writers / frames is the mean */
 	uint64_t group_sizes[6]; /* frames that served 1, 2, 3-4, 5-8, 9-16, more writers */
+	uint64_t files_failed;	 /* handles whose file failed: see below */
+	uint64_t pages_carried;	 /* framed again, so that their frame could be retired */
 };
 
 /* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */

@@ -276,6 +276,20 @@ static int fake_inode_flags(int fd, uint32_t *flags)
 	return 0;
 }
 
+static int fake_keep_blocks(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
+	return -EOPNOTSUPP;
+}
+
+static int fake_seals(int fd)
+{
+	(void)fd;
+	return -EINVAL;
+}
+
 static int fake_file_size_limit(uint64_t *limit)
 {
 	*limit = UINT64_MAX;
@@ -330,6 +344,8 @@ const struct sys_calls disk_sys = {
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,
+	.keep_blocks = fake_keep_blocks,
+	.seals = fake_seals,
 	.fs_magic = fake_fs_magic,
 	.mount_flags = fake_mount_flags,
 	.inode_flags = fake_inode_flags,

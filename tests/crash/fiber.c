@@ -8,6 +8,7 @@
 #include "fiber.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <ucontext.h>
@@ -19,6 +20,8 @@ enum fiber_state { FREE, READY, WAITS_MUTEX, WAITS_COND, WAITS_OTHERS, ENDED };
 struct fiber {
 	ucontext_t context;
 	enum fiber_state state;
+	bool timed; /* its wait ends when nobody else can run */
+	bool timed_out;
 	const void *object;
 	void (*body)(void *);
 	void *argument;
@@ -48,8 +51,7 @@ static bool can_run(const struct fiber *fiber)
 	}
 }
 
-/* Run the next fiber that can; the current one comes back here when it is its turn. */
-static void switch_away(void)
+static bool run_next(void)
 {
 	const uint32_t from = current;
 
@@ -62,10 +64,33 @@ static void switch_away(void)
 		fibers[next].state = READY;
 		if (next != from)
 			swapcontext(&fibers[from].context, &fibers[next].context);
-		return;
+		return true;
 	}
-	end = FIBER_DEADLOCK;
-	setcontext(&outside);
+	return false;
+}
+
+/* Time passes: the first whose wait has an end goes on. */
+static bool pass_time(void)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (fibers[i].state != WAITS_COND || !fibers[i].timed)
+			continue;
+		fibers[i].state = READY;
+		fibers[i].timed_out = true;
+		return true;
+	}
+	return false;
+}
+
+/* Run the next fiber that can; the current one comes back here when it is its turn. */
+static void switch_away(void)
+{
+	while (!run_next()) {
+		if (pass_time())
+			continue;
+		end = FIBER_DEADLOCK;
+		setcontext(&outside);
+	}
 }
 
 static void wait_for(enum fiber_state state, const void *object)
@@ -100,6 +125,7 @@ void fiber_start(void (*body)(void *), void *argument)
 	fiber->body = body;
 	fiber->argument = argument;
 	fiber->state = READY;
+	fiber->timed = fiber->timed_out = false;
 	makecontext(&fiber->context, trampoline, 0);
 	count++;
 }
@@ -161,6 +187,8 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
 int __wrap_pthread_cond_destroy(pthread_cond_t *cond);
 int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *cond);
 int __wrap_pthread_cond_signal(pthread_cond_t *cond);
 
@@ -212,6 +240,19 @@ int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	(void)__wrap_pthread_mutex_unlock(mutex);
 	wait_for(WAITS_COND, cond);
 	return __wrap_pthread_mutex_lock(mutex);
+}
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				  const struct timespec *until)
+{
+	struct fiber *self = &fibers[current];
+
+	(void)until;
+	self->timed = true;
+	self->timed_out = false;
+	(void)__wrap_pthread_cond_wait(cond, mutex);
+	self->timed = false;
+	return self->timed_out ? ETIMEDOUT : 0;
 }
 
 int __wrap_pthread_cond_broadcast(pthread_cond_t *cond)

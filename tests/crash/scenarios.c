@@ -6,6 +6,7 @@
  * Journals are as small as they may be, so that rings wrap and headers are rewritten all the
  * time; files are small, so that writes meet.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -41,7 +42,7 @@ static void group(struct world *w, uint32_t boot)
 	for (uint32_t i = 0; i < 3; i++)
 		step_open(i, i + 1, J, i == 1 ? OPEN_BUFFERED : 0);
 	step_group(PAGES(spread));
-	step_group(PAGES(overlapping));
+	step_group_refused(overlapping, 3, -EINVAL);
 	if (boot == 0)
 		step_group(PAGES(spread));
 	step_write(1, 4096, 512, 0);
@@ -278,6 +279,8 @@ RUN_SCENARIO(poison_group, run_poison_group, "calls that fail in groups", 24576,
 	     .fates_first = 100, .fates_second = 8, .descend = 1, .faults = true);
 RUN_SCENARIO(stolen, run_stolen, "write-backs that fail", 16384, 8192, .fates_first = 100,
 	     .fates_second = 10, .descend = 1, .faults = true);
+RUN_SCENARIO(carry, run_carry, "a file that fails alone", 49152, 8192, .fates_first = 12,
+	     .fates_second = 8, .descend = 1, .faults = true);
 RUN_SCENARIO(threads, run_threads, "three threads", 32768, 16384, .fates_first = 100,
 	     .fates_second = 8, .descend = 1, .threads = true);
 RUN_SCENARIO(threads_full, run_threads_full, "threads and a full ring", 16384, 8192,
@@ -304,9 +307,11 @@ static const struct scenario scenario_buffered = {
 };
 
 const struct scenario *const scenarios[] = {
-	&scenario_single,	&scenario_group,      &scenario_wrap,	     &scenario_wrap_odd,
-	&scenario_mixed,	&scenario_reuse,      &scenario_retry,	     &scenario_poison,
-	&scenario_poison_group, &scenario_stolen,     &scenario_threads,     &scenario_threads_full,
-	&scenario_recreate,	&scenario_large,      &scenario_batch,	     &scenario_rot,
-	&scenario_buffered,	&scenario_retry_live, &scenario_batch_mixed, NULL,
+	&scenario_single,      &scenario_group,	   &scenario_wrap,
+	&scenario_wrap_odd,    &scenario_mixed,	   &scenario_reuse,
+	&scenario_retry,       &scenario_poison,   &scenario_poison_group,
+	&scenario_stolen,      &scenario_threads,  &scenario_threads_full,
+	&scenario_recreate,    &scenario_large,	   &scenario_batch,
+	&scenario_rot,	       &scenario_buffered, &scenario_retry_live,
+	&scenario_batch_mixed, &scenario_carry,	   NULL,
 };

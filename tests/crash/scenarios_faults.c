@@ -82,6 +82,28 @@ void run_stolen(struct world *w, uint32_t boot)
 		step_foreign(2, 12288, 4096, false, true);
 }
 
+/*
+ * A file fails while its pages are live, some of them twice, and the ring is needed by another
+ * file: they are carried (K7, S2), lap after lap.
+ */
+void run_carry(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	step_write(0, 0, 4096, 0);
+	step_write(0, 0, 1536, 0);
+	for (uint32_t i = 0; i < (boot ? 1u : 6u); i++)
+		step_write(1, i % 2 * 4096, 512, 0);
+	step_close(0);
+	for (uint32_t i = 0; i < (boot ? 0u : 4u); i++)
+		step_write(1, 8192, 512, 0);
+	step_close(1);
+	step_restart();
+	step_open(0, 1, J, 0);
+	step_write(0, 4096, 512, 0);
+}
+
 struct job {
 	uint32_t handle;
 	uint64_t offset;

@@ -46,7 +46,8 @@ static enum oracle_end end_of(const struct handle *handle, int error, bool durab
 		return durable ? ORACLE_DURABLE : ORACLE_VOLATILE;
 	if (handle->path != ATOMICIO_PATH_JOURNAL)
 		return ORACLE_UNKNOWN;
-	return error == -ENOTRECOVERABLE || error == -EUCLEAN || error == -EMSGSIZE
+	return error == -ENOTRECOVERABLE || error == -EUCLEAN || error == -EMSGSIZE ||
+			       error == -ENOSPC
 		       ? ORACLE_NOTHING
 		       : ORACLE_UNKNOWN;
 }
@@ -147,6 +148,22 @@ int step_group(const struct step_page *pages, uint32_t count, bool loose)
 			   end_of(&world.handles[pages[0].handle], error, true));
 	}
 	return expect("a batch", error);
+}
+
+void step_group_refused(const struct step_page *pages, uint32_t count, int error)
+{
+	struct atomicio_op ops[ORACLE_OPS] = {0};
+
+	for (uint32_t i = 0; i < count; i++) {
+		ops[i] = (struct atomicio_op){.file = world.handles[pages[i].handle].file,
+					      .buffer = buffers[0][i],
+					      .offset = pages[i].offset,
+					      .length = pages[i].length};
+		if (!ops[i].file)
+			return;
+	}
+	if (atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE) != error)
+		world_problem("a group is not refused by %d", error);
 }
 
 void step_open(uint32_t number, uint32_t file, uint32_t path, uint32_t how)

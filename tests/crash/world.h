@@ -79,6 +79,9 @@ struct step_page {
 /* All or none, or (`loose`) each page for itself, durable. */
 int step_group(const struct step_page *pages, uint32_t count, bool loose);
 
+/* A group that no journal takes: nothing is written. */
+void step_group_refused(const struct step_page *pages, uint32_t count, int error);
+
 int step_sync(uint32_t handle);
 int step_forget(uint32_t file);
 void step_checkpoint(void);

@@ -230,6 +230,22 @@ static int fake_device_size(int fd, uint64_t *size)
 	return result;
 }
 
+/* Blocks that are asked for: up to fake.blocks_end, if that is set, there are some. */
+static int fake_keep_blocks(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	fake.blocks_asked++;
+	if (fake.blocks_result)
+		return fake.blocks_result;
+	return fake.blocks_end && offset + length > fake.blocks_end ? -ENOSPC : 0;
+}
+
+static int fake_seals(int fd)
+{
+	(void)fd;
+	return fake.seals_result;
+}
+
 const struct sys_calls fake_sys = {
 	.open = fake_open,
 	.close = fake_close,
@@ -250,6 +266,8 @@ const struct sys_calls fake_sys = {
 	.drop_cache = fake_drop_cache,
 	.cachestat = fake_cachestat,
 	.device_size = fake_device_size,
+	.keep_blocks = fake_keep_blocks,
+	.seals = fake_seals,
 	.fs_magic = fake_fs_magic,
 	.mount_flags = fake_mount_flags,
 	.fs_uuid = fake_fs_uuid,
@@ -276,6 +294,7 @@ void fake_reset(void)
 		.pwritev2_result = -EINVAL,
 		.file_size_limit = UINT64_MAX,
 		.device_size = UINT64_C(1) << 30,
+		.seals_result = -EINVAL,
 		.fs_uuid = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb,
 			    0xcc, 0xdd, 0xee, 0xff},
 	};

@@ -49,6 +49,9 @@ struct fake_system {
 	struct sys_cachestat cachestat;
 	int device_size_result;
 	uint64_t device_size;
+	int blocks_result, seals_result;
+	uint64_t blocks_end;
+	unsigned int blocks_asked;
 	int file_size_limit_result;
 	uint64_t file_size_limit;
 	int populate_result; /* of a buffer */

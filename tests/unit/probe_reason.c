@@ -61,6 +61,8 @@ static const struct {
 	{46, "journal-unclean"},
 	{47, "journal-poisoned"},
 	{48, "bad-argument"},
+	{49, "home-failed"},
+	{50, "journal-full"},
 };
 
 static const char *pinned_name(int bit)

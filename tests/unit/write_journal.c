@@ -35,9 +35,9 @@ static void setup(void)
 	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
 }
 
-/* The call that writes the first frame: before it three ask for the limit of the size, and two
- * write the header, which is CLEAN no longer, in both copies. */
-#define FIRST_FRAME 6
+/* The call that writes the first frame: limits are asked for each page, for the ring, for
+ * two headers, which are written, and for it. */
+#define FIRST_FRAME(pages) (7u + (pages))
 
 static struct atomicio_file *open_auto(uint32_t fallback)
 {
@@ -152,7 +152,7 @@ START_TEST(nothing_bypasses_a_frame_that_failed)
 		setup();
 		file = open_auto(fallback);
 		disk.fail_late = true;
-		fake.fail_at = FIRST_FRAME;
+		fake.fail_at = FIRST_FRAME(1);
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), -EIO);
 		memset(page, NEW + 1, sizeof(page));
@@ -341,7 +341,7 @@ START_TEST(a_group_whose_frame_fails_is_whole_or_absent_after_recovery)
 		ops[0] = op(file, 0, PAGE);
 		ops[1] = op(file, 65536, PAGE);
 		disk.fail_late = late;
-		fake.fail_at = FIRST_FRAME;
+		fake.fail_at = FIRST_FRAME(2);
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_ALL_OR_NONE), -EIO);
 		ck_assert_int_eq(ops[0].result, -EIO);
@@ -361,7 +361,7 @@ START_TEST(ops_of_a_frame_that_fails_are_not_written_past_it)
 	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, ODD)};
 
 	disk.fail_late = true;
-	fake.fail_at = FIRST_FRAME;
+	fake.fail_at = FIRST_FRAME(2);
 	fake.fail_error = -EIO;
 	ck_assert_int_lt(atomicio_write_batch(NULL, ops, 2, 0), 0);
 	ck_assert_int_lt(ops[0].result, 0);

@@ -238,14 +238,12 @@ START_TEST(auto_leaves_the_hardware_only_where_a_frame_may_cover_the_range)
 {
 	static struct atomicio_journal journal = {.header = {.frame_max = 2u << 20}};
 	struct atomicio_file file = {.limits = {4096, 65536, 512}, .unit_max_hw = 65536};
-	struct journal_file home = {.file_id = 7};
-	const struct journal_page covered = {.file = &home, .offset = 1u << 20, .length = PAGE};
 	struct write_request request = {.file = &file, .buffer = page, .length = PAGE};
 
 	file.options.journal = &journal;
 	file.options.file_id = 7;
 	journal_uncover_all(&journal);
-	journal_cover(&journal, &covered);
+	journal_cover(&journal, 7, 1u << 20, PAGE);
 	ck_assert_uint_eq(write_route(&request), ATOMICIO_PATH_KERNEL);
 	request.offset = 1u << 20;
 	ck_assert_uint_eq(write_route(&request), ATOMICIO_PATH_JOURNAL);

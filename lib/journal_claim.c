@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room before the frame (K6): what would refuse the home write is asked before the page is
+ * promised.
+ *
+ * Flow: the write family asks here for each page, before journal_commit().  A refusal has the old
+ * page on disk and poisons nothing; found out after the frame it would fail the file (K7).
+ *
+ * S3: best effort.  Blocks are taken beyond the end of the file alone, in chunks, so that a file
+ * that grows pays one call in many; an overwrite on a copy-on-write or thin volume, or a hole, may
+ * still find no room.  The blocks stay behind the file's end (FALLOC_FL_KEEP_SIZE) until it grows
+ * or is cut.
+ */
+#include "journal_internal.h"
+
+#include <errno.h>
+
+/* What one call takes beyond the end: a multiple of it. */
+#define CHUNK (UINT64_C(1) << 20)
+
+/* linux/fcntl.h has them since 3.17 and 5.1; -std=c11 hides them. */
+#define SEAL_GROW 0x0004
+#define SEAL_WRITE 0x0008
+#define SEAL_FUTURE_WRITE 0x0010
+
+/* A memfd may be sealed at any time. */
+static int check_seals(const struct sys_calls *sys, const struct journal_file *file, uint64_t end)
+{
+	struct sys_statx stat;
+	const int seals = sys->seals(file->fd);
+
+	if (seals < 0)
+		return 0; /* then it has none */
+	if (seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
+		return -EPERM;
+	if (!(seals & SEAL_GROW))
+		return 0;
+	if (sys->statx(file->fd, "", SYS_STATX_BASIC, &stat) == 0 && end > stat.size)
+		return -EPERM;
+	return 0;
+}
+
+static void note_room(struct journal_file *file, uint64_t end)
+{
+	uint64_t known = atomic_load_explicit(&file->room, memory_order_relaxed);
+
+	while (known < end &&
+	       !atomic_compare_exchange_weak_explicit(&file->room, &known, end,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+/* What says that there is no room; any other error says that this filesystem cannot tell. */
+static bool is_refusal(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
+}
+
+static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t end)
+{
+	const uint64_t from = atomic_load_explicit(&file->room, memory_order_relaxed);
+	const uint64_t wanted = (end + CHUNK - 1) / CHUNK * CHUNK;
+	uint64_t to = wanted > INT64_MAX ? end : wanted;
+	int error;
+
+	if (from >= end)
+		return 0;
+	error = sys->keep_blocks(file->fd, from, to - from);
+	if (error && to != end) { /* the last chunk may be too much where the page is not */
+		to = end;
+		error = sys->keep_blocks(file->fd, from, to - from);
+	}
+	if (is_refusal(error))
+		return error;
+	note_room(file, to);
+	return 0;
+}
+
+int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
+		  uint64_t length)
+{
+	const struct sys_calls *sys = journal->sys;
+	const uint64_t end = offset + length;
+	uint64_t limit;
+	int error;
+
+	if (!file->grows)
+		return 0;
+	error = sys->file_size_limit(&limit);
+	if (error)
+		return error;
+	if (end > limit)
+		return -EFBIG;
+	error = file->may_be_sealed ? check_seals(sys, file, end) : 0;
+	return error ? error : take_blocks(sys, file, end);
+}

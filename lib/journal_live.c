@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Read live frames at run time: for carrying, and for who wants the newest bytes of a file.
+ *
+ * Flow: journal_carry.c reads what it frames again; atomicio_journal_read() is here.  Recovery has
+ * a reader of its own (journal_scan.c), which believes nothing; here head and tail are known, and
+ * a live frame that is not whole is an error of the disk.
+ */
+#include "journal_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "abi.h"
+#include "sys_cancel.h"
+
+/* -ENODATA: no whole frame of this number lies there. */
+static int read_at(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
+		   uint64_t sequence, struct journal_frame *frame)
+{
+	int error;
+
+	if (offset > journal->header.size - JOURNAL_BLOCK)
+		return -ENODATA;
+	error = journal_read_all(journal->sys, journal->fd, bytes, JOURNAL_BLOCK, offset);
+	if (error)
+		return error;
+	if (!journal_peek_frame(bytes, &journal->header, offset, frame) ||
+	    frame->sequence != sequence)
+		return -ENODATA;
+	error = journal_read_all(journal->sys, journal->fd, bytes + JOURNAL_BLOCK,
+				 frame->length - JOURNAL_BLOCK, offset + JOURNAL_BLOCK);
+	if (error)
+		return error;
+	if (!journal_check_frame(bytes, frame) || !journal_check_pages(bytes, frame))
+		return -ENODATA;
+	journal_unescape(bytes, frame);
+	return 0;
+}
+
+int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
+		      uint64_t sequence, struct journal_frame *frame)
+{
+	int error = read_at(journal, bytes, offset, sequence, frame);
+
+	if (error == -ENODATA && offset != JOURNAL_RING_START)
+		error = read_at(journal, bytes, JOURNAL_RING_START, sequence, frame);
+	return error == -ENODATA ? -EIO : error;
+}
+
+/* What atomicio_journal_read() wants. */
+struct wanted {
+	uint64_t file_id;
+	uint8_t *buffer;
+	uint64_t offset;
+	uint64_t length;
+	int64_t found; /* bytes, some of them perhaps several times */
+};
+
+static void copy_entry(struct wanted *wanted, const struct journal_entry *entry,
+		       const uint8_t *page)
+{
+	const uint64_t end = wanted->offset + wanted->length;
+	const uint64_t entry_end = entry->offset + entry->length;
+	const uint64_t from = entry->offset > wanted->offset ? entry->offset : wanted->offset;
+	const uint64_t to = entry_end < end ? entry_end : end;
+
+	if (from >= to)
+		return;
+	memcpy(wanted->buffer + (from - wanted->offset), page + (from - entry->offset),
+	       (size_t)(to - from));
+	wanted->found += (int64_t)(to - from);
+}
+
+static void copy_frame(struct wanted *wanted, const uint8_t *bytes,
+		       const struct journal_frame *frame)
+{
+	const uint8_t *page = bytes + frame->header_length;
+
+	for (uint32_t i = 0; i < frame->count; i++) {
+		struct journal_identity file;
+		struct journal_entry entry;
+
+		journal_get_entry(bytes, frame->files, i, &entry);
+		journal_get_file(bytes, entry.file, &file);
+		if (file.file_id == wanted->file_id)
+			copy_entry(wanted, &entry, page);
+		page += journal_padded(entry.length);
+	}
+}
+
+/* All live frames, oldest first: later bytes cover earlier ones. */
+static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
+{
+	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+	uint64_t offset, sequence, head;
+	int error = bytes ? 0 : -ENOMEM;
+
+	pthread_mutex_lock(&journal->lock);
+	while (journal->moving_tail)
+		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal->readers++; /* the tail stays where it is */
+	offset = journal->header.tail_offset;
+	sequence = journal->header.tail_sequence;
+	head = journal->head_sequence;
+	if (!error && journal->state == ATOMICIO_JOURNAL_CORRUPT)
+		error = -EUCLEAN;
+	pthread_mutex_unlock(&journal->lock);
+	for (; !error && sequence < head; sequence++) {
+		struct journal_frame frame;
+
+		error = journal_read_live(journal, bytes, offset, sequence, &frame);
+		if (error)
+			break;
+		copy_frame(wanted, bytes, &frame);
+		offset = frame.offset + frame.length;
+	}
+	pthread_mutex_lock(&journal->lock);
+	journal->readers--;
+	journal_wake(journal);
+	pthread_mutex_unlock(&journal->lock);
+	if (bytes)
+		journal->sys->release_memory(bytes);
+	return error;
+}
+
+ATOMICIO_EXPORT int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id,
+					      void *buffer, size_t length, uint64_t offset)
+{
+	SYS_NO_CANCEL;
+	struct wanted wanted = {
+		.file_id = file_id, .buffer = buffer, .offset = offset, .length = length};
+	int error;
+
+	if (!journal || file_id == 0 || !buffer || offset > INT64_MAX ||
+	    length > INT64_MAX - offset)
+		return -EINVAL;
+	if (journal_is_callback(journal))
+		return -EDEADLK;
+	error = copy_live(journal, &wanted);
+	return error ? error : wanted.found;
+}

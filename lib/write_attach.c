@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Make a handle's file known to its journal.
+ *
+ * Flow: a step of open (write_open.c): which description takes the home writes, what shapes they
+ * need, and what can be asked before them.
+ */
+#define _GNU_SOURCE
+#include "write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sys_refused.h"
+
+/* Direct home writes are multiples of it where the kernel does not tell of what. */
+#define HOME_BLOCK 4096u
+
+/*
+ * What journaled pages are multiples of: what their home writes need, because one that is refused
+ * would poison the journal.  A direct descriptor whose alignment the kernel does not tell (before
+ * 6.1, and many filesystems since) is taken for one that needs whole blocks; one that tells 0
+ * is written buffered (ext4, data=journal).
+ */
+static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
+{
+	if (!(status & O_DIRECT))
+		return 1;
+	if (!(caps->statx_mask & SYS_STATX_DIOALIGN))
+		return HOME_BLOCK;
+	return caps->offset_align ? caps->offset_align : 1;
+}
+
+/* Another description of the caller's file, or a negative errno. */
+static int reopen(const struct atomicio_file *file, int flags)
+{
+	const struct sys_calls *sys = file->sys;
+	struct sys_statx theirs, ours;
+	char path[32];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->caller_fd);
+	fd = sys->open(path, flags);
+	if (fd < 0)
+		return fd;
+	error = sys_stat(sys, file->caller_fd, SYS_STATX_BASIC, &theirs);
+	if (!error)
+		error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
+	if (!error && (theirs.ino != ours.ino || theirs.dev_major != ours.dev_major ||
+		       theirs.dev_minor != ours.dev_minor))
+		error = -ESTALE;
+	if (!error)
+		return fd;
+	sys->close(fd);
+	return error;
+}
+
+/*
+ * Home writes go through a description of the library's own, as direct as the caller's: O_APPEND
+ * or O_DIRECT set by fcntl(2) later would move or refuse them.  Where none can be had, or closing
+ * one would drop the caller's POSIX locks, the caller's is looked at before each write.
+ */
+static void open_home(struct atomicio_file *file, int status)
+{
+	struct journal_file *home = &file->home;
+	const int flags = status & (O_ACCMODE | O_DIRECT);
+
+	home->fd = file->caller_fd;
+	home->rwf = file->plain_noappend ? SYS_RWF_NOAPPEND : 0;
+	home->checks_flags = !file->plain_noappend;
+	if (file->options.flags & ATOMICIO_OPEN_NO_WITNESS)
+		return;
+	home->fd = reopen(file, flags);
+	home->own_fd = home->fd >= 0;
+	if (!home->own_fd) {
+		home->fd = file->caller_fd;
+		return;
+	}
+	home->checks_flags = false;
+	loss_add_home(&file->loss, home->fd);
+}
+
+/* What a home write may find in its way, and can be asked before (K6). */
+static void prepare_claims(struct atomicio_file *file, const struct sys_statx *stat)
+{
+	struct journal_file *home = &file->home;
+
+	home->grows = !file->is_device;
+	home->may_be_sealed = home->grows && file->sys->seals(home->fd) >= 0;
+	home->room = stat->size;
+}
+
+/* Make the file known to its journal. */
+int write_attach(struct atomicio_file *file, int status)
+{
+	struct journal_file *home = &file->home;
+	struct sys_statx stat;
+	int error;
+
+	if (!file->options.journal)
+		return 0;
+	if (file->caps.reasons & ATOMICIO_REASON_APPEND_ONLY)
+		return -EPERM;
+	if (status & O_APPEND && !file->plain_noappend)
+		return -EOPNOTSUPP;
+	error = sys_stat(file->sys, file->caller_fd, SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	open_home(file, status);
+	prepare_claims(file, &stat);
+	home->loss = &file->loss;
+	home->poisoned = &file->poisoned;
+	home->file_id = file->options.file_id;
+	memcpy(home->tag, file->options.file_tag, sizeof(home->tag));
+	home->inode = file->is_device ? 0 : stat.ino;
+	home->device_major = file->is_device ? stat.rdev_major : stat.dev_major;
+	home->device_minor = file->is_device ? stat.rdev_minor : stat.dev_minor;
+	file->home_align = home_alignment(&file->caps, status);
+	error = journal_attach(file->options.journal, home);
+	file->attached = !error;
+	return error;
+}
