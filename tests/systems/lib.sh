@@ -28,7 +28,12 @@ report() {
 	return "$1"
 }
 leave_out() {
-	echo "ok - $1 # SKIP $2"
+	if [[ ",${ATOMICIO_REQUIRE:-}," == *,systems,* || ",${ATOMICIO_REQUIRE:-}," == *,all,* ]]; then
+		echo "not ok - $1: $2"
+		failures=$((failures + 1))
+	else
+		echo "ok - $1 # SKIP $2"
+	fi
 	return 1
 }
 # row SYSTEM WHAT: a row of the table, of what ran
