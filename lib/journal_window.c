@@ -141,6 +141,11 @@ int journal_window_at(const struct atomicio_journal *journal, struct journal_win
 		if (error == -EIO && scan)
 			error = read_blocks(journal, scan, window->bytes + have, more,
 					    offset + have);
+		if (error == -EIO && !scan) { /* what is read ahead does not matter */
+			more = length - have;
+			error = journal_read_all(journal->sys, journal->fd, window->bytes + have,
+						 more, offset + have);
+		}
 		if (error)
 			return error;
 		window->length = have + more;
