@@ -147,9 +147,6 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 		submit(request, request->buffer, outcome);
 		return;
 	}
-	/* A copy of what cannot be read would end the process, with the lock held. */
-	if (!is_readable(request, outcome))
-		return;
 	assert(file->bounce && request->length <= file->options.bounce_max);
 	pthread_mutex_lock(&file->bounce_lock);
 	memcpy(file->bounce, request->buffer, request->length);

@@ -442,18 +442,20 @@ int atomicio_close(struct atomicio_file *file);
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
  * file cannot write untorn (atomicio_file_get_caps() has the reasons); -ENOTBLK: the kernel
- * cannot do this write direct; -EFAULT: a part of the buffer cannot be read (where the kernel
- *writes in pieces, to a raw disk and for PLAIN, it is asked before; the journal copies the buffer,
- *so there such a one raises SIGSEGV); -EPERM, -EACCES: denied; -ENOMEM; -EAGAIN: ATOMICIO_NOWAIT
- *would block, or the range is held dirty in the page cache by another writer, or, on a raw block
- *device, a page of it stays in the page cache, as one does while another process has it mapped;
- *-ENOSPC, -EDQUOT, -EFBIG: no room; -EIO and others from the device: old or new, whole; -EIO with
- *kind BROKEN: a torn result was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a
- *failed sync: close and reopen it. Through the journal also: -EMSGSIZE: longer than its largest
- *frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover
- *first; -ENOTRECOVERABLE: it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or
- *not.  If it fails with another error the journal is poisoned, and the page is old or new, whole,
- *once recovery has run; until then the file may hold a mixture.
+ * cannot do this write direct; -EPERM, -EACCES: denied; -EAGAIN: ATOMICIO_NOWAIT would block, or
+ * the range is held dirty in the page cache by another writer, or, on a raw block device, a page
+ * of it stays in the page cache, as one does while another process has it mapped; -ENOMEM; -ENOSPC,
+ * -EDQUOT, -EFBIG: no room; -EFAULT: a part of the buffer cannot be read (a raw disk and PLAIN,
+ * where the kernel writes in pieces, are left alone then; the journal and a bounce copy the buffer,
+ * and raise SIGSEGV there); -EIO and others from the device: old or new, whole; -EIO with kind
+ * BROKEN: a torn result was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a lost
+ * page: close and reopen it.
+ *
+ * Through the journal also: -EMSGSIZE: longer than its largest
+ * frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover
+ * first; -ENOTRECOVERABLE: it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or
+ * not.  If it fails with another error the journal is poisoned, and the page is old or new, whole,
+ * once recovery has run; until then the file may hold a mixture.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);

@@ -91,6 +91,7 @@ static void sync_knows(struct atomicio_file *file, int first)
 	heal();
 }
 
+/* A62 */
 static void a_lost_page_fails_the_sync(void)
 {
 	const struct atomicio_options options = {.flags = 0};
@@ -100,6 +101,7 @@ static void a_lost_page_fails_the_sync(void)
 	sync_knows(file, -ENOSPC);
 }
 
+/* A62 */
 static void an_fsync_of_the_caller_does_not_use_up_the_report(void)
 {
 	const struct atomicio_options options = {.flags = 0};
@@ -123,6 +125,7 @@ static void told(struct atomicio_file *file, uint32_t flags)
 static const struct atomicio_options plain = {.fallback = ATOMICIO_FALLBACK_PLAIN,
 					      .flags = ATOMICIO_OPEN_REOPEN_DIRECT};
 
+/* A62 */
 static void a_durable_write_that_is_told_of_a_lost_page_poisons(void)
 {
 	struct atomicio_file *file = open_handle(O_RDWR, &plain);
@@ -131,6 +134,7 @@ static void a_durable_write_that_is_told_of_a_lost_page_poisons(void)
 	told(file, ATOMICIO_DSYNC);
 }
 
+/* A63 */
 static void a_write_to_a_file_with_s_sync_is_a_durable_one(void)
 {
 	struct atomicio_file *file = open_handle(O_RDWR, &plain);
@@ -143,6 +147,7 @@ static void a_write_to_a_file_with_s_sync_is_a_durable_one(void)
 	told(file, 0);
 }
 
+/* A62 */
 static void without_a_witness_the_next_sync_fails(void)
 {
 	struct atomicio_options options = plain;
@@ -157,6 +162,7 @@ static void without_a_witness_the_next_sync_fails(void)
 	sync_knows(file, -ENOSPC);
 }
 
+/* A62 */
 static void a_write_that_does_not_wait_leaves_the_report_to_the_sync(void)
 {
 	const struct atomicio_options options = {.policy = atomicio_policy_strict,
