@@ -178,6 +178,20 @@ static uint32_t page_checksum(const uint8_t *page, uint32_t length, uint32_t esc
 	return crc;
 }
 
+/* Is the rest of the last block zero?  Its first word may be escaped, and in the padding. */
+static bool padding_is_zero(const uint8_t *page, uint32_t length, uint32_t escape)
+{
+	const uint64_t last = padded(length) - READER_BLOCK;
+
+	for (uint64_t at = length; at < last + READER_BLOCK; at++) {
+		const uint8_t key = at - last < 4 ? (uint8_t)(escape >> 8 * (at - last)) : 0;
+
+		if ((page[at] ^ key) != 0)
+			return false;
+	}
+	return true;
+}
+
 void reader_check_frame(const uint8_t *bytes, struct reader_frame *frame)
 {
 	static const uint8_t zero[4];
@@ -202,10 +216,11 @@ void reader_check_frame(const uint8_t *bytes, struct reader_frame *frame)
 	length = frame->header_length;
 	for (uint32_t i = 0; i < frame->count && frame->whole; i++) {
 		const uint8_t *entry = entry_at(bytes, frame, i);
+		const uint32_t size = u32(entry + 8), escape = u32(entry + 20);
 
-		frame->whole = page_checksum(bytes + length, u32(entry + 8), u32(entry + 20)) ==
-			       u32(entry + 12);
-		length += padded(u32(entry + 8));
+		frame->whole = page_checksum(bytes + length, size, escape) == u32(entry + 12) &&
+			       padding_is_zero(bytes + length, size, escape);
+		length += padded(size);
 	}
 }
 
@@ -239,7 +254,8 @@ void reader_entry(const struct reader *reader, const uint8_t *bytes,
 	};
 	reader_file(bytes, u32(at + 16), &entry->file);
 	entry->page_whole =
-		page_checksum(bytes + *page, entry->length, entry->escape) == entry->crc;
+		page_checksum(bytes + *page, entry->length, entry->escape) == entry->crc &&
+		padding_is_zero(bytes + *page, entry->length, entry->escape);
 	*page += padded(entry->length);
 	for (uint32_t i = 0; i < header->done_count && !entry->done; i++)
 		entry->done = header->done[i].file_id == entry->file.file_id &&

@@ -28,9 +28,9 @@ static int memory_close(int fd)
 
 static int memory_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
 {
-	(void)fd;
 	(void)path;
-	*out = (struct sys_statx){.mask = mask, .mode = S_IFREG, .size = memory.size};
+	*out = (struct sys_statx){
+		.mask = mask, .mode = S_IFREG, .size = memory.size, .ino = (uint64_t)fd};
 	return 0;
 }
 
@@ -53,10 +53,36 @@ static int memory_truncate(int fd, uint64_t size)
 	return 0;
 }
 
+static struct {
+	uint8_t bytes[MEMORY_SIZE];
+	uint64_t offset, length;
+	int fd;
+} home;
+
+static ssize_t home_pread(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	if (fd != home.fd || offset < home.offset || offset - home.offset >= home.length)
+		return 0;
+	if (length > home.length - (offset - home.offset))
+		length = home.length - (offset - home.offset);
+	memcpy(buffer, home.bytes + (offset - home.offset), length);
+	return (ssize_t)length;
+}
+
+static void home_keep(int fd, const void *data, uint64_t length, uint64_t offset)
+{
+	if (length > sizeof(home.bytes))
+		abort();
+	memcpy(home.bytes, data, length);
+	home.offset = offset;
+	home.length = length;
+	home.fd = fd;
+}
+
 static ssize_t memory_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
-	if (fd != MEMORY_JOURNAL_FD)
-		abort();
+	if (fd != MEMORY_JOURNAL_FD) /* what was written last is read back */
+		return home_pread(fd, buffer, length, offset);
 	if (offset >= memory.size)
 		return 0;
 	if (length > memory.size - offset)
@@ -78,6 +104,7 @@ static ssize_t memory_pwritev2(int fd, const struct iovec *vector, int count, ui
 	if (fd != MEMORY_JOURNAL_FD) {
 		if (memory.home_write)
 			memory.home_write(fd, vector->iov_base, length, offset);
+		home_keep(fd, vector->iov_base, length, offset);
 		return (ssize_t)length;
 	}
 	if (offset > MEMORY_SIZE || length > MEMORY_SIZE - offset)
@@ -93,6 +120,14 @@ static ssize_t memory_pwritev2(int fd, const struct iovec *vector, int count, ui
 static int memory_fdatasync(int fd)
 {
 	(void)fd;
+	return 0;
+}
+
+static int memory_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
 	return 0;
 }
 
@@ -143,6 +178,7 @@ const struct sys_calls memory_sys = {
 	.pread = memory_pread,
 	.pwritev2 = memory_pwritev2,
 	.fdatasync = memory_fdatasync,
+	.write_back = memory_write_back,
 	.fs_magic = memory_fs_magic,
 	.file_size_limit = memory_file_size_limit,
 	.random = memory_random,

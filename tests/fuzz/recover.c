@@ -8,8 +8,8 @@
  * written with what it holds already, and the headers only in their blocks; all memory comes
  * back.  Sanitizers see the rest.
  */
-#include <endian.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,114 +17,66 @@
 #include "journal_crc.h"
 #include "journal_internal.h"
 #include "memory_sys.h"
+#include "repair.h"
 
 #define FRAME_MAGIC "ATFR"
-#define FIX_CHECKSUMS 1u
-#define FIX_PLACES 2u
 #define RECOVER_TWICE 4u
+#define KNOW_FILES 8u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t input[MEMORY_SIZE];
 static uint64_t input_size;
 
-static uint32_t get32(const uint8_t *at)
+/* The entry's page, as it goes home; false: it does not lie in the frame. */
+static bool page_of(uint8_t *out, const uint8_t *frame, uint64_t whole, uint64_t page,
+		    const uint8_t *entry)
 {
-	uint32_t value;
+	const uint64_t size = repair_get32(entry + 8);
 
-	memcpy(&value, at, 4);
-	return le32toh(value);
+	if (page > whole || size > whole - page)
+		return false;
+	memcpy(out, frame + page, size);
+	for (uint64_t at = 0; at < size; at += 4096)
+		for (uint64_t i = 0; i < 4 && at + i < size; i++)
+			out[at + i] ^= entry[20 + i];
+	return true;
 }
 
-static uint64_t get64(const uint8_t *at)
+/*
+ * Does the frame at `at`, read without the library's code, name these bytes at this place, as one
+ * page or as several that lie behind one another?
+ */
+static bool names(uint64_t at, const uint8_t *data, uint64_t length, uint64_t offset)
 {
-	uint64_t value;
-
-	memcpy(&value, at, 8);
-	return le64toh(value);
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(at, &value, 4);
-}
-
-static void fix_header(uint8_t *block)
-{
-	memcpy(block, "libatomicio-jrnl", 16);
-	put32(block + 16, 2);
-	put32(block + 20, 4096);
-	put32(block + 4092, journal_crc32c(0, block, 4092));
-}
-
-/* The page checksums and then the frame's own, as far as it lies inside the input. */
-static void fix_frame(uint8_t *frame, uint64_t at, uint32_t mode)
-{
-	const uint32_t count = get32(frame + 4);
-	const uint64_t header = get32(frame + 36);
-	const uint64_t files = get32(frame + 76);
-	const uint64_t place = htole64(at);
-	uint64_t page = at + header;
-
-	if (mode & FIX_PLACES) {
-		memcpy(frame + 8, input + 24, 16);
-		memcpy(frame + 48, &place, 8);
-	}
-	if (header < 96 || header > input_size - at || files > (header - 96) / 64 ||
-	    count > (header - 96 - files * 64) / 24)
-		return;
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *entry = frame + 96 + files * 64 + i * 24;
-		const uint64_t length = get32(entry + 8);
-
-		if (length > input_size || page > input_size - length)
-			break;
-		put32(entry + 20, 0); /* no escape: the input has what it needs */
-		put32(entry + 12, journal_crc32c(0, input + page, length));
-		page += (length + 4095) & ~UINT64_C(4095);
-	}
-	put32(frame + 40, 0);
-	put32(frame + 40, journal_crc32c(0, frame, header));
-}
-
-static void fix(uint32_t mode)
-{
-	for (uint64_t at = 0; at < 16384 && at + 4096 <= input_size; at += 4096)
-		fix_header(input + at);
-	for (uint64_t at = 16384; at + 4096 <= input_size; at += 4096)
-		if (memcmp(input + at, FRAME_MAGIC, 4) == 0)
-			fix_frame(input + at, at, mode);
-}
-
-/* Does the frame at `at`, read without the library's code, name this page with these bytes? */
-static int names(uint64_t at, const void *data, uint64_t length, uint64_t offset)
-{
+	static uint8_t page_bytes[MEMORY_SIZE];
 	const uint8_t *frame = input + at;
-	const uint32_t count = get32(frame + 4);
-	const uint64_t whole = get32(frame + 32), header = get32(frame + 36);
-	const uint64_t files = get32(frame + 76);
-	uint64_t page = header;
+	const uint32_t count = repair_get32(frame + 4);
+	const uint64_t whole = repair_get32(frame + 32), header = repair_get32(frame + 36);
+	const uint64_t files = repair_get32(frame + 76);
+	uint64_t page = header, found = 0;
 
 	if (memcmp(frame, FRAME_MAGIC, 4) != 0 || whole > input_size - at || header >= whole ||
 	    header < 96 || files > (header - 96) / 64 || count > (header - 96 - files * 64) / 24 ||
-	    get64(frame + 48) != at)
-		return 0;
+	    repair_get64(frame + 48) != at)
+		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *entry = frame + 96 + files * 64 + i * 24;
-		const uint64_t size = get32(entry + 8);
+		const uint8_t *entry = frame + 96 + files * 64 + (uint64_t)i * 24;
+		const uint64_t size = repair_get32(entry + 8);
 
-		if (size > whole - page)
-			return 0;
-		if (size == length && get64(entry) == offset &&
-		    memcmp(frame + page, data, length) == 0 &&
-		    get32(entry + 12) == journal_crc32c_table(0, data, length))
-			return 1;
+		if (!page_of(page_bytes, frame, whole, page, entry))
+			return false;
+		if (size > length - found || repair_get64(entry) != offset + found ||
+		    memcmp(page_bytes, data + found, size) != 0 ||
+		    repair_get32(entry + 12) != journal_crc32c_table(0, page_bytes, size))
+			found = 0;
+		else
+			found += size;
+		if (found == length)
+			return true;
 		page += (size + 4095) & ~UINT64_C(4095);
-		if (page > whole)
-			return 0;
 	}
-	return 0;
+	return false;
 }
 
 static void see_home_write(int fd, const void *data, uint64_t length, uint64_t offset)
@@ -159,24 +111,27 @@ static int resolve(void *context, uint64_t file_id)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct atomicio_journal *journal;
+	struct atomicio_recover_options options = {.flags = 0};
 	struct atomicio_recovery recovery;
 	uint32_t mode;
 
-	if (size < 1 || size > sizeof(input))
+	if (size < 1 || size - 1 > sizeof(input))
 		return 0;
 	mode = data[0];
 	input_size = size - 1;
 	memcpy(input, data + 1, input_size);
-	if (mode & FIX_CHECKSUMS)
-		fix(mode);
+	repair(input, input_size, mode);
 	memcpy(memory.journal, input, input_size);
 	memory.size = input_size;
 	memory.home_write = see_home_write;
 	memory.journal_write = see_journal_write;
 	if (journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal) == 0) {
-		int error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0, &recovery,
-						     sizeof(recovery));
+		int error;
 
+		if (!(mode & KNOW_FILES))
+			options.flags |= ATOMICIO_RECOVER_ANY_FILE;
+		error = atomicio_journal_recover(journal, resolve, NULL, &options, sizeof(options),
+						 &recovery, sizeof(recovery));
 		if (mode & RECOVER_TWICE)
 			error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0);
 		atomicio_journal_close(journal);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "journal_internal.h"
+#include "loss.h"
 #include "memory_sys.h"
 
 #define CHECK(call)                                                                                \
@@ -23,6 +24,8 @@ static struct journal_file files[2] = {
 	{.fd = MEMORY_HOME_FD, .file_id = 1, .inode = 1},
 	{.fd = MEMORY_HOME_FD + 1, .file_id = 2, .inode = 2},
 };
+
+static struct loss losses[2];
 
 static uint8_t page[8192];
 
@@ -67,8 +70,11 @@ int main(int argc, char **argv)
 	CHECK(journal_create(&memory_sys, MEMORY_JOURNAL_FD, &options, sizeof(options)));
 	save(argv[1], "empty", 0);
 	CHECK(journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal));
-	CHECK(journal_attach(journal, &files[0]));
-	CHECK(journal_attach(journal, &files[1]));
+	for (int i = 0; i < 2; i++) {
+		CHECK(loss_open(&losses[i], &memory_sys, files[i].fd, files[i].fd, 0, NULL));
+		files[i].loss = &losses[i];
+		CHECK(journal_attach(journal, &files[i]));
+	}
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK(journal_commit(journal, &lengths[i], page_at, i % 3 + 1));
 	for (int mode = 0; mode < 8; mode++)

@@ -124,6 +124,8 @@ static void put_case(const char *name)
 	} else if (!strcmp(name, "done")) {
 		header.done_count = 1;
 		header.done[0] = (struct journal_done){.file_id = 2, .up_to = 8};
+	} else if (!strcmp(name, "padding")) { /* torn over an older frame, in its last bytes */
+		bytes[at - 1] = 1;
 	} else if (!strcmp(name, "clean")) { /* the frame is a retired one */
 		header.flags = JOURNAL_CLEAN;
 		header.tail_offset = header.head_offset = at;

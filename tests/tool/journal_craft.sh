@@ -35,6 +35,7 @@ page_that_looks_like_a_frame_is_a_page() {
 	# Where it lies bare it counts: the case has teeth.
 	crafted bare corrupt '99 torn'
 }
+frame_that_is_torn_in_its_padding_alone_is_torn() { crafted padding ready '7 torn'; }
 file_that_is_done_is_not_asked_for() {
 	crafted 'done' unclean '7 live'
 	json '.headers[0].done == [{file_id: "0x2", up_to: 8}] and ([.frames[0].entries[].done] == [false, true])'
@@ -45,6 +46,7 @@ clean_journal_is_not_read() {
 }
 for name in number_that_nobody_relied_on_is_a_hole number_that_was_given_up_is_no_loss \
 	number_that_was_durable_and_is_missing_is_corruption chain_is_replayed_whole_or_not_at_all \
-	page_that_looks_like_a_frame_is_a_page file_that_is_done_is_not_asked_for clean_journal_is_not_read; do
+	page_that_looks_like_a_frame_is_a_page frame_that_is_torn_in_its_padding_alone_is_torn \
+	file_that_is_done_is_not_asked_for clean_journal_is_not_read; do
 	try "$name" craft
 done
