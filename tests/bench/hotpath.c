@@ -4,9 +4,10 @@
  *
  * Flow: run by tests/bench/hotpath.sh and tests/bench/peers.sh.
  *
- *	hotpath FILE N [plain]
+ *	hotpath FILE N [plain|journal]
  *		N writes of 4096 bytes, to be counted under valgrind and strace: the difference
- *		between runs of N and 2N is the cost of N; plain: by the fallback that may tear
+ *		between runs of N and 2N is the cost of N; plain: by the fallback that may tear;
+ *		journal: of 16 KiB, through a journal beside the file
  *	hotpath FILE rate LENGTH ROUNDS
  *		a raw loop of pwritev2(RWF_ATOMIC) and the library in turn: writes a second of
  *		both, as medians, and the median of the rounds' ratios
@@ -22,10 +23,10 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "libatomicio/atomicio.h"
+#include "libatomicio/journal.h"
 
 #define PAGE 4096
-
+#define JOURNALED_PAGE 16384
 #define LENGTH_MAX 65536
 #define ROUNDS_MAX 1001
 #define PLACES 16 /* few, so that a fast disk shows what the calls cost */
@@ -146,36 +147,64 @@ static int random_rate(size_t length, double seconds)
 	return 0;
 }
 
-static int counted(int count, int plain)
+/* Make a journal of the default size beside the file, and open it. */
+static struct atomicio_journal *open_journal(const char *name)
 {
+	struct atomicio_journal *journal = NULL;
+	char beside[4096];
+	int log, error;
+
+	snprintf(beside, sizeof(beside), "%s.journal", name);
+	log = open(beside, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	must(log >= 0, "no file for a journal");
+	error = atomicio_journal_create(log, NULL, 0);
+	if (!error)
+		error = atomicio_journal_open(log, NULL, 0, &journal);
+	must(!error, strerror(-error));
+	return journal;
+}
+
+static int counted(int count, const char *by)
+{
+	const size_t length = strcmp(by, "journal") ? PAGE : JOURNALED_PAGE;
 	struct atomicio_stats stats;
 	const uint64_t all = (uint64_t)count;
-	uint64_t done;
+	uint64_t done = 0;
 
 	for (; count > 0; count--)
-		library(PAGE, (uint64_t)(count % PLACES) * PAGE);
+		library(length, (uint64_t)(count % PLACES) * length);
 	must(!atomicio_file_get_stats(file, &stats, sizeof(stats)), "stats");
-	done = plain ? stats.writes_plain : stats.writes_hardware + stats.writes_filesystem;
+	if (!strcmp(by, "plain"))
+		done = stats.writes_plain;
+	else if (!strcmp(by, "journal"))
+		done = stats.writes_journal;
+	else
+		done = stats.writes_hardware + stats.writes_filesystem;
 	must(done == all, "the writes went another way");
 	return atomicio_close(file) ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-	const char *mode = argc > 2 ? argv[2] : "";
-	const int plain = argc == 4 && !strcmp(argv[3], "plain");
-	const struct atomicio_options options = {.fallback = plain ? ATOMICIO_FALLBACK_PLAIN
-								   : ATOMICIO_FALLBACK_NONE};
+	const char *mode = argc > 2 ? argv[2] : "", *by = argc == 4 ? argv[3] : "";
+	const int plain = !strcmp(by, "plain");
+	struct atomicio_options options = {.fallback = plain ? ATOMICIO_FALLBACK_PLAIN
+							     : ATOMICIO_FALLBACK_NONE};
 	size_t length;
 	int error;
 
-	must(argc > 2,
-	     "usage: hotpath FILE N [plain] | rate LENGTH ROUNDS | library LENGTH SECONDS");
+	must(argc > 2, "usage: hotpath FILE N [plain|journal] | rate LENGTH ROUNDS | "
+		       "library LENGTH SECONDS");
+	if (!strcmp(by, "journal")) {
+		options.journal = open_journal(argv[1]);
+		options.file_id = 1;
+		options.path = ATOMICIO_PATH_JOURNAL;
+	}
 	fd = open(argv[1], O_RDWR | O_CREAT | (plain ? 0 : O_DIRECT), 0644);
 	error = atomicio_open(fd, &options, sizeof(options), &file);
 	must(!error, strerror(-error));
 	if (argc < 5)
-		return counted(atoi(mode), plain);
+		return counted(atoi(mode), by);
 	length = (size_t)atoi(argv[3]);
 	must(length >= PAGE && length <= LENGTH_MAX, "a length is 4096 to 65536");
 	if (strcmp(mode, "library") == 0)

@@ -107,6 +107,15 @@ if [ $path = untorn ]; then
 	bench_figure xfs "$what" "$system" "system calls" 1 less
 	bench_figure xfs "$what" "$memory" allocations 0 less
 	bench_figure xfs "$what" "$locked" locks 0 less
+	# The first release took 31,969; more than a tenth more is too much.
+	mode=(journal)
+	journaled=$(per instructions)
+	mode=()
+	echo "# $journaled instructions outside the kernel for a journaled page of 16 KiB"
+	bench_figure xfs "journal, page of 16 KiB, outside the kernel" "$journaled" instructions \
+		35100 less
+	[ -n "$journaled" ]
+	kernel_report $? a_journaled_page_is_counted
 	rate_rounds=$((bench_rounds * 10 + 1))
 	bench_fast
 	rate 4096

@@ -3,237 +3,306 @@
  * Goal: what a durable untorn page costs through the journal, against what else one could do.
  * Method: all contenders of a comparison take turns of a fraction of a second in one run, for
  * many rounds, so that what else the machine does hits all of them; a ratio is the median of
- * the rounds' ratios.  "overall" is that of all time and all steps, the checkpoints included.
+ * the rounds' ratios, of the engine that is the rival's best.
  *
  *	journal [--seconds S] [--json] [--only WORD] DIRECTORY
  *		compare, S seconds a comparison, those with WORD in the name
- *	journal --count page|batch N DIRECTORY
- *		N steps through the journal, for strace to count
+ *	journal --count page|PAGES N DIRECTORY
+ *		N steps of one page, or of batches, through the journal, for strace to count; prints
+ *what the device below has counted: flushes, bytes, and the frames
  *
  * Flow: tests/bench/journal.sh mounts the filesystems and runs this on each.
  */
 #define _GNU_SOURCE
-#include <sys/wait.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "journal_rivals.h"
+#include "stage/stage.h"
 
 #define ROUNDS_MAX 400
+#define RIVALS_MAX 7
+#define CONTENDERS_MAX (RIVALS_MAX * WAYS_ENGINES)
 #define THREADS 8
-#define SCANS 7
-#define SECONDS_TO_FILL 0.2 /* who has less a comparison does not wait for thousands of frames */
+#define SECTOR 512
 
 /* The first rival is what the others are compared with. */
 struct comparison {
 	const char *name;
-	struct rival rivals[5];
+	struct rival rivals[RIVALS_MAX];
 };
 
+#define PAGE_OF(title, kind, place, wanted)                                                        \
+	{                                                                                          \
+		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGE, .home = place,              \
+		.goal = wanted                                                                     \
+	}
+#define BATCH_OF(count, title, kind, place, wanted)                                                \
+	{                                                                                          \
+		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGES, .home = place,             \
+		.pages = count, .goal = wanted                                                     \
+	}
+#define JOURNAL_OF(count, title, place, by, wanted)                                                \
+	{                                                                                          \
+		.name = title, .way = WAYS_JOURNAL, .shape = WAYS_PAGES, .home = place,            \
+		.pages = count, .goal = wanted, .engine = by, .fixed = true                        \
+	}
+#define THREADS_OF(count, title, kind, wanted)                                                     \
+	{                                                                                          \
+		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGE, .home = DIRECT,             \
+		.threads = count, .goal = wanted                                                   \
+	}
+
 static const struct comparison comparisons[] = {
-	{"page, direct",
-	 {{"journal", library_page, DIRECT, 1, 0},
-	  {"naive double write", double_page, DIRECT, 1, 1.7},
-	  {"unprotected", unprotected_page, DIRECT, 1, 0.9},
-	  {"copy on write", library_page, COW, 1, 3}}},
-	{"page, buffered",
-	 {{"journal", library_page, BUFFERED, 1, 0},
-	  {"naive double write", double_page, BUFFERED, 1, 1.7},
-	  {"unprotected, direct", unprotected_page, DIRECT, 1, 0.9},
-	  {"unprotected, buffered", unprotected_page, BUFFERED, 1, 0.9},
-	  {"copy on write", library_page, COW, 1, 3}}},
-	{"batch of 64, direct",
-	 {{"journal", library_batch, DIRECT, 1, 0},
-	  {"batched double write", double_batch, DIRECT, 1, 1.1},
-	  {"page-by-page double write", double_page_by_page, DIRECT, 1, 7},
-	  {"unprotected", unprotected_batch, DIRECT, 1, 0.8},
-	  {"copy on write, one sync", untorn_batch, COW, 1, 3}}},
-	{"batch of 64, buffered",
-	 {{"journal", library_batch, BUFFERED, 1, 0},
-	  {"batched double write", double_batch, BUFFERED, 1, 1.1},
-	  {"unprotected", unprotected_batch, BUFFERED, 1, 0.8}}},
-	{"8 threads, page, direct",
-	 {{"journal", library_page, DIRECT, THREADS, 0},
-	  {"journal, 1 thread", library_page, DIRECT, 1, 3},
-	  {"unprotected, 8 threads", unprotected_page, DIRECT, THREADS, 0}}},
+	{"journal, page, direct",
+	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("double write", DOUBLE, DIRECT, 1.0),
+	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.7), PAGE_OF("copy on write", KERNEL, COW, 1.0)}},
+	{"journal, page, direct, BEHIND",
+	 {{.name = "journal", .way = WAYS_JOURNAL, .behind = true},
+	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.95)}},
+	{"journal, page, buffered",
+	 {PAGE_OF("journal", JOURNAL, BUFFERED, 0), PAGE_OF("double write", DOUBLE, BUFFERED, 1.0),
+	  PAGE_OF("unprotected", PLAIN, BUFFERED, 0.9),
+	  PAGE_OF("copy on write, direct", KERNEL, COW, 1.0)}},
+	{"journal, batch of 64, direct",
+	 {JOURNAL_OF(BATCH, "journal", DIRECT, WAYS_CALLS, 0),
+	  JOURNAL_OF(BATCH, "the same with a queue", DIRECT, WAYS_RING, 0.97),
+	  BATCH_OF(BATCH, "floor", FLOOR, DIRECT, 0.95),
+	  BATCH_OF(BATCH, "double write", DOUBLE, DIRECT, 1.05),
+	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0),
+	  BATCH_OF(BATCH, "unprotected, not flushed", BARE, DIRECT, 0),
+	  BATCH_OF(BATCH, "copy on write", KERNEL, COW, 1.0)}},
+	{"journal, batch of 64, direct, BEHIND",
+	 {{.name = "journal",
+	   .way = WAYS_JOURNAL,
+	   .shape = WAYS_PAGES,
+	   .pages = BATCH,
+	   .behind = true},
+	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0.85)}},
+	{"journal, batch of 64, buffered",
+	 {JOURNAL_OF(BATCH, "journal", BUFFERED, WAYS_CALLS, 0),
+	  BATCH_OF(BATCH, "double write", DOUBLE, BUFFERED, 1.0),
+	  BATCH_OF(BATCH, "unprotected", PLAIN, BUFFERED, 1.0)}},
+	{"journal, batch of 128, direct",
+	 {JOURNAL_OF(128, "journal", DIRECT, WAYS_CALLS, 0),
+	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
+	{"journal, batch of 256, direct",
+	 {JOURNAL_OF(256, "journal", DIRECT, WAYS_CALLS, 0),
+	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
+	{"journal, batch of 128, buffered",
+	 {JOURNAL_OF(128, "journal", BUFFERED, WAYS_CALLS, 0),
+	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
+	{"journal, batch of 256, buffered",
+	 {JOURNAL_OF(256, "journal", BUFFERED, WAYS_CALLS, 0),
+	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
+	{"journal, 8 threads, page, direct",
+	 {THREADS_OF(THREADS, "journal", JOURNAL, 0),
+	  THREADS_OF(THREADS, "unprotected, 8 threads", PLAIN, 0.85),
+	  THREADS_OF(1, "journal, 1 thread", JOURNAL, 3.0)}},
 };
 #define COMPARISONS (sizeof(comparisons) / sizeof(comparisons[0]))
-#define RIVALS_MAX (sizeof(comparisons[0].rivals) / sizeof(comparisons[0].rivals[0]))
 
 static struct {
 	double seconds;
 	const char *only;
-	bool json;
 } run = {.seconds = 8, .only = ""};
 
-/* One object a line, in the form that run.sh gathers; the first rival has no ratio. */
-static void report_json(const char *name, const char *rival, double value, const char *unit,
-			double ratio, double overall, double goal)
+/* What one contender took in each round: ns a page. */
+struct series {
+	struct contender contender;
+	double times[ROUNDS_MAX];
+};
+
+static struct series series[CONTENDERS_MAX];
+static uint32_t series_count, rounds;
+
+static double median_time(const struct series *of)
 {
-	printf("{\"what\": \"journal, %s\", \"way\": \"%s\"", name, rival);
-	if (ratio > 0)
-		printf(", \"figure\": %.3f, \"unit\": \"x\", \"overall\": %.3f, \"time_us\": %.1f",
-		       ratio, overall, value);
-	else
-		printf(", \"figure\": %.1f, \"unit\": \"%s\"", value, unit);
-	if (goal > 0)
-		printf(", \"goal\": %.2f, \"better\": \"more\"", goal);
-	printf("}\n");
-	fflush(stdout);
+	static double times[ROUNDS_MAX];
+
+	memcpy(times, of->times, rounds * sizeof(times[0]));
+	return median(times, rounds);
 }
 
-static void report(const char *name, const char *rival, double value, const char *unit,
-		   double ratio, double overall, double goal)
+/* The rival's fastest engine (B3); NULL: it is not there. */
+static const struct series *best_of(const char *name)
 {
-	if (run.json) {
-		report_json(name, rival, value, unit, ratio, overall, goal);
+	const struct series *best = NULL;
+
+	for (uint32_t i = 0; i < series_count; i++)
+		if (!strcmp(series[i].contender.rival.name, name) &&
+		    (!best || median_time(&series[i]) < median_time(best)))
+			best = &series[i];
+	return best;
+}
+
+static void report_rival(const char *what, const struct rival *rival, bool first)
+{
+	const struct series *ours = &series[0], *theirs = best_of(rival->name);
+	double ratios[ROUNDS_MAX];
+	char more[128];
+
+	if (!theirs)
 		return;
-	}
-	printf("%-24s %-26s %9.1f %-5s", name, rival, value, unit);
-	if (ratio > 0)
-		printf(" %7.2fx %7.2fx", ratio, overall);
-	else
-		printf(" %8s %8s", "", "");
-	if (goal > 0)
-		printf(" %6.1f%s  %s", goal, ratio > 0 ? "x" : "",
-		       (ratio > 0 ? ratio : value) >= goal ? "met" : "SHORT");
-	printf("\n");
-	fflush(stdout);
+	if (theirs->contender.rival.way == WAYS_BARE) /* it is there for the bound */
+		return;
+	for (uint32_t i = 0; i < rounds; i++)
+		ratios[i] = theirs->times[i] / ours->times[i];
+	snprintf(more, sizeof(more), "\"rate\": %.1f, \"through\": \"%s\", \"rounds\": %" PRIu32,
+		 1e9 / median_time(theirs), stage_through(&theirs->contender), rounds);
+	if (first || !stage.json)
+		stage_report(&(struct stage_result){.what = what,
+						    .way = rival->name,
+						    .figure = 1e9 / median_time(theirs),
+						    .unit = "pages/s",
+						    .more = more});
+	if (!first)
+		stage_report(&(struct stage_result){.what = what,
+						    .way = rival->name,
+						    .figure = median(ratios, rounds),
+						    .unit = "x",
+						    .goal = rival->goal,
+						    .more = more});
+}
+
+/*
+ * One flush and two transfers against one of each: what a journal can reach at most, if nothing
+ * overlaps.  T is the time of unprotected writes, t without their flush: T / (T + t).
+ */
+static void report_bound(const char *what)
+{
+	const struct series *plain = best_of("unprotected"), *bare;
+	double bounds[ROUNDS_MAX];
+
+	bare = best_of("unprotected, not flushed");
+	if (!plain || !bare)
+		return;
+	for (uint32_t i = 0; i < rounds; i++)
+		bounds[i] = plain->times[i] / (plain->times[i] + bare->times[i]);
+	stage_report(&(struct stage_result){.what = what,
+					    .way = "unprotected, the bound",
+					    .figure = median(bounds, rounds),
+					    .unit = "x"});
+}
+
+/* What is to be compared is not there: its goals are not met. */
+static void report_absence(const struct comparison *comparison)
+{
+	for (uint32_t i = 1; i < RIVALS_MAX && comparison->rivals[i].name; i++)
+		stage_report(&(struct stage_result){.what = comparison->name,
+						    .way = comparison->rivals[i].name,
+						    .figure = -1,
+						    .unit = "x",
+						    .goal = comparison->rivals[i].goal});
 }
 
 static void compare(const struct comparison *comparison)
 {
-	static double times[RIVALS_MAX][ROUNDS_MAX], ratios[RIVALS_MAX][ROUNDS_MAX];
-	double total_ns[RIVALS_MAX] = {0}, steps[RIVALS_MAX] = {0}, ns, done;
-	const double end = now_ns() + run.seconds * 1e9;
-	const double start = now_ns();
-	uint32_t rounds = 0;
+	const double start = now_ns(), end = start + run.seconds * 1e9;
 
+	series_count = 0;
+	for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++) {
+		struct contender contenders[WAYS_ENGINES];
+		const uint32_t count = stage_contenders(&comparison->rivals[i], contenders);
+
+		for (uint32_t j = 0; j < count; j++)
+			series[series_count++].contender = contenders[j];
+		if (i == 0 && count == 0) {
+			report_absence(comparison);
+			return;
+		}
+	}
+	rounds = 0;
 	do {
 		progress(comparison->name, (now_ns() - start) / 1e9, run.seconds);
-		for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++) {
-			const struct rival *rival = &comparison->rivals[i];
+		for (uint32_t i = 0; i < series_count; i++) {
+			const uint32_t at = (i + rounds) % series_count;
+			const struct contender *contender = &series[at].contender;
+			double ns, steps = stage_slice(contender, &ns);
 
-			if (rival->home == COW && !has_cow())
-				continue;
-			done = take_slice(rival, &ns);
-			total_ns[i] += ns;
-			steps[i] += done;
-			times[i][rounds] = ns / done;
-			ratios[i][rounds] = times[i][rounds] / times[0][rounds];
+			series[at].times[rounds] = ns / steps / stage_pages(&contender->rival);
 		}
 		rounds++;
 	} while (now_ns() < end && rounds < ROUNDS_MAX);
 	progress(comparison->name, run.seconds, run.seconds);
 	for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++)
-		if (steps[i] > 0)
-			report(comparison->name, comparison->rivals[i].name,
-			       median(times[i], rounds) / 1e3, "us",
-			       i ? median(ratios[i], rounds) : 0,
-			       total_ns[i] / steps[i] / (total_ns[0] / steps[0]),
-			       comparison->rivals[i].goal);
+		report_rival(comparison->name, &comparison->rivals[i], i == 0);
+	report_bound(comparison->name);
 }
 
-/* Die with live frames, about as many as the ring has room for. */
-static void leave_frames(step *take_step)
+static void report_count(const char *what, const char *of, double figure, const char *unit,
+			 double goal)
 {
-	const pid_t child = fork();
-	int status;
+	char name[96];
 
-	if (child == 0) {
-		struct atomicio_journal_info info = {.size = 0};
-
-		open_journal(false);
-		open_homes();
-		bench.workers[0].home = &bench.homes[DIRECT];
-		do {
-			take_step(&bench.workers[0]);
-			check(atomicio_journal_get_info(bench.journal, &info, sizeof(info)),
-			      "info");
-		} while (info.live_bytes < info.size - 2 * (BATCH + 1) * PAGE);
-		_exit(0);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0 || status)
-		errx(1, "no live frames were left");
+	snprintf(name, sizeof(name), "%s: %s", what, of);
+	stage_report(&(struct stage_result){
+		.what = name, .figure = figure, .unit = unit, .goal = goal, .less = true});
 }
 
-static int resolve(void *context, uint64_t file_id)
+/* Nobody else may use the device.  Bytes have two digits: the rest is the filesystem's. */
+static void count(uint32_t batch, uint64_t pages, double bytes_goal)
 {
-	(void)context;
-	return file_id >= 1 && file_id <= HOMES ? bench.homes[file_id - 1].fd : -ENOENT;
-}
+	const struct contender contender = {.rival = {.name = "steps",
+						      .way = WAYS_JOURNAL,
+						      .shape = batch == 1 ? WAYS_PAGE : WAYS_PAGES,
+						      .home = DIRECT,
+						      .pages = batch}};
+	struct stage_counters before, after;
+	uint64_t frames;
+	char what[64];
+	double bytes;
 
-/* How fast the ring is read at open, and replayed. */
-static void scan(const char *name, step *take_step)
-{
-	struct atomicio_journal_info info;
-	struct atomicio_recovery recovery;
-	double rates[SCANS], start;
-
-	progress(name, 0, 1);
-	leave_frames(take_step);
-	for (uint32_t i = 0; i < SCANS; i++) {
-		start = now_ns();
-		open_journal(false);
-		start = now_ns() - start;
-		check(atomicio_journal_get_info(bench.journal, &info, sizeof(info)), "info");
-		rates[i] = (double)info.live_bytes / start * 1e3;
-		if (i + 1 < SCANS)
-			atomicio_journal_close(bench.journal);
-	}
-	start = now_ns();
-	check(atomicio_journal_recover(bench.journal, resolve, NULL, NULL, 0, &recovery,
-				       sizeof(recovery)),
-	      "recover");
-	start = now_ns() - start;
-	progress(name, 1, 1);
-	report(name, "open", median(rates, SCANS), "MB/s", 0, 0, 500);
-	report(name, "recover", (double)recovery.bytes_scanned / start * 1e3, "MB/s", 0, 0, 0);
-	atomicio_journal_close(bench.journal);
-}
-
-static void count(const char *what, uint64_t steps)
-{
-	bench.workers[0].home = &bench.homes[DIRECT];
-	while (steps--)
-		(strcmp(what, "page") ? library_batch : library_page)(&bench.workers[0]);
+	stage_one_step(&contender); /* what was left to be flushed */
+	frames = stage_info().frames;
+	before = stage_counters();
+	for (uint64_t i = 0; i < pages / batch; i++)
+		stage_one_step(&contender);
+	after = stage_counters();
+	frames = stage_info().frames - frames;
+	pages = pages / batch * batch;
+	bytes = (double)((after.sectors - before.sectors) * SECTOR) / (double)(pages * PAGE);
+	snprintf(what, sizeof(what), batch == 1 ? "journal, page" : "journal, batch of %" PRIu32,
+		 batch);
+	report_count(what, "frames", (double)frames * batch / (double)pages, "frames", 1);
+	report_count(what, "flushes a page, counted by the device",
+		     (double)(after.flushes - before.flushes) / (double)pages, "flushes", 0);
+	report_count(what, "bytes written a byte, counted by the device",
+		     (double)(uint64_t)(bytes * 100 + 0.5) / 100, "bytes", bytes_goal);
 }
 
 int main(int argc, char **argv)
 {
-	const char *counted = NULL;
-	uint64_t steps = 0;
+	uint64_t counted = 0;
 	int at = 1;
 
 	for (; at < argc && argv[at][0] == '-'; at++) {
-		if (!strcmp(argv[at], "--json")) {
-			run.json = true;
-		} else if (!strcmp(argv[at], "--seconds") && at + 1 < argc) {
+		if (!strcmp(argv[at], "--json"))
+			stage.json = true;
+		else if (!strcmp(argv[at], "--seconds") && at + 1 < argc)
 			run.seconds = atof(argv[++at]);
-		} else if (!strcmp(argv[at], "--only") && at + 1 < argc) {
+		else if (!strcmp(argv[at], "--only") && at + 1 < argc)
 			run.only = argv[++at];
-		} else if (!strcmp(argv[at], "--count") && at + 2 < argc) {
-			counted = argv[++at];
-			steps = strtoull(argv[++at], NULL, 10);
-		}
+		else if (!strcmp(argv[at], "--count") && at + 1 < argc)
+			counted = strtoull(argv[++at], NULL, 10);
 	}
 	if (at + 1 != argc)
-		errx(2, "usage: journal [--seconds S] [--json] [--only WORD] "
-			"[--count page|batch N] DIRECTORY");
+		errx(2, "usage: journal [--seconds S] [--json] [--only WORD] [--count PAGES] "
+			"DIRECTORY");
 	if (chdir(argv[at]))
 		err(1, "%s", argv[at]);
-	set_up();
+	stage_begin(run.seconds, STAGE_JOURNAL | STAGE_RIVALS);
 	if (counted) {
-		count(counted, steps);
-		close_all();
-		return 0;
+		count(1, counted / 2, 2.25); /* a frame of a page is larger, and slower */
+		count(BATCH, counted, 2.02);
+		count(128, counted, 0);
+		count(256, counted, 0);
 	}
 	for (uint32_t i = 0; i < COMPARISONS; i++)
 		if (strstr(comparisons[i].name, run.only))
 			compare(&comparisons[i]);
-	close_all();
-	if (strstr("scan", run.only)) {
-		scan("scan, frames of 64", library_batch);
-		if (run.seconds >= SECONDS_TO_FILL)
-			scan("scan, frames of 1", library_page);
-	}
+	stage_end();
 	return 0;
 }

@@ -105,7 +105,7 @@ bench_image() {
 bench_fresh() {
 	! mountpoint -q "$kernel_scratch/home" || umount "$kernel_scratch/home"
 	rm -f "$kernel_scratch/image"
-	bench_size=1G bench_image "$kernel_scratch/image" "$1" "$kernel_scratch/home"
+	bench_size=${bench_loop_size:-1G} bench_image "$kernel_scratch/image" "$1" "$kernel_scratch/home"
 }
 
 # XFS in $kernel_scratch/fast, whose image lies in memory: there a call's own cost shows most, and

@@ -12,11 +12,11 @@ set grid ytics lc rgb "#dddddd"
 set border 3
 set tics nomirror
 set format y "%.0s%c"
-array ways[5] = ["journal", "double write, batched", "double write, page by page", \
+array ways[5] = ["journal", "floor: the same frames and pages", "double write", \
 	"XFS copy on write", "unprotected, may tear"]
 set style line 1 lc rgb "#1b6ac9" lw 2.5 pt 7 ps 0.5
-set style line 2 lc rgb "#d95f02" lw 1.5 pt 5 ps 0.5
-set style line 3 lc rgb "#a6761d" lw 1.5 pt 9 ps 0.5
+set style line 2 lc rgb "#9bbfe6" lw 1.5 dt 3 pt 9 ps 0.5
+set style line 3 lc rgb "#d95f02" lw 1.5 pt 5 ps 0.5
 set style line 4 lc rgb "#1b9e77" lw 1.5 pt 11 ps 0.5
 set style line 5 lc rgb "#777777" lw 1.5 dt 2 pt 6 ps 0.5
 count = type eq "xfs" ? 5 : 4

@@ -35,7 +35,7 @@ for type in $(report '[.sweep[].on] | unique[]'); do
 		"low=\(min / 1.5); high=\(max * 1.5)"' --arg on "$type")
 	gnuplot -e "data='$data'; out='$2'; type='$type'; label='$type: $label'; $range" "$here/plot.gp"
 done
-report '.figures[] | select(.on == "xfs" and .unit == "instructions") |
+report '.figures[] | select(.on == "xfs" and .unit == "instructions" and .goal < 1000) |
 	[(.what | split(",")[0]), .figure, .goal] | @tsv' >"$data/instructions.tsv"
 report '.figures[] | select(.on == "xfs" and .unit == "x" and .goal != null and
 		(.what | contains("/ raw")) and

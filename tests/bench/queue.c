@@ -10,6 +10,8 @@
  *	queue FILE sync LENGTH ROUNDS		microseconds a batch of 1 to 64 durable writes:
  *						RWF_DSYNC on each, or one fdatasync
  *	queue FILE guest N			N times prep and done, with no ring (callgrind)
+ *	queue FILE journaled N			N journaled writes in a ring of the caller's, prep
+ *						and done of each between calls of getppid(2)
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "libatomicio/journal.h"
 #include "libatomicio/uring.h"
 
 #define OPS 512
@@ -230,6 +233,54 @@ static int guest(int count)
 	return 0;
 }
 
+/*
+ * A guest whose writes go through a journal.  What prep and done do is marked, and what the ring
+ * does in between is not: strace finds the calls of the library's that can wait.
+ */
+static int journaled(const char *name, int count)
+{
+	struct atomicio_options options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_request request = {{0}};
+	struct atomicio_file *home;
+	char beside[4096];
+	int log;
+
+	snprintf(beside, sizeof(beside), "%s.journal", name);
+	log = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	must(log >= 0 && !atomicio_journal_create(log, NULL, 0) &&
+		     !atomicio_journal_open(log, NULL, 0, &options.journal),
+	     "no journal");
+	must(!atomicio_open(fd, &options, sizeof(options), &home), "open failed");
+	must(!io_uring_queue_init(4, &ring, 0), "no ring");
+	for (int i = 0; i < count; i++) {
+		int error;
+
+		do {
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+			struct io_uring_cqe *cqe;
+			int result;
+
+			getppid();
+			error = atomicio_uring_prep(&request, home, sqe, memory, 16384,
+						    (uint64_t)i * 16384, ATOMICIO_DSYNC);
+			getppid();
+			must(!error, "prep failed");
+			must(io_uring_submit(&ring) == 1 && !io_uring_wait_cqe(&ring, &cqe),
+			     "the ring failed");
+			result = cqe->res;
+			io_uring_cqe_seen(&ring, cqe);
+			getppid();
+			error = atomicio_uring_done(&request, result);
+			getppid();
+		} while (error == ATOMICIO_AGAIN_SQE);
+		must(!error, "done failed");
+	}
+	must(!atomicio_close(home), "close failed");
+	atomicio_journal_close(options.journal);
+	io_uring_queue_exit(&ring);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 3 ? argv[2] : "";
@@ -237,7 +288,7 @@ int main(int argc, char **argv)
 
 	must(argc > 3,
 	     "usage: queue FILE rate LENGTH DEPTH ROUNDS | library LENGTH DEPTH SECONDS | "
-	     "sync LENGTH ROUNDS | guest N");
+	     "sync LENGTH ROUNDS | guest N | journaled N");
 	fd = open(argv[1], O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644);
 	must(fd >= 0 && !atomicio_open(fd, NULL, 0, &file), "open failed");
 	must(!posix_memalign((void **)&memory, 65536, SPAN), "no memory");
@@ -248,6 +299,8 @@ int main(int argc, char **argv)
 		must(pwrite(fd, memory, 1 << 20, (off_t)at) == 1 << 20, "cannot fill the file");
 	if (argc == 6 && strcmp(mode, "library") == 0)
 		return library((uint32_t)first, (uint32_t)atoi(argv[4]), atof(argv[5]));
+	if (strcmp(mode, "journaled") == 0)
+		return journaled(argv[1], first);
 	must(!fsync(fd) && last > 0 && last <= ROUNDS_MAX && first >= 4096, "bad arguments");
 	if (strcmp(mode, "rate") == 0)
 		return rate((uint32_t)first, (uint32_t)atoi(argv[4]), last);

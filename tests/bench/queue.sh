@@ -19,7 +19,7 @@ program=$BENCH_BIN/queue
 series=1
 [ $bench_strict = no ] || series=5
 command -v valgrind >/dev/null || kernel_skip "valgrind is missing"
-kernel_begin mkfs.xfs
+kernel_begin strace mkfs.xfs
 bench_fresh xfs
 file=$kernel_scratch/home/file
 if [ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" != 0 ]; then
@@ -56,4 +56,16 @@ echo "# $cost instructions per atomicio_uring_prep and atomicio_uring_done"
 bench_figure xfs "atomicio_uring_prep and _done" "$cost" instructions 150 less
 [ -n "$once" ] && [ $cost -gt 10 ] && [ $cost -le 150 ]
 kernel_report $? prep_and_done_take_at_most_150_instructions
+
+# Of all calls that the library makes in prep and done, those that can wait for a disk or a lock.
+journaled=64
+strace -f -o "$kernel_scratch/calls" "$program" "$file" journaled $journaled || exit 1
+waits=$(awk -v n=$journaled '/getppid\(/ { inside = !inside; marks++; next }
+	inside && /p?write(64|v|v2)?\(|p?read(64|v|v2)?\(|sync(_file_range)?\(|io_getevents|io_uring_enter|futex/ {
+		waits++ }
+	END { if (marks >= 4 * n) printf "%.2f\n", waits / n }' "$kernel_scratch/calls")
+echo "# $waits system calls that can wait in prep and done of a journaled write"
+bench_figure xfs "atomicio_uring_prep and _done of a journaled write" "$waits" "waiting system calls" 0 less
+[ -n "$waits" ]
+kernel_report $? prep_and_done_of_a_journaled_write_are_counted
 kernel_finish

@@ -35,16 +35,29 @@ def goal:
 def cell($on):
 	map(select(.on == $on or .on == "any"))[0] |
 	if . == null then ""
+	elif .figure == null then "not there" + (if .goal == null then "" else " SHORT" end)
 	else (.figure | short) + (if .goal == null then unit elif met then " met" else " SHORT" end) end;
 
 # Rows of all figures, those with a goal first, in the order in which they came.
 def rows(f):
 	[.figures | to_entries[] | select(.value | f)] |
 	group_by([.value.what, .value.way, .value.unit]) | sort_by(.[0].key) |
-	map(map(.value) | [(.[0] | name), (.[0] | goal), cell("xfs"), cell("ext4")]);
+	map(map(.value) | [(.[0] | name), (.[0] | goal), cell("xfs"), cell("ext4"), cell("host")]);
 
-def ways: ["journal", "double write, batched", "double write, page by page", "copy on write",
-	"unprotected"];
+# What a run without the part `crash` has, too: what README.md and a check must both have.
+def goals_of_readme:
+	[rows(.goal != null)[] | select(.[0] | test("crash states|broken") | not)];
+
+def ways: ["journal", "floor", "double write", "copy on write", "unprotected"];
+
+# Pages a second of a comparison, a row for each filesystem: of each way that is in it.
+def rates:
+	[.figures | to_entries[] | select(.value.rate != null)] |
+	group_by([.value.what, .value.on]) | sort_by(.[0].key) |
+	map(map(.value) as $row |
+		[$row[0].what, ($row[0].on | if . == "host" then "no loop" else . end)] + [ways[] as $way |
+			([$row[] | select(.way | startswith($way)) | .rate][0] |
+				if . == null then "" else round | tostring end)]);
 
 # One line a point: what `f` says of each way.
 def points($on; $by; f):

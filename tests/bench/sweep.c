@@ -3,31 +3,35 @@
  * Goal: throughput and latency of durable untorn pages over the size of a batch and over threads.
  * Method: at each point all ways take turns of a fraction of a second, for many rounds; a rate is
  * the median of the rounds, a percentile is over all steps; flushes and bytes are those that the
- * block device below has counted.
+ * block device below has counted.  Of a rival that has several engines the fastest one is shown.
  *
- *	sweep batch|threads POINTS SECONDS DIRECTORY
- *		POINTS is a list, as 1,8,64; SECONDS for each; one JSON object a line
+ *	sweep BATCHES THREADS SECONDS DIRECTORY
+ *		two lists of points, as 1,8,64; SECONDS for each; one JSON object a line
  *
  * Flow: tests/bench/sweep.sh mounts the filesystems and runs this on each.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "journal_rivals.h"
+#include "stage/stage.h"
 
-#define SAMPLES_MAX (1u << 20)
+#define SAMPLES_MAX (1u << 18)
 #define ROUNDS_MAX 1000
-#define WAYS 5
+#define RIVALS_MAX 6
+#define CONTENDERS_MAX (RIVALS_MAX * WAYS_ENGINES)
 #define SECTOR 512
 
-static struct rival by_batch[WAYS] = {
-	{"journal", library_batch, DIRECT, 1, 0},
-	{"copy on write", untorn_batch, COW, 1, 0},
-	{"double write, page by page", double_page_by_page, DIRECT, 1, 0},
-	{"double write, batched", double_batch, DIRECT, 1, 0},
-	{"unprotected", unprotected_batch, DIRECT, 1, 0},
+static const struct rival by_batch[] = {
+	{.name = "journal", .way = WAYS_JOURNAL, .shape = WAYS_PAGES, .fixed = true},
+	{.name = "floor", .way = WAYS_FLOOR, .shape = WAYS_PAGES},
+	{.name = "double write", .way = WAYS_DOUBLE, .shape = WAYS_PAGES},
+	{.name = "copy on write", .way = WAYS_KERNEL, .shape = WAYS_PAGES, .home = COW},
+	{.name = "unprotected", .way = WAYS_PLAIN, .shape = WAYS_PAGES},
+	{.name = NULL},
 };
 
 /* Pages of many threads that go through one double write, as InnoDB's do. */
@@ -43,8 +47,10 @@ static struct {
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 /* Copies and a flush, pages and a flush; with the lock held at start and end. */
-static void lead(const struct worker *worker)
+static void lead(struct stage_worker *worker)
 {
+	struct ways_writer *writer = &worker->writer;
+	const enum ways_engine engine = writer->disk.has_aio ? WAYS_AIO : WAYS_CALLS;
 	struct iovec pages[THREADS_MAX];
 	uint64_t offsets[THREADS_MAX];
 	const uint32_t count = shared.waiting;
@@ -55,10 +61,11 @@ static void lead(const struct worker *worker)
 	shared.waiting = 0;
 	shared.busy = true;
 	pthread_mutex_unlock(&shared.lock);
-	put(worker->copy, pages, (int)count, 0, RWF_DSYNC);
-	for (uint32_t i = 0; i < count; i++)
-		put(worker->home->fd, &pages[i], 1, offsets[i], 0);
-	flush(worker->home->fd);
+	check(ways_disk_put_durable(&writer->disk, engine, writer->copy, pages, count, 0),
+	      "the copies");
+	check(ways_disk_put(&writer->disk, engine, writer->fd, pages, offsets, count), "the pages");
+	if (fdatasync(writer->fd))
+		err(1, "fdatasync");
 	pthread_mutex_lock(&shared.lock);
 	shared.busy = false;
 	shared.finished = batch + 1;
@@ -66,14 +73,14 @@ static void lead(const struct worker *worker)
 }
 
 /* One page: who finds nobody at work leads, with all pages that have gathered. */
-static void double_shared(struct worker *worker)
+static void double_shared(struct stage_worker *worker)
 {
 	uint64_t mine;
 
 	pthread_mutex_lock(&shared.lock);
 	mine = shared.gathering;
-	shared.pages[shared.waiting] = worker->vector[0];
-	shared.offsets[shared.waiting++] = any_offset(worker);
+	shared.pages[shared.waiting] = worker->writer.vector[1];
+	shared.offsets[shared.waiting++] = ways_any_offset(&worker->writer);
 	while (shared.busy && shared.finished <= mine)
 		pthread_cond_wait(&shared.done, &shared.lock);
 	if (shared.finished <= mine)
@@ -81,17 +88,19 @@ static void double_shared(struct worker *worker)
 	pthread_mutex_unlock(&shared.lock);
 }
 
-static struct rival by_threads[WAYS] = {
-	{"journal", library_page, DIRECT, 1, 0},
-	{"copy on write", library_page, COW, 1, 0},
-	{"double write, page by page", double_page, DIRECT, 1, 0},
-	{"double write, batched", double_shared, DIRECT, 1, 0},
-	{"unprotected", unprotected_page, DIRECT, 1, 0},
+static const struct rival by_threads[] = {
+	{.name = "journal", .way = WAYS_JOURNAL},
+	{.name = "double write", .way = WAYS_DOUBLE},
+	{.name = "double write", .step = double_shared, .step_through = "shared AIO"},
+	{.name = "copy on write", .way = WAYS_KERNEL, .home = COW},
+	{.name = "unprotected", .way = WAYS_PLAIN},
+	{.name = NULL},
 };
 
-/* What one way has done at one point. */
+/* What one contender has done at one point. */
 struct measure {
-	double rates[ROUNDS_MAX];
+	struct contender with;
+	double rates[ROUNDS_MAX]; /* sorted at the end */
 	double samples[SAMPLES_MAX];
 	uint32_t count;
 	double pages;
@@ -100,44 +109,25 @@ struct measure {
 	uint64_t sectors;
 };
 
-static struct measure measures[WAYS];
-static char counters[64]; /* the device's file in sysfs */
-
-static void find_counters(void)
-{
-	struct stat stat;
-
-	if (fstat(bench.homes[DIRECT].fd, &stat))
-		err(1, "fstat");
-	snprintf(counters, sizeof(counters), "/sys/dev/block/%u:%u/stat", major(stat.st_dev),
-		 minor(stat.st_dev));
-}
-
-/* Flushes and sectors written of the device, times one or minus one; not there: nothing. */
-static void count_device(struct measure *measure, uint64_t sign)
-{
-	uint64_t fields[17] = {0};
-	FILE *file = fopen(counters, "r");
-
-	if (!file)
-		return;
-	for (uint32_t i = 0; i < 17; i++)
-		if (fscanf(file, "%" SCNu64, &fields[i]) != 1)
-			break;
-	fclose(file);
-	measure->sectors += sign * fields[6];
-	measure->flushes += sign * fields[15];
-}
+static struct measure measures[CONTENDERS_MAX];
+static uint32_t measure_count;
 
 static void keep_samples(struct measure *measure, uint32_t threads)
 {
 	for (uint32_t i = 0; i < threads; i++) {
-		const struct worker *worker = &bench.workers[i];
+		const struct stage_worker *worker = &stage.workers[i];
 
 		for (uint32_t j = 0; j < worker->steps && j < LATENCIES_MAX; j++)
 			if (measure->count < SAMPLES_MAX)
 				measure->samples[measure->count++] = worker->latencies[j];
 	}
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
 }
 
 /* Of too few steps a high percentile says nothing: then it is left out. */
@@ -158,12 +148,12 @@ static void print_percentiles(struct measure *measure)
 	}
 }
 
-static void print(const char *axis, uint32_t at, const char *way, struct measure *measure,
-		  uint32_t rounds)
+static void print(const char *axis, uint32_t at, struct measure *measure, uint32_t rounds)
 {
-	printf("{\"by\": \"%s\", \"at\": %u, \"way\": \"%s\", \"pages_per_second\": %.1f, "
-	       "\"steps\": %.0f, \"rounds\": %u",
-	       axis, at, way, median(measure->rates, rounds), measure->steps, rounds);
+	printf("{\"by\": \"%s\", \"at\": %u, \"way\": \"%s\", \"through\": \"%s\", "
+	       "\"pages_per_second\": %.1f, \"steps\": %.0f, \"rounds\": %u",
+	       axis, at, measure->with.rival.name, stage_through(&measure->with),
+	       median(measure->rates, rounds), measure->steps, rounds);
 	print_percentiles(measure);
 	if (measure->sectors)
 		printf(", \"flushes_a_page\": %.5f, \"bytes_a_byte\": %.4f",
@@ -173,70 +163,106 @@ static void print(const char *axis, uint32_t at, const char *way, struct measure
 	fflush(stdout);
 }
 
+/* The fastest of each name. */
+static void print_best(const char *axis, uint32_t at, uint32_t rounds)
+{
+	for (uint32_t i = 0; i < measure_count; i++) {
+		struct measure *best = NULL;
+		bool first = true;
+
+		for (uint32_t j = 0; j < measure_count; j++) {
+			if (strcmp(measures[j].with.rival.name, measures[i].with.rival.name) != 0)
+				continue;
+			first = first && j >= i;
+			if (!best ||
+			    median(measures[j].rates, rounds) > median(best->rates, rounds))
+				best = &measures[j];
+		}
+		if (first)
+			print(axis, at, best, rounds);
+	}
+}
+
+static void take_slice(struct measure *measure, uint32_t round)
+{
+	const uint32_t step = stage_pages(&measure->with.rival);
+	const uint32_t threads = measure->with.rival.threads;
+	const struct stage_counters before = stage_counters();
+	double ns, steps = stage_slice(&measure->with, &ns);
+	const struct stage_counters after = stage_counters();
+
+	/* A slice begins with one step that is not timed. */
+	measure->pages += (steps + 1) * step;
+	measure->steps += steps;
+	measure->flushes += after.flushes - before.flushes;
+	measure->sectors += after.sectors - before.sectors;
+	measure->rates[round] = steps * step / ns * 1e9;
+	keep_samples(measure, threads);
+}
+
 /* All ways at one point of the axis. */
-static void sweep(const char *axis, const struct rival *ways, uint32_t at, double seconds)
+static void sweep(const char *axis, const struct rival *rivals, uint32_t at, double seconds)
 {
 	const double start = now_ns();
-	const uint32_t batch = bench.workers[0].batch;
-	const bool in_batches = ways == by_batch;
 	char name[64];
 	uint32_t rounds = 0;
 
 	memset(measures, 0, sizeof(measures));
+	measure_count = 0;
+	for (const struct rival *rival = rivals; rival->name; rival++) {
+		struct contender contenders[WAYS_ENGINES];
+		struct rival here = *rival;
+		uint32_t count;
+
+		here.threads = rivals == by_threads ? at : 1;
+		here.pages = rivals == by_threads ? 1 : at;
+		count = stage_contenders(&here, contenders);
+		for (uint32_t i = 0; i < count; i++) {
+			measures[measure_count++].with = contenders[i];
+			/* A frame's head is measured, and no part of a slice. */
+			stage_one_step(&contenders[i]);
+		}
+	}
 	snprintf(name, sizeof(name), "%s of %u", axis, at);
 	do {
 		progress(name, (now_ns() - start) / 1e9, seconds);
-		for (uint32_t i = 0; i < WAYS; i++) {
-			struct measure *measure = &measures[i];
-			double steps, ns, pages;
-
-			if (ways[i].home == COW && !has_cow())
-				continue;
-			count_device(measure, (uint64_t)-1);
-			steps = take_slice(&ways[i], &ns);
-			count_device(measure, 1);
-			/* A slice begins with one step that is not timed. */
-			pages = steps * (in_batches ? batch : 1);
-			measure->pages += pages + (in_batches ? batch : 1);
-			measure->steps += steps;
-			measure->rates[rounds] = pages / ns * 1e9;
-			keep_samples(measure, ways[i].threads);
-		}
+		for (uint32_t i = 0; i < measure_count; i++)
+			take_slice(&measures[i], rounds);
 		rounds++;
 	} while (now_ns() - start < seconds * 1e9 && rounds < ROUNDS_MAX);
 	progress(name, seconds, seconds);
-	for (uint32_t i = 0; i < WAYS; i++)
-		if (measures[i].count)
-			print(axis, at, ways[i].name, &measures[i], rounds);
+	print_best(axis, at, rounds);
 }
 
-int main(int argc, char **argv)
+/* A list of points, each from 1 to `most`. */
+static void sweep_list(const char *axis, const struct rival *rivals, char *points, uint32_t most,
+		       double seconds)
 {
-	const bool threads = argc == 5 && strcmp(argv[1], "threads") == 0;
-	struct rival *ways = threads ? by_threads : by_batch;
-	const uint32_t most = threads ? THREADS_MAX : BATCH_MAX;
-
-	if (argc != 5 || (!threads && strcmp(argv[1], "batch") != 0))
-		errx(2, "usage: sweep batch|threads POINTS SECONDS DIRECTORY");
-	if (chdir(argv[4]))
-		err(1, "%s", argv[4]);
-	set_up();
-	find_counters();
-	for (uint32_t i = 0; i < THREADS_MAX; i++) {
-		bench.workers[i].latencies = calloc(LATENCIES_MAX, sizeof(double));
-		if (!bench.workers[i].latencies)
-			err(1, "memory");
-	}
-	for (char *point = strtok(argv[2], ","); point; point = strtok(NULL, ",")) {
+	for (char *point = strtok(points, ","); point; point = strtok(NULL, ",")) {
 		const uint32_t at = (uint32_t)strtoul(point, NULL, 10);
 
 		if (at < 1 || at > most)
 			errx(2, "a point is a number from 1 to %u", most);
-		for (uint32_t i = 0; i < WAYS; i++)
-			ways[i].threads = threads ? at : 1;
-		bench.workers[0].batch = at;
-		sweep(argv[1], ways, at, atof(argv[3]));
+		sweep(axis, rivals, at, seconds);
 	}
-	close_all();
+}
+
+int main(int argc, char **argv)
+{
+	const double seconds = argc == 5 ? atof(argv[3]) : 0;
+
+	if (argc != 5)
+		errx(2, "usage: sweep BATCHES THREADS SECONDS DIRECTORY");
+	if (chdir(argv[4]))
+		err(1, "%s", argv[4]);
+	stage_begin(seconds, STAGE_JOURNAL | STAGE_RIVALS);
+	for (uint32_t i = 0; i < THREADS_MAX; i++) {
+		stage.workers[i].latencies = calloc(LATENCIES_MAX, sizeof(double));
+		if (!stage.workers[i].latencies)
+			err(1, "memory");
+	}
+	sweep_list("batch", by_batch, argv[1], WAYS_PAGES_MAX, seconds);
+	sweep_list("threads", by_threads, argv[2], THREADS_MAX, seconds);
+	stage_end();
 	return 0;
 }

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files, journal, threads and slices of the benches.
+ *
+ * Flow: see stage.h.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "stage.h"
+
+#define HEAD_TRIES 3
+
+struct stage stage;
+
+static const char *const home_names[HOMES] = {"direct", "buffered", "copy-on-write"};
+
+static void put(int fd, const void *bytes, size_t length, uint64_t offset)
+{
+	if (pwrite(fd, bytes, length, (off_t)offset) != (ssize_t)length)
+		err(1, "pwrite");
+}
+
+/* A file of `size` bytes that are written. */
+int stage_make_file(const char *name, uint64_t size, int flags)
+{
+	const struct ways_writer *writer = &stage.workers[0].writer;
+	const size_t piece = (size_t)WAYS_PAGES_MAX * PAGE;
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		err(1, "%s", name);
+	for (uint64_t offset = 0; offset < size; offset += piece)
+		put(fd, writer->memory, piece, offset);
+	if (fdatasync(fd))
+		err(1, "fdatasync");
+	if (flags & O_DIRECT)
+		return fd;
+	close(fd);
+	fd = open(name, O_RDWR | O_CLOEXEC | flags);
+	if (fd < 0)
+		err(1, "%s", name);
+	return fd;
+}
+
+void stage_open_journal(const char *name, uint64_t size, uint32_t frame_max, bool create)
+{
+	const struct atomicio_journal_options options = {.size = size, .frame_max = frame_max};
+
+	stage.journal_fd = open(name, O_RDWR | O_CLOEXEC | (create ? O_CREAT | O_TRUNC : 0), 0644);
+	if (stage.journal_fd < 0)
+		err(1, "%s", name);
+	if (create)
+		check(atomicio_journal_create(stage.journal_fd, &options, sizeof(options)),
+		      "atomicio_journal_create");
+	check(atomicio_journal_open(stage.journal_fd, NULL, 0, &stage.journal), "atomicio_journal_open");
+}
+
+struct atomicio_journal_info stage_info(void)
+{
+	struct atomicio_journal_info info = {.size = 0};
+
+	check(atomicio_journal_get_info(stage.journal, &info, sizeof(info)),
+	      "atomicio_journal_get_info");
+	return info;
+}
+
+void stage_open_homes(void)
+{
+	for (uint32_t i = 0; i < HOMES; i++) {
+		struct atomicio_options options = {
+			.path = ATOMICIO_PATH_KERNEL,
+			.fallback = ATOMICIO_FALLBACK_NONE,
+		};
+
+		if (i != COW)
+			options = (struct atomicio_options){.journal = stage.journal,
+							    .file_id = i + 1,
+							    .path = ATOMICIO_PATH_JOURNAL};
+		check(atomicio_open(stage.fds[i], &options, sizeof(options), &stage.files[i]),
+		      "atomicio_open");
+	}
+}
+
+void stage_close_homes(void)
+{
+	for (uint32_t i = 0; i < HOMES; i++)
+		check(atomicio_close(stage.files[i]), "atomicio_close");
+}
+
+bool stage_has_cow(void)
+{
+	return atomicio_check(stage.files[COW], stage.workers[0].writer.memory, PAGE, 0) == 0;
+}
+
+/* All workers have their threads' memory and queues; a batch is the first one's alone. */
+static void make_worker(uint32_t index)
+{
+	struct ways_writer *writer = &stage.workers[index].writer;
+	const uint32_t pages = index == 0 ? WAYS_PAGES_MAX : THREADS_MAX;
+	void *memory;
+
+	if (posix_memalign(&memory, 4096, (size_t)pages * PAGE))
+		err(1, "memory");
+	memset(memory, 'a' + (int)index, (size_t)pages * PAGE);
+	*writer = (struct ways_writer){
+		.size = PAGE,
+		.pages = pages,
+		.span = FILE_SIZE,
+		.memory = memory,
+		.random = index,
+		.copy_offset = (uint64_t)(index == 0 ? 0 : WAYS_PAGES_MAX + index) * PAGE,
+	};
+	check(ways_begin(writer), "ways_begin");
+	check(atomicio_queue_create(WAYS_PAGES_MAX, &writer->queue), "atomicio_queue_create");
+}
+
+static void make_rivals(void)
+{
+	const int copy = stage_make_file("copy", (uint64_t)2 * WAYS_PAGES_MAX * PAGE, O_DIRECT);
+	const int log = stage_make_file("log", LOG_SIZE, O_DIRECT);
+
+	for (uint32_t i = 0; i < THREADS_MAX; i++) {
+		stage.workers[i].writer.copy = copy;
+		stage.workers[i].writer.log = log;
+		stage.workers[i].writer.log_size = LOG_SIZE;
+	}
+}
+
+void stage_begin(double seconds, uint32_t parts)
+{
+	stage.slice_ns = seconds * 1e9 / 16;
+	stage.slice_ns = stage.slice_ns > SLICE_NS_MAX ? SLICE_NS_MAX : stage.slice_ns;
+	stage.slice_ns = stage.slice_ns < SLICE_NS_MIN ? SLICE_NS_MIN : stage.slice_ns;
+	for (uint32_t i = 0; i < THREADS_MAX; i++)
+		make_worker(i);
+	for (uint32_t i = 0; i < HOMES; i++)
+		stage.fds[i] = stage_make_file(home_names[i],
+					       i != COW || parts & STAGE_RIVALS ? FILE_SIZE : 0,
+					       i == BUFFERED ? 0 : O_DIRECT);
+	if (parts & STAGE_RIVALS)
+		make_rivals();
+	if (!(parts & STAGE_JOURNAL))
+		return;
+	stage_open_journal("journal", LOG_SIZE, 0, true);
+	stage_open_homes();
+}
+
+void stage_end(void)
+{
+	stage_close_homes();
+	atomicio_journal_close(stage.journal);
+	for (uint32_t i = 0; i < THREADS_MAX; i++) {
+		struct ways_writer *writer = &stage.workers[i].writer;
+
+		ways_end(writer);
+		atomicio_queue_destroy(writer->queue);
+		free(writer->memory);
+	}
+}
+
+uint32_t stage_pages(const struct rival *rival)
+{
+	return rival->shape == WAYS_PAGE ? 1 : rival->pages;
+}
+
+uint32_t stage_contenders(const struct rival *rival, struct contender *contenders)
+{
+	uint32_t count = 0;
+
+	if ((rival->home == COW && !stage_has_cow()) || (rival->behind && !STAGE_BEHIND))
+		return 0;
+	for (uint32_t engine = 0; engine < WAYS_ENGINES; engine++) {
+		if (rival->step ? engine != WAYS_CALLS
+				: !ways_has_engine(&stage.workers[0].writer, rival->way,
+						   (enum ways_engine)engine, rival->shape))
+			continue;
+		if (rival->fixed && engine != rival->engine)
+			continue;
+		contenders[count++] =
+			(struct contender){.rival = *rival, .engine = (enum ways_engine)engine};
+	}
+	return count;
+}
+
+const char *stage_through(const struct contender *contender)
+{
+	if (contender->rival.step)
+		return contender->rival.step_through;
+	return ways_engine_name(contender->rival.way, contender->engine);
+}
+
+static void take_step(struct stage_worker *worker)
+{
+	const struct rival *rival = &worker->with.rival;
+
+	if (rival->step)
+		rival->step(worker);
+	else
+		check(ways_step(&worker->writer, rival->way, worker->with.engine, rival->shape),
+		      rival->name);
+}
+
+static void prepare(struct stage_worker *worker, const struct contender *contender)
+{
+	const struct rival *rival = &contender->rival;
+
+	worker->with = *contender;
+	worker->writer.fd = stage.fds[rival->home];
+	worker->writer.file = stage.files[rival->home];
+	worker->writer.flags = rival->behind ? STAGE_BEHIND : 0;
+	if (rival->shape != WAYS_PAGE)
+		worker->writer.pages = rival->pages;
+}
+
+/*
+ * What a frame of the journal's has before its pages: the least of some steps, because one that
+ * retires frames writes headers too.
+ */
+static void find_frame_head(struct stage_worker *worker, const struct contender *contender)
+{
+	static uint64_t known_for;
+	const struct rival journal = {.name = "a frame",
+				      .way = WAYS_JOURNAL,
+				      .shape = contender->rival.shape,
+				      .home = contender->rival.home,
+				      .pages = contender->rival.pages};
+	const uint64_t pages = stage_pages(&journal);
+	uint64_t least = UINT64_MAX;
+
+	if (known_for == pages)
+		return;
+	known_for = pages;
+	for (uint32_t i = 0; i < HEAD_TRIES; i++) {
+		const uint64_t before = stage_info().bytes_written;
+		uint64_t bytes;
+
+		prepare(worker, &(struct contender){.rival = journal});
+		take_step(worker);
+		bytes = stage_info().bytes_written - before;
+		if (bytes > pages * PAGE && bytes - pages * PAGE < least)
+			least = bytes - pages * PAGE;
+	}
+	if (least > WAYS_HEAD_MAX || least % 512)
+		errx(1, "the journal writes %" PRIu64 " bytes before %" PRIu64 " pages", least,
+		     pages);
+	worker->writer.frame_head = (uint32_t)least;
+}
+
+void stage_one_step(const struct contender *contender)
+{
+	if (contender->rival.way == WAYS_FLOOR)
+		find_frame_head(&stage.workers[0], contender);
+	prepare(&stage.workers[0], contender);
+	take_step(&stage.workers[0]);
+}
+
+static void *take_turn(void *argument)
+{
+	struct stage_worker *worker = argument;
+	double before = now_ns(), after;
+
+	worker->steps = 0;
+	do {
+		take_step(worker);
+		after = now_ns();
+		if (worker->latencies && worker->steps < LATENCIES_MAX)
+			worker->latencies[worker->steps] = after - before;
+		worker->steps++;
+		before = after;
+	} while (after < worker->deadline);
+	return NULL;
+}
+
+double stage_slice(const struct contender *contender, double *ns)
+{
+	const uint32_t threads = contender->rival.threads ? contender->rival.threads : 1;
+	double steps = 0, start;
+
+	if (contender->rival.way == WAYS_FLOOR)
+		find_frame_head(&stage.workers[0], contender);
+	for (uint32_t i = 0; i < threads; i++)
+		prepare(&stage.workers[i], contender);
+	/* What the one before has left to be flushed. */
+	take_step(&stage.workers[0]);
+	start = now_ns();
+	for (uint32_t i = 0; i < threads; i++) {
+		struct stage_worker *worker = &stage.workers[i];
+
+		worker->deadline = start + stage.slice_ns;
+		if (threads == 1)
+			take_turn(worker);
+		else
+			check(-pthread_create(&worker->thread, NULL, take_turn, worker),
+			      "pthread_create");
+	}
+	for (uint32_t i = 0; i < threads; i++) {
+		if (threads > 1)
+			pthread_join(stage.workers[i].thread, NULL);
+		steps += stage.workers[i].steps;
+	}
+	*ns = now_ns() - start;
+	/* What is behind is not the next one's. */
+	if (contender->rival.behind)
+		check(atomicio_sync(stage.files[contender->rival.home]), "atomicio_sync");
+	return steps;
+}
+
+struct stage_counters stage_counters(void)
+{
+	struct stage_counters counters = {0, 0};
+	uint64_t fields[17] = {0};
+	struct stat status;
+	char name[64];
+	FILE *file;
+
+	if (fstat(stage.fds[DIRECT], &status))
+		err(1, "fstat");
+	snprintf(name, sizeof(name), "/sys/dev/block/%u:%u/stat", major(status.st_dev),
+		 minor(status.st_dev));
+	file = fopen(name, "r");
+	if (!file)
+		return counters;
+	for (uint32_t i = 0; i < 17; i++)
+		if (fscanf(file, "%" SCNu64, &fields[i]) != 1)
+			break;
+	fclose(file);
+	counters.sectors = fields[6];
+	counters.flushes = fields[15];
+	return counters;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stage on which ways of writing compete: files, a journal, threads, slices of time, results.
+ *
+ * Flow: the programs of tests/bench set it up and take slices of ways (tools/ways.h).
+ *
+ * Rules:
+ * B1 Files lie in the working directory, and their blocks were written before.
+ * B2 All contenders of a comparison take turns of a fraction of a second in one run, so that what
+ *    else the machine does hits all of them.
+ * B3 A rival that has several engines is measured with each of them, and the best one counts.
+ */
+#ifndef LIBATOMICIO_BENCH_STAGE_H
+#define LIBATOMICIO_BENCH_STAGE_H
+
+#include <err.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libatomicio/journal.h"
+
+#include "../../../tools/ways.h"
+
+#define PAGE 16384
+#define BATCH 64
+#define PAGES 4096 /* of each file: 64 MiB */
+#define FILE_SIZE ((uint64_t)PAGES * PAGE)
+#define LOG_SIZE (64u << 20) /* of the journal, and of the floor's log */
+#define THREADS_MAX 16
+#define LATENCIES_MAX 65536
+#define SLICE_NS_MAX 60e6
+#define SLICE_NS_MIN 10e6
+
+/* A way that writes durably with ATOMICIO_BEHIND is not there before the library has it. */
+#ifdef ATOMICIO_BEHIND
+#define STAGE_BEHIND ATOMICIO_BEHIND
+#else
+#define STAGE_BEHIND 0u
+#endif
+
+enum stage_home { DIRECT, BUFFERED, COW, HOMES };
+
+struct stage_worker;
+typedef void stage_step(struct stage_worker *worker);
+
+/* One of those that are compared. */
+struct rival {
+	const char *name;
+	enum ways_way way;
+	enum ways_shape shape;
+	enum stage_home home;
+	uint32_t threads;	 /* 0: one */
+	uint32_t pages;		 /* of a batch */
+	double goal;		 /* the first one is to be so many times faster; 0: no goal */
+	enum ways_engine engine; /* the only one, if .fixed */
+	bool fixed;
+	bool behind; /* returns when the frame is durable; not there before the library has it */
+	stage_step *step;	  /* in place of a step of the way */
+	const char *step_through; /* and what it goes through */
+};
+
+/* A rival with one of its engines. */
+struct contender {
+	struct rival rival;
+	enum ways_engine engine;
+};
+
+/* What one thread works with. */
+struct stage_worker {
+	struct ways_writer writer;
+	struct contender with;
+	double *latencies; /* in ns, of the steps of one slice, up to LATENCIES_MAX; NULL: not kept
+			    */
+	uint32_t steps;	   /* of one slice */
+	double deadline;
+	pthread_t thread;
+};
+
+/* What the device below has counted. */
+struct stage_counters {
+	uint64_t flushes, sectors;
+};
+
+struct stage {
+	int fds[HOMES];
+	struct atomicio_file *files[HOMES];
+	struct atomicio_journal *journal;
+	int journal_fd;
+	struct stage_worker workers[THREADS_MAX];
+	double slice_ns;
+	bool json;
+};
+
+extern struct stage stage;
+
+void check(int error, const char *what); /* an error ends the program */
+double now_ns(void);
+double median(double *values, uint32_t count); /* sorts them */
+void progress(const char *what, double done, double all);
+
+/* What a program needs besides workers, and files of DIRECT and BUFFERED pages. */
+#define STAGE_JOURNAL 0x1u /* a journal of LOG_SIZE, and handles of all files */
+#define STAGE_RIVALS 0x2u  /* where copies and frames by hand go, and COW pages */
+
+/* Files, journal, workers; seconds a comparison say how long a slice is. */
+void stage_begin(double seconds, uint32_t parts);
+void stage_end(void);
+void stage_open_journal(const char *name, uint64_t size, uint32_t frame_max, bool create);
+void stage_open_homes(void);
+void stage_close_homes(void);
+struct atomicio_journal_info stage_info(void);
+int stage_make_file(const char *name, uint64_t size, int flags);
+
+/* Can this filesystem write a page untorn by itself? */
+bool stage_has_cow(void);
+
+/* The rival with each engine that is there, at most WAYS_ENGINES; returns how many. */
+uint32_t stage_contenders(const struct rival *rival, struct contender *contenders);
+const char *stage_through(const struct contender *contender);
+
+/* The steps of a contender in one slice of time; *ns is how long it really was. */
+double stage_slice(const struct contender *contender, double *ns);
+void stage_one_step(const struct contender *contender);
+uint32_t stage_pages(const struct rival *rival); /* of a step */
+
+/* Counts of the device since it is there; all zero if it says nothing. */
+struct stage_counters stage_counters(void);
+
+/* A result: a line of a table, or a line of JSON.  figure < 0: it cannot be had. */
+struct stage_result {
+	const char *what, *way;
+	double figure;
+	const char *unit;
+	double goal;	  /* 0: none */
+	bool less;	  /* is better */
+	const char *more; /* further JSON members, or NULL */
+};
+void stage_report(const struct stage_result *result);
+
+#endif /* LIBATOMICIO_BENCH_STAGE_H */
