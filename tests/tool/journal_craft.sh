@@ -12,6 +12,7 @@ crafted() { # CASE STATE FRAMES: the states of the frames in the order of the ri
 	json --arg state "$2" --arg frames "$3" '.state == $state and
 		([.frames[] | "\(.sequence) \(.state)"] | join(",")) == $frames'
 	same "$journal" "$work/old"
+	declare -F agree >/dev/null || note 'journal.sh has to be sourced before'
 	agree
 }
 number_that_nobody_relied_on_is_a_hole() { crafted hole unclean '7 live,9 live'; }
