@@ -69,16 +69,25 @@ static struct atomicio_file *open_handle(int flags, const struct atomicio_option
 	struct atomicio_file *file = NULL;
 
 	fd = kernel_file(NAME, FILE_SIZE, flags);
+	/* No cached page is in the way of a direct write. */
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 	CHECK_EQ(atomicio_open(fd, options, sizeof(*options), &file), 0);
 	return file;
 }
 
-/* A plain buffered write that is lost; write-back is started and waited for. */
+/* A buffered write, by somebody else, that is lost. */
 static void lose_a_page(void)
 {
+	char path[32];
+	int other;
+
 	lose_page_0();
-	MUST(pwrite(fd, page, PAGE, 0));
-	MUST(sync_file_range(fd, 0, PAGE, SYNC_FILE_RANGE_WRITE));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDWR);
+	MUST(other);
+	MUST(pwrite(other, page, PAGE, 0));
+	MUST(sync_file_range(other, 0, PAGE, SYNC_FILE_RANGE_WRITE));
+	close(other);
 }
 
 /* Sync is told, for ever. */
@@ -117,7 +126,9 @@ static void an_fsync_of_the_caller_does_not_use_up_the_report(void)
 /* A write of another page that syncs: it is told, and says so to the handle. */
 static void told(struct atomicio_file *file, uint32_t flags)
 {
-	CHECK_EQ(atomicio_write(file, page, PAGE, FAR, flags), -ENOSPC);
+	const int error = atomicio_write(file, page, PAGE, FAR, flags);
+
+	CHECK(error == -ENOSPC || error == -EAGAIN); /* a page in the cache again */
 	sync_knows(file, -ENOTRECOVERABLE);
 }
 
@@ -150,16 +161,17 @@ static void a_write_to_a_file_with_s_sync_is_a_durable_one(void)
 /* A62 */
 static void without_a_witness_the_next_sync_fails(void)
 {
-	struct atomicio_options options = plain;
-	struct atomicio_file *file;
+	const struct atomicio_options options = {.policy = atomicio_policy_strict,
+						 .flags = ATOMICIO_OPEN_NO_WITNESS};
+	struct atomicio_file *file = open_handle(O_RDWR | O_DIRECT, &options);
+	int error = -ENOSPC;
 
-	options.policy = atomicio_policy_strict;
-	options.flags |= ATOMICIO_OPEN_NO_WITNESS;
-	file = open_handle(O_RDWR, &options);
 	lose_a_page();
+	/* It uses up the only report there is. */
 	if (atomicio_check(file, page, PAGE, FAR) == 0)
-		CHECK_EQ(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC), -ENOSPC);
-	sync_knows(file, -ENOSPC);
+		error = atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC);
+	CHECK(error == -ENOSPC || error == -EAGAIN);
+	sync_knows(file, error);
 }
 
 /* A62 */

@@ -20,8 +20,15 @@ thin_begin() { # TYPE MKFS_OPTION...
 	mount -t "$type" -o loop,nodiscard "$thin/image" "$kernel_scratch/$type" || exit 1
 }
 
+# The loop device lets go of the image some time after the unmount.
 thin_end() { # TYPE
-	umount "$kernel_scratch/$1" && umount "$thin"
+	local try
+	umount "$kernel_scratch/$1" || return 1
+	for ((try = 0; try < 100; try++)); do
+		umount "$thin" 2>/dev/null && return
+		sleep 0.1
+	done
+	return 1
 }
 
 for type in xfs ext4; do
