@@ -147,6 +147,14 @@ crash_catches_a_naive_writer_and_clears_a_journaled_one() {
 	clean
 }
 
+crash_ends_what_has_left_its_session() {
+	expect_crash 0 crash_run --cuts 5 --work "setsid $crash_page work journal {} & wait" \
+		--check "setsid sh -c 'cd \"\$0\"; sleep 300' {} & $crash_page check journal {}"
+	prints '^5 cuts of ext4: 5 good'
+	clean
+	! pgrep -f "^sleep 30[0]$" >"$out" || note "a sleep is left"
+}
+
 crash_catches_a_disk_that_lies_about_flushes() {
 	expect_crash 1 crash_run --work "$crash_page work journal {}" \
 		--check "$crash_page check journal {}" --fault 'flush drop times=0'
@@ -281,6 +289,7 @@ if [ -x "$crash_program" ]; then
 	try crash_says_how_a_bad_work_ended crash
 	try crash_tells_a_bad_check_from_a_bad_disk crash
 	try crash_catches_a_naive_writer_and_clears_a_journaled_one crash
+	try crash_ends_what_has_left_its_session crash
 	try crash_catches_a_disk_that_lies_about_flushes crash
 	try crash_leaves_a_clean_machine_whenever_it_is_stopped crash
 	try crash_serves_an_image_with_cuts_and_faults crash

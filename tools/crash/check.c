@@ -81,6 +81,7 @@ static int run_check(struct run *run, const char *lines, struct verdict *verdict
 	if (verdict->status == -EDEADLK)
 		return crash_error("the check stands still and cannot be killed");
 	undo_pop(run->undo);
+	process_kill_descendants(run->server, run->work);
 	return process_signal() ? RUN_ERROR : 0;
 }
 

@@ -55,13 +55,17 @@ static void freeze(uint64_t seed)
 {
 	struct cut_counts counts;
 	struct cut cut = {.is_there = true};
+	struct text tries = {.bytes = NULL};
 	int error;
 
 	server_drain(NULL);
 	error = server.oracle ? oracle_text(server.oracle, &cut.text) : 0;
 	if (!error)
 		error = cache_cut(&image_cache, seed, &cut.table, &counts);
-	server_drain(&cut.text);
+	server_drain(&tries);
+	if (!error)
+		error = oracle_add_tries(&cut.text, &tries);
+	free(tries.bytes);
 	if (error || !add_cut(&cut))
 		server_answer("error the cut needs more memory than there is");
 	else

@@ -212,3 +212,40 @@ int oracle_text(const struct oracle *oracle, struct text *text)
 		}
 	return error;
 }
+
+/* The length of "key " in the line at `line`, which starts with a word of three letters. */
+static size_t key_length(const char *line)
+{
+	return strcspn(line + 4, " ") + 1;
+}
+
+/* Where in the text the lines of this line's key end; at its end if it has none. */
+static size_t end_of_key(const struct text *text, const char *line)
+{
+	size_t end = text->length;
+
+	for (size_t at = 0; at < text->length;) {
+		const size_t next = at + strcspn(text->bytes + at, "\n") + 1;
+
+		if (!strncmp(text->bytes + at + 4, line + 4, key_length(line)))
+			end = next;
+		at = next;
+	}
+	return end;
+}
+
+int oracle_add_tries(struct text *text, const struct text *tries)
+{
+	for (size_t at = 0; at < tries->length;) {
+		const char *line = tries->bytes + at;
+		const size_t length = strcspn(line, "\n") + 1;
+		const size_t end = end_of_key(text, line), tail = text->length - end;
+
+		if (text_add(text, "%.*s", (int)length, line))
+			return -ENOMEM;
+		memmove(text->bytes + end + length, text->bytes + end, tail);
+		memcpy(text->bytes + end, line, length);
+		at += length;
+	}
+	return 0;
+}

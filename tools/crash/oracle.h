@@ -48,7 +48,9 @@ struct oracle_counts oracle_counts(const struct oracle *oracle);
 /* The last line that was no promise, for an error message; "" if there was none. */
 const char *oracle_last_words(const struct oracle *oracle);
 
-/* 0 or -ENOMEM. */
+/* The lines for a check, those of one key together.  0 or -ENOMEM. */
 int oracle_text(const struct oracle *oracle, struct text *text);
+/* Put each line TRY of `tries` behind the lines of its key. */
+int oracle_add_tries(struct text *text, const struct text *tries);
 
 #endif /* CRASH_ORACLE_H */

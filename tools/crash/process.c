@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -122,32 +123,49 @@ int process_wait(pid_t pid, int limit)
 	return count > 0 ? -EINTR : -ETIMEDOUT;
 }
 
-void process_kill_descendants(pid_t spared)
+/* The parent of a process by its number in /proc, 0: unknown.  stat waits for no lock of it. */
+static pid_t parent_of(const char *number)
 {
-	char path[64], list[4096];
+	char path[64], line[512];
+	const char *end;
+	long parent = 0;
+	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	for (int i = 0; i < 100; i++) {
-		FILE *file = fopen(path, "re");
-		int found = 0;
+	snprintf(path, sizeof(path), "/proc/%.20s/stat", number);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	end = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (end && strlen(end) > 4)
+		parent = strtol(end + 4, NULL, 10); /* ") S PARENT" */
+	fclose(file);
+	return (pid_t)parent;
+}
 
-		if (!file)
-			return;
-		if (!fgets(list, sizeof(list), file))
-			list[0] = '\0';
-		fclose(file);
-		for (char *at = list, *end; *at; at = end + (*end == ' ')) {
-			const pid_t pid = (pid_t)strtol(at, &end, 10);
+/* Kill the children; returns how many are still there. */
+static int kill_children(pid_t spared, pid_t also_spared)
+{
+	DIR *directory = opendir("/proc");
+	const struct dirent *entry;
+	int found = 0;
 
-			if (end == at)
-				break;
-			if (pid == spared)
-				continue;
-			kill(pid, SIGKILL);
-			found += waitpid(pid, NULL, WNOHANG) != pid;
-		}
-		if (!found)
-			return;
-		usleep(10000);
+	while (directory && (entry = readdir(directory))) {
+		const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == spared || pid == also_spared ||
+		    parent_of(entry->d_name) != getpid())
+			continue;
+		kill(pid, SIGKILL);
+		found += waitpid(pid, NULL, WNOHANG) != pid;
 	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+void process_kill_descendants(pid_t spared, pid_t also_spared)
+{
+	/* A child that is killed leaves its own children, for the next round. */
+	for (int i = 0; i < 200 && kill_children(spared, also_spared); i++)
+		usleep(i < 20 ? 500 : 5000);
 }

@@ -28,7 +28,10 @@ int process_signal(void);
 /* The descriptor that poll(2) may watch for that. */
 int process_signal_fd(void);
 
-/* Kill what is left of all that this process started, its session or not, except `spared`. */
-void process_kill_descendants(pid_t spared);
+/*
+ * Kill what is left of all that this process started, its session or not, except these two.  What
+ * lost its parent is a child of this process too, which is a subreaper.
+ */
+void process_kill_descendants(pid_t spared, pid_t also_spared);
 
 #endif /* CRASH_PROCESS_H */

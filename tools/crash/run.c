@@ -225,14 +225,26 @@ static int cut_beside(struct run *run)
 	return error;
 }
 
+/* Undo the topmost thing; with a process also what has left its session. */
+static int undo_top(struct run *run)
+{
+	const struct undo top = run->undo->list[run->undo->count - 1];
+	const int error = undo_one(run->undo);
+
+	if (error)
+		return crash_error("%s does not go", top.path);
+	if (top.kind == UNDO_PROCESS)
+		process_kill_descendants(run->server, 0);
+	return 0;
+}
+
 /* Kill the work and unmount its filesystem. */
 static int end_work(struct run *run)
 {
 	run_step(run, 60000);
 	while (run->undo->list[run->undo->count - 1].kind != UNDO_FUSE)
-		if (undo_one(run->undo))
-			return crash_error("%s does not go",
-					   run->undo->list[run->undo->count - 1].path);
+		if (undo_top(run))
+			return RUN_ERROR;
 	run_step(run, 0);
 	return 0;
 }
@@ -334,15 +346,9 @@ int run_it(struct run *run)
 		status = look_last(run);
 	run_step(run, 60000);
 	/* FUSE goes before its server, and the server by the end of its commands. */
-	while (run->undo->count) {
-		const enum undo_kind kind = run->undo->list[run->undo->count - 1].kind;
-
-		if (undo_one(run->undo))
-			return crash_error("%s does not go: it is taken away by force",
-					   run->undo->list[run->undo->count - 1].path);
-		if (kind == UNDO_PROCESS)
-			process_kill_descendants(run->server);
-	}
+	while (run->undo->count)
+		if (undo_top(run))
+			return RUN_ERROR; /* the watchdog takes away the rest by force */
 	run_step(run, 0);
 	if (process_signal())
 		return crash_error("ended by signal %d; all is undone", process_signal());

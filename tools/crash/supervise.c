@@ -71,7 +71,7 @@ static int clean_up(pid_t pid, int status, struct undo_stack *undo)
 		kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
 	}
-	process_kill_descendants(0);
+	process_kill_descendants(0, 0);
 	if (status == -EDEADLK)
 		return crash_error("a step of the run stood still; all was taken away by force");
 	if (was_killed)
