@@ -232,7 +232,7 @@ static void lead(struct atomicio_journal *journal)
 		next = ticket->next;
 		ticket->next = NULL;
 		if (!error)
-			journal_depart(stage, ticket);
+			journal_depart(journal, stage, ticket);
 		journal_settle(ticket, error);
 	}
 }

@@ -195,6 +195,7 @@ struct atomicio_journal {
 	_Atomic bool in_callback;
 	pthread_t caller;
 	struct journal_ticket *waiting, **waiting_end;
+	uint32_t homing; /* tickets on their way home, in all stages */
 	struct journal_file *files;
 	struct journal_rest *rests; /* of files that are closed */
 	bool rests_carried;	    /* in this retirement */
@@ -295,7 +296,8 @@ void journal_settle(struct journal_ticket *ticket, int error);
 /* A stage with nobody writing home from it; waits for one. */
 struct journal_stage *journal_free_stage(struct atomicio_journal *journal);
 /* A ticket with a durable frame goes home from this stage, and is home. */
-void journal_depart(struct journal_stage *stage, struct journal_ticket *ticket);
+void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
+		    struct journal_ticket *ticket);
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket);
 
 /* journal_space.c: pure. */

@@ -109,7 +109,7 @@ static bool keeps_stages(const struct atomicio_journal *journal,
 
 static bool may_go(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
-	return !must_wait(journal, ticket) && !keeps_stages(journal, ticket);
+	return !journal->homing || (!must_wait(journal, ticket) && !keeps_stages(journal, ticket));
 }
 
 /* The first of the line that may be framed now. */
@@ -131,6 +131,8 @@ static struct journal_ticket *first_free(const struct atomicio_journal *journal)
  */
 static bool home_soon(const struct atomicio_journal *journal)
 {
+	if (!journal->homing)
+		return false;
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
 		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
 		     ticket = ticket->next)
@@ -255,10 +257,12 @@ static uint32_t parity(const struct journal_ticket *ticket, const struct journal
 	return (carried ? file->generation : ticket->generation) & 1;
 }
 
-void journal_depart(struct journal_stage *stage, struct journal_ticket *ticket)
+void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
+		    struct journal_ticket *ticket)
 {
 	ticket->next = stage->homing;
 	stage->homing = ticket;
+	journal->homing++;
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]++;
 }
@@ -270,6 +274,7 @@ void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *tic
 	while (*at != ticket)
 		at = &(*at)->next;
 	*at = ticket->next;
+	journal->homing--;
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]--;
 	journal_wake(journal);

@@ -175,7 +175,7 @@ static const struct reason reasons[] = {
 	 "The journal has live frames of an earlier run.",
 	 "call atomicio_journal_recover(), or type atomicio journal recover, first"},
 	{ATOMICIO_REASON_JOURNAL_POISONED, "journal-poisoned",
-	 "A frame, a home write or a flush of the journal failed, so that it takes no more.",
+	 "A frame of the journal could not be written, so that it takes no more.",
 	 "close the journal, remove the cause, open it again and recover"},
 	{ATOMICIO_REASON_BAD_ARGUMENT, "bad-argument",
 	 "No file takes this write: no handle, no buffer, no length, or an end beyond INT64_MAX.",

@@ -155,6 +155,8 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 
 	if (!file || write_misuse(buffer, length, offset, 0, 0))
 		return ATOMICIO_REASON_BAD_ARGUMENT;
+	if (atomic_load_explicit(&file->home.failed, memory_order_relaxed))
+		return ATOMICIO_REASON_HOME_FAILED;
 	if (file->limits.unit_max == 0)
 		return file->caps.reasons;
 	if (write_is_poisoned(file))

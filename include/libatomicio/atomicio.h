@@ -435,9 +435,9 @@ int atomicio_close(struct atomicio_file *file);
  * A durable write may return the error of another page of the file that was lost earlier, whatever
  * its number.  After each error of one the library therefore asks its witness (see
  * ATOMICIO_OPEN_NO_WITNESS), which costs an fdatasync: if a page was lost, the handle is poisoned,
- * and the journal, if it has live frames of the file; if not, nothing is, and the policy may retry
- * or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync says it.  The buffer is
- * only read.
+ * and with live frames in a journal the file has failed there; if not, nothing is, and the policy
+ * may retry or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync says it.  The
+ * buffer is only read.
  *
  * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
  * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
@@ -453,9 +453,11 @@ int atomicio_close(struct atomicio_file *file);
  *
  * Through the journal also: -EMSGSIZE: longer than its largest
  * frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover
- * first; -ENOTRECOVERABLE: it is poisoned.  A write through the journal blocks, ATOMICIO_NOWAIT or
- * not.  If it fails with another error the journal is poisoned, and the page is old or new, whole,
- * once recovery has run; until then the file may hold a mixture.
+ * first; -ENOTRECOVERABLE: it is poisoned, or this file has failed (journal.h); -ENOSPC, -EDQUOT,
+ * -EFBIG, -EPERM: no room for the page, or in the journal; -ENOMEM; -EINTR: try again; in all of
+ * these the old page is there.  A write through the journal blocks, ATOMICIO_NOWAIT or not.  If it
+ * fails with another error the journal is poisoned, and the page is old or new, whole, once
+ * recovery has run.  0 says that the page is durable, and in the file unless the file failed.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);
@@ -490,7 +492,7 @@ struct atomicio_op {
  *
  * Returns 0 if every op did; else the result of the first op, by index, that failed.  With
  * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
- * reserved, an unknown flag; -EOPNOTSUPP: ALL_OR_NONE without a journal; -EXDEV: ALL_OR_NONE
+ * reserved, an unknown flag, two ops of a group that overlap; -EOPNOTSUPP: ALL_OR_NONE without a journal; -EXDEV: ALL_OR_NONE
  * over files of several journals; -EMSGSIZE: a group that does not fit the journal's largest
  * frame; what atomicio_write() would say of an op of a group before it writes; -EBUSY: the
  * queue is in use by another thread.
@@ -507,8 +509,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  *
  * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
  * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
- * until the file is reopened.  With a journal that has live frames of this file it poisons that as
- * well, so that recovery brings back what went through it, and a poisoned journal gives
+ * until the file is reopened.  With a journal that has live frames of this file, the file has failed
+ * there, too: recovery brings back what went through it.  A poisoned journal gives
  * -ENOTRECOVERABLE here.  -EINTR with a handle that is not poisoned: signals, or a FUSE server, cut
  * it short again and again; nothing is lost, call again.  Without a witness it also fails if an
  * earlier call of this handle was given an error that may have been a loss; then one handle a

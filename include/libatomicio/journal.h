@@ -15,6 +15,20 @@
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC.
  *
+ * A home write is complete, and seen through other descriptors, when the call returns: but for a
+ * file that failed.  A durable frame is a commit, so a write whose home write fails returns 0, and
+ * the file has failed: its later calls give -ENOTRECOVERABLE with the reason HOME_FAILED,
+ * atomicio_journal_read() has its newest bytes, and its pages stay in live frames, carried from one
+ * to the next where the ring needs their place, until the journal is opened again and recovered.
+ * Other files go on, as long as the pages of failed files take no more than a quarter of the ring,
+ * and the ring holds six of the largest frames; beyond that writes give -ENOSPC with the reason
+ * JOURNAL_FULL, before anything is written.  A file whose disk only hangs is carried in the same
+ * way for writers of others, and waited for beyond that.
+ *
+ * What can be known before is asked before: room beyond the end of a file, where blocks are taken a
+ * MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the size that the filesystem and RLIMIT_FSIZE
+ * allow, the seals of a memfd.  A refusal has the kind SPACE and the old page on disk.
+ *
  * Four rules are yours to keep, because the library cannot see you break them:
  *
  * 1. While a file has live frames, write to it only through handles that have this journal: a
@@ -221,16 +235,18 @@ int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve 
 			     size_t recovery_size);
 
 /*
- * Sync every file with live frames and retire the frames.  Runs by itself when the ring is
- * full; call it to choose the moment.  Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE:
- * the journal is poisoned; or the error of a sync, which poisons it.
+ * Sync every file with live frames and retire the frames that were live at the call.  Runs
+ * automatically when the ring is full; call it to choose the moment.  Other threads write meanwhile.
+ * Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE: the journal is poisoned, or a file has
+ * failed: the frames of all others are retired; the error of a sync, which fails its file; -EINTR:
+ * call again; or an error of writing the journal.
  */
 int atomicio_journal_checkpoint(struct atomicio_journal *journal);
 
 /*
  * Make sure that no frame of this file is ever replayed: call it before the file is truncated,
  * deleted, replaced or renamed to another id.  No write to that file may be on its way.
- * Returns as atomicio_journal_checkpoint(); at once if the file has no live frame.
+ * Returns as atomicio_journal_checkpoint(), of this file alone; at once if it has no live frame.
  */
 int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 

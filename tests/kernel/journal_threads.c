@@ -106,7 +106,7 @@ static void hammer_pages(void *context)
 static void hammer_and_recover(void)
 {
 	static uint8_t before[HAMMERED * PAGE], after[HAMMERED * PAGE];
-	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 16 * MIB)};
+	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 32 * MIB)}; /* no lap */
 
 	scene.files.fds[0] = kernel_file("one", sizeof(before), O_RDWR);
 	journal_in_a_child(hammer_pages, &scene);
