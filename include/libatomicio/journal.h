@@ -13,7 +13,24 @@
  *	attach	give the journal and a file_id to atomicio_open(): its writes may then fall
  *		back to the journal, or always go through it.
  *
- * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC.
+ * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC, and its
+ * pages are in their files: who reads them then, through another descriptor, another process or
+ * a mapping, sees the new ones.  So you may read through any descriptor, and a direct one does
+ * not have to be the one that was attached.  Recovery alone needs the frames.
+ *
+ * A batch with ATOMICIO_ALL_OR_NONE goes through the journal whatever `path` says, because nothing
+ * else can keep several pages together.  When it fails, the group is whole or absent, and
+ * recovery says which: examples/group.c does what is to be done then.
+ *
+ * Programs that do not know the journal (backup, copy, an editor, another engine) see the files
+ * alone.  After a crash these are good only once they are recovered: let nothing else open them
+ * before, copy them together with the journal, and never put a copy of a file beside the
+ * journal of another time.  Recovery knows files by more than their name, and asks.
+ *
+ * How large?  Frames are retired as the ring fills, which costs a sync of each file that
+ * they name.  So take what your load writes in some seconds, at least eight of its largest groups;
+ * 64 MiB suits most.  A larger one makes checkpoints rarer and the reading after a crash
+ * longer, about a second for one or two GiB.
  *
  * A home write is complete, and seen through other descriptors, when the call returns: but for a
  * file that failed.  A durable frame is a commit, so a write whose home write fails returns 0, and
@@ -64,8 +81,8 @@ extern "C" {
 struct atomicio_journal_options {
 	uint64_t size;	    /* of the journal, 0: 64 MiB; a multiple of 4096 */
 	uint32_t frame_max; /* the largest frame, headers included, 0: 2 MiB or what fits; a
-			     * multiple of 4096, from 8 KiB to 64 MiB, at most half the ring,
-			     * which is size - 16384 */
+			     * multiple of 4096 (else -EINVAL, as for size), from 8 KiB to 64 MiB,
+			     * at most half the ring, which is size - 16384 */
 	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
 };
 

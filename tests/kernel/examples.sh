@@ -43,11 +43,25 @@ says 1 'Operation not supported' uring "$ext4/file"
 for place in "$xfs" "$ext4"; do
 	says 0 "^recovered: 0 frames" journal "$place/grouped" "$place/grouped.journal" 10
 	says 0 "^after recovery: 'J', and 0 bytes" journal "$place/grouped" "$place/grouped.journal" 0
+	says 0 '^left -1, right 1$' group "$place/left" "$place/right" "$place/group.journal"
 	says 0 '^0 torn pages' engine_buffered "$place/buffered" "$place/buffered.journal" 10
 	says 0 '^100000 in all' engine_pager "$place/pager" "$place/pager.journal" 100
 done
 says 0 '^640 pages without, 0 with the journal' engine_ring "$xfs/ring" "$xfs/ring.journal" 10
 says 0 '^0 pages without, 640 with the journal' engine_ring "$ext4/ring" "$ext4/ring.journal" 10
+
+# A group that fails is whole or absent, and made again where it is absent: once more in any case.
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	for when in 3 4 5 6 7; do
+		rm -f "$ext4"/left "$ext4"/right "$ext4"/group.journal
+		"$examples/group" "$ext4/left" "$ext4/right" "$ext4/group.journal" >/dev/null
+		strace -o "$kernel_scratch/trace" -e trace=pwritev2 \
+			-e inject=pwritev2:error=EIO:when="$when" "$examples/group" "$ext4/left" \
+			"$ext4/right" "$ext4/group.journal" >"$kernel_scratch/out" 2>&1
+		[ $? = 0 ] && grep -q '^left -2, right 2$' "$kernel_scratch/out"
+		kernel_report $? "group_that_failed_at_write_${when}_is_made_once"
+	done
+fi
 
 # kills NAME DIRECTORY: it never ends by itself, and finds all whole each time it starts again.
 kills() {
