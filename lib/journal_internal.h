@@ -68,7 +68,7 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #define JOURNAL_SLOW_MS 250
 
 #define JOURNAL_RANGES_FEW 4
-#define JOURNAL_INFO_WORDS 30
+#define JOURNAL_INFO_WORDS (sizeof(struct atomicio_journal_info) / sizeof(uint64_t))
 
 /* Ranges are indexed by pieces of this size; a power of two.  Tests set it. */
 #ifndef JOURNAL_CHUNK_SHIFT
