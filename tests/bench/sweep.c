@@ -167,7 +167,7 @@ static void print(const char *axis, uint32_t at, struct measure *measure, uint32
 static void print_best(const char *axis, uint32_t at, uint32_t rounds)
 {
 	for (uint32_t i = 0; i < measure_count; i++) {
-		struct measure *best = NULL;
+		struct measure *best = &measures[i];
 		bool first = true;
 
 		for (uint32_t j = 0; j < measure_count; j++) {

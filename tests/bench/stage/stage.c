@@ -61,7 +61,8 @@ void stage_open_journal(const char *name, uint64_t size, uint32_t frame_max, boo
 	if (create)
 		check(atomicio_journal_create(stage.journal_fd, &options, sizeof(options)),
 		      "atomicio_journal_create");
-	check(atomicio_journal_open(stage.journal_fd, NULL, 0, &stage.journal), "atomicio_journal_open");
+	check(atomicio_journal_open(stage.journal_fd, NULL, 0, &stage.journal),
+	      "atomicio_journal_open");
 }
 
 struct atomicio_journal_info stage_info(void)
