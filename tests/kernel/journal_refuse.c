@@ -71,7 +71,7 @@ static void another_version_is_refused(void)
 		uint8_t *header = bytes + i * BLOCK;
 		uint32_t crc;
 
-		header[16] = 2;
+		header[16] = 3;
 		crc = crc32c(header, BLOCK - 4);
 		memcpy(header + BLOCK - 4, &crc, 4); /* little-endian machines only */
 		put(fd, header, BLOCK, i * BLOCK);
@@ -187,7 +187,7 @@ static void a_journal_smaller_than_its_frames_is_not_made(void)
 	static const struct atomicio_journal_options wrong[] = {
 		{.size = 4096},
 		{.size = 8192 + 4096},
-		{.size = 8192 + 8192},
+		{.size = 16384 + 8192},
 		{.size = MIB + 1},
 		{.size = MIB, .frame_max = 4096},
 		{.size = MIB, .frame_max = 10000},
@@ -195,7 +195,7 @@ static void a_journal_smaller_than_its_frames_is_not_made(void)
 		{.size = 256 * MIB, .frame_max = 65 * MIB},
 		{.size = MIB, .flags = 2},
 	};
-	const struct atomicio_journal_options smallest = {.size = 8192 + 2 * 8192};
+	const struct atomicio_journal_options smallest = {.size = 16384 + 2 * 8192};
 	const int fd = kernel_file(NAME, 0, O_RDWR);
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -231,12 +231,12 @@ static void zeroes_alone_count_as_empty(void)
 		const int fd = kernel_file(NAME, 0, O_RDWR);
 
 		MUST(ftruncate(fd, sizes[i]));
-		put(fd, &one, 1, (uint64_t)sizes[i] - 1);
+		put(fd, &one, 1, (uint64_t)sizes[i] / 2);
 		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
 		CHECK_EQ(kernel_size(NAME), (uint64_t)sizes[i]);
-		CHECK_EQ(pread(fd, &one, 1, sizes[i] - 1), 1);
+		CHECK_EQ(pread(fd, &one, 1, sizes[i] / 2), 1);
 		CHECK_EQ(one, 1);
-		put(fd, (const uint8_t[]){0}, 1, (uint64_t)sizes[i] - 1);
+		put(fd, (const uint8_t[]){0}, 1, (uint64_t)sizes[i] / 2);
 		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
 		atomicio_journal_close(journal_start(fd));
 		/* A journal without a frame is almost all zeroes. */
@@ -256,6 +256,7 @@ static void a_torn_header_with_nothing_behind_it_counts_as_zeroes(void)
 
 	put(fd, one, 1, SIZE - 1); /* a frame, or whatever */
 	put(fd, zeroes, BLOCK - 512, 512);
+	put(fd, zeroes, BLOCK, BLOCK); /* the second header comes after the first is durable */
 	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
 	put(fd, zeroes, 1, SIZE - 1);
 	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
