@@ -49,10 +49,21 @@ static int check_loops(const struct stat *status)
 }
 
 /*
- * Open what create may lay a journal out in, or make it; *made says which.  C1: O_EXCL fails on a
- * block device that is mounted, swapped to, or a part of another
- * (block/bdev.c:bd_prepare_to_claim(), 6.18), as wipefs(8) and mkfs(8) do it.
+ * Is this block device mounted, swapped to, or a part of another?  O_EXCL fails then
+ * (block/bdev.c:bd_prepare_to_claim(), 6.18), as wipefs(8) and mkfs(8) do it.  The library claims
+ * it again, for as long as it writes; this look is for the sentence.  -EBUSY, or 0.
  */
+static int check_claim(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EBUSY ? -EBUSY : 0;
+	close(fd);
+	return 0;
+}
+
+/* Open what create may lay a journal out in, or make it; *made says which. */
 static int open_for_create(const char *path, bool *made)
 {
 	struct stat status;
@@ -70,11 +81,10 @@ static int open_for_create(const char *path, bool *made)
 		return -EISDIR;
 	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return -EINVAL;
-	error = S_ISREG(status.st_mode) ? check_loops(&status) : 0;
+	error = S_ISREG(status.st_mode) ? check_loops(&status) : check_claim(path);
 	if (error)
 		return error;
-	fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
-				(S_ISBLK(status.st_mode) ? O_EXCL : 0));
+	fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
