@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define HEADER_DONE 128u
-#define DONE_SIZE 16u
+#define DONE_SIZE ((size_t)16)
 #define FRAME_ROWS 96u
 #define ROW_SIZE 64u
 #define ENTRY_SIZE 24u

@@ -69,7 +69,6 @@ static int choose(struct reader *reader)
 		const bool newer = good[1] && second->generation > first->generation;
 
 		reader->header = good[0] && !newer ? first : second;
-		reader->equal = good[0] && good[1] && !memcmp(first, second, sizeof(*first));
 		return 0;
 	}
 	if (first->condition == READER_HEADER_ABSENT && second->condition == READER_HEADER_ABSENT)
@@ -81,13 +80,15 @@ static int choose(struct reader *reader)
 
 int reader_open(int fd, struct reader *reader)
 {
-	uint8_t *block = aligned_alloc(READER_BLOCK, READER_BLOCK);
+	uint8_t *blocks = aligned_alloc(READER_BLOCK, (size_t)2 * READER_BLOCK);
 	off_t size;
-	int error = block ? 0 : -ENOMEM;
+	int error = blocks ? 0 : -ENOMEM;
 
 	memset(reader, 0, sizeof(*reader));
 	reader->fd = fd;
 	for (size_t i = 0; i < 2 && !error; i++) {
+		uint8_t *block = blocks + i * READER_BLOCK;
+
 		reader->headers[i].condition = READER_HEADER_ABSENT;
 		error = read_all(reader, block, READER_BLOCK, i * READER_BLOCK);
 		if (error == -EIO)
@@ -97,9 +98,12 @@ int reader_open(int fd, struct reader *reader)
 		/* -ERANGE: the file ends before this block, so it has no header. */
 		error = error == -EIO || error == -ERANGE ? 0 : error;
 	}
-	free(block);
 	if (!error)
 		error = choose(reader);
+	if (!error)
+		reader->equal = reader->headers[0].condition == READER_HEADER_GOOD &&
+				!memcmp(blocks, blocks + READER_BLOCK, READER_BLOCK);
+	free(blocks);
 	if (error)
 		return error;
 	size = lseek(fd, 0, SEEK_END);

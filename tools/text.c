@@ -121,6 +121,7 @@ const char *text_word(const char *word, char *buffer, size_t size)
 {
 	struct piece piece = {.at = buffer, .left = size - sizeof("...") + 1};
 
+	buffer[0] = '\0';
 	put_text(&piece, word, "\\");
 	memcpy(piece.at, piece.cut ? "..." : "", piece.cut ? sizeof("...") : 1);
 	return buffer;
@@ -132,6 +133,7 @@ const char *text_path(const char *path, char *buffer, size_t size)
 	const char *open = "'", *close = "";
 	bool plain, escapes;
 
+	buffer[0] = '\0';
 	judge(path, &plain, &escapes);
 	if (!plain) {
 		if (escapes || strpbrk(path, "'\\"))
