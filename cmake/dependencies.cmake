@@ -62,6 +62,13 @@ if(NOT ATOMICIO_HAVE_ATOMICS)
 	list(APPEND ATOMICIO_PLAIN_LIBRARIES atomic)
 endif()
 
+# Before glibc 2.34 (Debian 11) the mutexes are in a library of their own.
+find_package(Threads REQUIRED)
+if(CMAKE_THREAD_LIBS_INIT)
+	list(APPEND ATOMICIO_LIBRARIES pthread)
+	list(APPEND ATOMICIO_PLAIN_LIBRARIES pthread)
+endif()
+
 # Static probes for bpftrace and perf, where <sys/sdt.h> is there (Debian: systemtap-sdt-dev).
 include(CheckIncludeFile)
 check_include_file(sys/sdt.h ATOMICIO_HAVE_SDT)

@@ -34,7 +34,7 @@ static int submit(struct io_uring *ring, struct atomicio_file *file, unsigned in
 	const int error =
 		atomicio_uring_prep(&requests[i], file, sqe, pages[i], PAGE, (uint64_t)i * PAGE, 0);
 
-	io_uring_sqe_set_data64(sqe, i);
+	sqe->user_data = i;
 	return error; /* of misuse only: a write that cannot be is told by done() */
 }
 

@@ -29,7 +29,7 @@ static int submit(struct io_uring *ring, struct atomicio_file *file, unsigned in
 		return -EBUSY;
 	error = atomicio_uring_prep(&requests[i], file, sqe, pages[i], PAGE, (uint64_t)i * PAGE,
 				    ATOMICIO_DSYNC);
-	io_uring_sqe_set_data64(sqe, i);
+	sqe->user_data = i;
 	return error;
 }
 

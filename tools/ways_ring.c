@@ -137,8 +137,8 @@ int ways_ring_put(struct ways_ring *ring, int fd, const struct iovec *pages,
 
 		if (!sqe)
 			return -EAGAIN;
-		io_uring_prep_write(sqe, fd, pages[i].iov_base, (unsigned int)pages[i].iov_len,
-				    offsets[i]);
+		io_uring_prep_write(sqe, fd, pages[i].iov_base, (unsigned int)pages[i].iov_len, 0);
+		sqe->off = offsets[i]; /* off_t or __u64 above, by liburing's age */
 		sqe->user_data = pages[i].iov_len;
 		name_file(ring, sqe, fd);
 	}
@@ -155,7 +155,8 @@ int ways_ring_put_durable(struct ways_ring *ring, int fd, const struct iovec *ve
 		return -EAGAIN;
 	for (uint32_t i = 0; i < count; i++)
 		length += vector[i].iov_len;
-	io_uring_prep_writev(sqe, fd, vector, count, offset);
+	io_uring_prep_writev(sqe, fd, vector, count, 0);
+	sqe->off = offset;
 	sqe->rw_flags = DSYNC_BIT;
 	sqe->user_data = length;
 	name_file(ring, sqe, fd);

@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Since 5.19; older headers lack it. */
+#define COOP_TASKRUN (1u << 8)
 #include <unistd.h>
 
 #include "libatomicio/journal.h"
@@ -75,7 +78,7 @@ static void push(uint32_t i, int rwf)
 	must(sqe != NULL, "the ring is full");
 	io_uring_prep_write(sqe, fd, ops[i].buffer, (unsigned int)ops[i].length, ops[i].offset);
 	sqe->rw_flags = RWF_UNTORN | rwf;
-	io_uring_sqe_set_data64(sqe, i);
+	sqe->user_data = i;
 }
 
 /* The loop that a careful caller would write: `depth` in flight, every result checked. */
@@ -126,7 +129,7 @@ static int rate(uint32_t length, uint32_t depth, int rounds)
 	struct atomicio_queue *queue;
 	double one, two;
 
-	must(!io_uring_queue_init(depth, &ring, IORING_SETUP_COOP_TASKRUN), "no ring");
+	must(!io_uring_queue_init(depth, &ring, COOP_TASKRUN), "no ring");
 	must(!atomicio_queue_create(depth, &queue), "no queue");
 	for (int i = -2; i < rounds; i++) {
 		double ring_us = 0, queue_us = 0;
@@ -196,7 +199,7 @@ static int sync_ways(uint32_t length, int rounds)
 {
 	static double each[ROUNDS_MAX], once[ROUNDS_MAX];
 
-	must(!io_uring_queue_init(64, &ring, IORING_SETUP_COOP_TASKRUN), "no ring");
+	must(!io_uring_queue_init(64, &ring, COOP_TASKRUN), "no ring");
 	for (uint32_t count = 1; count <= 64; count *= 2) {
 		for (int i = 0; i < rounds; i++) {
 			for (int turn = 0; turn < 2; turn++) {

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct node *nodes;
@@ -182,7 +183,9 @@ void node_op_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fus
 {
 	const int from_fd = node_of(parent)->fd, to_fd = node_of(to)->fd;
 
-	fuse_reply_err(request, renameat2(from_fd, name, to_fd, new_name, flags) < 0 ? errno : 0);
+	fuse_reply_err(
+		request,
+		(int)syscall(SYS_renameat2, from_fd, name, to_fd, new_name, flags) < 0 ? errno : 0);
 }
 
 void node_op_statfs(fuse_req_t request, fuse_ino_t inode)

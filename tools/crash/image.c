@@ -11,6 +11,7 @@
 #include "image.h"
 
 #include <errno.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

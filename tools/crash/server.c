@@ -52,8 +52,10 @@ static void keep_out_of_the_way(void)
 	}
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	/* Memory that was had once stays: no write is to wait for the kernel to find some. */
+#ifdef M_TRIM_THRESHOLD /* glibc's */
 	(void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+#endif
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
