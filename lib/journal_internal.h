@@ -25,6 +25,23 @@
  * J10 frames of a file that is closed or forgotten are retired durably first.
  *
  * One frame is in flight at a time, so only the last frame on disk can be torn.
+ *
+ * What is on disk, and what open and recovery make of it:
+ * H1 the journal header has two copies, written one after the other, each durable, the damaged or
+ *    older first.  Space is reused, a number skipped and CLEAN cleared only after both.
+ * H2 what was read is proven durable before an attach, a forget or a frame relies on it.
+ * H3 a table in the header says durably which files are done; recovery obeys it.
+ * H4 unreadable is not torn: it stops recovery where an acknowledged frame may hide, and nowhere
+ *    else.
+ * K1 no payload is ever taken for a frame: pages are escaped, and no scan looks into a frame.
+ * K2 a damaged copy of the header is noted, and never gives the state before it in silence.
+ * K3 a clean journal is opened without a scan, an unclean ring is read once, and open writes
+ *    nothing.
+ * K4 a frame says which files it is for; recovery leaves other files alone.
+ * K8 recovery does not believe the page cache: see journal_replay.c.
+ * N1 sequence numbers may be missing: void, unless a frame says that they were durable.
+ * N2 a chain of frames is replayed whole or not at all.
+ * N3 checksums are of the pages without their escape, and homes get them so.
  */
 #ifndef LIBATOMICIO_JOURNAL_INTERNAL_H
 #define LIBATOMICIO_JOURNAL_INTERNAL_H

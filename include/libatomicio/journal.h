@@ -125,8 +125,9 @@ struct atomicio_journal_open_options {
  *
  * Returns 0; -EBADF: fd is not open for reading and writing; -ENODATA: no journal is in this file;
  * -EPROTONOSUPPORT: its format version is another; -EBADMSG: both headers are damaged;
- * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process
- * or another; -ENOMEM; -EINVAL; or an error of reading.
+ * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process or
+ * another, or a device that is mounted or that somebody has open with O_EXCL; -EOPNOTSUPP: fd
+ * has O_APPEND and cannot be opened anew; -ENOMEM; -EINVAL; or an error of reading.
  */
 int atomicio_journal_open(int fd, const struct atomicio_journal_open_options *options,
 			  size_t options_size, struct atomicio_journal **journal);
