@@ -51,9 +51,9 @@ static bool disk_holds_header(struct atomicio_journal *journal)
 /*
  * H2: what was read need not be durable.  Whoever wrote the newest copy may have been killed
  * before its flush, or seen that fail: a power cut would bring the one before it back, with its
- * frames, or tear it while the other copy is being written.  A direct read shows what the disk
- * has, and a flush after it makes that durable; this needs no room in the filesystem.  Else write
- * it again, where it is.
+ * frames, or tear it while the other copy is being written.  So it is written again, where it is.
+ * A full filesystem that copies on write has no room for that; there a direct read, which shows
+ * what the disk has, and a flush after it have to do.
  */
 int journal_settle_header(struct atomicio_journal *journal)
 {
@@ -61,9 +61,11 @@ int journal_settle_header(struct atomicio_journal *journal)
 
 	if (journal->settled)
 		return 0;
-	journal->counters.flushes++;
-	if (!disk_holds_header(journal) || journal->sys->fdatasync(journal->fd))
-		error = put_header(journal, &journal->header, !journal->first_copy);
+	error = put_header(journal, &journal->header, !journal->first_copy);
+	if (journal_is_full(error) && disk_holds_header(journal)) {
+		journal->counters.flushes++;
+		error = journal->sys->fdatasync(journal->fd);
+	}
 	if (error)
 		return error;
 	/* K2: or the state before it comes back when this copy is damaged. */

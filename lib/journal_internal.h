@@ -46,6 +46,7 @@
 #ifndef LIBATOMICIO_JOURNAL_INTERNAL_H
 #define LIBATOMICIO_JOURNAL_INTERNAL_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -282,6 +283,12 @@ int journal_install_header(struct atomicio_journal *journal, const struct journa
 int journal_begin(struct atomicio_journal *journal);
 /* Make sure that the header that was read is durable (H2); with the role. */
 int journal_settle_header(struct atomicio_journal *journal);
+
+/* No room on the journal's filesystem. */
+static inline bool journal_is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}
 
 /* Bytes that a frame of these pages takes at most: each may need a file row of its own. */
 static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length)

@@ -26,17 +26,13 @@
 /*
  * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
  * the flush, or seen that fail, and a power cut while its pages go home would leave them torn,
- * with no frame.  What was read direct is on the disk, and a flush after it makes it durable;
- * else the frames are written again, where they are: those that no later one vouches for.
+ * with no frame.  So the frames that no later one vouches for are written again, where they are.
  */
-static int make_durable(struct journal_recovery *recovery)
+static int write_again(struct journal_recovery *recovery)
 {
 	struct atomicio_journal *journal = recovery->journal;
 	const struct journal_scan *scan = &journal->scan;
 
-	journal->counters.flushes++;
-	if (journal->direct && journal->sys->fdatasync(journal->fd) == 0)
-		return 0;
 	for (uint32_t i = 0; i < scan->count; i++) {
 		struct journal_frame frame;
 		uint8_t *bytes;
@@ -55,6 +51,21 @@ static int make_durable(struct journal_recovery *recovery)
 		journal->counters.bytes_written += frame.length;
 	}
 	return 0;
+}
+
+/*
+ * A full filesystem that copies on write has no room for that.  There a direct read and a flush
+ * after it have to do (H2): a layer below that lost the write could still show it.
+ */
+static int make_durable(struct journal_recovery *recovery)
+{
+	struct atomicio_journal *journal = recovery->journal;
+	const int error = write_again(recovery);
+
+	if (!journal_is_full(error) || !journal->direct)
+		return error;
+	journal->counters.flushes++;
+	return journal->sys->fdatasync(journal->fd);
 }
 
 /* Replay all live frames in sequence order. */
