@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 compiler=gcc
 jobs=$(nproc)
-known="unit fault crash abi bindings tool kernel cuts bench vm"
+known="unit fault crash abi bindings tool kernel cuts matrix bench vm"
 suites=()
 coverage=no
 sanitize=no
@@ -30,7 +30,7 @@ usage: tests/run.sh [OPTION...]
 Installs what is missing on Debian (as root), builds, and runs every suite.  Without root
 the suites that mount filesystems are left out, and named.
 
-  --suite NAME...      only these: unit fault crash abi bindings tool kernel cuts bench vm
+  --suite NAME...      only these: unit fault crash abi bindings tool kernel cuts matrix bench vm
   --vm [--kernel V]    also boot other kernels in a virtual machine (tests/vm/run.sh)
   --sanitize           run under ASan + UBSan, then under TSan
   --coverage           run, print the line coverage of lib/, fail below 95 %
@@ -313,7 +313,7 @@ elif [ $coverage = yes ]; then
 	echo "line coverage of lib/: $(awk '/^TOTAL/ { print $4 }' build/coverage/report.txt)"
 else
 	build "$compiler" ${ATOMICIO_CMAKE_OPTIONS:+$ATOMICIO_CMAKE_OPTIONS}
-	run_suites unit fault crash abi bindings tool kernel cuts bench
+	run_suites unit fault crash abi bindings tool kernel cuts matrix bench
 	if [ $vm = yes ] || required vm || [[ " ${suites[*]-} " == *" vm "* ]]; then
 		run_vm
 	fi

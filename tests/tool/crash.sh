@@ -29,7 +29,9 @@ clean() {
 	local left
 	left=$(ls -A "$crash_tmp")
 	[ -z "$left" ] || note "left in the temporary directory: $left"
-	left=$(losetup -nO NAME,BACK-FILE | grep -F "$crash_tmp")
+	# From another mount namespace a file is named from the root of its filesystem.
+	left=$(losetup -nO NAME,BACK-FILE | grep -E "$crash_tmp| /(image|cut-[0-9]+)$")
+	! pgrep -x atomicio-crash >"$work/crash-others" || left='' # they may be another run's
 	[ -z "$left" ] || note "left loop devices: $left"
 	left=$(pgrep -f "[a]tomicio-crash.*$crash_keep")
 	[ -z "$left" ] || note "left processes: $left"

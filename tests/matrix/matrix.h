@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The matrix: every way of writing, in every environment, with every fault, under one oracle.
+ *
+ * Flow: run.sh makes an environment and starts main.c there with its cells; main.c runs each cell
+ * in a process of its own (ways.c writes, faults.c is in the way) and judges what is left
+ * (judge.c).
+ *
+ * Rules, of which a cell that breaks one is red:
+ * X1 What returned 0 durably is there after a cut, or where there is no cut, on the disk.
+ * X2 What failed is as on_disk said: old, or old or new.  UNKNOWN is only ever said where a plain
+ *    write was asked for, or of a torn result that was caught.
+ * X3 No page is a mixture, but where on_disk said UNKNOWN.
+ * X4 Nothing hangs.
+ * X5 A write to another page goes on after the fault, or says why not; X1 to X3 hold for it too.
+ */
+#ifndef MATRIX_H
+#define MATRIX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <libatomicio/atomicio.h>
+#include <libatomicio/journal.h>
+#include <libatomicio/uring.h>
+
+#define LENGTH 16384u
+#define PAGES 8u /* 0 to 5 under the fault, 6 and 7 after it */
+#define LIMIT 10 /* seconds for a cell */
+
+enum page_state { OLD_PAGE, NEW_PAGE, MIXED_PAGE };
+
+/* What one write came to.  Memory that the cell shares with the judge. */
+struct outcome {
+	bool was_tried;
+	int result;
+	uint32_t on_disk; /* of the last failure, 0: nobody asked */
+	bool went_plain;
+};
+
+struct cell {
+	char way[24], fault[32], expected[8];
+	volatile int applies; /* 0: this fault cannot be had here */
+	volatile int set_up;  /* the writes were reached */
+	int setup_result;     /* of open, if it refused: an answer too */
+	int sync_result;
+	struct outcome pages[PAGES];
+};
+
+/* Where the cell is: set by main.c from the environment's variables. */
+extern const char *matrix_directory, *matrix_environment;
+extern struct cell *cell;
+
+/* A command to the server, if there is one: true if it was obeyed. */
+bool matrix_ask(const char *command, char *answer, uint32_t size);
+
+/* ways.c */
+bool way_is_known(const char *name);
+bool way_uses_journal(const char *name);
+int way_flags(void);		  /* of open(2) for the page file */
+int way_open(int fd, int log_fd); /* 0 or a negative errno */
+void way_write(uint32_t first, uint32_t count);
+int way_sync(void);
+
+/* faults.c */
+bool fault_is_known(const char *name);
+void fault_before_open(void);
+void fault_after_open(int fd);
+void fault_is_over(int fd); /* by the cell itself, before the last pages */
+void fault_undo(void);	    /* by main.c, whatever became of the cell */
+bool fault_fired(void);	    /* if it is one of the server's: asked before it is undone */
+void fault_free_inode(const char *directory); /* of its flags */
+
+/* judge.c: NULL, or what is wrong, in one line. */
+const char *judge(const char *directory, bool is_cut);
+void matrix_fill(void *page, uint32_t number, bool is_new);
+int matrix_open(const char *directory, const char *name, int flags);
+
+#endif /* MATRIX_H */

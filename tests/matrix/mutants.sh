@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The controls of the matrix: builds of the library with one rule removed, each of which must make a
+# cell red.  The last line is `N caught, N survived`.
+#
+#	mutants.sh [NAME...]	all, or only these
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tree=$root/build/matrix-mutants/tree
+build=$root/build/matrix-mutants/build
+only=("$@")
+caught=0
+survived=0
+[ "$(id -u)" = 0 ] || {
+	echo "ok - matrix_mutants # SKIP needs root to mount filesystems"
+	exit 77
+}
+rm -rf "$tree"
+mkdir -p "$tree"
+(cd "$root" && tar --exclude=./build --exclude=.git -cf - .) | tar -C "$tree" -xf -
+if ! { cmake -S "$tree" -B "$build" -DATOMICIO_BUILD_EXAMPLES=OFF &&
+	cmake --build "$build" -j "$(nproc)" --target atomicio_matrix atomicio_crash atomicio_tool; } >"$build.log" 2>&1; then
+	tail -n 20 "$build.log"
+	exit 1
+fi
+
+# mutant NAME FILE ENVIRONMENT SED: ENVIRONMENT is where a cell must go red
+mutant() {
+	local name=$1 file=lib/$2 environment=$3 script=$4 red
+	[ ${#only[@]} = 0 ] || [[ " ${only[*]} " == *" $name "* ]] || return
+	sed -E "$script" "$root/$file" >"$tree/$file"
+	if cmp -s "$root/$file" "$tree/$file"; then
+		red=
+		echo "# the mutation of $file changes nothing"
+	elif ! cmake --build "$build" -j "$(nproc)" --target atomicio_matrix >"$build.log" 2>&1; then
+		red=
+		grep -m 3 error "$build.log"
+	else
+		red=$(bash "$tree/tests/matrix/run.sh" "$build/tools/atomicio" "$environment" 2>/dev/null |
+			grep -m 1 '^not ok' | sed 's/^not ok - //')
+	fi
+	if [ -n "$red" ]; then
+		echo "ok - $name: caught by $red"
+		caught=$((caught + 1))
+	else
+		echo "not ok - $name"
+		survived=$((survived + 1))
+	fi
+	cp "$root/$file" "$tree/$file"
+}
+
+mutant frame_not_durable journal_home.c ext4 's/journal->fd, SYS_RWF_DSYNC, data/journal->fd, 0, data/'
+mutant untorn_write_not_durable write.h xfs 's/\(int\)\(\(flags & ATOMICIO_DSYNC\) << 1\) \|/0 |/'
+mutant plain_write_not_durable write_sync.c ext4 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
+mutant cancelled_inside sys_cancel.h ext4 's/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
+mutant recovery_replays_nothing journal_recover.c ext4 's/([=(]) ?replay_all\(recovery\)/\1 (0 \&\& replay_all(recovery))/'
+
+echo "$caught caught, $survived survived"
+[ $survived = 0 ] && [ $caught -gt 0 ]
