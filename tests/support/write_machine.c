@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "journal_internal.h"
+
 _Alignas(4096) uint8_t page[2 * 262144];
 
 uint32_t policy_scripted(void *context, const struct atomicio_failure *failure)
@@ -66,6 +68,22 @@ void machine_recover(void)
 	ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &journal), 0);
 	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
 	atomicio_journal_close(journal);
+}
+
+void machine_die(struct atomicio_file *file)
+{
+	struct atomicio_journal *journal = file->options.journal;
+
+	if (file->attached) {
+		struct journal_file **at = &journal->files;
+
+		while (*at != &file->home)
+			at = &(*at)->next;
+		*at = file->home.next;
+		file->sys->release_memory(file->home.rest);
+		file->attached = false;
+	}
+	ck_assert_int_eq(atomicio_close(file), 0);
 }
 
 struct atomicio_stats machine_stats(const struct atomicio_file *file)

@@ -41,6 +41,9 @@ struct atomicio_journal *machine_journal(void);
 /* Open that journal, recover into FAKE_FD, whose id is 1, and close it. */
 void machine_recover(void);
 
+/* As when its process dies: the handle's memory goes, and its journal is told nothing. */
+void machine_die(struct atomicio_file *file);
+
 struct atomicio_stats machine_stats(const struct atomicio_file *file);
 
 /* What was taken was given back: call after the close of everything. */

@@ -60,13 +60,6 @@ static uint64_t frames(void)
 	return info.frames;
 }
 
-/* A process that dies does not detach its files; only their memory goes. */
-static void die(struct atomicio_file *file)
-{
-	file->attached = false;
-	ck_assert_int_eq(atomicio_close(file), 0);
-}
-
 /* Crash here, and start again. */
 static void restart(void)
 {
@@ -177,7 +170,7 @@ START_TEST(the_kernel_path_retires_the_frames_of_its_range_first)
 	memset(page, NEW + 1, sizeof(page));
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), 0);
 	/* A crash: no close, so that what is live would be replayed. */
-	die(file);
+	machine_die(file);
 	restart();
 	ck_assert(disk_holds(0, PAGE, NEW + 1));
 	ck_assert(disk_holds(PAGE, 512, NEW));
@@ -204,7 +197,7 @@ START_TEST(what_no_frame_can_hold_goes_past_the_journal_and_retires_its_range)
 	ck_assert_uint_eq(machine_stats(file).writes_hardware, 2);
 	ck_assert_uint_eq(machine_stats(file).writes_journal, 3);
 	/* A crash: no close, so that what is live would be replayed. */
-	die(file);
+	machine_die(file);
 	restart();
 	ck_assert(disk_holds(0, 2 * large + ODD, NEW + 1));
 }

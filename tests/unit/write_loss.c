@@ -73,8 +73,7 @@ static void put_frame(void)
 /* A process that dies does not detach its files. */
 static void die(void)
 {
-	file->attached = false;
-	ck_assert_int_eq(atomicio_close(file), 0);
+	machine_die(file);
 	if (journal)
 		atomicio_journal_close(journal);
 }
@@ -323,6 +322,7 @@ START_TEST(a_poisoned_handle_does_not_poison_the_journal_that_others_share)
 	in_call = poison;
 	DISK_SCRIPT(-EINVAL);
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC), -ENOTRECOVERABLE);
+	in_call = NULL;
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
 	ck_assert_int_eq(atomicio_close(file), 0);
 	atomicio_journal_close(journal);
