@@ -56,14 +56,17 @@ static bool is_refusal(int error)
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
 }
 
-static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t end)
+/* Of a gap between the end and a page far behind it no block is taken: that is a hole (S3). */
+static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t offset,
+		       uint64_t end)
 {
-	const uint64_t from = atomic_load_explicit(&file->room, memory_order_relaxed);
+	const uint64_t room = atomic_load_explicit(&file->room, memory_order_relaxed);
+	const uint64_t from = offset > room ? offset : room;
 	const uint64_t wanted = (end + CHUNK - 1) / CHUNK * CHUNK;
 	uint64_t to = wanted > INT64_MAX ? end : wanted;
 	int error;
 
-	if (from >= end)
+	if (room >= end)
 		return 0;
 	error = sys->keep_blocks(file->fd, from, to - from);
 	if (error && to != end) { /* the last chunk may be too much where the page is not */
@@ -92,5 +95,5 @@ int journal_claim(struct atomicio_journal *journal, struct journal_file *file, u
 	if (end > limit)
 		return -EFBIG;
 	error = file->may_be_sealed ? check_seals(sys, file, end) : 0;
-	return error ? error : take_blocks(sys, file, end);
+	return error ? error : take_blocks(sys, file, offset, end);
 }

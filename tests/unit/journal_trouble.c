@@ -368,6 +368,17 @@ START_TEST(a_sealed_file_is_refused_before_the_frame)
 }
 END_TEST
 
+START_TEST(a_page_far_behind_the_end_takes_no_blocks_for_the_gap)
+{
+	struct stat stat;
+
+	ck_assert_int_eq(write_page(0, 1u << 16, 1), 0);
+	ck_assert_int_eq(fstat(fds[0], &stat), 0);
+	ck_assert_int_ge(stat.st_size, (off_t)PAGE << 16);
+	ck_assert_int_lt(stat.st_blocks * 512, 8 << 20);
+}
+END_TEST
+
 START_TEST(a_limit_on_the_file_size_ends_no_process_and_poisons_nothing)
 {
 	struct rlimit before, now;
@@ -446,6 +457,7 @@ int main(void)
 		a_sync_that_hangs_stops_no_writer_of_another_file,
 		a_call_that_a_signal_cut_short_is_made_again,
 		a_sealed_file_is_refused_before_the_frame,
+		a_page_far_behind_the_end_takes_no_blocks_for_the_gap,
 		a_limit_on_the_file_size_ends_no_process_and_poisons_nothing,
 		no_flag_set_later_moves_or_refuses_a_home_write,
 		overlapping_ops_keep_their_order_in_a_batch_and_are_refused_in_a_group,
