@@ -182,7 +182,8 @@ static const struct reason reasons[] = {
 	 "correct the call"},
 	{ATOMICIO_REASON_HOME_FAILED, "home-failed",
 	 "A page of this file is durable in the journal, but could not be written to the file.",
-	 "read it by atomicio_journal_read(), remove the cause, open the journal again and recover"},
+	 "read it by atomicio_journal_read(), remove the cause, open the journal again and "
+	 "recover"},
 	{ATOMICIO_REASON_JOURNAL_FULL, "journal-full",
 	 "The journal has no room: pages of failed files hold it, or its header cannot be written.",
 	 "close what failed, remove the cause, open the journal again and recover"},

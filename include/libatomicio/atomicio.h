@@ -492,10 +492,10 @@ struct atomicio_op {
  *
  * Returns 0 if every op did; else the result of the first op, by index, that failed.  With
  * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
- * reserved, an unknown flag, two ops of a group that overlap; -EOPNOTSUPP: ALL_OR_NONE without a journal; -EXDEV: ALL_OR_NONE
- * over files of several journals; -EMSGSIZE: a group that does not fit the journal's largest
- * frame; what atomicio_write() would say of an op of a group before it writes; -EBUSY: the
- * queue is in use by another thread.
+ * reserved, an unknown flag, two ops of a group that overlap; -EOPNOTSUPP: ALL_OR_NONE without a
+ * journal; -EXDEV: ALL_OR_NONE over files of several journals; -EMSGSIZE: a group that does not fit
+ * the journal's largest frame; what atomicio_write() would say of an op of a group before it
+ * writes; -EBUSY: the queue is in use by another thread.
  */
 int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 			 uint32_t flags);
@@ -509,8 +509,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  *
  * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
  * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
- * until the file is reopened.  With a journal that has live frames of this file, the file has failed
- * there, too: recovery brings back what went through it.  A poisoned journal gives
+ * until the file is reopened.  With a journal that has live frames of this file, the file has
+ * failed there, too: recovery brings back what went through it.  A poisoned journal gives
  * -ENOTRECOVERABLE here.  -EINTR with a handle that is not poisoned: signals, or a FUSE server, cut
  * it short again and again; nothing is lost, call again.  Without a witness it also fails if an
  * earlier call of this handle was given an error that may have been a loss; then one handle a

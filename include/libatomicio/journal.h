@@ -254,10 +254,10 @@ int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve 
 
 /*
  * Sync every file with live frames and retire the frames that were live at the call.  Runs
- * automatically when the ring is full; call it to choose the moment.  Other threads write meanwhile.
- * Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE: the journal is poisoned, or a file has
- * failed: the frames of all others are retired; the error of a sync, which fails its file; -EINTR:
- * call again; or an error of writing the journal.
+ * automatically when the ring is full; call it to choose the moment.  Other threads write
+ * meanwhile. Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE: the journal is poisoned, or a
+ * file has failed: the frames of all others are retired; the error of a sync, which fails its file;
+ * -EINTR: call again; or an error of writing the journal.
  */
 int atomicio_journal_checkpoint(struct atomicio_journal *journal);
 
