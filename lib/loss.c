@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The witness, and all syncs of data files.  The rules L1 to L6 are in loss.h.
+ * The witness, and all syncs of data files.  The rules L1 to L7 are in loss.h.
  *
  * Flow: called by the journal's checkpoint and by the write family; calls sys alone.
  *
@@ -194,9 +194,14 @@ static int sync_locked(struct loss *loss, uint32_t flags)
 {
 	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
 	bool lost = false;
+	uint32_t unsynced;
 	int error;
 
+	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
+	unsynced = atomic_exchange(&loss->unsynced, 0);
 	error = sync_once(loss, &lost);
+	if (error && unsynced)
+		atomic_store(&loss->unsynced, 1);
 	if (!error && flags & LOSS_RETIRE && loss->lies_once) /* L6 */
 		error = sync_once(loss, &lost);
 	if (!(flags & LOSS_RETIRE))
@@ -224,16 +229,31 @@ int loss_sync(struct loss *loss, uint32_t flags)
 	return error;
 }
 
+/* Errors with which the kernel itself refuses a write before anything is done. */
+static bool is_refusal(int error)
+{
+	return error == -EINVAL || error == -EAGAIN || error == -EOPNOTSUPP || error == -ENOTBLK ||
+	       error == -EFAULT || error == -ENOSYS || error == -EPERM || error == -EACCES;
+}
+
+/* May this error be a loss that no witness has heard of? */
+static bool is_strict(const struct loss *loss, int error)
+{
+	if (loss->witness < 0) /* L4 */
+		return true;
+	return atomic_load(&loss->unsynced) && !is_refusal(error); /* L7 */
+}
+
 /* loss_ask() with the lock held. */
 static int ask_locked(struct loss *loss, int error)
 {
 	bool lost = false;
 
 	assert(error < 0);
-	if (loss->witness < 0) {
-		atomic_store(&loss->unreported, error); /* L4 */
+	if (is_strict(loss, error))
+		atomic_store(&loss->unreported, error);
+	if (loss->witness < 0)
 		return loss->lost;
-	}
 	if (!loss->lost) {
 		error = sync_witness(loss, &lost);
 		if (lost)
@@ -247,7 +267,7 @@ int loss_ask(struct loss *loss, int error, bool may_wait)
 	assert(error < 0);
 	if (!may_wait) {
 		/* The lock may be held by a sync that waits for the disk. */
-		if (loss->witness < 0)
+		if (is_strict(loss, error))
 			atomic_store(&loss->unreported, error);
 		return 0;
 	}

@@ -37,6 +37,8 @@ void write_count_done(const struct write_request *request)
 		by_path = &counters->writes_journal;
 	write_count(by_path, 1);
 	write_count(&counters->bytes, request->length);
+	if (!(request->flags & ATOMICIO_DSYNC) || request->path == ATOMICIO_PATH_JOURNAL)
+		loss_note_unsynced(&request->file->loss);
 }
 
 static void attempt(struct write_request *request, struct write_outcome *outcome)
@@ -140,6 +142,8 @@ ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffe
 						: &file->counters.writes_filesystem,
 		    1);
 	write_count(&file->counters.bytes, length);
+	if (!(flags & ATOMICIO_DSYNC))
+		loss_note_unsynced(&file->loss);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ static void settle(struct atomicio_queue *queue, struct queue_slot *slot, int er
 		slot->op->result = error;
 	} else if (request->mode & WRITE_SYNC_LATER && request->path != ATOMICIO_PATH_JOURNAL) {
 		slot->op->result = WRITE_UNSYNCED(request->path);
+		loss_note_unsynced(&request->file->loss);
 	} else {
 		write_count_done(request);
 		slot->op->result = 0;

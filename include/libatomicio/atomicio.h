@@ -507,6 +507,9 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  * write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems that the library does not
  * know, your descriptor is synced too.
  *
+ * A flush that the disk fails is told to one call alone.  If a write of this handle is told, the
+ * next sync fails; if another process or your own fsync(2) is, nobody else can know of it.
+ *
  * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
  * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
  * until the file is reopened.  With a journal that has live frames of this file, the file has
