@@ -56,7 +56,7 @@ static int attempt(int fd, uint32_t reply, const void *page, size_t length,
 /* A mapping's writer can cost a page, and a handle that hears of it is done for: open another. */
 static int scene(int fd, const char *name, uint32_t reply, const void *page, size_t length)
 {
-	struct atomicio_stats stats;
+	struct atomicio_stats stats = {0};
 	int error = -ENOTRECOVERABLE;
 
 	for (int i = 0; i < 100 && error == -ENOTRECOVERABLE; i++) {

@@ -205,7 +205,7 @@ static int read_header(struct atomicio_journal *journal)
 	for (uint32_t copy = 0; copy < JOURNAL_COPIES; copy++) {
 		struct journal_header header;
 		int error = journal_read_all(journal->sys, journal->fd, journal->header_block,
-					     JOURNAL_BLOCK, copy * JOURNAL_BLOCK);
+					     JOURNAL_BLOCK, (uint64_t)copy * JOURNAL_BLOCK);
 
 		/* Unreadable is damaged (H4); the file may end here. */
 		if (error == -ERANGE)

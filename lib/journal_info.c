@@ -96,7 +96,7 @@ static void read_snapshot(const struct atomicio_journal *journal,
 			  struct atomicio_journal_info *info)
 {
 	const struct journal_snapshot *snapshot = &journal->snapshot;
-	uint64_t words[JOURNAL_INFO_WORDS], before, after;
+	uint64_t words[JOURNAL_INFO_WORDS] = {0}, before, after;
 
 	do {
 		before = atomic_load_explicit(&snapshot->number, memory_order_acquire);

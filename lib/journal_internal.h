@@ -55,6 +55,7 @@
 #include "journal_format.h"
 #include "sys.h"
 
+/* NOLINTNEXTLINE(misc-redundant-expression): two names of one number */
 static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of the format");
 
 /* Calls that a signal interrupts are made again, so often. */
@@ -180,6 +181,8 @@ struct journal_snapshot {
 	_Atomic uint64_t words[JOURNAL_INFO_WORDS];
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading, and only one
+ */
 struct atomicio_journal {
 	const struct sys_calls *sys;
 	int fd;
@@ -363,71 +366,6 @@ int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_
  */
 int journal_carry(struct atomicio_journal *journal, bool slow);
 
-/* journal_live.c: read the live frame of this number, which lies at `offset` or at the start. */
-int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
-		      uint64_t sequence, struct journal_frame *frame);
-
-/* journal_index.c */
-
-/* A live frame of the present generation covers these bytes. */
-void journal_cover(struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
-		   uint64_t length);
-void journal_uncover(struct atomicio_journal *journal, uint32_t parity);
-/* Live frames of an earlier run may cover anything. */
-void journal_cover_all(struct atomicio_journal *journal);
-void journal_uncover_all(struct atomicio_journal *journal);
-
-/* journal_scan.c: find the live frames; called by open, before any other thread. */
-int journal_scan(struct atomicio_journal *journal);
-void journal_forget_scan(struct atomicio_journal *journal);
-
-/* journal_judge.c: what follows from them. */
-void journal_judge(struct atomicio_journal *journal);
-
-/* journal_window.c */
-
-/* An error of the disk at this place, and not of the call. */
-bool journal_is_unreadable(int error);
-/* Read exactly `length` bytes; -ERANGE: the file ends before them; -EIO: unreadable. */
-int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
-		     uint64_t offset);
-
-/* What has been read around the frame that is looked at. */
-struct journal_window {
-	uint8_t *bytes;
-	uint64_t room;
-	uint64_t offset, length;
-};
-
-int journal_window_open(const struct atomicio_journal *journal, struct journal_window *window);
-void journal_window_close(const struct atomicio_journal *journal, struct journal_window *window);
-/*
- * Have `length` bytes from `offset` on in the window, reading on as far as `end`; *bytes is good
- * until the next call.  With `scan`, unreadable blocks are noted there, and zero.
- */
-int journal_window_at(const struct atomicio_journal *journal, struct journal_window *window,
-		      struct journal_scan *scan, uint64_t offset, uint64_t length, uint64_t end,
-		      uint8_t **bytes);
-/* Read a frame that was found, its pages escaped (K1); -EIO: it is no more what it was. */
-int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
-			 const struct journal_found *found, uint8_t **bytes,
-			 struct journal_frame *frame);
-
-/* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
-void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
-/* Is this the file, or the device, that the journal itself lives in? */
-bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
-/* Is nothing of this file's filesystem left after a power cut? */
-bool journal_is_volatile(const struct sys_calls *sys, int fd);
-
-/*
- * Around callbacks, with the role and the lock.  A public call from inside one would wait for the
- * role of its own thread: it asks first, and returns -EDEADLK.
- */
-void journal_begin_callbacks(struct atomicio_journal *journal);
-void journal_end_callbacks(struct atomicio_journal *journal);
-bool journal_is_callback(const struct atomicio_journal *journal);
-
 /* journal_home.c */
 
 /* Write all of it.  A call that a signal cut short is made again, a few times. */
@@ -443,5 +381,7 @@ int journal_sync_own(const struct atomicio_journal *journal);
  * be written fails its file (K7): the ticket is durable all the same (E1).
  */
 void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+
+#include "journal_ring.h"
 
 #endif /* LIBATOMICIO_JOURNAL_INTERNAL_H */

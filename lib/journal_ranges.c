@@ -14,6 +14,8 @@ static int compare(const void *left, const void *right)
 {
 	const struct journal_extent *a = left, *b = right;
 
+	assert(a->file && b->file);
+
 	if (a->file->file_id != b->file->file_id)
 		return a->file->file_id < b->file->file_id ? -1 : 1;
 	if (a->offset != b->offset)

@@ -223,7 +223,7 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	int error = journal_window_open(journal, &recovery->window);
 
 	recovery->home = journal->sys->allocate(JOURNAL_BLOCK, (size_t)journal->header.frame_max +
-								       2 * JOURNAL_BLOCK);
+								       (size_t)2 * JOURNAL_BLOCK);
 	if (!error && !recovery->home)
 		error = -ENOMEM;
 	if (!error)

@@ -93,7 +93,8 @@ static uint32_t differences(const struct journal_identity *then, const struct jo
 	const uint32_t known = then->known & now->known;
 	uint32_t differs = 0;
 
-	if (known & JOURNAL_KNOWS_FS && memcmp(then->fs_uuid, now->fs_uuid, sizeof(now->fs_uuid)))
+	if (known & JOURNAL_KNOWS_FS &&
+	    memcmp(then->fs_uuid, now->fs_uuid, sizeof(now->fs_uuid)) != 0)
 		differs |= ATOMICIO_DIFFERS_FILESYSTEM;
 	if (known & JOURNAL_KNOWS_INODE && then->inode != now->inode)
 		differs |= ATOMICIO_DIFFERS_INODE;

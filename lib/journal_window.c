@@ -95,6 +95,7 @@ static int note_unreadable(const struct atomicio_journal *journal, struct journa
 		scan->bad = more;
 		scan->bad_room = room;
 	}
+	assert(scan->bad && scan->bad_count < scan->bad_room);
 	scan->bad[scan->bad_count++] = (struct journal_range){offset, JOURNAL_BLOCK};
 	return 0;
 }

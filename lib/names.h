@@ -134,6 +134,7 @@
 #define sys_blkid_identify atomicio__sys_blkid_identify
 #define sys_identify atomicio__sys_identify
 #define sys_linux atomicio__sys_linux
+#define sys_list_names atomicio__sys_list_names
 #define sys_random_bytes atomicio__sys_random_bytes
 #define sys_refuses_pwritev2 atomicio__sys_refuses_pwritev2
 #define sys_ring_linux atomicio__sys_ring_linux

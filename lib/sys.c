@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 #include <linux/posix_types.h>
 
 #include "sys_blkid.h"
+#include "sys_list.h"
 
 /* Numbers that are the same on every architecture; Debian 12's headers lack the second. */
 #ifndef SYS_cachestat
@@ -270,31 +270,6 @@ static ssize_t linux_readlink(const char *path, char *buffer, size_t size)
 	return SYS_RESULT(ssize_t, readlink(path, buffer, size));
 }
 
-static int linux_list(const char *path, struct sys_list *out)
-{
-	const int saved = errno;
-	DIR *directory = opendir(path);
-	const struct dirent *entry;
-	int result;
-
-	if (!directory) {
-		result = -errno;
-		errno = saved;
-		return result;
-	}
-	out->count = 0;
-	while (out->count < SYS_LIST_MAX && (entry = readdir(directory))) {
-		const size_t length = strlen(entry->d_name);
-
-		if (entry->d_name[0] == '.' || length >= SYS_NAME_MAX)
-			continue;
-		memcpy(out->name[out->count++], entry->d_name, length + 1);
-	}
-	closedir(directory);
-	errno = saved;
-	return 0;
-}
-
 static int linux_release(char *buffer, size_t size)
 {
 	struct utsname name;
@@ -412,7 +387,7 @@ const struct sys_calls sys_linux = {
 	.mount_flags = linux_mount_flags,
 	.fs_uuid = linux_fs_uuid,
 	.readlink = linux_readlink,
-	.list = linux_list,
+	.list = sys_list_names,
 	.identify = sys_blkid_identify,
 	.release = linux_release,
 	.file_size_limit = linux_file_size_limit,

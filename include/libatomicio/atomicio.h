@@ -238,7 +238,7 @@ const char *atomicio_reason_fix(uint64_t reason);
  *
  * Bits that this library does not know are dropped, so every bit returned has a name and a text.
  */
-uint64_t atomicio_reason_next(uint64_t *reasons);
+uint64_t atomicio_reason_next(uint64_t *left);
 
 /*
  * Policy: what happens when a write cannot be made as asked?

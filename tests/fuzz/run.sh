@@ -34,7 +34,7 @@ mkdir -p "$corpus/recover" "$corpus/decode" "$corpus/agree"
 # And journals with holes, chains and escapes, which no program leaves by itself.
 clang "${flags[@]}" -o "$work/craft" "$root/tests/tool/journal_craft.c" \
 	"$root"/lib/journal_{crc,escape,format}.c
-for case in hole void lost chain chain-cut escape inside bare padding done clean; do
+for case in hole void lost chain chain-cut escape inside bare padding "done" clean; do
 	"$work/craft" "$work/case" $case
 	{ printf '\003'; cat "$work/case"; } >"$corpus/recover/$case"
 done

@@ -55,11 +55,15 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	for when in 3 4 5 6 7; do
 		rm -f "$ext4"/left "$ext4"/right "$ext4"/group.journal
 		"$examples/group" "$ext4/left" "$ext4/right" "$ext4/group.journal" >/dev/null
-		strace -o "$kernel_scratch/trace" -e trace=pwritev2 \
+		if strace -o "$kernel_scratch/trace" -e trace=pwritev2 \
 			-e inject=pwritev2:error=EIO:when="$when" "$examples/group" "$ext4/left" \
-			"$ext4/right" "$ext4/group.journal" >"$kernel_scratch/out" 2>&1
-		[ $? = 0 ] && grep -q '^left -2, right 2$' "$kernel_scratch/out"
-		kernel_report $? "group_that_failed_at_write_${when}_is_made_once"
+			"$ext4/right" "$ext4/group.journal" >"$kernel_scratch/out" 2>&1; then
+			grep -q '^left -2, right 2$' "$kernel_scratch/out"
+			status=$?
+		else
+			status=1
+		fi
+		kernel_report $status "group_that_failed_at_write_${when}_is_made_once"
 	done
 fi
 

@@ -94,7 +94,7 @@ headers_have_guards_of_their_own() {
 	done | sort | uniq -c | awk '$3 != "" || $1 > 1 { $1 = ""; print }'
 }
 
-# The direction: sys <- journal <- write, sys <- probe.  abi, trace and the reasons' texts are
+# The direction: sys <- loss <- journal <- write, sys <- probe.  abi, trace and the reasons' texts are
 # for everybody; of the family below only the head file's header is in sight.
 families_include_only_what_is_below() {
 	local file family name
@@ -105,8 +105,10 @@ families_include_only_what_is_below() {
 			case $family:$name in
 			*:abi.h | *:abi_first.h | *:trace.h | *:libatomicio/*.h) ;;
 			"$family:$family"[_.]*) ;;
-			probe:sys.h | journal:sys.h | write:sys.h) ;;
+			probe:sys.h | loss:sys.h | journal:sys.h | write:sys.h) ;;
 			*:sys_refused.h) ;; # stand-ins for calls of the first
+			*:sys_cancel.h) ;;  # the guard of the public calls
+			journal:loss.h | write:loss.h) ;;
 			write:sys_ring.h) ;; # the second seam: io_uring
 			write:journal.h | write:probe.h) ;;
 			*) echo "$file includes $name" ;;
@@ -115,9 +117,10 @@ families_include_only_what_is_below() {
 	done
 }
 
-# The C library's functions that are pure, print into memory, or lock.  All that is not here or
+# The C library's functions that are pure, print into memory, lock, or guard a public call; a timed wait
+# needs its clock.  All that is not here or
 # ours is a system call, or hides one, or an allocation: it belongs into sys*.c.
-libc_without_system_calls='mem(cpy|move|set|cmp|chr)|__mem(cpy|move|set)_chk|str(len|nlen|cmp|ncmp|chr|rchr)|v?snprintf|__v?snprintf_chk|strtou?ll?|qsort|__assert_fail|__stack_chk_fail|__cpu_model|__cpu_indicator_init|pthread_(mutex|cond)_(init|destroy|lock|unlock|trylock|wait|signal|broadcast)|_GLOBAL_OFFSET_TABLE_'
+libc_without_system_calls='mem(cpy|move|set|cmp|chr)|__mem(cpy|move|set)_chk|str(len|nlen|cmp|ncmp|chr|rchr|str)|v?snprintf|__v?snprintf_chk|strtou?ll?|qsort|__assert_fail|__stack_chk_fail|__cpu_model|__cpu_indicator_init|pthread_(mutex|cond|condattr)_(init|destroy|lock|unlock|trylock|wait|timedwait|signal|broadcast|setclock)|pthread_self|pthread_setcancelstate|clock_gettime|_GLOBAL_OFFSET_TABLE_'
 
 # undefined: OBJECT NAME for each name that an object file takes from elsewhere
 undefined() {
@@ -130,7 +133,7 @@ undefined() {
 }
 
 only_sys_makes_system_calls() {
-	undefined | grep -vE " (((atomicio|probe|write|journal|sys|reason|abi)_[a-z0-9_]+)|$libc_without_system_calls|__(asan|ubsan|tsan|gcov|sanitizer)_.*)$" |
+	undefined | grep -vE " (((atomicio|probe|write|journal|loss|sys|reason|abi)_[a-z0-9_]+)|$libc_without_system_calls|__(asan|ubsan|tsan|gcov|sanitizer)_.*)$" |
 		grep -v ' __errno_location$'
 }
 

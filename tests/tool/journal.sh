@@ -101,29 +101,6 @@ journal_create_that_fails_leaves_no_file() {
 	one_sentence
 	says 'is a directory'
 }
-journal_create_overwrites_nothing_in_use() {
-	local image=$dir/image node=
-	mkdir -p "$dir/mnt"
-	truncate -s 64M "$image"
-	mkfs.ext4 -q "$image"
-	node=$(losetup --find --show "$image") || { note 'no loop device'; return; }
-	mount "$node" "$dir/mnt" || { note 'no mount'; losetup -d "$node"; return; }
-	echo precious >"$dir/mnt/file"
-	expect 4 "$tool" journal create --overwrite "$node" --size 1M
-	one_sentence
-	says 'in use, mounted'
-	expect 4 "$tool" journal create --overwrite "$image" --size 1M # behind the loop's back
-	one_sentence
-	[ "$(cat "$dir/mnt/file")" = precious ] || note 'the file is gone'
-	umount "$dir/mnt"
-	! file -s "$node" 2>/dev/null | grep -q data$ || note 'the filesystem is gone'
-	fsck.ext4 -fn "$node" >/dev/null 2>&1 || note 'the filesystem is damaged'
-	# What nothing uses may be overwritten, also through a second node of the device.
-	mknod "$dir/alias" b "0x$(stat -c %t "$node")" "0x$(stat -c %T "$node")"
-	expect 0 "$tool" journal create --overwrite "$dir/alias" --size 1M
-	losetup -d "$node"
-	rm -f "$image" "$dir/alias"
-}
 journal_recover_never_writes_over_the_journal() {
 	local node home
 	left
@@ -146,36 +123,6 @@ journal_recover_never_writes_over_the_journal() {
 	rm -f "$dir/alias"
 	says 'it is the journal itself'
 	same "$journal" "$work/old"
-}
-journal_that_does_not_outlive_the_machine_is_called_so() {
-	local mount=$work/volatile
-	expect 0 "$tool" journal create "$shm/journal" --size 256k
-	expect 0 "$tool" journal check "$shm/journal"
-	prints '^  volatile: nothing here outlives'
-	expect 0 "$tool" journal check --json "$shm/journal"
-	json '.notes | index("volatile")'
-	expect 1 "$tool" doctor "$shm"
-	prints "^Beware: $shm is on a filesystem in memory"
-	rm -f "$shm/journal"
-	made
-	expect 0 "$tool" journal check --json "$journal"
-	json '.notes | index("volatile") | not'
-	mkdir -p "$mount" "$xfs/up" "$xfs/work" "$xfs/low"
-	mount -t overlay overlay -o "lowerdir=$xfs/low,upperdir=$xfs/up,workdir=$xfs/work,volatile" "$mount" ||
-		{ note 'no overlay'; return; }
-	expect 0 "$tool" journal create "$mount/journal" --size 256k
-	expect 0 "$tool" journal check "$mount/journal"
-	prints '^  volatile: nothing here outlives'
-	expect 1 "$tool" doctor "$mount"
-	prints 'is on an overlay that is mounted volatile'
-	umount "$mount"
-	rm -rf "$xfs/work"
-	mkdir "$xfs/work"
-	mount -t overlay overlay -o "lowerdir=$xfs/low,upperdir=$xfs/up,workdir=$xfs/work" "$mount" || return
-	expect 0 "$tool" journal check --json "$mount/journal"
-	json '.notes | index("volatile") | not'
-	umount "$mount"
-	rm -rf "$xfs/up" "$xfs/work" "$xfs/low"
 }
 journal_check_tells_live_frames() {
 	left
@@ -330,31 +277,6 @@ journal_with_one_damaged_header_loses_nothing() {
 		json '.headers_equal'
 	done
 }
-journal_on_larger_blocks_is_read_all_the_same() { # they refuse direct reads of 4 KiB
-	left
-	"$tool" journal dump "$journal" >"$work/dump"
-	expect 0 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EINVAL:when=1 \
-		"$tool" journal dump "$journal"
-	same "$out" "$work/dump"
-	# Where the page cache does not serve either, it is no endless loop.
-	expect 2 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EINVAL:when=1+ \
-		"$tool" journal dump "$journal"
-	one_sentence
-}
-journal_with_unreadable_blocks_says_what_may_be_lost() {
-	left
-	# The second block of the ring: between tail and the frames, so that one may be lost.
-	expect 3 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EIO:when=3+ \
-		"$tool" journal dump "$journal"
-	one_sentence
-	says 'cannot read it at 16384, where a frame may be that was acknowledged.*--unreadable'
-	prints 'bytes at 16384 cannot be read'
-	# One header that cannot be read is harmless.
-	expect 0 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EIO:when=1 \
-		"$tool" journal dump --json "$journal"
-	json '.headers[0].condition == "unreadable" and .state == "unclean" and (.headers_equal | not)'
-	expect 0 "$tool" journal dump "$journal"
-}
 journal_conditions_have_a_sentence_each() {
 	made
 	cp "$journal" "$work/old"
@@ -426,14 +348,12 @@ for name in journal_create_makes_a_clean_one journal_create_loses_nothing_unaske
 	try "$name"
 done
 for name in journal_recover_asks_before_it_writes_another_file \
-	journal_recover_shows_and_keeps_single_pages journal_recover_never_writes_over_the_journal journal_with_one_damaged_header_loses_nothing journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
+	journal_recover_shows_and_keeps_single_pages journal_recover_never_writes_over_the_journal \
+	journal_with_one_damaged_header_loses_nothing \
+	journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
 	journal_dump_shows_frames_and_changes_nothing \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \
 	journal_in_use_is_left_alone_but_can_be_dumped journal_ids_are_read_whole_or_refused; do
 	try "$name" leave
 done
-try journal_create_overwrites_nothing_in_use root
-try journal_that_does_not_outlive_the_machine_is_called_so xfs tmpfs
-try journal_on_larger_blocks_is_read_all_the_same leave strace
-try journal_with_unreadable_blocks_says_what_may_be_lost leave strace

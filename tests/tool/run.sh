@@ -113,7 +113,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_craft bench words crash}; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_disk journal_craft bench words crash}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done

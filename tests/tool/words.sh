@@ -22,7 +22,7 @@ every_output() { # the keys of all JSON that the program prints
 	"$tool" journal create --json "$journal" --size 256k
 	("$leave" "$journal" "$one" "$two"; true) 2>/dev/null
 	"$tool" journal info --json "$journal"
-	"$craft" "$dir/crafted" done && "$tool" journal dump --json "$dir/crafted"
+	"$craft" "$dir/crafted" "done" && "$tool" journal dump --json "$dir/crafted"
 	"$tool" journal dump --json "$journal"
 	"$tool" journal recover --json --list "$journal" "1=$one"
 	"$tool" journal recover --json "$journal" "1=$one" "32=$two"
@@ -57,10 +57,11 @@ words_stand_in_one_file() { # D1 of words.h
 }
 exit_statuses_of_the_manual_are_those_of_the_program() {
 	local status
-	for status in $(sed -n 's/^#define TOOL_[A-Z]* \([0-9]\) .*/\1/p' "$sources/tool.h"); do
+	sed -n 's/^#define TOOL_[A-Z]* \([0-9]\) .*/\1/p' "$sources/tool.h" >"$work/statuses"
+	while read -r status; do
 		sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/p' "$manual" | grep -qx "\.It $status" ||
 			note "the manual has no exit status $status"
-	done
+	done <"$work/statuses"
 	[ "$(sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/p' "$manual" | grep -c '^\.It ')" -eq \
 		"$(grep -c '^#define TOOL_[A-Z]* [0-9] ' "$sources/tool.h")" ] || note 'their numbers differ'
 }

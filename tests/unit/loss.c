@@ -295,61 +295,6 @@ START_TEST(without_a_deputy_eintr_is_a_loss)
 }
 END_TEST
 
-/* The device fails a flush: whoever asked for it is told, and no description remembers it. */
-START_TEST(a_failed_flush_fails_the_next_sync_if_a_write_waited_for_it)
-{
-	open_xfs(0);
-	loss_note_unsynced(&loss);
-	ck_assert_int_eq(loss_ask(&loss, -EIO, true), 0);
-	ck_assert_uint_eq(poison, 0);
-	ck_assert_int_eq(loss_sync(&loss, 0), -EIO);
-	ck_assert_uint_eq(poison, 1);
-	loss_close(&loss);
-	setup();
-	open_xfs(0);
-	loss_note_unsynced(&loss);
-	ck_assert_int_eq(loss_ask(&loss, -EREMOTEIO, false), 0);
-	ck_assert_int_eq(loss_sync(&loss, LOSS_RETIRE), -EREMOTEIO);
-	loss_close(&loss);
-}
-END_TEST
-
-START_TEST(a_failed_flush_costs_nothing_that_was_durable_and_a_refusal_is_none)
-{
-	open_xfs(0);
-	loss_note_unsynced(&loss);
-	ck_assert_int_eq(loss_sync(&loss, 0), 0);
-	ck_assert_int_eq(loss_ask(&loss, -EIO, true), 0);
-	ck_assert_int_eq(loss_sync(&loss, 0), 0);
-	loss_note_unsynced(&loss);
-	ck_assert_int_eq(loss_ask(&loss, -EINVAL, true), 0);
-	ck_assert_int_eq(loss_ask(&loss, -EAGAIN, false), 0);
-	ck_assert_int_eq(loss_sync(&loss, 0), 0);
-	ck_assert_uint_eq(poison, 0);
-	loss_close(&loss);
-}
-END_TEST
-
-START_TEST(every_write_that_is_not_durable_is_noted)
-{
-	struct atomicio_file *file = machine_open(&(struct atomicio_options){.policy = NULL});
-
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), 0);
-	ck_assert_uint_eq(file->loss.unsynced, 0);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
-	ck_assert_uint_eq(file->loss.unsynced, 1);
-	ck_assert_int_eq(atomicio_sync(file), 0);
-	ck_assert_uint_eq(file->loss.unsynced, 0);
-	DISK_SCRIPT(-EIO);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0); /* at the second attempt */
-	ck_assert_uint_eq(file->loss.unsynced, 1);
-	DISK_SCRIPT(-EIO);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, ATOMICIO_DSYNC), 0);
-	ck_assert_int_eq(atomicio_sync(file), -EIO);
-	atomicio_close(file);
-}
-END_TEST
-
 START_TEST(no_write_goes_through_the_witness)
 {
 	const struct atomicio_options options = {.fallback = ATOMICIO_FALLBACK_PLAIN};
@@ -426,9 +371,6 @@ int main(void)
 		a_sync_that_is_cut_short_for_ever_says_so_and_loses_nothing,
 		a_page_lost_with_eintr_is_lost_also_where_others_used_up_their_reports,
 		without_a_deputy_eintr_is_a_loss,
-		a_failed_flush_fails_the_next_sync_if_a_write_waited_for_it,
-		a_failed_flush_costs_nothing_that_was_durable_and_a_refusal_is_none,
-		every_write_that_is_not_durable_is_noted,
 		no_write_goes_through_the_witness,
 		a_handle_without_a_witness_says_so,
 		what_makes_every_write_sync_is_looked_at_and_doubt_is_yes,

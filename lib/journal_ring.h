@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What reads: the scan of the ring at open, what follows from it, frames, and what a file is.
+ *
+ * Flow: the second half of journal_internal.h, which includes it.
+ */
+#ifndef LIBATOMICIO_JOURNAL_RING_H
+#define LIBATOMICIO_JOURNAL_RING_H
+
+#include "journal_internal.h"
+
+/* journal_live.c: read the live frame of this number, which lies at `offset` or at the start. */
+int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
+		      uint64_t sequence, struct journal_frame *frame);
+
+/* journal_index.c */
+
+/* A live frame of the present generation covers these bytes. */
+void journal_cover(struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
+		   uint64_t length);
+void journal_uncover(struct atomicio_journal *journal, uint32_t parity);
+/* Live frames of an earlier run may cover anything. */
+void journal_cover_all(struct atomicio_journal *journal);
+void journal_uncover_all(struct atomicio_journal *journal);
+
+/* journal_scan.c: find the live frames; called by open, before any other thread. */
+int journal_scan(struct atomicio_journal *journal);
+void journal_forget_scan(struct atomicio_journal *journal);
+
+/* journal_judge.c: what follows from them. */
+void journal_judge(struct atomicio_journal *journal);
+
+/* journal_window.c */
+
+/* An error of the disk at this place, and not of the call. */
+bool journal_is_unreadable(int error);
+/* Read exactly `length` bytes; -ERANGE: the file ends before them; -EIO: unreadable. */
+int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
+		     uint64_t offset);
+
+/* What has been read around the frame that is looked at. */
+struct journal_window {
+	uint8_t *bytes;
+	uint64_t room;
+	uint64_t offset, length;
+};
+
+int journal_window_open(const struct atomicio_journal *journal, struct journal_window *window);
+void journal_window_close(const struct atomicio_journal *journal, struct journal_window *window);
+/*
+ * Have `length` bytes from `offset` on in the window, reading on as far as `end`; *bytes is good
+ * until the next call.  With `scan`, unreadable blocks are noted there, and zero.
+ */
+int journal_window_at(const struct atomicio_journal *journal, struct journal_window *window,
+		      struct journal_scan *scan, uint64_t offset, uint64_t length, uint64_t end,
+		      uint8_t **bytes);
+/* Read a frame that was found, its pages escaped (K1); -EIO: it is no more what it was. */
+int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
+			 const struct journal_found *found, uint8_t **bytes,
+			 struct journal_frame *frame);
+
+/* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
+void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
+/* Is this the file, or the device, that the journal itself lives in? */
+bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
+/* Is nothing of this file's filesystem left after a power cut? */
+bool journal_is_volatile(const struct sys_calls *sys, int fd);
+
+/*
+ * Around callbacks, with the role and the lock.  A public call from inside one would wait for the
+ * role of its own thread: it asks first, and returns -EDEADLK.
+ */
+void journal_begin_callbacks(struct atomicio_journal *journal);
+void journal_end_callbacks(struct atomicio_journal *journal);
+bool journal_is_callback(const struct atomicio_journal *journal);
+
+#endif /* LIBATOMICIO_JOURNAL_RING_H */
