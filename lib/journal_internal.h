@@ -181,8 +181,8 @@ struct journal_snapshot {
 	_Atomic uint64_t words[JOURNAL_INFO_WORDS];
 };
 
-/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading, and only one
- */
+/* In the order of reading; there is only one of it. */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct atomicio_journal {
 	const struct sys_calls *sys;
 	int fd;

@@ -96,6 +96,7 @@ static int note_unreadable(const struct atomicio_journal *journal, struct journa
 		scan->bad_room = room;
 	}
 	assert(scan->bad && scan->bad_count < scan->bad_room);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there is room, and so memory */
 	scan->bad[scan->bad_count++] = (struct journal_range){offset, JOURNAL_BLOCK};
 	return 0;
 }

@@ -208,9 +208,10 @@ static int run(const struct tool_command *command, int argc, char **argv)
 	request.files = calloc((size_t)argc, sizeof(*request.files));
 	request.forced = calloc((size_t)argc, sizeof(*request.forced));
 	request.keeps = calloc((size_t)argc, sizeof(*request.keeps));
-	if (!request.files || !request.forced || !request.keeps)
-		return tool_error("journal: no memory for %d arguments: give fewer", argc);
-	status = parse_options(command, &arguments, &request, &for_create, &for_recover);
+	if (request.files && request.forced && request.keeps)
+		status = parse_options(command, &arguments, &request, &for_create, &for_recover);
+	else
+		status = tool_error("journal: no memory for %d arguments: give fewer", argc);
 	if (status < 0)
 		status = parse_words(command, &arguments, for_create, for_recover, &request,
 				     &action);

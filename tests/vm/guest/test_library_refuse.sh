@@ -35,15 +35,16 @@ test_library_refuses_overlay() {
 	overlay "$mount/over"
 	refused "$mount/file" overlay
 }
-# A buffer that ends in the middle: the disk gets half of it, and the library must not say 0.
+# A buffer that ends in the middle: the disk would get half of it, so the library asks before.
 # A42
-test_library_catches_a_partly_mapped_buffer() {
+test_library_refuses_a_partly_mapped_buffer() {
 	needs_kernel 6.11
 	scsi_disk
 	for way in sync ring queue; do
 		library_fact "mapped $way" write "$disk" 65536 8192 $way mapped=4096
-		expect result -EIO "$line"
-		expect kinds broken "$line"
+		expect result -EFAULT "$line"
+		expect kinds unsupported "$line"
+		expect new 0 "$line"
 	done
 }
 # The end is on a sector, not on a block: the write goes to its offset, and what was there stays.
