@@ -41,7 +41,7 @@ static uint64_t place_in(const struct journal_header *header, uint64_t live, uin
 	}
 	if (!place || !keep)
 		return place;
-	used = live + length + (place == head || live == 0 ? 0 : end - head);
+	used = live + length + (place == head ? 0 : end - head);
 	return used + keep <= ring ? place : 0;
 }
 
@@ -52,8 +52,9 @@ uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t le
 
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame)
 {
-	/* A gap that the wrap left at the end is in use until the tail has passed it. */
-	if (frame->offset != journal->head_offset && journal->live_bytes)
+	/* A gap that the wrap left at the end is in use until the tail has passed it: also where
+	 * nothing was live, because the tail stands before it. */
+	if (frame->offset != journal->head_offset)
 		journal->live_bytes += journal->header.size - journal->head_offset;
 	journal->live_bytes += frame->length;
 	journal->head_offset = frame->offset + frame->length;
