@@ -68,14 +68,14 @@ struct fake_system {
 	int fail_error;	  /* a negative errno */
 
 	/* What was seen. */
-	uint32_t calls;
-	uint32_t opened; /* descriptors open now */
-	uint32_t allocated;
-	uint32_t pwritev2_calls;
+	_Atomic uint32_t calls;
+	_Atomic uint32_t opened; /* descriptors open now */
+	_Atomic uint32_t allocated;
+	_Atomic uint32_t pwritev2_calls;
 	uint32_t pwrite_calls;
-	uint32_t identify_calls;
-	uint32_t list_calls;
-	uint32_t sleeps;
+	_Atomic uint32_t identify_calls;
+	_Atomic uint32_t list_calls;
+	_Atomic uint32_t sleeps;
 	struct iovec pwritev2_vector;
 	int pwritev2_count;
 	uint64_t pwritev2_offset;
