@@ -107,7 +107,9 @@ gets_through() {
 		expect again 0 "$line"
 		expect other 0 "$line"
 		expect broken 0 "$line"
-		expect ok 60 "$line"
+		# The mapping's writer can cost a page, which poisons: an honest end, and told.
+		[ $(($(value ok "$line") + $(value poisoned "$line"))) = 60 ] || fail "not 60: $line"
+		[ "$(value ok "$line")" -ge 30 ] || fail "hardly any got through: $line"
 		contents_or_told
 		[ "$(value retries "$line")" -gt 0 ] && return
 	done
