@@ -89,6 +89,13 @@ crash_refuses_a_disk_below_the_minimum_of_its_filesystem() {
 	says_alone 'mkfs.ext4 failed: '
 }
 
+crash_says_that_there_is_no_room_for_its_directories() {
+	expect 2 env TMPDIR=/nonexistent "$tool" crash run --fs ext4 --work 'true {}' --check 'true {}'
+	says_alone 'nonexistent/atomicio-crash.*No such file'
+	expect 2 env TMPDIR=/proc "$tool" crash run --fs ext4 --work 'true {}' --check 'true {}'
+	says_alone '/proc/atomicio-crash'
+}
+
 crash_needs_root() {
 	expect 2 "${as_nobody[@]}" "$tool" crash run --fs ext4 --work 'true {}' --check 'true {}'
 	says_alone 'needs root'
@@ -168,6 +175,36 @@ crash_catches_a_disk_that_lies_about_flushes() {
 	says_alone 'never fired'
 }
 
+# killed_at INJECTION: the run is killed while this system call of it is at its end
+killed_at() {
+	local dog run left
+	TMPDIR=$crash_tmp strace -f -qq -o "$work/crash-trace" -e trace=mkdir,mount,clone,umount2 \
+		-e inject="$1:delay_exit=400000" "$crash_program" run --fs ext4 --keep "$crash_keep" --cuts 1000 \
+		--work "$crash_page work journal {}" --check "$crash_page check journal {}" >"$out" 2>"$err" &
+	dog=none
+	for _ in $(seq 500); do # the watchdog mounts and clones too
+		grep DELAYED "$work/crash-trace" 2>/dev/null | grep -qv "^$dog " && run=$(pgrep -P "$dog" 2>/dev/null) && break
+		sleep 0.02
+		dog=$(pgrep -P $! -x atomicio-crash) || dog=none
+	done
+	kill -KILL "$run" || note "$1: there is no run"
+	wait $!
+	left=$(ls -A "$crash_tmp")
+	[ -z "$left" ] || note "$1: left in the temporary directory: $left"
+	rm -rf --one-file-system "${crash_tmp:?}"/*
+	rm -f "$work/crash-trace"
+	clean
+}
+
+# mkdir: the four directories of the run; mount: the disk, its filesystem and each cut; clone: the run,
+# the server, mkfs, the work and each check.
+crash_leaves_nothing_when_it_dies_while_it_makes_something() {
+	local at
+	for at in mkdir:when=1 mkdir:when=2 clone:when=2 mount:when=1 mount:when=2; do
+		killed_at $at
+	done
+}
+
 # stopped SIGNAL SECONDS WHOM: start a run, signal it, and wait for its end.
 stopped() {
 	local pid whom
@@ -181,7 +218,7 @@ stopped() {
 	[ -z "$whom" ] || kill -"$1" "$whom"
 	wait "$pid" 2>/dev/null
 	# The other half of a run that was killed cleans up by itself.
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		[ -n "$(ls -A "$crash_tmp")" ] || break
 		sleep 0.1
 	done
@@ -288,12 +325,14 @@ if [ -x "$crash_program" ]; then
 	try crash_says_what_is_missing_in_its_arguments
 	try crash_needs_root nobody
 	try crash_refuses_a_disk_below_the_minimum_of_its_filesystem crash
+	try crash_says_that_there_is_no_room_for_its_directories crash
 	try crash_says_how_a_bad_work_ended crash
 	try crash_tells_a_bad_check_from_a_bad_disk crash
 	try crash_catches_a_naive_writer_and_clears_a_journaled_one crash
 	try crash_ends_what_has_left_its_session crash
 	try crash_catches_a_disk_that_lies_about_flushes crash
 	try crash_leaves_a_clean_machine_whenever_it_is_stopped crash
+	try crash_leaves_nothing_when_it_dies_while_it_makes_something crash strace
 	try crash_serves_an_image_with_cuts_and_faults crash
 	try crash_serves_a_directory_with_faults crash
 else

@@ -98,8 +98,6 @@ static int look(struct run *run, uint64_t number, const char *lines, struct verd
 		return crash_error("no loop device for a cut: %s", strerror(-error));
 	undo_push(run->undo, UNDO_LOOP, 0, loop.device);
 	verdict->mount_error = filesystem_mount(run, loop.device, run->cut_at, true);
-	if (!verdict->mount_error)
-		undo_push(run->undo, UNDO_MOUNT, 0, run->cut_at);
 	close(loop.fd); /* now the filesystem alone holds the device */
 	if (!verdict->mount_error) {
 		error = run_check(run, lines, verdict);

@@ -68,6 +68,7 @@ int client_start(struct run *run, int terminal_master)
 		return crash_error("no pipe to the server: %s", strerror(errno));
 	run->to_server = to[1];
 	run->from_server = from[0];
+	undo_push(run->undo, UNDO_FUSE, 0, run->served); /* U1 */
 	run->server = fork();
 	if (run->server == 0)
 		serve(run, to[0], from[1], terminal_master);
@@ -76,7 +77,6 @@ int client_start(struct run *run, int terminal_master)
 	if (run->server < 0)
 		return crash_error("the server cannot be started: %s", strerror(errno));
 	/* It may mount before a run that is told to end has heard of it, or after: so once more. */
-	undo_push(run->undo, UNDO_FUSE, 0, run->served);
 	undo_push(run->undo, UNDO_PROCESS, run->server, NULL);
 	undo_push(run->undo, UNDO_FUSE, 0, run->served);
 	if (read_line(run, line, 20000) != 1 || strcmp(line, "ready") != 0)

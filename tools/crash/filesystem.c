@@ -97,13 +97,19 @@ int filesystem_make(struct run *run, const char *device)
 	return status ? RUN_ERROR : 0;
 }
 
-int filesystem_mount(const struct run *run, const char *device, const char *where, bool is_copy)
+int filesystem_mount(struct run *run, const char *device, const char *where, bool is_copy)
 {
 	const char *own = is_copy ? run->options->fs->mount_data : NULL;
 	const char *more = run->options->mount_options;
 	char data[512];
+	int error;
 
 	snprintf(data, sizeof(data), "%s%s%s", own ? own : "", own && more ? "," : "",
 		 more ? more : "");
-	return mount(device, where, run->options->fs->name, 0, data) < 0 ? -errno : 0;
+	undo_push(run->undo, UNDO_MOUNT, 0, where); /* U1 */
+	if (mount(device, where, run->options->fs->name, 0, data) == 0)
+		return 0;
+	error = -errno;
+	undo_pop(run->undo);
+	return error;
 }

@@ -61,10 +61,18 @@ int loop_attach(struct loop *loop, const char *path, uint32_t sector)
 	return error;
 }
 
-bool loop_is_gone(const char *device)
+bool loop_is_gone(const char *device, const char *served)
 {
-	char path[96];
+	char path[96], backing[256];
+	ssize_t length = -1;
+	int fd;
 
 	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", strrchr(device, '/') + 1);
-	return access(path, F_OK) < 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		length = read(fd, backing, sizeof(backing));
+		close(fd);
+	}
+	/* The number may be somebody else's by now. */
+	return length < (ssize_t)strlen(served) || strncmp(backing, served, strlen(served)) != 0;
 }

@@ -5,7 +5,8 @@
  * Flow: run.c makes them; undo.c takes them back, also for a run that died.
  *
  * Rules:
- * U1 What was made is remembered in memory that the watchdog shares, before it can be in the way.
+ * U1 What is made is remembered in memory that the watchdog shares, before it is made, so that a
+ *    run that is killed at any moment leaves nothing that nobody knows.
  * U2 It goes in this order: the work, the filesystem, its loop device, FUSE.  What was mounted is
  *    known from here: mountpoint(1) does not know a filesystem that was shut down.
  * U3 If it does not go in time, FUSE is aborted first, which frees every process that waits for it.
@@ -41,7 +42,7 @@ void undo_pop(struct undo_stack *stack);
 /* Undo the topmost in good order: 0, or a negative errno and it stays. */
 int undo_one(struct undo_stack *stack);
 
-/* U3: undo all, by force. */
+/* U3: undo all, by force, and end all that this process has started. */
 void undo_by_force(struct undo_stack *stack);
 
 /*
@@ -54,6 +55,7 @@ struct loop {
 };
 
 int loop_attach(struct loop *loop, const char *path, uint32_t sector);
-bool loop_is_gone(const char *device);
+/* Nothing in the directory `served` is its file any more. */
+bool loop_is_gone(const char *device, const char *served);
 
 #endif /* CRASH_MOUNTS_H */

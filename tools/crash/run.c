@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -67,26 +68,39 @@ char *run_words(const char *command, const char *path)
 	return words;
 }
 
+/* U1: the name is known before the directory is there, which mkdtemp(3) cannot give. */
+static int make_directory(struct run *run, const char *path)
+{
+	int error;
+
+	undo_push(run->undo, UNDO_DIRECTORY, 0, path);
+	if (mkdir(path, 0700) == 0)
+		return chmod(path, 0755) < 0 ? errno : 0;
+	error = errno;
+	undo_pop(run->undo);
+	return error;
+}
+
 static int make_directories(struct run *run)
 {
 	const char *temporary = getenv("TMPDIR");
-	char *const paths[] = {run->served, run->work_at, run->cut_at};
-	static const char *const names[] = {"disk", "work", "cut"};
+	char *const paths[] = {run->top, run->served, run->work_at, run->cut_at};
+	static const char *const names[] = {"", "/disk", "/work", "/cut"};
+	uint64_t random;
+	char top[128];
+	int error = 0;
 
-	snprintf(run->top, sizeof(run->top), "%.90s/atomicio-crash.XXXXXX",
-		 temporary && *temporary ? temporary : "/tmp");
-	if (!mkdtemp(run->top))
-		return crash_error("%s: %s", run->top, strerror(errno));
-	undo_push(run->undo, UNDO_DIRECTORY, 0, run->top);
-	if (chmod(run->top, 0755) < 0)
-		return crash_error("%s: %s", run->top, strerror(errno));
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(paths[i], sizeof(run->served), "%s/%s", run->top, names[i]);
-		if (mkdir(paths[i], 0755) < 0)
-			return crash_error("%s: %s", paths[i], strerror(errno));
-		undo_push(run->undo, UNDO_DIRECTORY, 0, paths[i]);
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return crash_error("no name for a directory: %s", strerror(errno));
+	snprintf(top, sizeof(top), "%.90s/atomicio-crash.%016" PRIx64,
+		 temporary && *temporary ? temporary : "/tmp", random);
+	for (size_t i = 0; i < 4 && !error; i++) {
+		snprintf(paths[i], sizeof(run->top), "%s%s", top, names[i]);
+		error = make_directory(run, paths[i]);
+		if (error)
+			crash_error("%s: %s", paths[i], strerror(error));
 	}
-	return 0;
+	return error ? RUN_ERROR : 0;
 }
 
 /* A terminal that changes no byte: its lines leave the work one by one. */
@@ -129,8 +143,6 @@ static int make_disk(struct run *run)
 		if (error)
 			error = crash_error("%s cannot be mounted: %s", run->options->fs->name,
 					    strerror(-error));
-		else
-			undo_push(run->undo, UNDO_MOUNT, 0, run->work_at);
 	}
 	close(loop.fd);
 	run_step(run, 0);

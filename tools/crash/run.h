@@ -50,7 +50,7 @@ struct run_cut {
 struct run {
 	const struct run_options *options;
 	struct undo_stack *undo;
-	char top[128], served[160], work_at[160], cut_at[160]; /* directories */
+	char top[160], served[160], work_at[160], cut_at[160]; /* directories */
 	pid_t server, work;
 	int to_server, from_server, terminal; /* terminal: the slave, which the work gets */
 	int work_fd;			      /* a pidfd */
@@ -87,8 +87,8 @@ int client_cut(struct run *run, struct run_cut *cut);
 const struct filesystem *filesystem_find(const char *name);
 const char *filesystem_size_text(uint64_t size, char text[24]);
 int filesystem_make(struct run *run, const char *device);
-/* Mount it: 0 or a negative errno. */
-int filesystem_mount(const struct run *run, const char *device, const char *where, bool is_copy);
+/* Mount it: 0, and it is to be undone, or a negative errno. */
+int filesystem_mount(struct run *run, const char *device, const char *where, bool is_copy);
 
 /* check.c: 0: looked at, and counted in good or bad; RUN_ERROR.  The first bad cut is told. */
 int check_cut(struct run *run, const struct run_cut *cut);

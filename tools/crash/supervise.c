@@ -29,13 +29,21 @@
 #include "process.h"
 #include "server.h"
 
-static void be_watched(struct run *run)
+/* W3: the watchdog may have died before the run could ask to be told, or while it cleaned up. */
+static void be_watched(struct run *run, pid_t watchdog)
 {
+	int status;
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != watchdog)
+		raise(SIGTERM);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (process_watch_signals())
 		_exit(crash_error("signals cannot be watched"));
-	exit(run_it(run));
+	status = run_it(run);
+	if (getppid() != watchdog)
+		undo_by_force(run->undo);
+	exit(status);
 }
 
 /* Wait for the run; -EDEADLK: it stands still. */
@@ -62,16 +70,11 @@ static int watch(pid_t pid, const struct undo_stack *undo)
 	return waitpid(pid, &status, 0) == pid ? status : -errno;
 }
 
-static int clean_up(pid_t pid, int status, struct undo_stack *undo)
+static int clean_up(int status, struct undo_stack *undo)
 {
 	const bool was_killed = status >= 0 && WIFSIGNALED(status);
 
 	undo_by_force(undo);
-	if (status < 0) {
-		kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-	}
-	process_kill_descendants(0, 0);
 	if (status == -EDEADLK)
 		return crash_error("a step of the run stood still; all was taken away by force");
 	if (was_killed)
@@ -83,6 +86,7 @@ static int clean_up(pid_t pid, int status, struct undo_stack *undo)
 int run_supervised(const struct run_options *options)
 {
 	struct run run = {.options = options, .undo = undo_create()};
+	const pid_t watchdog = getpid();
 	pid_t pid;
 
 	if (!run.undo || process_watch_signals())
@@ -95,6 +99,6 @@ int run_supervised(const struct run_options *options)
 	if (pid < 0)
 		return crash_error("no process: %s", strerror(errno));
 	if (pid == 0)
-		be_watched(&run);
-	return clean_up(pid, watch(pid, run.undo), run.undo);
+		be_watched(&run, watchdog);
+	return clean_up(watch(pid, run.undo), run.undo);
 }

@@ -17,6 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process.h"
+#include "server.h"
+
 struct undo_stack *undo_create(void)
 {
 	void *memory = mmap(NULL, sizeof(struct undo_stack), PROT_READ | PROT_WRITE,
@@ -66,23 +69,32 @@ static int unmount(const char *path)
 	return -EBUSY;
 }
 
-static int wait_for_loop(const char *device)
+static int wait_for_loop(const char *device, const char *served)
 {
 	for (int i = 0; i < 1100; i++) {
-		if (loop_is_gone(device))
+		if (loop_is_gone(device, served))
 			return 0;
 		usleep(i < 100 ? 200 : 5000);
 	}
 	return -EBUSY;
 }
 
-static int undo_it(const struct undo *undo)
+/* The directory that is served, "": none. */
+static const char *served_at(const struct undo_stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++)
+		if (stack->list[i].kind == UNDO_FUSE)
+			return stack->list[i].path;
+	return "";
+}
+
+static int undo_it(const struct undo_stack *stack, const struct undo *undo)
 {
 	switch (undo->kind) {
 	case UNDO_PROCESS:
 		return end_process(undo->pid);
 	case UNDO_LOOP:
-		return wait_for_loop(undo->path);
+		return wait_for_loop(undo->path, served_at(stack));
 	case UNDO_FUSE:
 	case UNDO_MOUNT:
 		return unmount(undo->path);
@@ -93,7 +105,7 @@ static int undo_it(const struct undo *undo)
 
 int undo_one(struct undo_stack *stack)
 {
-	const int error = undo_it(&stack->list[stack->count - 1]);
+	const int error = undo_it(stack, &stack->list[stack->count - 1]);
 
 	if (!error)
 		undo_pop(stack);
@@ -107,20 +119,33 @@ static void each(const struct undo_stack *stack, enum undo_kind kind, int flags)
 			(void)umount2(stack->list[i].path, flags);
 }
 
+static bool are_gone(const struct undo_stack *stack, enum undo_kind kind)
+{
+	bool gone = true;
+
+	for (uint32_t i = stack->count; i-- > 0;)
+		if (stack->list[i].kind == kind)
+			gone = undo_it(stack, &stack->list[i]) == 0 && gone;
+	return gone;
+}
+
 void undo_by_force(struct undo_stack *stack)
 {
+	const int64_t limit = server_now() + 20000;
+	bool gone;
+
 	for (uint32_t i = 0; i < stack->count; i++)
 		if (stack->list[i].kind == UNDO_PROCESS)
 			kill(-stack->list[i].pid, SIGKILL);
-	each(stack, UNDO_FUSE, MNT_FORCE);
-	each(stack, UNDO_MOUNT, 0);
-	each(stack, UNDO_MOUNT, MNT_DETACH);
-	each(stack, UNDO_FUSE, MNT_DETACH);
-	while (stack->count) {
-		struct undo *undo = &stack->list[stack->count - 1];
-
-		if (undo->kind == UNDO_LOOP || undo->kind == UNDO_DIRECTORY)
-			(void)undo_it(undo);
-		undo_pop(stack);
-	}
+	/* A server that was about to mount when it was killed may have done it since: again. */
+	do {
+		each(stack, UNDO_FUSE, MNT_FORCE);
+		process_kill_descendants(0, 0);
+		each(stack, UNDO_MOUNT, 0);
+		each(stack, UNDO_MOUNT, MNT_DETACH);
+		gone = are_gone(stack, UNDO_LOOP); /* before its file has another name */
+		each(stack, UNDO_FUSE, MNT_DETACH);
+		gone = are_gone(stack, UNDO_DIRECTORY) && gone;
+	} while (!gone && server_now() < limit && usleep(50000) == 0);
+	stack->count = 0;
 }
