@@ -32,6 +32,7 @@
 #define WRITE_RETRIES_LIMIT 1000
 #define WRITE_BOUNCE_LIMIT (64u << 20)
 #define WRITE_BOUNCE_ALIGN 4096
+#define WRITE_PAGE_MIN 4096u /* no machine's page of memory is smaller */
 
 /* The untorn writes that one way of writing takes: 0 units mean none. */
 struct write_limits {

@@ -115,6 +115,21 @@ static void prepare_device(struct atomicio_file *file)
 			      SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | SYS_RWF_NOWAIT) == -EINVAL;
 }
 
+/* Which writes need no more than one call: see also may_be_cut() in write_sync.c. */
+static void prepare_hot(struct atomicio_file *file)
+{
+	struct write_limits *hot = &file->hot;
+
+	*hot = file->limits;
+	if (hot->memory_align < hot->unit_min)
+		hot->memory_align = hot->unit_min;
+	if (file->limited || file->looks || file->options.journal || hot->unit_min > WRITE_PAGE_MIN)
+		hot->unit_max = 0;
+	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
+	if (hot->unit_max == 0)
+		hot->unit_min = 1;
+}
+
 /* From the verdict to the numbers that each write is checked against. */
 static int prepare_limits(struct atomicio_file *file)
 {
@@ -140,12 +155,7 @@ static int prepare_limits(struct atomicio_file *file)
 		prepare_device(file);
 	else
 		prepare_inode(file);
-	file->hot = file->limits;
-	if (file->limited || file->looks || file->options.journal)
-		file->hot.unit_max = 0;
-	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
-	if (file->hot.unit_max == 0)
-		file->hot.unit_min = 1;
+	prepare_hot(file);
 	return 0;
 }
 

@@ -66,11 +66,23 @@ bool write_fits_limits(const struct write_request *request, struct write_outcome
 }
 
 /*
- * Can all of the buffer be read?  Where the kernel writes in pieces, a buffer whose second half is
- * not there tears the page: a plain write, and a raw disk, to which a short bio goes
- * (block/fops.c:__blkdev_direct_IO_simple takes the pages that it can get, 6.11 to 7.3).
- * Filesystems refuse a short untorn bio (fs/iomap/direct-io.c).  Before 5.14 nobody can tell.
+ * Could the kernel write a part of a buffer that cannot be read as a whole?  A raw disk takes the
+ * pages that it can get (block/fops.c:__blkdev_direct_IO_simple, 6.11 to 7.3).  A filesystem with
+ * one bio for the write refuses a short one (fs/iomap/direct-io.c); XFS's copy on write fails, too,
+ * if the part that can be read ends with a block, but a write beyond the end of the file that is
+ * cut inside a block reports what it has written, and keeps it (seen on 6.18).  Memory ends with a
+ * page, so that takes a buffer that is not aligned to the block, or a block of several pages.
  */
+static bool may_be_cut(const struct write_request *request)
+{
+	const struct atomicio_file *file = request->file;
+	const uint32_t block = file->limits.unit_min; /* of a filesystem, that or more */
+
+	return file->is_device || block > WRITE_PAGE_MIN ||
+	       ((uintptr_t)request->buffer & (block - 1)) != 0;
+}
+
+/* Can all of the buffer be read?  Where not, it is not begun.  Before 5.14 nobody can tell. */
 static bool is_readable(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct sys_calls *sys = request->file->sys;
@@ -107,7 +119,7 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
-	if (file->is_device && !is_readable(request, outcome))
+	if (may_be_cut(request) && !is_readable(request, outcome))
 		return false;
 	return write_fits_limits(request, outcome);
 }

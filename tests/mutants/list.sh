@@ -28,6 +28,12 @@ mutant power_of_two_unchecked write.h xfs 's/ \&\& \(length \& \(length - 1\)\) 
 mutant offset_unchecked write.h xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
 mutant buffer_alignment_unchecked write.h xfs \
 	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
+mutant buffer_that_ends_inside_a_block_not_asked_for write_sync.c xfs \
+	's/may_be_cut\(request\) \&\& !is_readable/may_be_cut(request) \&\& 0 \&\& !is_readable/'
+mutant buffer_alignment_to_the_block_unchecked write_open.c xfs \
+	's/hot->memory_align < hot->unit_min/0/'
+mutant block_larger_than_a_page_is_hot write_open.c xfs \
+	's/ \|\| hot->unit_min > WRITE_PAGE_MIN//'
 mutant largest_size_off_by_one write_validate.c xfs \
 	's/length > limits->unit_max/length >= limits->unit_max/'
 mutant bounce_limit_ignored write_validate.c xfs 's/request->length <= file->options.bounce_max/1/'

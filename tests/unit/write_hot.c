@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the short way of atomicio_write() accepts exactly the writes that the long way accepts,
- * and hands the kernel the same call.
+ * Goal: the short way of atomicio_write() accepts exactly the writes that the long way accepts
+ * (of those whose buffer is aligned to the block), and hands the kernel the same call.
  * Method: random limits and writes, biased to the bounds.  A handle whose `limits` are emptied
  * can write by the short way only, one whose `hot` limits are emptied only by the long way; both
  * are compared with the checks themselves.
@@ -95,7 +95,7 @@ static void random_write(struct write_request *write)
 
 static void random_limits(struct atomicio_file *file)
 {
-	const uint32_t low = 9 + random_below(8);
+	const uint32_t low = 9 + random_below(4); /* with more, open makes nothing hot */
 
 	file->limits.unit_min = 1u << low;
 	file->limits.unit_max = random_below(20) ? 1u << (low + random_below(32 - low)) : 0;
@@ -133,12 +133,15 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 		struct write_request write = {.file = whole};
 		struct write_outcome ignored;
 		struct call by_hot, by_cold, by_whole;
-		uint32_t expected;
+		uint32_t expected, by_short;
 
 		random_limits(whole);
 		whole->hot = whole->limits;
+		/* as open does */
+		if (whole->hot.memory_align < whole->hot.unit_min)
+			whole->hot.memory_align = whole->hot.unit_min;
 		if (whole->hot.unit_max == 0)
-			whole->hot.unit_min = 1; /* as open does */
+			whole->hot.unit_min = 1;
 		whole->poisoned = random_below(20) == 0;
 		hot->hot = whole->hot;
 		hot->limits = (struct write_limits){.memory_align = 1};
@@ -152,11 +155,15 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 					 ATOMICIO_DSYNC | ATOMICIO_NOWAIT) &&
 			   write_precheck(&write, &ignored);
 		accepted += expected;
+		/* Not aligned to the block: the long way's. */
+		by_short =
+			expected && ((uintptr_t)write.buffer & (whole->hot.memory_align - 1)) == 0;
 		/* No assertion where all is well: each writes to a pipe. */
-		if (calls_of(hot, &write, &by_hot) != expected ||
+		if (calls_of(hot, &write, &by_hot) != by_short ||
 		    calls_of(cold, &write, &by_cold) != expected ||
 		    calls_of(whole, &write, &by_whole) != expected ||
-		    (expected && (!same_call(&by_hot, &by_cold) || !same_call(&by_hot, &by_whole) ||
+		    (by_short && !same_call(&by_hot, &by_cold)) ||
+		    (expected && (!same_call(&by_cold, &by_whole) ||
 				  atomicio_check(whole, write.buffer, write.length, write.offset))))
 			ck_abort_msg("length %#" PRIx64 " offset %#" PRIx64
 				     " flags %#x expected %u",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the PLAIN fallback, and a raw disk, tear no page because of a buffer that cannot be read;
- * and what PLAIN reports as durable is. Method: the fake disk, on which a buffer is not readable,
- * or a filesystem does not keep RWF_DSYNC.
+ * Goal: no page is torn because of a buffer that cannot be read, by the PLAIN fallback, on a raw
+ * disk or on XFS; and what PLAIN reports as durable is.
+ * Method: the fake disk, on which a buffer is not readable, or a filesystem does not keep
+ * RWF_DSYNC.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -67,6 +68,37 @@ START_TEST(a_buffer_that_cannot_be_read_never_reaches_a_raw_disk)
 }
 END_TEST
 
+/* XFS writes a part where the buffer ends inside a block: asked only where that can be. */
+START_TEST(a_buffer_that_may_end_inside_a_block_is_asked_before_the_write)
+{
+	const struct {
+		uint32_t block, misalign;
+		int asked;
+	} rows[] = {
+		{4096, 0, 0},	{4096, 512, 1}, {4096, 2048, 1}, {1024, 1024, 0},
+		{1024, 512, 1}, {8192, 0, 1},	{16384, 0, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct atomicio_file *file;
+
+		write_machine();
+		fake.statx.atomic_write_unit_min = rows[i].block;
+		file = open_with(ATOMICIO_FALLBACK_NONE);
+		ck_assert_uint_eq(file->limits.unit_min, rows[i].block);
+		ck_assert_int_eq(atomicio_write(file, page + rows[i].misalign, PAGE, 0, 0), 0);
+		ck_assert_int_eq((int)fake.calls, 1 + rows[i].asked);
+		fake.pwritev2_calls = 0;
+		fake.populate_result = -ENOMEM;
+		ck_assert_int_eq(atomicio_write(file, page + rows[i].misalign, PAGE, 0, 0),
+				 rows[i].asked ? -EFAULT : 0);
+		ck_assert_uint_eq(fake.pwritev2_calls, !rows[i].asked);
+		ck_assert_int_eq(atomicio_sync(file), 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
 /* FUSE passes the flag on, and its server may drop it. */
 START_TEST(a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept)
 {
@@ -119,6 +151,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_buffer_that_cannot_be_read_is_refused_before_a_plain_write_could_tear,
 		a_buffer_that_cannot_be_read_never_reaches_a_raw_disk,
+		a_buffer_that_may_end_inside_a_block_is_asked_before_the_write,
 		a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept,
 		a_plain_write_that_is_told_of_a_lost_page_poisons,
 	};
