@@ -19,6 +19,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples
 	COMPONENT dev FILES_MATCHING PATTERN "*.c")
 install(FILES ${PROJECT_SOURCE_DIR}/README.md
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libatomicio-dev COMPONENT dev)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/doc
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libatomicio-dev COMPONENT dev)
 
 # pkg-config.  Directories follow the prefix, so that the tree can be moved, unless absolute.
 # The private libraries are named, and not their .pc files: no header of ours needs theirs.

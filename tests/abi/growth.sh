@@ -25,7 +25,7 @@ diff "$scratch/table" "$scratch/headers" >"$scratch/log" && [ -s "$scratch/table
 report $? the_table_has_every_struct_that_travels_with_its_size "$scratch/log"
 
 mkdir "$scratch/new" || exit 1
-cp -r "$root/include" "$root/lib" "$root/cmake" "$root/man" "$root/CMakeLists.txt" "$root/README.md" \
+cp -r "$root/include" "$root/lib" "$root/cmake" "$root/man" "$root/CMakeLists.txt" "$root/README.md" "$root/doc" \
 	"$root/libatomicio.pc.in" "$scratch/new/"
 while read -r name; do
 	sed -i "/^struct $name {\$/,/^};/s/^};/	uint64_t grown[3];\n};/" \

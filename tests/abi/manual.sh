@@ -76,7 +76,7 @@ done <"$scratch/reasons" >"$scratch/missing"
 none_missing every_reason_is_in_atomicio_probe "$scratch/missing"
 absent "${pages[@]}" <"$scratch/constants" >"$scratch/missing"
 none_missing every_constant_of_the_headers_is_mentioned "$scratch/missing"
-grep -hv '^\.Dt' "${pages[@]}" "$root/README.md" |
+grep -hv '^\.Dt' "${pages[@]}" "$root/README.md" "$root"/doc/*.md |
 	grep -oE '\bATOMICIO_[A-Z0-9_]*[A-Z0-9]\b' | sort -u |
 	grep -vE '^ATOMICIO_(BUILD_|SANITIZE$|REQUIRE$|WERROR$|BLKID$|URING$|INSTALL$)' |
 	absent "$root"/include/libatomicio/*.h >"$scratch/missing"

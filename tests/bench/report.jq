@@ -44,8 +44,8 @@ def rows(f):
 	group_by([.value.what, .value.way, .value.unit]) | sort_by(.[0].key) |
 	map(map(.value) | [(.[0] | name), (.[0] | goal), cell("xfs"), cell("ext4"), cell("host")]);
 
-# What a run without the part `crash` has, too: what README.md and a check must both have.
-def goals_of_readme:
+# What a run without the part `crash` has, too: what doc/measured.md and a check must both have.
+def goals_of_doc:
 	[rows(.goal != null)[] | select(.[0] | test("crash states|broken") | not)];
 
 def ways: ["journal", "floor", "double write", "copy on write", "unprotected"];

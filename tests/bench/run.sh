@@ -4,7 +4,7 @@
 # and on the filesystem of TMPDIR.
 #
 #	tests/bench/run.sh [--quick] [--seconds S] [--rounds N] [--only PART...] [--json FILE]
-#	                   [--plots DIRECTORY] [--markdown] [--readme] [--from FILE] [--strict] [--check]
+#	                   [--plots DIRECTORY] [--markdown] [--doc] [--from FILE] [--strict] [--check]
 #
 #	--quick     about a minute: short slices, few points, no crash states
 #	--seconds   for each comparison and each point of a plot (4; quick: 0.3)
@@ -12,13 +12,13 @@
 #	--only      of hotpath probe queue journal latency reopen sweep peers crash
 #	--json      all results, machine and kernel in one object
 #	--plots     throughput, latency and overhead as SVG, with gnuplot
-#	--markdown  the table as it stands in README.md
-#	--readme    measure all but crash, and put that table into README.md and its plot beside
+#	--markdown  the table as it stands in doc/measured.md
+#	--doc    measure all but crash, and put that table into doc/measured.md and its plot beside
 #	            this script
 #	--from      measure nothing: take the results from an earlier --json
 #	--strict    fail where a goal is not met
 #	--check     short, and prints TAP: what is counted must be right, the report whole, and the
-#	            rows and goals those that README.md shows
+#	            rows and goals those that doc/measured.md shows
 #
 # Contenders take turns within one run, and a ratio is the median of the rounds' ratios, so what
 # else the machine does hits them alike.  Times depend on the disk below; counts (instructions,
@@ -38,7 +38,7 @@ form=text
 json=
 plots=
 from=
-readme=no
+write=no
 failed=0
 
 usage() {
@@ -52,7 +52,7 @@ while [ $# -gt 0 ]; do
 	--check) check=yes ;;
 	--strict) strict=yes ;;
 	--markdown) form=markdown ;;
-	--readme) readme=yes ;;
+	--doc) write=yes ;;
 	--only)
 		parts=()
 		only=yes
@@ -81,7 +81,7 @@ if [ $quick$check != nono ]; then
 		parts=("${parts[@]/peers/}")
 fi
 # The crash states take minutes.
-[ $quick$check$readme = nonono ] || [ $only = yes ] || parts=("${parts[@]/crash/}")
+[ $quick$check$write = nonono ] || [ $only = yes ] || parts=("${parts[@]/crash/}")
 seconds=${given_seconds:-$seconds}
 rounds=${given_rounds:-$rounds}
 json=${given_json:-}
@@ -214,7 +214,7 @@ sweep_table() {
 		table "$4" "$2" journal floor "double write" "copy on write" unprotected
 }
 
-# tables: all of the text form, what the README has of the other
+# tables: all of the text form, what the document has of the other
 tables() {
 	local type
 	report '.machine + ", \(.processors) processors; " + .disk + "; " +
@@ -249,21 +249,21 @@ tables() {
 	[ "$form" = text ] || printf '\n</details>\n'
 }
 
-# What README.md shows as goals, and what this run has: a row that one lacks is missing there.
+# What doc/measured.md shows as goals, and what this run has: a row that one lacks is missing there.
 check_rows() {
-	report 'goals_of_readme[] | .[0:2] | @tsv' | sort >"$work/rows"
+	report 'goals_of_doc[] | .[0:2] | @tsv' | sort >"$work/rows"
 	awk -F ' *[|] *' '/^<!-- measured: / { here = !/end/ }
 		here && /^[|] what [|] goal / { rows = 1; next }
 		!/^[|]/ { rows = 0 }
 		here && rows && !/^[|]---/ && !/crash states|broken/ { print $2 "\t" $3 }' \
-		"$here/../../README.md" | sort >"$work/shown"
+		"$here/../../doc/measured.md" | sort >"$work/shown"
 	[ $partial = no ] || { # what is not measured here cannot be missing there
-		echo "ok - the_rows_are_those_of_the_readme # SKIP a part was left out"
+		echo "ok - the_rows_are_those_of_the_document # SKIP a part was left out"
 		return
 	}
 	diff "$work/shown" "$work/rows" >"$work/diff"
-	tap $? the_rows_are_those_of_the_readme
-	sed -n 's/^< /# only in README.md: /p; s/^> /# only in this run: /p' "$work/diff"
+	tap $? the_rows_are_those_of_the_document
+	sed -n 's/^< /# only in doc/measured.md: /p; s/^> /# only in this run: /p' "$work/diff"
 }
 
 # What a check demands of the report itself.  The device counts whatever falls into the few steps of
@@ -313,9 +313,9 @@ draw() { # DIRECTORY
 	done
 }
 
-# What stands between the marks in README.md, and the plot that it shows.
-write_readme() {
-	local file=$here/../../README.md
+# What stands between the marks in doc/measured.md, and the plot that it shows.
+write_doc() {
+	local file=$here/../../doc/measured.md
 	form=markdown tables >"$work/table"
 	awk -v table="$work/table" '
 		/^<!-- measured: end -->/ { inside = 0 }
@@ -323,11 +323,11 @@ write_readme() {
 		/^<!-- measured: / && !/end -->/ {
 			inside = 1
 			while ((getline line <table) > 0) print line
-		}' "$file" >"$work/readme"
-	cp "$work/readme" "$file"
+		}' "$file" >"$work/document"
+	cp "$work/document" "$file"
 	"$here/plots.sh" "$work/report" "$work/plots" 2>"$work/plots.log" &&
-		cp "$work/plots/throughput-xfs.svg" "$here/measured.svg"
-	tap $? the_readme_is_written
+		cp "$work/plots/throughput-xfs.svg" "$here/../../doc/measured.svg"
+	tap $? the_document_is_written
 }
 
 measure() {
@@ -357,7 +357,7 @@ else
 fi
 [ -z "$json" ] || cp "$work/report" "$json"
 [ -z "$plots" ] || draw "$plots"
-[ $readme = no ] || write_readme
+[ $write = no ] || write_doc
 if [ $strict = yes ]; then
 	report '.figures[] | select(.met == false) | "not ok - \(.on): \(name): \(.figure | short), goal \(goal)"'
 	report '.figures[] | select(.met == false) | 1' | grep -q 1 && failed=$((failed + 1))

@@ -204,8 +204,8 @@ main() {
 	wait
 	times >"$run/times"
 	judge "$status" >"$run/judgement"
-	[ $# -gt 0 ] || "$here/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/README.md" ||
-		echo "the verdicts are not those of README.md" >>"$run/judgement"
+	[ $# -gt 0 ] || "$here/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/doc/verdicts.md" ||
+		echo "the verdicts are not those of doc/verdicts.md" >>"$run/judgement"
 	sed 's/^/not ok run - /' "$run/judgement" | show
 	failed=$(($(count 'not ok') + $(wc -l <"$run/judgement")))
 	rm -f "$run"/*.img

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The README's table of verdicts: what the library said of each device and filesystem, by kernel.
+# The table of doc/verdicts.md what the library said of each device and filesystem, by kernel.
 # Flow: guest/test_library_probe.sh leaves a fact a verdict in each run's record; this script makes
 # the Markdown table of them.  run.sh checks a kernel's column after each whole run of it.
 #
-# usage: table.sh [--build DIR] [--kernel V] [--facts FILE] [--check README | --write README]
+# usage: table.sh [--build DIR] [--kernel V] [--facts FILE] [--check FILE | --write FILE]
 #	no --check or --write: print the table
 #	--kernel: that kernel's column alone; --facts: its record, not that of its last run
 #
@@ -12,7 +12,7 @@
 # T2 a kernel without a record, or one that lacks a row that another has, is an error: the table is
 #    never made smaller by what did not run.
 # T3 the table has a column for each of run.sh's three kernels; another kernel is not checked.
-# Exit: 0; 1 with a diff: the README says something else; 2: no record, or wrong usage.
+# Exit: 0; 1 with a diff: the FILE says something else; 2: no record, or wrong usage.
 set -eu -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,14 +21,14 @@ columns="6.1 6.12 7.3"
 read -r -a kernels <<<"$columns"
 facts=""
 mode=print
-readme=""
+document=""
 while [ $# -gt 0 ]; do
 	[ $# -gt 1 ] || set -- --help "$@"
 	case $1 in
 	--build) build=$2 ;;
 	--kernel) kernels=("$2") ;;
 	--facts) facts=$2 ;;
-	--check | --write) mode=${1#--} readme=$2 ;;
+	--check | --write) mode=${1#--} document=$2 ;;
 	*) sed -n 's/^# usage: /usage: /p' "$0" >&2 && exit 2 ;;
 	esac
 	shift 2
@@ -104,7 +104,7 @@ table() {
 
 # What stands between the marks, with the columns of the kernels at hand only.
 standing() {
-	sed -n '/^<!-- verdicts -->$/,/^<!-- \/verdicts -->$/{ /^|/p }' "$readme" |
+	sed -n '/^<!-- verdicts -->$/,/^<!-- \/verdicts -->$/{ /^|/p }' "$document" |
 		awk -F ' *[|] *' -v names="${kernels[*]}" '
 		NR == 1 {
 			for (i = 3; i < NF; i++) column[$i] = i
@@ -124,22 +124,22 @@ case $mode in
 print) cat "$scratch/table" ;;
 check)
 	standing >"$scratch/standing"
-	diff -u --label "$readme" --label "this run" "$scratch/standing" "$scratch/table" || {
-		echo "table: $readme differs from the run: tests/vm/table.sh --write README.md" >&2
+	diff -u --label "$document" --label "this run" "$scratch/standing" "$scratch/table" || {
+		echo "table: $document differs from the run: tests/vm/table.sh --write doc/verdicts.md" >&2
 		exit 1
 	}
 	;;
 write)
 	[ ${#kernels[@]} = 3 ] || { echo "table: --write is for all kernels" >&2 && exit 2; }
-	[ "$(grep -c -x -E '<!-- /?verdicts -->' "$readme")" = 2 ] ||
-		{ echo "table: $readme has no <!-- verdicts --> and <!-- /verdicts -->" >&2 && exit 2; }
+	[ "$(grep -c -x -E '<!-- /?verdicts -->' "$document")" = 2 ] ||
+		{ echo "table: $document has no <!-- verdicts --> and <!-- /verdicts -->" >&2 && exit 2; }
 	awk -v table="$scratch/table" '
 	/^<!-- \/verdicts -->$/ { skip = 0 }
 	!skip
 	/^<!-- verdicts -->$/ {
 		while ((getline line <table) > 0) print line
 		skip = 1
-	}' "$readme" >"$scratch/readme"
-	cat "$scratch/readme" >"$readme"
+	}' "$document" >"$scratch/document"
+	cat "$scratch/document" >"$document"
 	;;
 esac

@@ -2,7 +2,7 @@
 # Goal: what the library's probe says against what the device was made with, and that all three ways
 # keep to it on both sides of every bound, as does the kernel without the library.
 # Method: make each device and filesystem, compare mechanism, units and all reasons, then `sizes`.
-# Each verdict goes into the record, and from there, by table.sh, into the README.
+# Each verdict goes into the record, and from there, by table.sh, into doc/verdicts.md.
 . "$VM_GUEST/library.sh"
 
 # says FILE ROW [KERNEL MECHANISM MIN MAX HW REASONS]...: the last group whose kernel is not newer
