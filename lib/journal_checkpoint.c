@@ -300,6 +300,17 @@ static int carry_slow(struct atomicio_journal *journal, const struct journal_tic
 	return error == -ENOSPC || error == -ENOMEM ? 0 : error;
 }
 
+static bool has_room(const struct atomicio_journal *journal, uint64_t length, uint64_t *offset)
+{
+	const uint64_t keep = journal_reserve(&journal->header);
+	const uint64_t ring = journal->header.size - JOURNAL_RING_START;
+
+	if (!offset)
+		return journal->live_bytes + length + keep <= ring;
+	*offset = journal_place_frame(journal, length, keep);
+	return *offset;
+}
+
 int journal_make_room(struct atomicio_journal *journal, const struct journal_ticket *for_whom,
 		      uint64_t length, uint64_t *offset)
 {
@@ -308,8 +319,7 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 
 		if (result)
 			return result;
-		*offset = journal_place_frame(journal, length, journal_reserve(&journal->header));
-		if (*offset)
+		if (has_room(journal, length, offset))
 			return 0;
 		/* S1: what is live now is pinned. */
 		if (finished > 2 || !may_shrink(journal))

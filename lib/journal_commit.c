@@ -26,7 +26,7 @@ struct group {
 	uint32_t tickets;
 };
 
-static bool has_failed(const struct journal_ticket *ticket)
+bool journal_has_failed(const struct journal_ticket *ticket)
 {
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		if (ticket->ranges[i].file->failed)
@@ -43,12 +43,14 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	group->end = &group->first;
 	while ((ticket = journal_take(journal, group->first, group->frame.files, group->frame.count,
 				      group->data_length))) {
-		if (has_failed(ticket)) {
+		if (journal_has_failed(ticket)) {
 			journal_settle(ticket, -ENOTRECOVERABLE); /* K7 */
 			continue;
 		}
 		*group->end = ticket;
 		group->end = &ticket->next;
+		if (ticket->chain)
+			return; /* alone: it has frames of its own */
 		group->frame.count += ticket->count;
 		group->frame.files += ticket->files;
 		group->data_length += ticket->data_length;
@@ -59,10 +61,32 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	group->frame.length = group->frame.header_length + (uint32_t)group->data_length;
 }
 
-/* Copy the pages into the stage and fill in its rows and entries; the header is for later. */
+/* Copy one page into a frame, with its entry; the frame header is for later. */
+uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			    uint32_t row, uint64_t at, const struct journal_page *page)
+{
+	const uint64_t padded = journal_padded(page->length);
+	uint8_t *data = bytes + at;
+	struct journal_entry entry;
+
+	memcpy(data, page->buffer, page->length);
+	memset(data + page->length, 0, padded - page->length);
+	entry = (struct journal_entry){
+		.offset = page->offset,
+		.length = page->length,
+		.crc = journal_crc32c(0, data, page->length),
+		.file = row,
+		.escape = journal_escape_key(data, padded),
+	};
+	/* K1: until the frame is durable; homes get the page without it (N3). */
+	journal_escape(data, padded, entry.escape);
+	journal_put_entry(bytes, frame->files, index, &entry);
+	return at + padded;
+}
+
 static void stage_pages(struct journal_stage *stage, const struct group *group)
 {
-	size_t at = group->frame.header_length;
+	uint64_t at = group->frame.header_length;
 	uint32_t index = 0, files = 0;
 
 	for (struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
@@ -70,28 +94,14 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 
 		ticket->data_offset = at;
 		for (uint32_t i = 0; i < ticket->count; i++, index++) {
-			const size_t start = at;
 			struct journal_page page;
-			struct journal_entry entry;
 
 			ticket->page_at(ticket->pages, i, &page);
 			if (page.file != file)
 				journal_put_row(stage->frame, files++, page.file->row);
 			file = page.file;
-			memcpy(stage->frame + at, page.buffer, page.length);
-			at += page.length;
-			memset(stage->frame + at, 0, journal_padded(page.length) - page.length);
-			at = start + journal_padded(page.length);
-			entry = (struct journal_entry){
-				.offset = page.offset,
-				.length = page.length,
-				.crc = journal_crc32c(0, stage->frame + start, page.length),
-				.file = files - 1,
-				.escape = journal_escape_key(stage->frame + start, at - start),
-			};
-			/* K1: until the frame is durable; homes get the page without it (N3). */
-			journal_escape(stage->frame + start, at - start, entry.escape);
-			journal_put_entry(stage->frame, group->frame.files, index, &entry);
+			at = journal_stage_page(stage->frame, &group->frame, index, files - 1, at,
+						&page);
 		}
 	}
 	assert(files == group->frame.files);
@@ -101,7 +111,7 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
  * An error of a frame's write says that it may be there all the same, so it may not look like one
  * of those that journal_commit() gives for nothing written.
  */
-static int frame_error(int error)
+int journal_frame_error(int error)
 {
 	switch (error) {
 	case -EINVAL:
@@ -123,7 +133,8 @@ int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 			const struct journal_frame *frame)
 {
 	journal_encode_frame(bytes, journal->header.id, frame);
-	return frame_error(journal_write_durable(journal, bytes, frame->length, frame->offset));
+	return journal_frame_error(
+		journal_write_durable(journal, bytes, frame->length, frame->offset));
 }
 
 /* The frame is durable: account for it, and send its tickets home. */
@@ -155,24 +166,29 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
  * have frames (J10).  Those of a failed frame too: it may be on disk all the same, and would be
  * replayed over what bypassed it, or over what others wrote after a close that gave 0.
  */
-static void cover_group(struct atomicio_journal *journal, const struct group *group)
+void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
+			  uint64_t sequence)
 {
 	const uint32_t now = journal->generation & 1;
 
-	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
-		for (uint32_t i = 0; i < ticket->range_count; i++) {
-			const struct journal_extent *range = &ticket->ranges[i];
+	for (uint32_t i = 0; i < ticket->range_count; i++) {
+		const struct journal_extent *range = &ticket->ranges[i];
 
-			if (!range->file->first[now])
-				range->file->first[now] = group->frame.sequence;
-			journal_cover(journal, range->file->file_id, range->offset,
-				      range->end - range->offset);
-		}
+		if (!range->file->first[now])
+			range->file->first[now] = sequence;
+		journal_cover(journal, range->file->file_id, range->offset,
+			      range->end - range->offset);
 	}
 }
 
+static void cover_group(struct atomicio_journal *journal, const struct group *group)
+{
+	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next)
+		journal_cover_ticket(journal, ticket, group->frame.sequence);
+}
+
 /* H1: before the first frame, once. */
-static int begin(struct atomicio_journal *journal)
+int journal_first_frame(struct atomicio_journal *journal)
 {
 	int error = journal_refused(journal);
 
@@ -190,7 +206,7 @@ static int frame_group(struct atomicio_journal *journal, struct journal_stage *s
 		       struct group *group)
 {
 	struct journal_frame *frame = &group->frame;
-	int error = begin(journal);
+	int error = journal_first_frame(journal);
 
 	if (!error)
 		error = journal_make_room(journal, group->first, frame->length, &frame->offset);
@@ -216,7 +232,7 @@ static int frame_group(struct atomicio_journal *journal, struct journal_stage *s
 	return error;
 }
 
-/* Lead one frame.  Called and returns with the lock and the role. */
+/* Lead one frame, or one chain.  Called and returns with the lock and the role. */
 static void lead(struct atomicio_journal *journal)
 {
 	struct journal_stage *stage = journal_free_stage(journal);
@@ -227,7 +243,12 @@ static void lead(struct atomicio_journal *journal)
 	gather(journal, &group);
 	if (!group.first)
 		return;
-	error = frame_group(journal, stage, &group);
+	if (group.first->chain) {
+		stage = &journal->stages[JOURNAL_STAGES];
+		error = journal_frame_chain(journal, group.first);
+	} else {
+		error = frame_group(journal, stage, &group);
+	}
 	for (ticket = group.first; ticket; ticket = next) {
 		next = ticket->next;
 		ticket->next = NULL;
@@ -251,7 +272,10 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 	error = ticket->error;
 	if (!error) {
 		pthread_mutex_unlock(&journal->lock);
-		journal_go_home(journal, ticket);
+		if (ticket->chain)
+			journal_chain_goes_home(journal, ticket);
+		else
+			journal_go_home(journal, ticket, 0, ticket->count, ticket->data);
 		pthread_mutex_lock(&journal->lock);
 		journal_arrive(journal, ticket);
 	}
@@ -268,12 +292,14 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 	error = journal_measure(journal->sys, &ticket);
 	if (!error && journal_header_length(ticket.files, count) + ticket.data_length >
 			      journal->header.frame_max)
-		error = -EMSGSIZE;
+		error = journal_stage_chain(journal, &ticket); /* K5 */
 	if (!error) {
 		pthread_cond_init(&ticket.woken, &journal->clock);
 		error = run_ticket(journal, &ticket);
 		pthread_cond_destroy(&ticket.woken);
 	}
+	if (ticket.chain)
+		journal_forget_chain(journal, &ticket);
 	journal_forget_ranges(journal->sys, &ticket);
 	return error;
 }

@@ -93,16 +93,17 @@ static bool is_behind(const struct journal_page *next, const struct journal_page
 	       page->length % JOURNAL_BLOCK == 0 && next->length <= UINT32_MAX - page->length;
 }
 
-void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket)
+void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket,
+		     uint32_t first, uint32_t count, const uint8_t *data)
 {
-	const uint8_t *data = ticket->data;
+	const uint32_t end = first + count;
 	struct journal_page page, next;
-	uint32_t i = 0;
+	uint32_t i = first;
 
 	ticket->page_at(ticket->pages, i, &page);
 	next = page;
-	while (i < ticket->count) {
-		while (++i < ticket->count) {
+	while (i < end) {
+		while (++i < end) {
 			ticket->page_at(ticket->pages, i, &next);
 			if (!is_behind(&next, &page))
 				break;

@@ -45,6 +45,9 @@ static uint32_t all_notes(const struct atomicio_journal *journal)
 static void fill(const struct atomicio_journal *journal, struct atomicio_journal_info *info)
 {
 	const struct journal_counters *counters = &journal->counters;
+	/* Numbers are missing only in what open found (N1). */
+	const bool running = journal->state == ATOMICIO_JOURNAL_READY ||
+			     journal->state == ATOMICIO_JOURNAL_POISONED;
 
 	*info = (struct atomicio_journal_info){
 		.version = JOURNAL_VERSION,
@@ -56,7 +59,9 @@ static void fill(const struct atomicio_journal *journal, struct atomicio_journal
 		.tail_sequence = journal->header.tail_sequence,
 		.head_offset = journal->head_offset,
 		.head_sequence = journal->head_sequence,
-		.live_frames = journal->head_sequence - journal->header.tail_sequence,
+		.live_frames = running && journal->live_bytes
+				       ? journal->head_sequence - journal->header.tail_sequence
+				       : journal->scan.live,
 		.live_bytes = journal->live_bytes,
 		.corrupt_offset = journal->corrupt_offset,
 		.frames = counters->frames,

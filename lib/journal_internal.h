@@ -24,7 +24,7 @@
  *    what was acknowledged stays recoverable.
  * J10 frames of a file that is closed or forgotten are retired durably first.
  *
- * One frame is in flight at a time, so only the last frame on disk can be torn.
+ * One frame, or one chain, is in flight at a time, so only the last on disk can be torn.
  *
  * What is on disk, and what open and recovery make of it:
  * H1 the journal header has two copies, written one after the other, each durable, the damaged or
@@ -38,6 +38,7 @@
  * K3 a clean journal is opened without a scan, an unclean ring is read once, and open writes
  *    nothing.
  * K4 a frame says which files it is for; recovery leaves other files alone.
+ * K5 a group that no frame holds is a chain of them: journal_chain.c.
  * K8 recovery does not believe the page cache: see journal_replay.c.
  * N1 sequence numbers may be missing: void, unless a frame says that they were durable.
  * N2 a chain of frames is replayed whole or not at all.
@@ -101,10 +102,14 @@ struct journal_extent {
 	uint64_t offset, end;
 };
 
-/* A group of pages that goes into one frame; on the stack of the thread that writes it. */
+/*
+ * A group of pages that goes into one frame, or into a chain of its own; on the stack of the thread
+ * that writes it.
+ */
 struct journal_ticket {
 	struct journal_ticket *next;
-	pthread_cond_t woken; /* settled, or the first in line and free to lead */
+	struct journal_chain *chain; /* journal_chain.c; NULL: it shares one frame */
+	pthread_cond_t woken;	     /* settled, or the first in line and free to lead */
 	const void *pages;
 	journal_page_at *page_at;
 	struct journal_extent *ranges; /* sorted; neighbours are one */
@@ -157,6 +162,7 @@ struct journal_row {
 struct journal_scan {
 	struct journal_found *found; /* in the order of the ring, and of the numbers */
 	uint32_t count, room;
+	uint32_t live; /* of them: what is to be replayed */
 	struct journal_row *rows;
 	uint32_t row_count, row_room;
 	struct journal_range *bad; /* what cannot be read (H4) */
@@ -228,7 +234,8 @@ struct atomicio_journal {
 	bool moving_tail; /* headers are being written */
 	uint32_t readers; /* of live frames: the tail may not pass them */
 
-	struct journal_stage stages[JOURNAL_STAGES];
+	/* The last is of chains, which have memory of their own. */
+	struct journal_stage stages[JOURNAL_STAGES + 1];
 	struct journal_counters counters;
 
 	struct journal_snapshot snapshot;
@@ -346,13 +353,36 @@ uint64_t journal_distance(const struct journal_header *header, uint64_t tail, ui
 int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 			const struct journal_frame *frame);
 
+/* Put a page into a frame whose files and header_length are set; where the next one goes. */
+uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			    uint32_t row, uint64_t at, const struct journal_page *page);
+/* With the lock: before a frame, whether its journal takes it (H1); what is behind one. */
+int journal_first_frame(struct atomicio_journal *journal);
+bool journal_has_failed(const struct journal_ticket *ticket);
+void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
+			  uint64_t sequence);
+int journal_frame_error(int error);
+
+/* journal_chain.c */
+
+/* For a measured ticket that no frame holds: stage its chain.  -EMSGSIZE, -ENOMEM. */
+int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* With lock and role: write the frames, durably; errors as of journal_commit(). */
+int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* No lock: as journal_go_home(). */
+void journal_chain_goes_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+
 /* journal_checkpoint.c: the lock is held, and dropped for the work. */
 
 /* Retire all live frames of an id, or (0) of all files that have not failed. */
 int journal_retire(struct atomicio_journal *journal, uint64_t file_id);
 /* Those that were written through one handle. */
 int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
-/* With the role: where a frame of this length can go.  -ENOSPC: live frames are pinned (S1). */
+/*
+ * With the role: where a frame of this length can go; or (NULL) see that so many bytes of the ring
+ * are free.  -ENOSPC: live frames are pinned (S1).
+ */
 int journal_make_room(struct atomicio_journal *journal, const struct journal_ticket *for_whom,
 		      uint64_t length, uint64_t *offset);
 /* Make sure that the header that open read is durable (H2). */
@@ -377,10 +407,11 @@ int journal_write_durable(const struct atomicio_journal *journal, const uint8_t 
 int journal_sync_own(const struct atomicio_journal *journal);
 
 /*
- * Write a ticket's pages home from its stage, neighbours in one call; no lock held.  What cannot
- * be written fails its file (K7): the ticket is durable all the same (E1).
+ * Write pages of a ticket home from their frame in memory, neighbours in one call; no lock held.
+ * What cannot be written fails its file (K7): the ticket is durable all the same (E1).
  */
-void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket,
+		     uint32_t first, uint32_t count, const uint8_t *data);
 
 #include "journal_ring.h"
 

@@ -103,6 +103,7 @@ static void judge_unreadable(struct atomicio_journal *journal)
 /* N2: of a chain all members are there, or none is replayed. */
 static void judge_chains(struct journal_scan *scan)
 {
+	scan->live = 0;
 	for (uint32_t first = 0, next; first < scan->count; first = next) {
 		const struct journal_found *found = scan->found;
 		bool whole = !(found[first].flags & JOURNAL_CHAIN) || found[first].chain_index == 0;
@@ -120,6 +121,7 @@ static void judge_chains(struct journal_scan *scan)
 		last = last || found[next - 1].flags & JOURNAL_LAST;
 		for (uint32_t i = first; i < next; i++)
 			scan->found[i].aborted = !whole || !last;
+		scan->live += whole && last ? next - first : 0;
 	}
 }
 
@@ -137,7 +139,9 @@ void journal_judge(struct atomicio_journal *journal)
 	bool corrupt = scan->disordered;
 	uint64_t next;
 
-	journal->state = scan->count ? ATOMICIO_JOURNAL_UNCLEAN : ATOMICIO_JOURNAL_READY;
+	judge_chains(scan);
+	/* Of nothing but chains that were cut there is nothing to replay: N2. */
+	journal->state = scan->live ? ATOMICIO_JOURNAL_UNCLEAN : ATOMICIO_JOURNAL_READY;
 	for (uint32_t i = 0; i <= scan->count && !corrupt; i++) {
 		const uint64_t end = end_of(journal, i, &next);
 
@@ -146,9 +150,8 @@ void journal_judge(struct atomicio_journal *journal)
 		corrupt = true;
 		journal->corrupt_offset = end < journal->header.size ? end : JOURNAL_RING_START;
 	}
-	judge_chains(scan);
 	journal->head_offset = end_of(journal, scan->count, &journal->head_sequence);
-	journal->live_bytes = scan->count ? span(journal) : 0;
+	journal->live_bytes = (corrupt ? scan->count : scan->live) ? span(journal) : 0;
 	/* J6: numbers that were used up, or may have been, are not used again. */
 	journal->tail_torn = scan->torn_max >= journal->head_sequence;
 	journal->next_sequence = journal->head_sequence;

@@ -77,7 +77,7 @@ static bool overlaps_any(const struct journal_ticket *ticket, const struct journ
 /* J8: a range still on its way home from an earlier frame may not enter the next one. */
 static bool must_wait(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
 		if (overlaps_any(ticket, journal->stages[i].homing))
 			return true;
 	return false;
@@ -107,9 +107,25 @@ static bool keeps_stages(const struct atomicio_journal *journal,
 	return false;
 }
 
+/*
+ * A chain has many ranges: if others could write to them while it waits for one (J8), it would
+ * find another on its way home each time, for ever.
+ */
+static bool is_behind_chain(const struct atomicio_journal *journal,
+			    const struct journal_ticket *ticket)
+{
+	for (const struct journal_ticket *at = journal->waiting; at && at != ticket; at = at->next)
+		if (at->chain && journal_tickets_overlap(at, ticket))
+			return true;
+	return false;
+}
+
 static bool may_go(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
-	return !journal->homing || (!must_wait(journal, ticket) && !keeps_stages(journal, ticket));
+	if (!journal->homing)
+		return true;
+	return !must_wait(journal, ticket) && !keeps_stages(journal, ticket) &&
+	       !is_behind_chain(journal, ticket);
 }
 
 /* The first of the line that may be framed now. */
@@ -133,7 +149,7 @@ static bool home_soon(const struct atomicio_journal *journal)
 {
 	if (!journal->homing)
 		return false;
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
 		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
 		     ticket = ticket->next)
 			if (ticket->data_length <= JOURNAL_HOME_SOON && !ticket->late)
@@ -143,7 +159,7 @@ static bool home_soon(const struct atomicio_journal *journal)
 
 static void note_late(struct atomicio_journal *journal)
 {
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
 		for (struct journal_ticket *ticket = journal->stages[i].homing; ticket;
 		     ticket = ticket->next)
 			ticket->late = true;
@@ -208,6 +224,8 @@ struct journal_ticket *journal_take(struct atomicio_journal *journal,
 		if (!may_go(journal, ticket) || overlaps_any(ticket, with))
 			continue;
 		/* Nobody behind it passes one that is only large, or it would wait for ever. */
+		if (ticket->chain)
+			return with ? NULL : take_out(journal, at);
 		if (journal_header_length(files + ticket->files, count + ticket->count) +
 			    data_length + ticket->data_length >
 		    journal->header.frame_max)

@@ -187,7 +187,7 @@ void journal_forget_scan(struct atomicio_journal *journal)
 		journal->sys->release_memory(journal->scan.rows);
 	journal->scan.found = NULL;
 	journal->scan.rows = NULL;
-	journal->scan.count = journal->scan.room = 0;
+	journal->scan.count = journal->scan.room = journal->scan.live = 0;
 	journal->scan.row_count = journal->scan.row_room = 0;
 }
 
@@ -209,7 +209,10 @@ int journal_scan(struct atomicio_journal *journal)
 	if (!error)
 		error = scan_part(journal, &window, JOURNAL_RING_START, tail);
 	journal_window_close(journal, &window);
-	if (!error)
-		journal_judge(journal);
-	return error;
+	if (error)
+		return error;
+	journal_judge(journal);
+	if (journal->state == ATOMICIO_JOURNAL_READY)
+		journal_forget_scan(journal);
+	return 0;
 }

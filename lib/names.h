@@ -21,6 +21,7 @@
 #define journal_begin atomicio__journal_begin
 #define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_carry atomicio__journal_carry
+#define journal_chain_goes_home atomicio__journal_chain_goes_home
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
 #define journal_check_limit atomicio__journal_check_limit
@@ -32,6 +33,7 @@
 #define journal_commit atomicio__journal_commit
 #define journal_cover atomicio__journal_cover
 #define journal_cover_all atomicio__journal_cover_all
+#define journal_cover_ticket atomicio__journal_cover_ticket
 #define journal_crc32c atomicio__journal_crc32c
 #define journal_crc32c_table atomicio__journal_crc32c_table
 #define journal_create atomicio__journal_create
@@ -50,15 +52,20 @@
 #define journal_fail atomicio__journal_fail
 #define journal_file_lost atomicio__journal_file_lost
 #define journal_find_target atomicio__journal_find_target
+#define journal_first_frame atomicio__journal_first_frame
 #define journal_fits atomicio__journal_fits
 #define journal_fits_direct atomicio__journal_fits_direct
+#define journal_forget_chain atomicio__journal_forget_chain
 #define journal_forget_ranges atomicio__journal_forget_ranges
 #define journal_forget_scan atomicio__journal_forget_scan
+#define journal_frame_chain atomicio__journal_frame_chain
+#define journal_frame_error atomicio__journal_frame_error
 #define journal_free_pieces atomicio__journal_free_pieces
 #define journal_free_stage atomicio__journal_free_stage
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_get_file atomicio__journal_get_file
 #define journal_go_home atomicio__journal_go_home
+#define journal_has_failed atomicio__journal_has_failed
 #define journal_identify atomicio__journal_identify
 #define journal_install_header atomicio__journal_install_header
 #define journal_is_callback atomicio__journal_is_callback
@@ -99,6 +106,8 @@
 #define journal_scan atomicio__journal_scan
 #define journal_settle atomicio__journal_settle
 #define journal_settle_header atomicio__journal_settle_header
+#define journal_stage_chain atomicio__journal_stage_chain
+#define journal_stage_page atomicio__journal_stage_page
 #define journal_sync_own atomicio__journal_sync_own
 #define journal_take atomicio__journal_take
 #define journal_tickets_overlap atomicio__journal_tickets_overlap

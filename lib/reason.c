@@ -169,7 +169,7 @@ static const struct reason reasons[] = {
 	 "The file is open with O_DIRECT, and the length is not a multiple of offset_align.",
 	 "write a multiple of offset_align, or open the file without O_DIRECT"},
 	{ATOMICIO_REASON_FRAME_TOO_LARGE, "frame-too-large",
-	 "The write, or the group, does not fit the journal's largest frame.",
+	 "The write is longer than the journal's largest frame, or the group than a chain.",
 	 "write less at once, or create the journal with a larger frame_max"},
 	{ATOMICIO_REASON_JOURNAL_UNCLEAN, "journal-unclean",
 	 "The journal has live frames of an earlier run.",

@@ -65,14 +65,13 @@ static void settle_group(struct atomicio_op *ops, uint32_t count, int error)
 }
 
 /*
- * ATOMICIO_ALL_OR_NONE: one frame.  There is no other way to keep that promise, so no policy is
- * asked: a group is done or failed.
+ * ATOMICIO_ALL_OR_NONE: one frame, or one chain of them.  There is no other way to keep that
+ * promise, so no policy is asked: a group is done or failed.
  */
 static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	struct atomicio_journal *journal = ops[0].file->options.journal;
 	struct write_outcome outcome;
-	uint64_t room = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct atomicio_op *op = &ops[i];
@@ -88,11 +87,11 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 			return -ENOTRECOVERABLE;
 		if (!write_fits_journal(&request, &outcome))
 			return outcome.error;
-		room += journal_room(op->length);
-		if (!journal_fits(journal, count, room))
-			return -EMSGSIZE;
 	}
 	write_journal_group(ops, count, &outcome);
+	/* Too long for a chain of frames (K5), or two ops overlap (N3). */
+	if (outcome.kind == ATOMICIO_KIND_SHAPE)
+		return outcome.error;
 	settle_group(ops, count, outcome.kind ? outcome.error : 0);
 	return outcome.kind ? outcome.error : 0;
 }

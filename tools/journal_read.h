@@ -132,7 +132,7 @@ struct reader {
 	uint64_t lost_sequence;	 /* of the lost frame */
 	uint64_t head_offset, head_sequence;
 	uint64_t durable_to;
-	uint64_t live, torn, beyond, aborted; /* frames */
+	uint64_t live, torn, beyond; /* frames */
 	uint64_t live_bytes;
 	bool disordered; /* no journal is written so */
 	uint64_t checked;

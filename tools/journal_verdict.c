@@ -165,9 +165,9 @@ static void count(struct reader *reader)
 		reader->live += frame->state == READER_LIVE;
 		reader->torn += frame->state == READER_TORN;
 		reader->beyond += frame->state == READER_BEYOND;
-		reader->aborted += frame->state == READER_ABORTED;
 	}
-	if (next_whole(reader, 0) < reader->count)
+	if (reader->live ||
+	    (reader->state == READER_STATE_CORRUPT && next_whole(reader, 0) < reader->count))
 		reader->live_bytes = distance(header, reader->head_offset - 1) + 1;
 }
 
@@ -183,7 +183,7 @@ void reader_judge(struct reader *reader)
 	count(reader);
 	if (reader->state == READER_STATE_CORRUPT)
 		return;
-	if (reader->live || reader->aborted)
+	if (reader->live)
 		reader->state = READER_STATE_UNCLEAN;
 	for (uint32_t i = 0; i < reader->unreadable_count; i++) {
 		if (!may_hide_one(reader, &reader->unreadable[i]))

@@ -493,9 +493,10 @@ struct atomicio_op {
  * Returns 0 if every op did; else the result of the first op, by index, that failed.  With
  * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
  * reserved, an unknown flag, two ops of a group that overlap; -EOPNOTSUPP: ALL_OR_NONE without a
- * journal; -EXDEV: ALL_OR_NONE over files of several journals; -EMSGSIZE: a group that does not fit
- * the journal's largest frame; what atomicio_write() would say of an op of a group before it
- * writes; -EBUSY: the queue is in use by another thread.
+ * journal; -EXDEV: ALL_OR_NONE over files of several journals; -EMSGSIZE: an op of a group that is
+ * longer than the journal's largest frame, or a group that takes more than half of its ring, not
+ * counting the part that is kept for failed files; what atomicio_write() would say of an op of a
+ * group before it writes; -EBUSY: the queue is in use by another thread.
  */
 int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 			 uint32_t flags);

@@ -4,7 +4,8 @@
  *
  * Where neither the disk nor the filesystem makes a write untorn, a journal does, on any file,
  * direct or buffered.  Each write, or a whole batch over several files, is first made durable
- * in one frame of the journal, with one flush, and then written home.  After a crash, recovery
+ * in one frame of the journal, or a group in a chain of frames, with one flush, and then written
+ * home.  After a crash, recovery
  * writes every durable frame home again.  So a page is never torn, a group is never half
  * there, and the caller pays one flush, as for an unprotected durable write.
  *
@@ -313,7 +314,7 @@ struct atomicio_journal_info {
 	uint64_t tail_sequence;	 /* and its sequence number */
 	uint64_t head_offset;	 /* where the next frame will go */
 	uint64_t head_sequence;	 /* and its sequence number */
-	uint64_t live_frames;	 /* head_sequence - tail_sequence */
+	uint64_t live_frames;	 /* that recovery would replay; numbers may be missing */
 	uint64_t live_bytes;	 /* of the ring in use */
 	uint64_t corrupt_offset; /* of the damaged or unreadable place, else 0 */
 	uint32_t notes;		 /* ATOMICIO_JOURNAL_NOTE_* */

@@ -57,7 +57,7 @@ compile "$work/tune.c" "$work/tune.o" "$root/lib"
 
 run_unit() { # TEST: print what failed, or nothing
 	"$cc" "${flags[@]}" "-I$root/lib" "-I$root/tests/support" -o "$work/unit" \
-		"$root/tests/unit/$1.c" "$root/tests/support/ring.c" "$work"/o/*.o \
+		"$root/tests/unit/$1.c" "$root"/tests/support/{check_run,ring}.c "$work"/o/*.o \
 		"$work/suite/fake_probe.o" "$work/tune.o" -lblkid -luring -lcheck -lsubunit -lm -lrt -pthread ||
 		exit 2
 	"$work/unit" >"$work/out" 2>&1 || grep -m 1 ':[FE]:' "$work/out"

@@ -50,6 +50,28 @@ static void group(struct world *w, uint32_t boot)
 		step_close(i);
 }
 
+/* Groups of three pages, each of which fills a frame. */
+static void chain(struct world *w, uint32_t boot)
+{
+	static const struct step_page pages[] = {
+		{.handle = 0, .offset = 0, .length = 4096},
+		{.handle = 1, .offset = 4096, .length = 512},
+		{.handle = 0, .offset = 8192, .length = 1536},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, boot ? OPEN_BUFFERED : 0);
+	step_group(PAGES(pages));
+	step_write(0, 0, 4096, 0);
+	step_group(PAGES(pages));
+	if (boot == 0) {
+		step_group(PAGES(pages));
+		step_write(1, 4096, 1536, 0);
+	}
+	step_close(0);
+}
+
 static void wrap(struct world *w, uint32_t boot)
 {
 	(void)w;
@@ -252,6 +274,8 @@ SCENARIO(single, "one page at a time", 16384, 8192, .fates_first = 4000, .fates_
 	 .descend = 6);
 SCENARIO(group, "groups over three files", 32768, 16384, .fates_first = 3000, .fates_second = 100,
 	 .descend = 4);
+SCENARIO(chain, "groups longer than a frame", 65536, 8192, .fates_first = 1500, .fates_second = 60,
+	 .descend = 2);
 SCENARIO(wrap, "a ring of two frames", 16384, 8192, .fates_first = 3000, .fates_second = 150,
 	 .descend = 4);
 SCENARIO(wrap_odd, "a ring with gaps at its end", 28672, 12288, .fates_first = 2000,
@@ -307,11 +331,15 @@ static const struct scenario scenario_buffered = {
 };
 
 const struct scenario *const scenarios[] = {
-	&scenario_single,      &scenario_group,	   &scenario_wrap,
-	&scenario_wrap_odd,    &scenario_mixed,	   &scenario_reuse,
-	&scenario_retry,       &scenario_poison,   &scenario_poison_group,
-	&scenario_stolen,      &scenario_threads,  &scenario_threads_full,
-	&scenario_recreate,    &scenario_large,	   &scenario_batch,
-	&scenario_rot,	       &scenario_buffered, &scenario_retry_live,
-	&scenario_batch_mixed, &scenario_carry,	   NULL,
+	&scenario_single,	&scenario_group,
+	&scenario_wrap,		&scenario_wrap_odd,
+	&scenario_mixed,	&scenario_reuse,
+	&scenario_retry,	&scenario_poison,
+	&scenario_poison_group, &scenario_stolen,
+	&scenario_threads,	&scenario_threads_full,
+	&scenario_recreate,	&scenario_large,
+	&scenario_batch,	&scenario_rot,
+	&scenario_buffered,	&scenario_retry_live,
+	&scenario_batch_mixed,	&scenario_carry,
+	&scenario_chain,	NULL,
 };

@@ -20,6 +20,16 @@ left() { # the same, with two live frames, and the homes of their pages undone
 	head -c 64k /dev/zero | tr '\0' o >"$one"
 	cp "$one" "$two"
 }
+left_chain() { # one group, longer than a frame
+	made
+	expect 0 "$tool" journal create --overwrite "$journal" --size 256k --frame-max 24k
+	(
+		"$leave" "$journal" "$one" "$two" chain
+		true
+	) 2>/dev/null
+	head -c 64k /dev/zero | tr '\0' o >"$one"
+	cp "$one" "$two"
+}
 flip() { # FILE OFFSET: change a byte
 	printf '\x5a' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
@@ -39,8 +49,7 @@ agree() { # the dump and the library see the same
 		$header.tail_sequence == $info.tail_sequence and
 		.state == $info.state and .corrupt_offset == $info.corrupt_offset and
 		.head_sequence == $info.head_sequence and
-		$info.live_frames == $info.head_sequence - $info.tail_sequence and
-		($info.state == "corrupt" or ($live | length) <= $info.live_frames) and
+		($info.state == "corrupt" or ($live | length) == $info.live_frames) and
 		.live_bytes == $info.live_bytes and
 		.head_offset == $info.head_offset and
 		(.lost_sequence != null) == ($info.state == "corrupt")
@@ -131,6 +140,39 @@ journal_check_tells_live_frames() {
 	expect 1 "$tool" journal check --json "$journal"
 	json '.state == "unclean" and .live_frames == 2 and .corrupt_offset == null'
 	expect 0 "$tool" journal info --json "$journal"
+	agree
+}
+journal_chain_is_shown_and_recovered_whole_or_not_at_all() {
+	local cut offsets
+	left_chain
+	expect 0 "$tool" journal dump "$journal"
+	prints 'of the chain from 1'
+	expect 0 "$tool" journal dump --json "$journal"
+	json '(.frames | length) == 3 and ([.frames[] | .chain_first] | unique) == [1] and
+		[.frames[].chain_last] == [false, false, true] and all(.frames[]; .state == "live")'
+	offsets=$(jq '.frames[].offset' "$out")
+	expect 1 "$tool" journal check "$journal"
+	prints '3 live frames'
+	agree
+	cp "$journal" "$work/chain"
+	for cut in $offsets; do
+		cp "$work/chain" "$journal"
+		flip "$journal" $((cut + 5000))
+		expect 0 "$tool" journal dump --json "$journal"
+		json '[.frames[] | .state] | sort == ["aborted", "aborted", "torn"]'
+		agree
+		expect 0 "$tool" journal check "$journal"
+		prints 'nothing to recover'
+		expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
+		untouched
+	done
+	cp "$work/chain" "$journal"
+	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
+	[ "$(tr -d o <"$one" | head -c 32769 | sha256sum)" = "$({
+		head -c 16384 /dev/zero | tr '\0' A
+		head -c 16384 /dev/zero | tr '\0' B
+	} | sha256sum)" ] || note 'the chain is not in one'
+	[ "$(tr -d o <"$two" | wc -c)" -eq 5000 ] || note 'the chain is not in two'
 	agree
 }
 journal_dump_shows_frames_and_changes_nothing() {
@@ -352,6 +394,7 @@ for name in journal_recover_asks_before_it_writes_another_file \
 	journal_with_one_damaged_header_loses_nothing \
 	journal_that_cannot_be_told_of_is_made_and_recovered journal_check_tells_live_frames \
 	journal_dump_shows_frames_and_changes_nothing \
+	journal_chain_is_shown_and_recovered_whole_or_not_at_all \
 	journal_recover_writes_every_page_home journal_recover_drops_nothing_unasked \
 	journal_torn_tail_is_ignored journal_damage_before_a_whole_frame_is_reported \
 	journal_in_use_is_left_alone_but_can_be_dumped journal_ids_are_read_whole_or_refused; do

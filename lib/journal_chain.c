@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A group that no frame holds: a chain of frames, replayed whole or not at all (K5).
+ *
+ * Flow: journal_commit() comes here with what is longer than a frame.  The thread that writes
+ * stages it, before it stands in line as every ticket; whoever leads writes it.
+ *
+ * N2: the members have consecutive numbers and no other frame between them: the role is kept until
+ * the last is durable.  No page goes home before that, and the head moves over all of them at
+ * once, so that no retirement can put the tail between two.
+ *
+ * The members are written without a flush, and made durable by one: until then recovery finds a
+ * chain that is not whole, whatever of it has reached the disk, and skips it.
+ */
+#include "journal_internal.h"
+
+#include <errno.h>
+
+#include "trace.h"
+
+/* One frame of the chain. */
+struct member {
+	uint32_t first, count; /* pages of the ticket */
+	uint8_t *bytes;	       /* in the chain's memory */
+	struct journal_frame frame;
+};
+
+struct journal_chain {
+	struct member *members;
+	uint32_t count, room;
+	uint64_t length; /* of all frames */
+	uint8_t *bytes;	 /* their memory */
+};
+
+/* S1: half of what is not kept for carrying, so that a chain and its predecessor fit. */
+static uint64_t limit(const struct journal_header *header)
+{
+	return (header->size - JOURNAL_RING_START - journal_reserve(header)) / 2;
+}
+
+/* Put as many pages as fit into one member. */
+static int fill(const struct atomicio_journal *journal, const struct journal_ticket *ticket,
+		uint32_t first, struct member *member)
+{
+	const struct journal_file *file = NULL;
+	uint64_t files = 0, data = 0;
+	uint32_t count = 0;
+
+	while (first + count < ticket->count) {
+		struct journal_page page;
+		uint64_t length;
+
+		ticket->page_at(ticket->pages, first + count, &page);
+		length = journal_header_length(files + (page.file != file), (uint64_t)count + 1) +
+			 data + journal_padded(page.length);
+		if (length > journal->header.frame_max)
+			break;
+		files += page.file != file;
+		file = page.file;
+		data += journal_padded(page.length);
+		count++;
+	}
+	if (count == 0)
+		return -EMSGSIZE;
+	*member = (struct member){.first = first, .count = count};
+	member->frame = (struct journal_frame){
+		.files = (uint32_t)files,
+		.count = count,
+		.flags = JOURNAL_CHAIN,
+		.header_length = (uint32_t)journal_header_length(files, count),
+	};
+	member->frame.length = member->frame.header_length + (uint32_t)data;
+	return 0;
+}
+
+static int plan(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
+{
+	const struct sys_calls *sys = journal->sys;
+	const uint64_t most = limit(&journal->header);
+	struct journal_chain *chain = ticket->chain;
+
+	chain->room = ticket->count;
+	if (chain->room > most / JOURNAL_FRAME_MIN)
+		chain->room = (uint32_t)(most / JOURNAL_FRAME_MIN);
+	if (chain->room == 0)
+		return -EMSGSIZE;
+	chain->members =
+		sys->allocate(_Alignof(struct member), chain->room * sizeof(*chain->members));
+	if (!chain->members)
+		return -ENOMEM;
+	for (uint32_t first = 0; first < ticket->count;) {
+		struct member *member = &chain->members[chain->count];
+		const int error = chain->count == chain->room
+					  ? -EMSGSIZE
+					  : fill(journal, ticket, first, member);
+
+		if (error)
+			return error;
+		first += member->count;
+		chain->length += member->frame.length;
+		chain->count++;
+	}
+	chain->members[chain->count - 1].frame.flags |= JOURNAL_LAST;
+	return chain->length > most ? -EMSGSIZE : 0;
+}
+
+static void stage(struct member *member, const struct journal_ticket *ticket)
+{
+	const struct journal_file *file = NULL;
+	uint64_t at = member->frame.header_length;
+	uint32_t row = 0;
+
+	for (uint32_t i = 0; i < member->count; i++) {
+		struct journal_page page;
+
+		ticket->page_at(ticket->pages, member->first + i, &page);
+		if (page.file != file)
+			journal_put_row(member->bytes, row++, page.file->row);
+		file = page.file;
+		at = journal_stage_page(member->bytes, &member->frame, i, row - 1, at, &page);
+	}
+}
+
+/* Where each member goes; numbers are given with it.  The head is moved, and moved back. */
+static void place(struct atomicio_journal *journal, struct journal_chain *chain)
+{
+	const uint64_t offset = journal->head_offset, sequence = journal->head_sequence,
+		       live = journal->live_bytes;
+
+	for (uint32_t i = 0; i < chain->count; i++) {
+		struct journal_frame *frame = &chain->members[i].frame;
+
+		frame->offset = journal_place_frame(journal, frame->length, 0);
+		assert(frame->offset);
+		frame->sequence = journal->head_sequence;
+		frame->chain_first = frame->durable_to = sequence;
+		frame->chain_index = i;
+		journal_advance_head(journal, frame);
+	}
+	journal->head_offset = offset;
+	journal->head_sequence = sequence;
+	journal->live_bytes = live;
+}
+
+/* No lock held. */
+static int write_members(const struct atomicio_journal *journal, struct journal_chain *chain)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < chain->count && !error; i++) {
+		struct member *member = &chain->members[i];
+
+		journal_encode_frame(member->bytes, journal->header.id, &member->frame);
+		error = journal_write_home(journal->sys, journal->fd, 0, member->bytes,
+					   member->frame.length, member->frame.offset);
+	}
+	if (!error)
+		error = journal_sync_own(journal); /* J1: all of them, before any home write */
+	for (uint32_t i = 0; i < chain->count; i++)
+		journal_unescape(chain->members[i].bytes, &chain->members[i].frame); /* N3 */
+	return error ? journal_frame_error(error) : 0;
+}
+
+static void account(struct atomicio_journal *journal, struct journal_ticket *ticket, int error)
+{
+	struct journal_counters *counters = &journal->counters;
+	const struct journal_chain *chain = ticket->chain;
+	const uint64_t first = chain->members[0].frame.sequence;
+
+	counters->flushes++;
+	counters->bytes_written += chain->length;
+	journal_cover_ticket(journal, ticket, first);
+	TRACE_FRAME_COMMIT(first, ticket->count, chain->length, error);
+	if (error) {
+		journal_poison(journal); /* J9 */
+		return;
+	}
+	for (uint32_t i = 0; i < chain->count; i++)
+		journal_advance_head(journal, &chain->members[i].frame);
+	counters->frames += chain->count;
+	counters->pages += ticket->count;
+	counters->bytes += ticket->bytes;
+	counters->writers += chain->count;
+	counters->group_sizes[0] += chain->count;
+	if (!counters->group_max)
+		counters->group_max = 1;
+	ticket->generation = journal->generation;
+	ticket->stage = JOURNAL_STAGES;
+}
+
+int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	struct journal_chain *chain = ticket->chain;
+	int error = journal_first_frame(journal);
+
+	/* The gap of a wrap is less than a frame. */
+	if (!error)
+		error = journal_make_room(journal, ticket,
+					  chain->length + journal->header.frame_max, NULL);
+	if (!error)
+		error = journal_check_limit(journal, journal->header.size);
+	if (error)
+		return error; /* nothing was written */
+	place(journal, chain);
+	pthread_mutex_unlock(&journal->lock);
+	error = write_members(journal, chain);
+	pthread_mutex_lock(&journal->lock);
+	account(journal, ticket, error);
+	return error;
+}
+
+void journal_chain_goes_home(struct atomicio_journal *journal, const struct journal_ticket *ticket)
+{
+	const struct journal_chain *chain = ticket->chain;
+
+	for (uint32_t i = 0; i < chain->count; i++) {
+		const struct member *member = &chain->members[i];
+
+		journal_go_home(journal, ticket, member->first, member->count,
+				member->bytes + member->frame.header_length);
+	}
+}
+
+void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	const struct sys_calls *sys = journal->sys;
+	struct journal_chain *chain = ticket->chain;
+
+	ticket->chain = NULL;
+	if (chain->bytes)
+		sys->release_memory(chain->bytes);
+	if (chain->members)
+		sys->release_memory(chain->members);
+	sys->release_memory(chain);
+}
+
+int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	const struct sys_calls *sys = journal->sys;
+	struct journal_chain *chain = sys->allocate(_Alignof(struct journal_chain), sizeof(*chain));
+	uint64_t at = 0;
+	int error;
+
+	if (!chain)
+		return -ENOMEM;
+	*chain = (struct journal_chain){.count = 0};
+	ticket->chain = chain;
+	error = plan(journal, ticket);
+	if (!error) {
+		chain->bytes = sys->allocate(JOURNAL_BLOCK, chain->length);
+		error = chain->bytes ? 0 : -ENOMEM;
+	}
+	for (uint32_t i = 0; i < chain->count && !error; i++) {
+		chain->members[i].bytes = chain->bytes + at;
+		at += chain->members[i].frame.length;
+		stage(&chain->members[i], ticket);
+	}
+	return error;
+}
