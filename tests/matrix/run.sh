@@ -84,6 +84,7 @@ chmod 755 "$scratch"
 disk=$scratch/disk at=$scratch/at cut=$scratch/cut below=$scratch/below
 mkdir "$disk" "$at" "$cut" "$below"
 mounted=() # in the order in which it was mounted
+beneath='' # what a server passes through
 pid=''
 device=''
 undo() {
@@ -112,6 +113,8 @@ undo() {
 		umount -l "$served" 2>/dev/null
 		pid=''
 	fi
+	[ -z "$beneath" ] || umount "$beneath" || umount -l "$beneath"
+	beneath=''
 	unset MATRIX_TO MATRIX_FROM MATRIX_CUT MATRIX_UNCUT MATRIX_CUT_AT MATRIX_REMOUNT
 }
 finish() {
@@ -151,9 +154,13 @@ cuts() {
 	export MATRIX_CUT="bash $here/cut.sh on" MATRIX_UNCUT="bash $here/cut.sh off" MATRIX_CUT_AT=$cut
 }
 
-# A directory of this machine's disk, passed through.
+# A directory, passed through.  Its filesystem is a small one of its own: a cell fills it.
 passed() {
-	mkdir -p "$below/$1" && serve "$at" directory "$below/$1" "$at" --mode "$1"
+	truncate -s 96M "$scratch/below.image" &&
+		mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=0 "$scratch/below.image" &&
+		mount -o loop "$scratch/below.image" "$below" || return 1
+	beneath=$below
+	mkdir "$below/$1" && serve "$at" directory "$below/$1" "$at" --mode "$1"
 }
 
 environment() {
