@@ -4,12 +4,12 @@
  *
  * Flow: called by recovery, frame by frame, in their order.
  *
- * K8 the page cache is not believed.  After a failed write-back it holds pages that the disk does
- *    not have, marked clean: to write the same bytes over them changes nothing (ext4 after ENOSPC
- *    of a thin device, seen on 6.18).  So whole blocks are written direct; anything else is
- *    written after the cache was dropped.  What was written is read back: direct, which makes
- *    the kernel write the cache out first; or else through a cache that was dropped, which
- *    cachestat proves.  Where neither can be had the file is unverified.
+ * Rule K8: the page cache is not believed.  After a failed write-back it holds pages that the
+ * disk does not have, marked clean: to write the same bytes over them changes nothing (ext4 after
+ * ENOSPC of a thin device, seen on 6.18).  So whole blocks are written direct; anything else is
+ * written after the cache was dropped.  What was written is read back: direct, which makes the
+ * kernel write the cache out first; or else through a cache that was dropped, which cachestat
+ * proves.  Where neither can be had the file is unverified.
  */
 #include "journal_recover.h"
 

@@ -4,9 +4,9 @@
  *
  * Flow: a step of a probe (probe.c); judged in probe_verdict.c.
  *
- * S1 a file that is not exactly one decimal number and a newline counts as unreadable.
- * S2 limits count as heard (ATOMICIO_EVIDENCE_QUEUE) only if every one of them was.
- * S3 every walk is bounded: names in a directory, depth, and devices looked at in all.
+ * PS1 a file that is not exactly one decimal number and a newline counts as unreadable.
+ * PS2 limits count as heard (ATOMICIO_EVIDENCE_QUEUE) only if every one of them was.
+ * PS3 every walk is bounded: names in a directory, depth, and devices looked at in all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Read the one number in a file (S1), at most `max`. */
+/* Read the one number in a file (PS1), at most `max`. */
 static int read_number(const struct sys_calls *sys, const char *path, uint64_t max, uint64_t *out)
 {
 	char text[32];
@@ -142,7 +142,7 @@ static bool find_disk(struct probe *probe, const char *base)
 	return parse_link(probe, link);
 }
 
-/* Read all limits of the disk, and where the partition starts (S2). */
+/* Read all limits of the disk, and where the partition starts (PS2). */
 static bool read_limits(struct probe *probe, const char *base)
 {
 	struct atomicio_caps *caps = &probe->caps;

@@ -6,11 +6,11 @@
  * through it.  Production code uses sys_linux; tests pass a table of their own.
  *
  * Rules:
- * S1 an entry returns its result, or a negative errno.  Nothing outside sys.c sees errno, and
- *    sys.c leaves errno as it found it.
+ * S1 an entry returns its result, or a negative errno.  Nothing outside sys.c sees errno, and sys.c
+ *    leaves errno as it found it.
  * S2 pthread_cancel() cuts no entry: it is a raw syscall(), or runs below a public function that
- * has cancellation off (sys_cancel.h). S3 no entry retries, and none interprets: that is for the
- * callers.
+ *    has cancellation off (sys_cancel.h).
+ * S3 no entry retries, and none interprets: that is for the callers.
  */
 #ifndef LIBATOMICIO_SYS_H
 #define LIBATOMICIO_SYS_H

@@ -51,7 +51,7 @@ static ssize_t write_each(const struct sys_calls *sys, int fd, const struct iove
 	return done;
 }
 
-/* F2 */
+/* SR2 */
 static ssize_t write_without_flags(const struct sys_calls *sys, int fd, const struct iovec *vector,
 				   int count, uint64_t offset, int rwf)
 {

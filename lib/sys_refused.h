@@ -6,10 +6,11 @@
  * statx, pwritev2 (without RWF_ATOMIC) or getrandom of the table.
  *
  * Rules:
- * F1 a refusal is told from an error of the file by a second, harmless call, and not by its number:
- *    a filter (seccomp) may answer any errno, and a sealed or append-only file gives EPERM too.
- * F2 a stand-in keeps the promise of what it stands in for, or says -EOPNOTSUPP.
- * F3 nothing is remembered: a process may install its filter after it has opened its files.
+ * SR1 a refusal is told from an error of the file by a second, harmless call, and not by its
+ *     number: a filter (seccomp) may answer any errno, and a sealed or append-only file gives
+ *     EPERM too.
+ * SR2 a stand-in keeps the promise of what it stands in for, or says -EOPNOTSUPP.
+ * SR3 nothing is remembered: a process may install its filter after it has opened its files.
  */
 #ifndef LIBATOMICIO_SYS_REFUSED_H
 #define LIBATOMICIO_SYS_REFUSED_H

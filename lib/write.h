@@ -14,7 +14,7 @@
  * W4 no success is reported for a write that may have gone through the page cache.
  * W5 every loop is bounded: retries by retries_max, fallbacks by one a write.
  * W6 an error of a call that may have synced says nothing of this page, which is old or new;
- * whether another page is lost, loss.h is asked, and its word alone poisons.
+ *    whether another page is lost, loss.h is asked, and its word alone poisons.
  */
 #ifndef LIBATOMICIO_WRITE_H
 #define LIBATOMICIO_WRITE_H

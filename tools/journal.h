@@ -6,10 +6,10 @@
  * info and check; journal_create.c, journal_recover.c and journal_dump.c have the others.
  *
  * Rules:
- * A1 an action prints its answer only when it has all of it; an error leaves stdout empty,
- *    but for the answer that a journal is corrupt.
- * A2 dump only reads, with a reader of its own (journal_read.c); the others ask the library,
- *    which wants the journal writable and to itself.
+ * TJ1 an action prints its answer only when it has all of it; an error leaves stdout empty, but
+ *     for the answer that a journal is corrupt.
+ * TJ2 dump only reads, with a reader of its own (journal_read.c); the others ask the library,
+ *     which wants the journal writable and to itself.
  */
 #ifndef TOOL_JOURNAL_H
 #define TOOL_JOURNAL_H

@@ -142,7 +142,7 @@ static int grow(void **array, uint32_t count, uint32_t *room, size_t size)
 	return 0;
 }
 
-/* R3.  A window may be read twice where two of them overlap. */
+/* JR3.  A window may be read twice where two of them overlap. */
 static int note_unreadable(struct reader *reader, uint64_t offset)
 {
 	struct reader_range *ranges = reader->unreadable;

@@ -7,9 +7,9 @@
  * follows from what was read.
  *
  * Rules:
- * R1 it shares no code with the library, so that each checks the other and the page.
- * R2 it only reads, takes no lock, and trusts no number before its checksum is right.
- * R3 what cannot be read is not torn: it is noted, block by block, and the rest is read.
+ * JR1 it shares no code with the library, so that each checks the other and the page.
+ * JR2 it only reads, takes no lock, and trusts no number before its checksum is right.
+ * JR3 what cannot be read is not torn: it is noted, block by block, and the rest is read.
  */
 #ifndef JOURNAL_READ_H
 #define JOURNAL_READ_H

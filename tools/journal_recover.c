@@ -6,12 +6,12 @@
  * nothing is written before a file is known for each of them.
  *
  * Rules:
- * V1 an id without a file is an error, never skipped: only --gone drops pages.
- * V2 no file is made, and none is opened twice: two ids of one file are an error.
- * V3 the journal's own file is no home, by whatever name or device node it comes.
- * V4 the library writes through descriptions of its own; what it is given is buffered, which
- *    takes pages of every shape where it can have none.
- * V5 a file that is not the one of the frames is written only if it is named for that.
+ * TV1 an id without a file is an error, never skipped: only --gone drops pages.
+ * TV2 no file is made, and none is opened twice: two ids of one file are an error.
+ * TV3 the journal's own file is no home, by whatever name or device node it comes.
+ * TV4 the library writes through descriptions of its own; what it is given is buffered, which
+ *     takes pages of every shape where it can have none.
+ * TV5 a file that is not the one of the frames is written only if it is named for that.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -127,7 +127,7 @@ static int open_files(const struct journal_request *request, int journal_fd)
 				sizeof(sentence)))
 			return tool_error("%s: %s", safe, sentence);
 		file->open = true;
-		/* Pages of any length and place may come: V4. */
+		/* Pages of any length and place may come: TV4. */
 		if (fcntl(file->target.fd, F_SETFL, fcntl(file->target.fd, F_GETFL) & ~O_DIRECT))
 			return tool_error("%s: %s: check the path with ls -l", safe,
 					  strerror(errno));
@@ -153,14 +153,14 @@ static bool is_forced(const struct journal_request *request, uint64_t file_id)
 	return false;
 }
 
-/* In the second round of V5 only what the first has found to be right, and what is forced. */
+/* In the second round of TV5 only what the first has found to be right, and what is forced. */
 static int resolve(void *context, uint64_t file_id)
 {
 	const struct journal_request *request = context;
 	const struct journal_file_name *file = journal_find_file(request, file_id);
 
 	if (!file)
-		return -ESRCH; /* V1; check_ids() has seen to it */
+		return -ESRCH; /* TV1; check_ids() has seen to it */
 	if (!file->path)
 		return -ENOENT;
 	if (file->told && file->fate.result && !is_forced(request, file_id))
@@ -222,7 +222,7 @@ static void add(struct atomicio_recovery *all, const struct atomicio_recovery *m
 	all->files_unverified += more->files_unverified;
 }
 
-/* V5: nothing is forced on a file that needs no force. */
+/* TV5: nothing is forced on a file that needs no force. */
 static int recover(const struct journal_request *request, struct journal_opened *opened,
 		   struct atomicio_recovery *recovery)
 {

@@ -5,11 +5,11 @@
  * Flow: called first by every subcommand; the descriptor goes to the library.
  *
  * Rules:
- * O1 stat(2) comes before open(2), because opening a FIFO blocks, and opening some character
- *    devices (a watchdog, a tape) does something.
- * O2 never O_CREAT or O_TRUNC on the user's path.  A directory is probed through O_TMPFILE; where
- *    the filesystem has none, through a file that is unlinked at once, with signals blocked
- *    so that an interrupt cannot leave it behind.
+ * TO1 stat(2) comes before open(2), because opening a FIFO blocks, and opening some character
+ *     devices (a watchdog, a tape) does something.
+ * TO2 never O_CREAT or O_TRUNC on the user's path.  A directory is probed through O_TMPFILE; where
+ *     the filesystem has none, through a file that is unlinked at once, with signals blocked so
+ *     that an interrupt cannot leave it behind.
  */
 #define _GNU_SOURCE
 #include "target.h"

@@ -6,10 +6,10 @@
  * target.c opens what the user named, text.c and json.c put answers into words.
  *
  * Rules:
- * T1 answers go to stdout; every error is one sentence on stderr through tool_error().
- * T2 nothing is ever created in the user's sight, truncated, or opened before its type is known,
- *    but for the journal that `journal create` is asked for.
- * T3 only the library's public headers are used.
+ * TT1 answers go to stdout; every error is one sentence on stderr through tool_error().
+ * TT2 nothing is ever created in the user's sight, truncated, or opened before its type is known,
+ *     but for the journal that `journal create` is asked for.
+ * TT3 only the library's public headers are used.
  */
 #ifndef TOOL_H
 #define TOOL_H

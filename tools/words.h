@@ -5,9 +5,9 @@
  * Flow: leaf of the subcommands.
  *
  * Rules:
- * D1 a word is written here and nowhere else under tools/ but for ways_engine_name(), which
- *    benches need too; and atomicio.1 explains it.  tests/tool/words.sh compares the two.
- * D2 words are added, never changed.
+ * WD1 a word is written here and nowhere else under tools/ but for ways_engine_name(), which
+ *     benches need too; and atomicio.1 explains it.  tests/tool/words.sh compares the two.
+ * WD2 words are added, never changed.
  */
 #ifndef WORDS_H
 #define WORDS_H

@@ -6,9 +6,9 @@
  * the library decide and keeps the last failure for the sentence.
  *
  * Rules:
- * W1 there is no fallback: what this command writes is untorn, or it is not written.
- * W2 a refusal (TOOL_NO) leaves the old bytes on disk; after TOOL_ERROR the sentence says what
- *    is there.
+ * TW1 there is no fallback: what this command writes is untorn, or it is not written.
+ * TW2 a refusal (TOOL_NO) leaves the old bytes on disk; after TOOL_ERROR the sentence says what is
+ *     there.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -126,7 +126,7 @@ static double median_time(const struct series *of)
 	return median(times, rounds);
 }
 
-/* The rival's fastest engine (B3); NULL: it is not there. */
+/* The rival's fastest engine (ST3); NULL: it is not there. */
 static const struct series *best_of(const char *name)
 {
 	const struct series *best = NULL;

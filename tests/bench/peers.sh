@@ -5,9 +5,9 @@
 #
 #	tests/bench/peers.sh [--seconds S] [--rounds N] [--json FILE]
 #
-# P1 fio 3.39 or newer: earlier ones take the option `atomic` and ignore it.  It comes from Debian
+# BP1 fio 3.39 or newer: earlier ones take the option `atomic` and ignore it.  It comes from Debian
 #    trixie, unpacked under build/ and never installed, unless ATOMICIO_FIO names one.
-# P2 that it really asks for an untorn write is shown, not believed: pvsync2 by its system calls,
+# BP2 that it really asks for an untorn write is shown, not believed: pvsync2 by its system calls,
 #    both engines by their failure on ext4 over a disk without atomic writes.
 set -u
 # shellcheck source=tests/bench/lib.sh

@@ -5,11 +5,11 @@
  * Flow: called by journal_crash.c after each death.
  *
  * Rules, for each slot (a page of one writer, always written with a higher seed than before):
- * L1 the page is whole: its bytes are those of one seed.
- * L2 the seed is not older than the last one acknowledged as durable.
- * L3 it is not one that an earlier recovery had found lost, nor one that was never written.
- * L4 the pages of a group have one seed.
- * L5 all other bytes of the files are as they were made.
+ * JV1 the page is whole: its bytes are those of one seed.
+ * JV2 the seed is not older than the last one acknowledged as durable.
+ * JV3 it is not one that an earlier recovery had found lost, nor one that was never written.
+ * JV4 the pages of a group have one seed.
+ * JV5 all other bytes of the files are as they were made.
  */
 #ifndef JOURNAL_VERIFY_H
 #define JOURNAL_VERIFY_H
@@ -105,7 +105,7 @@ static void read_files(const char *directory, uint8_t *bytes[LOAD_FILES])
 	}
 }
 
-/* L5: with the slots painted over, nothing but filler is left. */
+/* JV5: with the slots painted over, nothing but filler is left. */
 static bool gaps_are_whole(uint8_t *bytes[LOAD_FILES])
 {
 	for (uint32_t i = 0; i < LOAD_SLOTS; i++)

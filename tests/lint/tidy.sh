@@ -75,6 +75,17 @@ lines_have_at_most_100_columns() {
 	done
 }
 
+# A rule is where its label begins a line of a comment.  One label, one rule, in the whole tree.
+rule_labels_are_unique() {
+	local label
+	# shellcheck disable=SC2046 # names without spaces
+	grep -oHE '^( \*|#) [A-Z]{1,2}[0-9]{1,2} [[:alpha:]`(]' $(sources '*.[ch]' '*.sh') |
+		sed -E 's/^([^:]*):( \*|#) ([A-Z0-9]+) .*/\3 \1/' | sort >"$objects/labels"
+	while read -r label; do
+		echo "$label: $(sed -n "s/^$label //p" "$objects/labels" | tr '\n' ' ')"
+	done < <(cut -d' ' -f1 "$objects/labels" | uniq -d)
+}
+
 files_name_their_licence() {
 	local file
 	for file in $(sources '*.[ch]' '*.sh' '*.cmake' CMakeLists.txt '*.[1-9]') .ci/run; do
@@ -165,6 +176,7 @@ no_work_is_left_to_do() {
 rule files_have_at_most_400_lines
 rule functions_have_at_most_70_lines
 rule lines_have_at_most_100_columns
+rule rule_labels_are_unique
 rule files_name_their_licence
 rule headers_have_guards_of_their_own
 rule families_include_only_what_is_below

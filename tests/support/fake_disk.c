@@ -22,7 +22,7 @@ struct fake_disk disk;
 
 static int opened_as[FD_MAX]; /* file + 1 of a descriptor that disk_open() gave */
 
-/* The file's write-back error (D5), and how much of it each description was told. */
+/* The file's write-back error (FD5), and how much of it each description was told. */
 static struct {
 	int error;
 	uint32_t count, seen; /* of all, and of those that somebody was told of */
@@ -129,7 +129,7 @@ static int enter_device(int flags, bool *buffered)
 	return 0;
 }
 
-/* A direct write to ext4 (D5): does it go through the cache? */
+/* A direct write to ext4 (FD5): does it go through the cache? */
 static bool is_spoiled(void)
 {
 	fake.inode_flags |= disk.spoil;
@@ -171,7 +171,7 @@ static bool syncs(int flags)
 	       fake.inode_flags & SYS_INODE_SYNC || fake.mount_flags & SYS_MOUNT_SYNC;
 }
 
-/* A write of the file: its result, and what it does (D2, D3, D5). */
+/* A write of the file: its result, and what it does (FD2, FD3, FD5). */
 static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int flags)
 {
 	const bool atomic = flags & SYS_RWF_ATOMIC;
@@ -234,7 +234,7 @@ static ssize_t disk_pwritev2(int fd, const struct iovec *vector, int count, uint
 	const ssize_t result = fake_sys.pwritev2(fd, vector, count, offset, flags);
 
 	if (disk.fail_late && fake.fail_at && fake.calls == fake.fail_at && vector->iov_base)
-		(void)disk_write(fd, vector, count, offset, flags); /* D2 */
+		(void)disk_write(fd, vector, count, offset, flags); /* FD2 */
 	return result;
 }
 

@@ -5,15 +5,15 @@
  * Flow: used by the write tests; disk_calls is fake_sys with the entries that touch bytes or
  * cached pages replaced, so that the fields, counters and failures of fake_sys.h apply too.
  *
- * D1 disk_reset() first: XFS with reflink on a disk that takes 512 bytes to 64 KiB untorn; all
- *    bytes of the file are DISK_OLD.
- * D2 a call that fails does nothing, unless fail_late is set: then a write is made, and fails.
- * D3 an untorn write is made whole or not at all, as the kernel does; a write that the kernel
- *    would make through the page cache is made and counted in `tearable`.
- * D4 fake.inode_flags are the inode's; a buffered page takes INLINE_DATA away.
- * D5 disk_lose() loses a page of the file, as a failed write-back does: the error is reported once
- *    a description, by whatever syncs through it (errseq_t); a description opened later hears
- *    of it only if nobody has yet.
+ * FD1 disk_reset() first: XFS with reflink on a disk that takes 512 bytes to 64 KiB untorn; all
+ *     bytes of the file are DISK_OLD.
+ * FD2 a call that fails does nothing, unless fail_late is set: then a write is made, and fails.
+ * FD3 an untorn write is made whole or not at all, as the kernel does; a write that the kernel
+ *     would make through the page cache is made and counted in `tearable`.
+ * FD4 fake.inode_flags are the inode's; a buffered page takes INLINE_DATA away.
+ * FD5 disk_lose() loses a page of the file, as a failed write-back does: the error is reported
+ *     once a description, by whatever syncs through it (errseq_t); a description opened later
+ *     hears of it only if nobody has yet.
  */
 #ifndef FAKE_DISK_H
 #define FAKE_DISK_H
@@ -46,7 +46,7 @@ struct fake_disk {
 	bool no_nowait;	     /* the driver cannot do RWF_NOWAIT */
 	uint32_t queue_full; /* that many of the next RWF_NOWAIT calls find no room */
 
-	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (D4). */
+	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (FD4). */
 	uint32_t spoil;	    /* flags that are set in the next write, before it looks at them */
 	bool converts_late; /* INLINE_DATA is cleared by the write-back, not by the write */
 
@@ -70,7 +70,7 @@ void disk_is_device(void);
 
 /* The same machine with ext4, and a file of so many blocks of 512 bytes. */
 void disk_is_ext4(uint64_t blocks);
-/* A page of the file is lost with this negative errno, which is still to be reported (D5). */
+/* A page of the file is lost with this negative errno, which is still to be reported (FD5). */
 void disk_lose(int error);
 
 /* The next process: FAKE_FD and DISK_JOURNAL_FD are descriptions opened anew. */

@@ -192,7 +192,7 @@ static int ring_enter(void *ring, uint32_t wait)
 	while (the_ring.ready < wait && may_complete())
 		complete_one();
 	if (the_ring.ready < wait && count == 0 && the_ring.lost)
-		return -EBADR; /* R3 */
+		return -EBADR; /* FR3 */
 	return (int)count;
 }
 

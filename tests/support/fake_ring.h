@@ -5,10 +5,10 @@
  * Flow: fake_ring_reset() first; handles are opened over fake_ring_sys (fake_sys with disks),
  * queues made over fake_ring_calls; fields of `fake_ring` say what goes wrong.
  *
- * R1 descriptors FAKE_FD to FAKE_FD + FAKE_DISKS - 1 are disks of FAKE_DISK_SIZE bytes.
- * R2 an entry is consumed in order, and completed in any order; its bytes reach the disk when it
- *    completes with its full length.
- * R3 a wait for a completion that will never come fails with EBADR, as in Linux since 5.19.
+ * FR1 descriptors FAKE_FD to FAKE_FD + FAKE_DISKS - 1 are disks of FAKE_DISK_SIZE bytes.
+ * FR2 an entry is consumed in order, and completed in any order; its bytes reach the disk when it
+ *     completes with its full length.
+ * FR3 a wait for a completion that will never come fails with EBADR, as in Linux since 5.19.
  */
 #ifndef FAKE_RING_H
 #define FAKE_RING_H

@@ -17,7 +17,7 @@ struct fake_system fake;
 
 static const char *open_files[OPEN_MAX];
 
-/* Count the call; what it fails with (F3), or `result`. */
+/* Count the call; what it fails with (FS3), or `result`. */
 int fake_answer(int result)
 {
 	return ++fake.calls == fake.fail_at ? fake.fail_error : result;
@@ -180,7 +180,7 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 {
 	int result;
 
-	if (count == 0) /* F5 */
+	if (count == 0) /* FS5 */
 		return fake.pwritev2_refused;
 	result = fake_answer(fake.pwritev2_refused);
 	fake.pwritev2_calls++;

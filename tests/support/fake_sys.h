@@ -5,11 +5,11 @@
  * Flow: tests set fields of `fake`, pass &fake_sys where the library takes a table, and look
  * at the counters afterwards.
  *
- * F1 fake_reset() first: a writable O_DIRECT regular file on XFS, Linux 6.18, no sysfs.
- * F2 a result field that is negative is the errno of that call.
- * F3 with fail_at = n, the n-th call of any entry fails with fail_error, whatever its field.
- * F4 a hook, where set, answers instead of the fields.
- * F5 the empty pwritev2, which asks whether there is one, is neither counted nor failed by F3.
+ * FS1 fake_reset() first: a writable O_DIRECT regular file on XFS, Linux 6.18, no sysfs.
+ * FS2 a result field that is negative is the errno of that call.
+ * FS3 with fail_at = n, the n-th call of any entry fails with fail_error, whatever its field.
+ * FS4 a hook, where set, answers instead of the fields.
+ * FS5 the empty pwritev2, which asks whether there is one, is neither counted nor failed by FS3.
  */
 #ifndef FAKE_SYS_H
 #define FAKE_SYS_H

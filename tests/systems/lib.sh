@@ -5,11 +5,11 @@
 #
 # Flow: read first by run.sh.
 #
-# Y1 a root is made once and kept as a tar file under build/systems/; the mirror is the one that this
+# SY1 a root is made once and kept as a tar file under build/systems/; the mirror is the one that this
 #    machine's apt uses.
-# Y2 a step that cannot be made here is a skip with its reason, and a failure where it is required:
+# SY2 a step that cannot be made here is a skip with its reason, and a failure where it is required:
 #    ATOMICIO_REQUIRE=systems.
-# Y3 each row that passed is noted in build/systems/table, from which table.sh makes the README's.
+# SY3 each row that passed is noted in build/systems/table, from which table.sh makes the README's.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kept=$root/build/systems
 work=$kept/work

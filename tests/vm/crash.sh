@@ -9,14 +9,14 @@
 #	WHAT: `flush`, disks that lie about flushes, or the name of a broken library, a line of
 #	tests/crash/mutants.list; then the test passes when a check has found torn or lost pages
 #
-# C1 a machine is booted once, up to a program that waits for a command, and saved.  A round
+# VC1 a machine is booted once, up to a program that waits for a command, and saved.  A round
 #    restores it, so it has never seen a disk; it mounts the disks, recovers, and checks what the
 #    last cut left; then it writes until it is killed.  So a round checks the cut before it.
-# C2 writing at once: ext4 and XFS with the library's journal (three threads each, pages and
+# VC2 writing at once: ext4 and XFS with the library's journal (three threads each, pages and
 #    groups), the control without the library on both (RWF_DSYNC), and on 7.3 XFS's copy on write
 #    by the library, in 16 and 64 KiB, on a disk of its own.
-# C3 the control must show torn pages: from 15 kills on at all, from 40 on ext4 and on XFS.
-# C4 a seed gives the same writes, moments, and fates of what was not flushed; which write is under
+# VC3 the control must show torn pages: from 15 kills on at all, from 40 on ext4 and on XFS.
+# VC4 a seed gives the same writes, moments, and fates of what was not flushed; which write is under
 #    way at the moment is not reproduced.  The images before a wrong check are kept.
 # Exit: 0 nothing was torn or lost but the control; 1 else; 77 with one sentence: cannot run here.
 set -eu -o pipefail

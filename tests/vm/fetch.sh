@@ -5,11 +5,11 @@
 #
 # usage: fetch.sh CACHE qemu|fio|KERNEL...	KERNEL is 6.1, 6.12, 7.3, or any release Debian carries
 #
-# F1 the mirror is the one that this machine's own apt sources name; its host is written nowhere but
+# VF1 the mirror is the one that this machine's own apt sources name; its host is written nowhere but
 #    in the cache.  apt checks signatures and hashes; configuration, lists and state are our own.
-# F2 A program comes with its whole closure of libraries, C library included, and is started through
+# VF2 A program comes with its whole closure of libraries, C library included, and is started through
 #    that closure's own dynamic loader: the result does not depend on the host's release.
-# F3 a component is whole or absent: it is made in a temporary directory, then renamed.  Its stamp
+# VF3 a component is whole or absent: it is made in a temporary directory, then renamed.  Its stamp
 #    holds hashes that every later call checks, so a second call is offline and takes a second.
 # Exit: 0 all there; 77 with one sentence: not to be had on this machine; 1 something is broken.
 set -eu -o pipefail

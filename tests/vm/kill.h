@@ -8,12 +8,12 @@
  * Rules:
  * M1 both talk through a disk of their own, whose server is the judge: sector 0 reads as the
  *    command, every write is a record.  A record is written O_DIRECT, so it is in the judge's
- * memory when the write returns, whenever the machine is killed. M2 a lane is one thread, with
- * pages that no other lane writes.  Its operations are numbered, and what number n does follows
- * from the life's seed: both sides compute it.  The number is the version of the pages it writes.
- * DONE n is sent after n returned and before n + 1 begins, so at the cut at most one number above
- * the last DONE has begun. M3 every sector of a page carries target, page, place, life, version,
- * and a sum over it all.
+ *    memory when the write returns, whenever the machine is killed.
+ * M2 a lane is one thread, with pages that no other lane writes.  Its operations are numbered, and
+ *    what number n does follows from the life's seed: both sides compute it.  The number is the
+ *    version of the pages it writes. DONE n is sent after n returned and before n + 1 begins, so
+ *    at the cut at most one number above the last DONE has begun.
+ * M3 every sector of a page carries target, page, place, life, version, and a sum over it all.
  */
 #ifndef TESTS_VM_KILL_H
 #define TESTS_VM_KILL_H

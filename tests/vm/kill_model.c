@@ -4,12 +4,13 @@
  *
  * Flow: pure; from kill_judge.c.
  *
- * R1 every page is whole.  Of the control, only the page that each lane was writing may be torn.
- * R2 a page is not older than its newest durable version: what returned with the promise, or was
- *    followed by a sync that returned.  Where nothing durable was written, what the last check
- * found. R3 a page has the version that the last check found, or one of a later operation that
- * wrote this very page and had begun: at most one above the lane's last DONE. R4 a group is there
- * on all its pages, or on none; a later version on a page stands for it.
+ * KM1 every page is whole.  Of the control, only the page that each lane was writing may be torn.
+ * KM2 a page is not older than its newest durable version: what returned with the promise, or was
+ *     followed by a sync that returned.  Where nothing durable was written, what the last check
+ *     found.
+ * KM3 a page has the version that the last check found, or one of a later operation that wrote
+ *     this very page and had begun: at most one above the lane's last DONE.
+ * KM4 a group is there on all its pages, or on none; a later version on a page stands for it.
  */
 #include "kill_model.h"
 
@@ -77,7 +78,7 @@ static struct lane_view view(const struct model *model, uint32_t target, uint32_
 	return view;
 }
 
-/* The newest durable version of each page (R2), and which pages were written at all. */
+/* The newest durable version of each page (KM2), and which pages were written at all. */
 static void durable_versions(const struct lane_view *lane, uint64_t *floor, bool *written)
 {
 	struct kill_op op;

@@ -5,13 +5,13 @@
  * Flow: from library.c: `library crowd PATH SIZE COUNT THREADS WAY [places=N] [readers=N] [flip]`.
  *
  * Rules:
- * C1 COUNT writes of SIZE bytes, in all threads together, each at one of `places` offsets in turn.
- *    The way `ring` has one thread, and THREADS entries on their way; `raw` is the control: one
- *    call with RWF_ATOMIC and RWF_NOWAIT, as the library's own first try is on a raw disk.
- * C2 each of the readers reads all places through the page cache, without a pause.
- * C3 flip: a process sets the file's flag JOURNAL_DATA and clears it, for ever.
- * C4 every write has an answer: ok, again, broken, poisoned, refused (EOPNOTSUPP) or other.  A
- *    poisoned handle of one thread is opened again.
+ * LC1 COUNT writes of SIZE bytes, in all threads together, each at one of `places` offsets in
+ *     turn. The way `ring` has one thread, and THREADS entries on their way; `raw` is the control:
+ *     one call with RWF_ATOMIC and RWF_NOWAIT, as the library's own first try is on a raw disk.
+ * LC2 each of the readers reads all places through the page cache, without a pause.
+ * LC3 flip: a process sets the file's flag JOURNAL_DATA and clears it, for ever.
+ * LC4 every write has an answer: ok, again, broken, poisoned, refused (EOPNOTSUPP) or other.  A
+ *     poisoned handle of one thread is opened again.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -81,7 +81,7 @@ static int32_t write_once(struct crowd *crowd, uint64_t offset)
 	return result < 0 ? -errno : 0;
 }
 
-/* One thread may open the handle again, poisoned, or opened when the flag was set (C3). */
+/* One thread may open the handle again, poisoned, or opened when the flag was set (LC3). */
 static void revive(struct crowd *crowd, int32_t result)
 {
 	if (crowd->threads > 1 || (result != -EIO && result != -EOPNOTSUPP))

@@ -6,12 +6,12 @@
  * script traces the commands meanwhile, and looks there for a command for each page of LIST.
  *
  * Rules:
- * D1 each write has a place of its own, which the other process is known to have dirtied since the
- *    write before, and goes on dirtying while it is made; LIST has the offsets that were reported
- *    untorn, a line each.
- * D2 the other process changes byte 7 of each 4 KiB and no other.  When it has ended, every other
- *    byte of a page in LIST must be as written: `contents` counts the pages where one is not, and
- *    `sync` is what atomicio_sync() said before they were read.
+ * VD1 each write has a place of its own, which the other process is known to have dirtied since
+ *     the write before, and goes on dirtying while it is made; LIST has the offsets that were
+ *     reported untorn, a line each.
+ * VD2 the other process changes byte 7 of each 4 KiB and no other.  When it has ended, every other
+ *     byte of a page in LIST must be as written: `contents` counts the pages where one is not, and
+ *     `sync` is what atomicio_sync() said before they were read.
  */
 #define _GNU_SOURCE
 #include "library.h"

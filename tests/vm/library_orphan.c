@@ -5,13 +5,13 @@
  * Flow: from library.c: `library orphan PATH SIZE COUNT PROCS MILLISECONDS [lock]`.
  *
  * Rules:
- * O1 a child joins the control group whose cgroup.procs is PROCS, where writes are slow, opens the
- *    file with a POSIX record lock on all of it, puts COUNT writes into a ring and is killed.
- * O2 the successor takes the record lock and LOCK_EX, as soon as it gets them, writes the same
- *    pages at full speed, syncs, and waits MILLISECONDS: `landed` are the pages that are the
- *    child's then; `record` and `flock` are the milliseconds until each lock was had.
- * O3 with `lock` the child's handle has ATOMICIO_OPEN_LOCK; `refused` is what another open with it
- *    gets while the successor has LOCK_EX.
+ * LO1 a child joins the control group whose cgroup.procs is PROCS, where writes are slow, opens
+ *     the file with a POSIX record lock on all of it, puts COUNT writes into a ring and is killed.
+ * LO2 the successor takes the record lock and LOCK_EX, as soon as it gets them, writes the same
+ *     pages at full speed, syncs, and waits MILLISECONDS: `landed` are the pages that are the
+ *     child's then; `record` and `flock` are the milliseconds until each lock was had.
+ * LO3 with `lock` the child's handle has ATOMICIO_OPEN_LOCK; `refused` is what another open with
+ *     it gets while the successor has LOCK_EX.
  */
 #define _GNU_SOURCE
 #include "library.h"

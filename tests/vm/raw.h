@@ -6,9 +6,9 @@
  * raw_sweep.c makes many; raw_dirty.c makes them against another writer; raw_facts.c only asks.
  *
  * Rules:
- * W1 every command prints one line of KEY=value facts, and its exit status is 0 if the call could
- *    be made at all, whatever its result was.  Only the guest's scripts judge, but for sweep.
- * W2 what is on the disk after a write is read back with O_DIRECT and told sector by sector.
+ * VW1 every command prints one line of KEY=value facts, and its exit status is 0 if the call could
+ *     be made at all, whatever its result was.  Only the guest's scripts judge, but for sweep.
+ * VW2 what is on the disk after a write is read back with O_DIRECT and told sector by sector.
  */
 #ifndef TESTS_VM_RAW_H
 #define TESTS_VM_RAW_H

@@ -10,11 +10,11 @@
 #
 # Prints a line a test: ok KERNEL/NAME, not ok KERNEL/NAME - why, ok KERNEL/NAME # SKIP why.
 #
-# R1 the plan is made here, from the test functions in the scripts, before the guest starts.  Every
+# VR1 the plan is made here, from the test functions in the scripts, before the guest starts.  Every
 #    planned test must bring exactly one result, and the guest must say `done` after the last:
 #    a panic, a hang, a script that cannot be read or a lost result is a failure, never a gap.
 #    A test that says `needs_kernel V` is not planned on an older kernel.
-# R2 the guest sees this machine's root read-only with a tmpfs on top, so it runs what is built
+# VR2 the guest sees this machine's root read-only with a tmpfs on top, so it runs what is built
 #    here; nothing it does reaches the host but the files in its output directory.
 # Exit: 0 all passed or skipped; 1 something failed; 77 with one sentence: cannot run here.
 set -eu -o pipefail

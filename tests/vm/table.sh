@@ -8,10 +8,10 @@
 #	no --check or --write: print the table
 #	--kernel: that kernel's column alone; --facts: its record, not that of its last run
 #
-# T1 a cell holds only what the set-up decides, so that a second run makes the same table.
-# T2 a kernel without a record, or one that lacks a row that another has, is an error: the table is
+# VT1 a cell holds only what the set-up decides, so that a second run makes the same table.
+# VT2 a kernel without a record, or one that lacks a row that another has, is an error: the table is
 #    never made smaller by what did not run.
-# T3 the table has a column for each of run.sh's three kernels; another kernel is not checked.
+# VT3 the table has a column for each of run.sh's three kernels; another kernel is not checked.
 # Exit: 0; 1 with a diff: the FILE says something else; 2: no record, or wrong usage.
 set -eu -o pipefail
 

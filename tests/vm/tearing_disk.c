@@ -8,17 +8,17 @@
  *	tearing_disk SOCKET IMAGE SEED [lie]
  *
  * Rules:
- * D1 a write without FUA is kept in memory; the image has only what was flushed, or written FUA.
- * D2 a flush, and a clean disconnect, bring every write to the image, in order.
- * D3 at the cut (the client is gone without a disconnect, or SIGUSR1) each write that is neither
- *    flushed nor acknowledged as FUA is, by the seed: lost, kept, or torn, which keeps a random
+ * TD1 a write without FUA is kept in memory; the image has only what was flushed, or written FUA.
+ * TD2 a flush, and a clean disconnect, bring every write to the image, in order.
+ * TD3 at the cut (the client is gone without a disconnect, or SIGUSR1) each write that is neither
+ *     flushed nor acknowledged as FUA is, by the seed: lost, kept, or torn, which keeps a random
  *half of it.  In order.  What the test and the library wrote (their magic numbers tell) tears at
  *512 bytes.  All else tears at 4 KiB, aligned: ext4 and XFS count on their own blocks being whole.
- * D4 a sector that a later FUA write made durable never goes back: older cached writes lose it.
- * D5 more than CACHE_MAX in memory: the oldest write goes to the image, as in a disk's own cache.
- * D6 a write whose data had not arrived whole is not applied: its command never reached the disk.
- * D7 a flush takes up to 8 ms; a client that is gone before its end gets none.
- * D8 `lie`, for a test of the tests: a flush leaves out what tears at 512 bytes.
+ * TD4 a sector that a later FUA write made durable never goes back: older cached writes lose it.
+ * TD5 more than CACHE_MAX in memory: the oldest write goes to the image, as in a disk's own cache.
+ * TD6 a write whose data had not arrived whole is not applied: its command never reached the disk.
+ * TD7 a flush takes up to 8 ms; a client that is gone before its end gets none.
+ * TD8 `lie`, for a test of the tests: a flush leaves out what tears at 512 bytes.
  */
 #define _GNU_SOURCE
 #include "kill.h"
@@ -41,7 +41,7 @@
 #define BLOCK 4096U
 #define CACHE_MAX (64U << 20)
 
-/* One write that is not on the image yet; alive[i]: its sector i has not been superseded (D4). */
+/* One write that is not on the image yet; alive[i]: its sector i has not been superseded (TD4). */
 struct pending {
 	struct pending *next;
 	uint64_t offset;
@@ -120,7 +120,7 @@ static uint32_t settle(struct disk *disk, const struct pending *pending, uint32_
 	for (uint32_t i = 0; i < pending->length / SECTOR; i++) {
 		uint64_t at = pending->offset + i * SECTOR;
 
-		/* A new choice at each block, and in our blocks at each sector (D3). */
+		/* A new choice at each block, and in our blocks at each sector (TD3). */
 		if (i == 0 || at % BLOCK == 0 || block_is_ours(pending, at / BLOCK * BLOCK))
 			keep = percent == 100 || kill_random(&disk->random) % 100 < percent;
 		if (!keep)
@@ -161,7 +161,7 @@ static void flush(struct disk *disk)
 	disk->last = link;
 }
 
-/* D4: what this durable write covers, no older cached write may bring back. */
+/* TD4: what this durable write covers, no older cached write may bring back. */
 static void supersede(struct disk *disk, uint64_t offset, uint32_t length)
 {
 	for (struct pending *p = disk->first; p; p = p->next) {
@@ -230,7 +230,7 @@ static void on_write(void *context, uint64_t offset, uint32_t length, char *data
 	}
 }
 
-/* D3.  The line it prints is the record of this cut. */
+/* TD3.  The line it prints is the record of this cut. */
 static void power_cut(struct disk *disk, uint64_t seed)
 {
 	uint64_t lost = 0, kept = 0, torn = 0, bytes = disk->cached;

@@ -41,7 +41,7 @@ static void remove_first(struct cache *cache)
 	free(entry);
 }
 
-/* C3 */
+/* CC3 */
 static int make_room(struct cache *cache)
 {
 	while (cache->entries > ENTRIES_MAX || cache->bytes > BYTES_MAX) {
@@ -94,7 +94,7 @@ int cache_clear(struct cache *cache, uint64_t length, uint64_t offset)
 	return error ? error : add(cache, NULL, length, offset);
 }
 
-/* C2: nothing is under way here, so all that was read is durable now. */
+/* CC2: nothing is under way here, so all that was read is durable now. */
 int cache_flush(struct cache *cache)
 {
 	while (cache->first) {

@@ -5,11 +5,11 @@
  * Flow: server.c hands in what the kernel asks; cache_cut() gives the disk after a power cut.
  *
  * Rules:
- * C1 What was written and not flushed is volatile: a cut may drop it, keep it or, at a border of
- *    sectors, tear it, each write alone.  Of two writes of one sector the later one wins if both
- *    are kept.
- * C2 A flush makes durable what was answered before it came, and nothing else.
- * C3 A full cache writes its oldest entries to the medium without being asked, as disks do.
+ * CC1 What was written and not flushed is volatile: a cut may drop it, keep it or, at a border of
+ *     sectors, tear it, each write alone.  Of two writes of one sector the later one wins if both
+ *     are kept.
+ * CC2 A flush makes durable what was answered before it came, and nothing else.
+ * CC3 A full cache writes its oldest entries to the medium without being asked, as disks do.
  */
 #ifndef CRASH_CACHE_H
 #define CRASH_CACHE_H

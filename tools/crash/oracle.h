@@ -13,9 +13,9 @@
  * each key the last ACK, if there is one, and then each TRY that is legal too.
  *
  * Rules:
- * O1 Only whole lines count.
- * O2 At a cut ACK and OLD are read before the disk is frozen, TRY before and after: so no promise
- *    that is younger than the cut is demanded of it, and no write that may be in it is missing.
+ * CO1 Only whole lines count.
+ * CO2 At a cut ACK and OLD are read before the disk is frozen, TRY before and after: so no promise
+ *     that is younger than the cut is demanded of it, and no write that may be in it is missing.
  */
 #ifndef CRASH_ORACLE_H
 #define CRASH_ORACLE_H

@@ -34,7 +34,7 @@ int64_t server_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* S3: all of it is best effort, and needs root. */
+/* CS3: all of it is best effort, and needs root. */
 static void keep_out_of_the_way(void)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/cgroup.procs",

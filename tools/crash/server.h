@@ -6,11 +6,11 @@
  * server_run(); control.c reads the commands.
  *
  * Rules:
- * S1 One thread.  Nothing in a server waits for anything but poll(2), so that a request is
- *    answered, a command taken and a cut made at one moment, without a lock.
- * S2 A request that has to wait (slow, hang) is kept with its bytes and done when its time has
- * come. S3 A server never waits for memory that waits for a server: PR_SET_IO_FLUSHER, mlockall,
- * and out of the memory cgroup of those who started it.
+ * CS1 One thread.  Nothing in a server waits for anything but poll(2), so that a request is
+ *     answered, a command taken and a cut made at one moment, without a lock.
+ * CS2 A request that has to wait (slow, hang) is kept with its bytes and done when its time has
+ *     come. CS3 A server never waits for memory that waits for a server: PR_SET_IO_FLUSHER,
+ *     mlockall, and out of the memory cgroup of those who started it.
  */
 #ifndef CRASH_SERVER_H
 #define CRASH_SERVER_H
@@ -24,7 +24,7 @@
 #include "faults.h"
 #include "oracle.h"
 
-/* A request that waits: S2. */
+/* A request that waits: CS2. */
 struct waiting {
 	struct waiting *next;
 	int64_t due; /* milliseconds of server_now(), INT64_MAX: until it is released */
@@ -62,7 +62,7 @@ int server_say_what_never_fired(void);
 
 int64_t server_now(void);
 
-/* S2: `bytes` are copied. */
+/* CS2: `bytes` are copied. */
 void server_wait(struct waiting what, const void *bytes, uint32_t delay);
 
 /* Read what the work has said so far. */

@@ -138,7 +138,7 @@ void table_read(const struct table *table, void *bytes, size_t length, uint64_t 
 	}
 }
 
-/* M1: a chunk that this table alone has, with the bytes that it had, or NULL. */
+/* CM1: a chunk that this table alone has, with the bytes that it had, or NULL. */
 static uint8_t *own(struct table *table, const struct piece *piece)
 {
 	struct store *store = table->store;

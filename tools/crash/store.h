@@ -5,10 +5,10 @@
  * Flow: the leaf of the image (cache.h); no system call but the mapping at the start.
  *
  * Rules:
- * M1 A chunk that more than one table has is never written: it is copied first.  So a cut costs
- *    the copy of a table, not of a disk, whatever the disk holds.
- * M2 All memory is mapped at the start.  A server that had to wait for memory, which waits for
- *    write-back, which waits for the server, would stand for ever.
+ * CM1 A chunk that more than one table has is never written: it is copied first.  So a cut costs
+ *     the copy of a table, not of a disk, whatever the disk holds.
+ * CM2 All memory is mapped at the start.  A server that had to wait for memory, which waits for
+ *     write-back, which waits for the server, would stand for ever.
  */
 #ifndef CRASH_STORE_H
 #define CRASH_STORE_H

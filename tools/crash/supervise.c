@@ -5,10 +5,10 @@
  * Flow: main.c calls run_supervised(), which starts run.c in a process of its own and waits.
  *
  * Rules:
- * W1 The run has a mount namespace of its own: its mounts are nobody else's, and end with it.
- * W2 The run may stand still in the kernel, where no signal reaches it; the watchdog never waits
- *    for a filesystem of the run, and takes the run's FUSE away when a step takes too long.
- * W3 Whoever dies, the other cleans up: the run gets SIGTERM when the watchdog dies.
+ * CW1 The run has a mount namespace of its own: its mounts are nobody else's, and end with it.
+ * CW2 The run may stand still in the kernel, where no signal reaches it; the watchdog never waits
+ *     for a filesystem of the run, and takes the run's FUSE away when a step takes too long.
+ * CW3 Whoever dies, the other cleans up: the run gets SIGTERM when the watchdog dies.
  */
 #define _GNU_SOURCE
 #include "run.h"
@@ -29,7 +29,7 @@
 #include "process.h"
 #include "server.h"
 
-/* W3: the watchdog may have died before the run could ask to be told, or while it cleaned up. */
+/* CW3: the watchdog may have died before the run could ask to be told, or while it cleaned up. */
 static void be_watched(struct run *run, pid_t watchdog)
 {
 	int status;

@@ -5,10 +5,10 @@
  * Flow: the programs of tests/bench set it up and take slices of ways (tools/ways.h).
  *
  * Rules:
- * B1 Files lie in the working directory, and their blocks were written before.
- * B2 All contenders of a comparison take turns of a fraction of a second in one run, so that what
- *    else the machine does hits all of them.
- * B3 A rival that has several engines is measured with each of them, and the best one counts.
+ * ST1 Files lie in the working directory, and their blocks were written before.
+ * ST2 All contenders of a comparison take turns of a fraction of a second in one run, so that what
+ *     else the machine does hits all of them.
+ * ST3 A rival that has several engines is measured with each of them, and the best one counts.
  */
 #ifndef LIBATOMICIO_BENCH_STAGE_H
 #define LIBATOMICIO_BENCH_STAGE_H

@@ -2,8 +2,8 @@
 # What every guest test uses: verdicts, facts, undoing, and counting commands on the wire.
 # Flow: guest/one reads it, then devices.sh, then the test's script.
 #
-# G1 a test ends at its first wrong thing: fail.  A skip names what is missing.
-# G2 what a test made, it hands to defer, and it is undone in reverse order however it ends.
+# VG1 a test ends at its first wrong thing: fail.  A skip names what is missing.
+# VG2 what a test made, it hands to defer, and it is undone in reverse order however it ends.
 
 fail() {
 	echo "fail: $*"
