@@ -121,7 +121,7 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 
 		/* No end before the size: it is being cut short by somebody. */
 		error = length > 0 ? 0 : length < 0 ? (int)length : -EEXIST;
-		if (offset == 0 && length >= JOURNAL_BLOCK &&
+		if (offset == 0 && length >= (ssize_t)JOURNAL_BLOCK &&
 		    (journal_decode_header(piece, &torn) == -EBADMSG || is_last_part(piece)))
 			memset(piece, 0, JOURNAL_BLOCK);
 		for (ssize_t i = 0; i < length && !error; i++)

@@ -76,7 +76,7 @@ static int prep(uint32_t i, const void *page, size_t length, uint64_t offset, ui
 	sqe->flags = sqe_flags;
 	if (sqe_flags & IOSQE_FIXED_FILE)
 		sqe->fd = 0;
-	io_uring_sqe_set_data64(sqe, i);
+	sqe->user_data = i;
 	return error;
 }
 
@@ -200,7 +200,7 @@ static void registered_buffer_is_refused_where_the_kernel_would(void)
 	sqe = entry();
 	io_uring_prep_write_fixed(sqe, fd, page, PAGE, 0, 0);
 	sqe->rw_flags = RWF_ATOMIC_BIT;
-	io_uring_sqe_set_data64(sqe, 0);
+	sqe->user_data = 0;
 	collect(1, result);
 	CHECK_EQ(result[0], -EINVAL);
 	CHECK_EQ(prep(0, page, PAGE, 0, ATOMICIO_REGISTERED_BUFFER, 0), -EINVAL);
@@ -243,7 +243,7 @@ static void whole_link_is_written_when_none_fails(void)
 		CHECK_EQ(prep(i, page_of(i * PAGE, PAGE, 6), PAGE, i * PAGE, 0, IOSQE_IO_LINK), 0);
 	sqe = entry();
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
-	io_uring_sqe_set_data64(sqe, 3);
+	sqe->user_data = 3;
 	collect(4, results);
 	for (uint32_t i = 0; i < 3; i++)
 		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
