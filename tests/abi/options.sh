@@ -44,6 +44,11 @@ for blkid in ON OFF; do
 		echo "needed: $(needed "$tree/libatomicio.so")" >"$scratch/log"
 		[ "$(needed "$tree/libatomicio.so")" = "$wanted" ]
 		report $? "it_needs_what_was_asked_for_with_$name" "$scratch/log"
+		if [ $blkid$uring = OFFOFF ]; then
+			readelf -d "$tree/libatomicio.so" | grep NEEDED >"$scratch/log"
+			! grep -v '\[libc\.so\.6\]\|\[ld-linux' "$scratch/log" >/dev/null && [ -s "$scratch/log" ]
+			report $? "it_needs_libc_alone_with_$name" "$scratch/log"
+		fi
 		if command -v abidiff >/dev/null && [ "$(uname -m)" = x86_64 ]; then
 			abidiff --suppressions "$here/public_types.ini" \
 				"$scratch/blkid-ON-uring-ON/libatomicio.so" "$tree/libatomicio.so" >"$scratch/log" 2>&1

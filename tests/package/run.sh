@@ -86,8 +86,15 @@ done >"$log" 2>&1
 report $? debug_symbols_are_packages_of_their_own
 dpkg-deb -c "$one"/out/atomicio-tools_*.deb | grep -q bash-completion/completions/atomicio >"$log"
 report $? the_tools_package_has_the_completion
+# Of the packages that users install doc/install.md has the sizes, to a quarter.
 for deb in "$one"/out/*.deb; do
-	echo "# installed size: $(dpkg-deb -f "$deb" Package Installed-Size | tr '\n' ' ')KiB"
+	package=$(dpkg-deb -f "$deb" Package) size=$(dpkg-deb -f "$deb" Installed-Size)
+	echo "# installed size: $package $size KiB"
+	[[ $package != *-dbgsym ]] || continue
+	told=$(sed -nE "s/^\| $package, installed \| ([0-9]+) KiB \|$/\1/p" "$root/doc/install.md")
+	echo "$package has $size KiB, and doc/install.md says '$told'" >"$log"
+	[ -n "$told" ] && [ $((size * 4)) -le $((told * 5)) ] && [ $((size * 4)) -ge $((told * 3)) ]
+	report $? "the_manual_of_installing_has_the_size_of_$package"
 done
 
 # The packages and nothing else, where they can be installed without harm.

@@ -97,7 +97,7 @@ unpack() {
 # inside ROOT USER COMMAND: run there, in a mount namespace of its own, with this machine's devices
 inside() {
 	# shellcheck disable=SC2016 # the inner shell expands them
-	unshare -m --propagation private bash -c '
+	timeout -k 10 1800 unshare -m --propagation private bash -c '
 		mount --bind "$1" "$1" && mount -t proc none "$1/proc" &&
 			mount --rbind /sys "$1/sys" && mount --rbind /dev "$1/dev" &&
 			mount -t tmpfs none "$1/tmp" && chmod 1777 "$1/tmp" || exit 99

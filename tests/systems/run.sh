@@ -4,26 +4,26 @@
 # dialects and compilers.
 #
 #	run.sh [STEP...]	see `steps` below; all by default
+#	FULL=1 run.sh ...	every suite in the releases, every dialect
 #
 # Needs root, a mirror of Debian, and disk space for the roots that it keeps in build/systems/.
 set -u
 # shellcheck source=tests/systems/lib.sh
 . "$(dirname "$0")/lib.sh"
 here=$root/tests/systems
-steps=(dialects musl bullseye i386 s390x trixie bookworm)
+steps=(dialects musl bullseye i386 s390x figures trixie bookworm)
 
-# Strict C11 and C23, by both compilers.
+# Strict C11 and C23, each by one compiler, or by both with FULL.
 step_dialects() {
-	local compiler standard
-	for compiler in gcc clang; do
-		command -v $compiler >/dev/null || { leave_out "dialects_of_$compiler" "$compiler is missing"; continue; }
-		for standard in 11 23; do
-			[ "$compiler" = gcc ] && [ $standard = 23 ] || [ $standard = 11 ] || [ $compiler = clang ] || continue
-			compile "c$standard-$compiler" -DCMAKE_C_COMPILER=$compiler -DCMAKE_C_STANDARD=$standard \
-				-DCMAKE_C_EXTENSIONS=OFF || continue
-			tests "c$standard-$compiler" '^(unit|fault)/' || continue
-			row "strict C$standard, $compiler" "build, unit, fault"
-		done
+	local dialect compiler standard
+	for dialect in gcc:11 clang:23 ${FULL:+gcc:23 clang:11}; do
+		compiler=${dialect%:*} standard=${dialect#*:}
+		command -v "$compiler" >/dev/null ||
+			leave_out "c$standard-$compiler" "$compiler is missing" || continue
+		compile "c$standard-$compiler" -DCMAKE_C_COMPILER="$compiler" \
+			-DCMAKE_C_STANDARD="$standard" -DCMAKE_C_EXTENSIONS=OFF || continue
+		tests "c$standard-$compiler" '^(unit|fault)/' || continue
+		row "strict C$standard, $compiler" "build with -Werror, unit, fault"
 	done
 }
 
@@ -49,7 +49,7 @@ step_musl() {
 	"$tree/tools/atomicio" probe --json "$tree/file" >"$tree.tests" 2>&1
 	grep -q '"reasons"' "$tree.tests"
 	report $? musl_runs_the_command "$tree.tests" || return
-	row "musl" "build without libblkid and liburing, archive, command"
+	row "musl" "build with -Werror, without libblkid and liburing; archive, command"
 }
 
 # cross ARCHITECTURE COMPILER-PREFIX EMULATOR [OPTION...]: built here, run under qemu-user
@@ -72,10 +72,49 @@ cross() {
 	[ $status = 0 ] || return
 	tests "$architecture" '^(unit|fault)/' && row "$architecture, under qemu-user" "build, unit, fault"
 }
+# wide NAME OPTION...: places beyond 4 GiB and pauses, by the last tree's archive
+wide() {
+	i686-linux-gnu-gcc -Wall -Wextra -Werror -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 "${@:2}" \
+		-include "$root/lib/names.h" -I "$root/include" -I "$root/lib" -static \
+		-o "$tree/wide" "$here/wide.c" "$tree/libatomicio.a" -latomic >"$tree.tests" 2>&1 &&
+		qemu-i386-static "$tree/wide" "$tree/file" >>"$tree.tests" 2>&1
+	report $? "$1_reaches_beyond_4_GiB_and_pauses" "$tree.tests"
+	local status=$?
+	rm -f "$tree/file"
+	return $status
+}
+# Lengths are 64 bits everywhere, and bounded before they become a size_t: that warning is no error
+# here, but all others are.
 step_i386() {
-	# Lengths are 64 bits everywhere, and bounded before they become a size_t: warnings of
-	# -Wconversion are no errors here.
-	cross i386 i686-linux-gnu "qemu-i386-static;-L;$kept/i386" -DATOMICIO_WERROR=OFF
+	local narrow=-Wno-error=conversion
+	cross i386 i686-linux-gnu "qemu-i386-static;-L;$kept/i386" -DCMAKE_C_FLAGS=$narrow || return
+	# No 64-bit atomic instructions, and a time_t that is wider than a long.
+	compile i486 -DCMAKE_C_COMPILER=i686-linux-gnu-gcc \
+		-DCMAKE_C_FLAGS="-march=i486 -D_TIME_BITS=64 $narrow" -DATOMICIO_TRACE=OFF \
+		-DATOMICIO_BLKID=OFF -DATOMICIO_URING=OFF -DATOMICIO_BUILD_TESTS=OFF || return
+	grep -q '^Libs.private:.* -latomic' "$tree/libatomicio.pc"
+	report $? i486_names_libatomic "$tree/libatomicio.pc"
+	wide i486 -march=i486 -D_TIME_BITS=64 &&
+		row "i486, 64-bit time_t" "build with libatomic, archive"
+}
+# What doc/install.md says that it costs: processor time, within a factor of four.
+figure() { # NAME COMMAND...
+	local told took TIMEFORMAT='%U %S'
+	told=$(sed -nE "s/^\| $1 \| ([0-9]+) s \|$/\1/p" "$root/doc/install.md")
+	took=$({ time "${@:2}" >"$kept/figure.log" 2>&1; } 2>&1 | awk '{ printf "%d", $1 + $2 + 0.5 }')
+	echo "# $1: $took s, and doc/install.md says '$told'" | tee -a "$kept/figure.log"
+	[ -n "$told" ] && [ "$took" -le $((told * 4)) ] && [ $((took * 4)) -ge "$told" ]
+	report $? "${1// /_}_is_as_told" "$kept/figure.log"
+}
+step_figures() {
+	local library=(-DATOMICIO_BUILD_TESTS=OFF -DATOMICIO_BUILD_TOOLS=OFF -DATOMICIO_BUILD_EXAMPLES=OFF)
+	tree=$work/figures
+	rm -rf "$tree"
+	cmake -S "$root" -B "$tree" "${library[@]}" >/dev/null
+	figure "processor time to build the library" cmake --build "$tree"
+	rm -rf "$tree"
+	cmake -S "$root" -B "$tree" >/dev/null
+	figure "processor time to build all, with the tests" cmake --build "$tree" -j "$(nproc)"
 }
 step_s390x() {
 	cross s390x s390x-linux-gnu "qemu-s390x-static;-L;$kept/s390x" || return
@@ -100,31 +139,36 @@ step_bullseye() {
 	rm -rf "$place"
 }
 
+# commands USER WHAT COMMAND: one of the README's, on the fresh installation
+commands() {
+	local from=$SECONDS
+	inside "$place" "$1" "$3" >"$work/$suite.log" 2>&1
+	report $? "${suite}_passes_${2}_as_$1" "$work/$suite.log"
+	echo "# $2 as $1 took $((SECONDS - from)) s"
+}
 # release SUITE NAME: the README's commands, on a fresh installation, for root and an ordinary user
 release() {
-	minbase "$1" || leave_out "$1" "no root could be made: see build/systems/$1.log" || return
-	unpack "$1"
-	local log=$work/$1.log suites="--suite unit fault abi"
-	[ -z "${FULL:-}" ] || suites=
+	local suite=$1 before=$failures suites="--suite unit fault abi"
+	local what="build with -Werror, unit, fault, abi"
+	[ -z "${FULL:-}" ] || suites='' what="build with -Werror, all suites"
+	minbase "$suite" || leave_out "$suite" "no root could be made: see build/systems/$1.log" || return
+	unpack "$suite"
 	# Nothing is installed yet: an ordinary user is told what to type.
-	! inside "$place" ordinary ./tests/run.sh >"$log" 2>&1 && grep -q 'type: sudo apt-get install .*cmake' "$log"
-	report $? "$1_tells_an_ordinary_user_what_to_type" "$log"
-	inside "$place" root "apt-get update -q && ./examples/demo.sh" >"$log" 2>&1
-	report $? "$1_passes_the_demo_as_root" "$log"
-	inside "$place" root "ATOMICIO_CMAKE_OPTIONS=-DATOMICIO_WERROR=ON ./tests/run.sh $suites" >"$log" 2>&1
-	report $? "$1_passes_its_tests_as_root" "$log"
+	! inside "$place" ordinary ./tests/run.sh >"$work/$suite.log" 2>&1 &&
+		grep -q 'type: sudo apt-get install .*cmake' "$work/$suite.log"
+	report $? "${suite}_tells_an_ordinary_user_what_to_type" "$work/$suite.log"
+	commands root the_demo "apt-get update -q && ./examples/demo.sh"
+	commands root its_tests "ATOMICIO_CMAKE_OPTIONS=-DATOMICIO_WERROR=ON ./tests/run.sh $suites"
 	chroot "$place" chown -R ordinary: /src
-	inside "$place" ordinary ./examples/demo.sh >"$log" 2>&1
-	report $? "$1_passes_the_demo_as_an_ordinary_user" "$log"
-	inside "$place" ordinary "./tests/run.sh $suites" >"$log" 2>&1
-	report $? "$1_passes_its_tests_as_an_ordinary_user" "$log"
-	[ $failures = 0 ] && row "$2" "${FULL:+all suites}${FULL:-build with -Werror, unit, fault, abi, demo}; root and ordinary user"
+	commands ordinary the_demo ./examples/demo.sh
+	commands ordinary its_tests "./tests/run.sh $suites"
+	[ $failures != "$before" ] || row "$2" "$what, demo; root and ordinary user"
 	rm -rf "$place"
 }
 step_trixie() { release trixie "Debian 13"; }
 step_bookworm() { release bookworm "Debian 12"; }
 
-[ $# -gt 0 ] || set -- "${steps[@]}"
+[ $# -gt 0 ] || { set -- "${steps[@]}" && rm -f "$kept/table"; }
 [ "$(id -u)" = 0 ] || { echo "the roots of other systems need root"; exit 77; }
 for step in "$@"; do
 	declare -F "step_$step" >/dev/null || { echo "there is no step $step; there are: ${steps[*]}" >&2; exit 2; }
@@ -132,4 +176,7 @@ for step in "$@"; do
 	"step_$step"
 	echo "# $step took $((SECONDS - started)) s"
 done
+# What passed must stand in the README: tests/systems/table.sh --write README.md puts it there.
+bash "$here/table.sh" --check "$root/README.md" >"$work/table.log" 2>&1
+report $? the_README_has_a_row_of_each_system_that_passed "$work/table.log"
 [ $failures = 0 ]
