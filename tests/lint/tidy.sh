@@ -86,6 +86,16 @@ rule_labels_are_unique() {
 	done < <(cut -d' ' -f1 "$objects/labels" | uniq -d)
 }
 
+# The table of DESIGN.md, between its marks, has the letters of each rule of the library.
+design_names_every_family_of_rules() {
+	local letters
+	sed -n '/^<!-- rules -->$/,/^<!-- .rules -->$/s/^| \([A-Z, ]*\) |.*/\1/p' DESIGN.md | tr -d ' ' |
+		tr ',' '\n' | sort >"$objects/designed"
+	for letters in $(grep -ohE '^ \* [A-Z]{1,2}[0-9]{1,2} ' lib/*.[ch] | tr -d ' *0-9' | sort -u); do
+		grep -qx "$letters" "$objects/designed" || echo "DESIGN.md: $letters"
+	done
+}
+
 files_name_their_licence() {
 	local file
 	for file in $(sources '*.[ch]' '*.sh' '*.cmake' CMakeLists.txt '*.[1-9]') .ci/run; do
@@ -177,6 +187,7 @@ rule files_have_at_most_400_lines
 rule functions_have_at_most_70_lines
 rule lines_have_at_most_100_columns
 rule rule_labels_are_unique
+rule design_names_every_family_of_rules
 rule files_name_their_licence
 rule headers_have_guards_of_their_own
 rule families_include_only_what_is_below
