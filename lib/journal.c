@@ -249,12 +249,7 @@ static void destroy(struct atomicio_journal *journal)
 			sys->release_memory(journal->stages[i].frame);
 	if (journal->header_block)
 		sys->release_memory(journal->header_block);
-	while (journal->rests) {
-		struct journal_rest *rest = journal->rests;
-
-		journal->rests = rest->next;
-		sys->release_memory(rest);
-	}
+	journal_forget_rests(journal);
 	pthread_cond_destroy(&journal->changed);
 	pthread_condattr_destroy(&journal->clock);
 	pthread_mutex_destroy(&journal->lock);

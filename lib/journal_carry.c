@@ -55,7 +55,7 @@ static int choose(struct carry *carry, bool slow)
 	for (const struct journal_file *file = journal->files; file; file = file->next)
 		count += is_stuck(file, p, slow);
 	for (const struct journal_rest *rest = journal->rests; rest; rest = rest->next)
-		count += !journal->rests_carried;
+		count += !journal->rests_carried && !rest->is_home;
 	if (count == 0)
 		return 0;
 	carry->ids = journal->sys->allocate(_Alignof(uint64_t), count * sizeof(uint64_t));
@@ -65,7 +65,7 @@ static int choose(struct carry *carry, bool slow)
 		if (is_stuck(file, p, slow))
 			carry->ids[carry->id_count++] = file->file_id;
 	for (const struct journal_rest *rest = journal->rests; rest; rest = rest->next)
-		if (!journal->rests_carried)
+		if (!journal->rests_carried && !rest->is_home)
 			carry->ids[carry->id_count++] = rest->file_id;
 	return 0;
 }
@@ -82,7 +82,8 @@ static int add_frame(struct carry *carry, uint64_t tail_offset, uint64_t tail_se
 
 		journal_get_entry(carry->source, frame->files, i, &entry);
 		journal_get_file(carry->source, entry.file, &file);
-		if (is_carried(carry, file.file_id))
+		if (is_carried(carry, file.file_id) &&
+		    frame->sequence >= journal_done_up_to(&carry->journal->header, file.file_id))
 			error = journal_add_piece(carry->journal->sys, &carry->pieces,
 						  &(struct journal_piece){
 							  .file_id = file.file_id,
@@ -106,25 +107,23 @@ static int add_frame(struct carry *carry, uint64_t tail_offset, uint64_t tail_se
 static int collect(struct carry *carry)
 {
 	const struct atomicio_journal *journal = carry->journal;
-	uint64_t offset = journal->header.tail_offset, tail = offset, first = 0;
+	struct journal_frame *frame = &carry->source_frame;
+	struct journal_cursor cursor;
+	uint64_t tail = 0, first = 0;
+	int result;
 
-	for (uint64_t sequence = journal->header.tail_sequence; sequence < journal->head_sequence;
-	     sequence++) {
-		struct journal_frame *frame = &carry->source_frame;
-		int error = journal_read_live(journal, carry->source, offset, sequence, frame);
-
-		if (error)
-			return error;
+	journal_cursor_begin(journal, &cursor);
+	while ((result = journal_cursor_next(journal, &cursor, journal->head_sequence,
+					     carry->source, frame)) > 0) {
 		if (frame->chain_index == 0) {
 			tail = frame->offset;
-			first = sequence;
+			first = frame->sequence;
 		}
-		error = add_frame(carry, tail, first);
-		if (error)
-			return error;
-		offset = frame->offset + frame->length;
+		result = add_frame(carry, tail, first);
+		if (result)
+			return result;
 	}
-	return journal_drop_covered(journal->sys, &carry->pieces);
+	return result ? result : journal_drop_covered(journal->sys, &carry->pieces);
 }
 
 /* How many pieces from this one on fit one frame: those of frames below the mark. */
@@ -146,15 +145,13 @@ static uint32_t fill(struct carry *carry, uint32_t from)
 		count++;
 	}
 	carry->frame = (struct journal_frame){
-		.sequence = journal->head_sequence,
-		.durable_to = journal->head_sequence,
-		.chain_first = journal->head_sequence,
 		.flags = JOURNAL_CARRY,
 		.files = count,
 		.count = count,
 		.header_length = (uint32_t)journal_header_length(count, count),
 		.length = (uint32_t)journal_frame_length(count, data),
 	};
+	journal_number(journal, &carry->frame, journal->head_sequence);
 	return count;
 }
 

@@ -132,9 +132,7 @@ static void place(struct atomicio_journal *journal, struct journal_chain *chain)
 
 		frame->offset = journal_place_frame(journal, frame->length, 0);
 		assert(frame->offset);
-		frame->sequence = journal->head_sequence;
-		frame->chain_first = frame->durable_to = sequence;
-		frame->chain_index = i;
+		journal_number(journal, frame, sequence);
 		journal_advance_head(journal, frame);
 	}
 	journal->head_offset = offset;

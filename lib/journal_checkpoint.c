@@ -122,11 +122,14 @@ int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_
 	error = journal_put_headers(journal, next);
 	pthread_mutex_lock(&journal->lock);
 	journal_adopt_header(journal, next, error);
-	if (!error)
+	if (!error) {
 		journal->live_bytes =
 			sequence == journal->head_sequence
 				? 0
 				: journal_distance(&journal->header, offset, journal->head_offset);
+		if (journal->scan.count)
+			journal_count_found(journal);
+	}
 	journal->moving_tail = false;
 	pthread_cond_broadcast(&journal->changed);
 	return error;

@@ -214,8 +214,7 @@ static int frame_group(struct atomicio_journal *journal, struct journal_stage *s
 		error = journal_check_limit(journal, frame->offset + frame->length);
 	if (error)
 		return error; /* nothing was written */
-	/* N1: one frame is in flight at a time. */
-	frame->sequence = frame->chain_first = frame->durable_to = journal->head_sequence;
+	journal_number(journal, frame, journal->head_sequence);
 	pthread_mutex_unlock(&journal->lock);
 	stage_pages(stage, group);
 	error = journal_write_frame(journal, stage->frame, frame); /* J1 */

@@ -14,15 +14,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "journal_format.h"
 #include "loss.h"
 
-/* What is left of a file whose handle was closed while frames of it had to stay live (K7). */
+/*
+ * A file that may not be attached: its handle was closed while frames of it had to stay live (K7),
+ * or recovery did not finish it, or one that shares a group with it.
+ */
 struct journal_rest {
 	struct journal_rest *next;
 	uint64_t file_id;
-	uint64_t inode;
+	uint64_t inode; /* 0: not known */
 	uint32_t device_major;
 	uint32_t device_minor;
+	struct journal_identity identity; /* what frames say of it; of a closed one nothing */
+	bool is_home;			  /* its own pages are: nothing is to be carried */
 };
 
 struct journal_file {

@@ -41,13 +41,26 @@ bool journal_is_callback(const struct atomicio_journal *journal)
 	       pthread_equal(journal->caller, pthread_self());
 }
 
+static bool is_rest(const struct journal_rest *rest, const struct journal_file *file)
+{
+	const uint32_t enough = JOURNAL_KNOWS_FS | JOURNAL_KNOWS_INODE;
+	struct journal_identity now;
+
+	if (rest->file_id == file->file_id)
+		return true;
+	if (rest->inode)
+		return rest->inode == file->inode && rest->device_major == file->device_major &&
+		       rest->device_minor == file->device_minor;
+	journal_decode_file(file->row, &now);
+	return (rest->identity.known & now.known & enough) == enough &&
+	       !(journal_differences(&rest->identity, &now) & ~ATOMICIO_DIFFERS_UNKNOWN);
+}
+
 /* One id, one file, and the other way round: replay and J3 both go by the id. */
 static int check_id(const struct atomicio_journal *journal, const struct journal_file *file)
 {
 	for (const struct journal_rest *rest = journal->rests; rest; rest = rest->next)
-		if (rest->file_id == file->file_id ||
-		    (rest->inode == file->inode && rest->device_major == file->device_major &&
-		     rest->device_minor == file->device_minor))
+		if (is_rest(rest, file))
 			return -ENOTRECOVERABLE;
 	for (const struct journal_file *other = journal->files; other; other = other->next) {
 		if ((other->file_id == file->file_id) != same_inode(other, file))
@@ -118,6 +131,16 @@ static void leave_rest(struct atomicio_journal *journal, struct journal_file *fi
 	journal->rests = rest;
 	journal->rests_carried = false;
 	file->rest = NULL;
+}
+
+void journal_forget_rests(struct atomicio_journal *journal)
+{
+	while (journal->rests) {
+		struct journal_rest *rest = journal->rests;
+
+		journal->rests = rest->next;
+		journal->sys->release_memory(rest);
+	}
 }
 
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file)

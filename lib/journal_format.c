@@ -160,7 +160,12 @@ void journal_put_row(uint8_t *frame, uint32_t index, const uint8_t row[JOURNAL_F
 
 void journal_get_file(const uint8_t *bytes, uint32_t index, struct journal_identity *file)
 {
-	const uint8_t *at = bytes + JOURNAL_FRAME_HEADER + (size_t)index * JOURNAL_FILE_SIZE;
+	journal_decode_file(bytes + JOURNAL_FRAME_HEADER + (size_t)index * JOURNAL_FILE_SIZE, file);
+}
+
+void journal_decode_file(const uint8_t row[JOURNAL_FILE_SIZE], struct journal_identity *file)
+{
+	const uint8_t *at = row;
 
 	file->file_id = get64(at);
 	file->inode = get64(at + 8);

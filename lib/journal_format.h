@@ -177,6 +177,7 @@ int journal_decode_header(const uint8_t block[JOURNAL_BLOCK], struct journal_hea
 void journal_encode_frame(uint8_t *frame, const uint8_t id[JOURNAL_ID_SIZE],
 			  const struct journal_frame *header);
 void journal_encode_file(uint8_t row[JOURNAL_FILE_SIZE], const struct journal_identity *file);
+void journal_decode_file(const uint8_t row[JOURNAL_FILE_SIZE], struct journal_identity *file);
 void journal_put_row(uint8_t *frame, uint32_t index, const uint8_t row[JOURNAL_FILE_SIZE]);
 void journal_put_entry(uint8_t *frame, uint32_t files, uint32_t index,
 		       const struct journal_entry *entry);

@@ -44,6 +44,23 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 		memset(identity->fs_uuid, 0, sizeof(identity->fs_uuid));
 }
 
+uint32_t journal_differences(const struct journal_identity *then,
+			     const struct journal_identity *now)
+{
+	const uint32_t known = then->known & now->known;
+	uint32_t differs = 0;
+
+	if (known & JOURNAL_KNOWS_FS &&
+	    memcmp(then->fs_uuid, now->fs_uuid, sizeof(now->fs_uuid)) != 0)
+		differs |= ATOMICIO_DIFFERS_FILESYSTEM;
+	if (known & JOURNAL_KNOWS_INODE && then->inode != now->inode)
+		differs |= ATOMICIO_DIFFERS_INODE;
+	if (known & JOURNAL_KNOWS_BIRTH && (then->birth_seconds != now->birth_seconds ||
+					    then->birth_nanoseconds != now->birth_nanoseconds))
+		differs |= ATOMICIO_DIFFERS_BIRTH;
+	return known ? differs : ATOMICIO_DIFFERS_UNKNOWN;
+}
+
 bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat)
 {
 	struct sys_statx own;

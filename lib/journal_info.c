@@ -46,8 +46,8 @@ static void fill(const struct atomicio_journal *journal, struct atomicio_journal
 {
 	const struct journal_counters *counters = &journal->counters;
 	/* Numbers are missing only in what open found (N1). */
-	const bool running = journal->state == ATOMICIO_JOURNAL_READY ||
-			     journal->state == ATOMICIO_JOURNAL_POISONED;
+	const uint64_t ours =
+		journal->scan.count ? journal->base_sequence : journal->header.tail_sequence;
 
 	*info = (struct atomicio_journal_info){
 		.version = JOURNAL_VERSION,
@@ -59,9 +59,9 @@ static void fill(const struct atomicio_journal *journal, struct atomicio_journal
 		.tail_sequence = journal->header.tail_sequence,
 		.head_offset = journal->head_offset,
 		.head_sequence = journal->head_sequence,
-		.live_frames = running && journal->live_bytes
-				       ? journal->head_sequence - journal->header.tail_sequence
-				       : journal->scan.live,
+		.live_frames = journal->live_bytes
+				       ? journal->scan.live + journal->head_sequence - ours
+				       : 0,
 		.live_bytes = journal->live_bytes,
 		.corrupt_offset = journal->corrupt_offset,
 		.frames = counters->frames,

@@ -214,6 +214,11 @@ struct atomicio_journal {
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
 	uint64_t corrupt_offset;
 	uint64_t next_sequence; /* if nothing is live: what the next frame must not be below */
+	/* Where what open found ends, and our own frames begin; and the numbers between that no
+	 * frame will ever have (N1). */
+	uint64_t base_offset, base_sequence;
+	uint64_t void_first;
+	uint32_t void_count;
 	bool tail_torn;
 	struct journal_scan scan;
 	/* Being put together, by who moves the tail, or recovers. */
@@ -224,7 +229,7 @@ struct atomicio_journal {
 	struct journal_ticket *waiting, **waiting_end;
 	uint32_t homing; /* tickets on their way home, in all stages */
 	struct journal_file *files;
-	struct journal_rest *rests; /* of files that are closed */
+	struct journal_rest *rests; /* of files that are closed, or were not recovered */
 	bool rests_carried;	    /* in this retirement */
 
 	/* Retirement: journal_checkpoint.c. */
@@ -270,6 +275,7 @@ void journal_adopt_header(struct atomicio_journal *journal, const struct journal
 
 /* journal_files.c: the lock is held by the caller of these. */
 
+void journal_forget_rests(struct atomicio_journal *journal);
 /* K7: this file is written no more. */
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
 
@@ -335,6 +341,11 @@ void journal_depart(struct atomicio_journal *journal, struct journal_stage *stag
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket);
 
 /* journal_space.c: pure. */
+
+/* Give a frame, or all of a chain that begins with `first`, its number, and what it says of others
+ * (N1). */
+void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
+		    uint64_t first);
 
 /* Bytes of the ring that only carrying may use (S1); 0: the ring is too small for it. */
 uint64_t journal_reserve(const struct journal_header *header);

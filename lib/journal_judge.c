@@ -37,6 +37,35 @@ static bool lost_one(const struct journal_scan *scan, uint64_t from, uint64_t to
 	return false;
 }
 
+bool journal_has_gap(const struct atomicio_journal *journal, uint64_t below)
+{
+	const struct journal_scan *scan = &journal->scan;
+	uint64_t next = journal->header.tail_sequence;
+
+	for (uint32_t i = 0; i < scan->count && next < below; i++) {
+		const uint64_t end =
+			scan->found[i].sequence < below ? scan->found[i].sequence : below;
+
+		while (next < end)
+			if (!is_void(scan, next, &next))
+				return true;
+		next = scan->found[i].sequence + 1;
+	}
+	return false;
+}
+
+void journal_count_found(struct atomicio_journal *journal)
+{
+	struct journal_scan *scan = &journal->scan;
+
+	if (scan->count && journal->header.tail_sequence >= journal->base_sequence)
+		journal_forget_scan(journal);
+	scan->live = 0;
+	for (uint32_t i = 0; i < scan->count; i++)
+		scan->live += !scan->found[i].aborted &&
+			      scan->found[i].sequence >= journal->header.tail_sequence;
+}
+
 /* Where in the ring, counted from the tail. */
 static uint64_t turn(const struct atomicio_journal *journal, uint64_t offset)
 {
@@ -151,6 +180,8 @@ void journal_judge(struct atomicio_journal *journal)
 		journal->corrupt_offset = end < journal->header.size ? end : JOURNAL_RING_START;
 	}
 	journal->head_offset = end_of(journal, scan->count, &journal->head_sequence);
+	journal->base_offset = journal->head_offset;
+	journal->base_sequence = journal->head_sequence;
 	journal->live_bytes = (corrupt ? scan->count : scan->live) ? span(journal) : 0;
 	/* J6: numbers that were used up, or may have been, are not used again. */
 	journal->tail_torn = scan->torn_max >= journal->head_sequence;

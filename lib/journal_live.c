@@ -48,8 +48,44 @@ int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, ui
 	return error == -ENODATA ? -EIO : error;
 }
 
+void journal_cursor_begin(const struct atomicio_journal *journal, struct journal_cursor *cursor)
+{
+	*cursor = (struct journal_cursor){
+		.offset = journal->header.tail_offset,
+		.sequence = journal->header.tail_sequence,
+	};
+	if (journal->scan.count == 0)
+		return;
+	cursor->offset = journal->base_offset;
+	cursor->sequence = journal->base_sequence;
+}
+
+int journal_cursor_next(const struct atomicio_journal *journal, struct journal_cursor *cursor,
+			uint64_t end, uint8_t *bytes, struct journal_frame *frame)
+{
+	int error;
+
+	while (cursor->index < journal->scan.count) {
+		const struct journal_found *found = &journal->scan.found[cursor->index++];
+
+		if (found->aborted || found->sequence < journal->header.tail_sequence)
+			continue;
+		error = read_at(journal, bytes, found->offset, found->sequence, frame);
+		return error ? error == -ENODATA ? -EIO : error : 1;
+	}
+	if (cursor->sequence >= end)
+		return 0;
+	error = journal_read_live(journal, bytes, cursor->offset, cursor->sequence, frame);
+	if (error)
+		return error;
+	cursor->offset = frame->offset + frame->length;
+	cursor->sequence++;
+	return 1;
+}
+
 /* What atomicio_journal_read() wants. */
 struct wanted {
+	const struct journal_header *header;
 	uint64_t file_id;
 	uint8_t *buffer;
 	uint64_t offset;
@@ -83,7 +119,8 @@ static void copy_frame(struct wanted *wanted, const uint8_t *bytes,
 
 		journal_get_entry(bytes, frame->files, i, &entry);
 		journal_get_file(bytes, entry.file, &file);
-		if (file.file_id == wanted->file_id)
+		if (file.file_id == wanted->file_id &&
+		    frame->sequence >= journal_done_up_to(wanted->header, file.file_id)) /* H3 */
 			copy_entry(wanted, &entry, page);
 		page += journal_padded(entry.length);
 	}
@@ -93,27 +130,24 @@ static void copy_frame(struct wanted *wanted, const uint8_t *bytes,
 static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 {
 	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
-	uint64_t offset, sequence, head;
-	int error = bytes ? 0 : -ENOMEM;
+	struct journal_cursor cursor;
+	struct journal_frame frame;
+	uint64_t head;
+	int error = bytes ? 1 : -ENOMEM;
 
 	pthread_mutex_lock(&journal->lock);
 	while (journal->moving_tail)
 		pthread_cond_wait(&journal->changed, &journal->lock);
 	journal->readers++; /* the tail stays where it is */
-	offset = journal->header.tail_offset;
-	sequence = journal->header.tail_sequence;
+	journal_cursor_begin(journal, &cursor);
 	head = journal->head_sequence;
-	if (!error && journal->state == ATOMICIO_JOURNAL_CORRUPT)
+	if (error > 0 && journal->state == ATOMICIO_JOURNAL_CORRUPT)
 		error = -EUCLEAN;
 	pthread_mutex_unlock(&journal->lock);
-	for (; !error && sequence < head; sequence++) {
-		struct journal_frame frame;
-
-		error = journal_read_live(journal, bytes, offset, sequence, &frame);
-		if (error)
-			break;
-		copy_frame(wanted, bytes, &frame);
-		offset = frame.offset + frame.length;
+	while (error > 0) {
+		error = journal_cursor_next(journal, &cursor, head, bytes, &frame);
+		if (error > 0)
+			copy_frame(wanted, bytes, &frame);
 	}
 	pthread_mutex_lock(&journal->lock);
 	journal->readers--;
@@ -128,8 +162,11 @@ ATOMICIO_EXPORT int64_t atomicio_journal_read(struct atomicio_journal *journal, 
 					      void *buffer, size_t length, uint64_t offset)
 {
 	SYS_NO_CANCEL;
-	struct wanted wanted = {
-		.file_id = file_id, .buffer = buffer, .offset = offset, .length = length};
+	struct wanted wanted = {.header = journal ? &journal->header : NULL,
+				.file_id = file_id,
+				.buffer = buffer,
+				.offset = offset,
+				.length = length};
 	int error;
 
 	if (!journal || file_id == 0 || !buffer || offset > INT64_MAX ||

@@ -21,7 +21,8 @@
 #include "trace.h"
 
 #define KNOWN_FLAGS                                                                                \
-	(ATOMICIO_RECOVER_ANY_FILE | ATOMICIO_RECOVER_UNREADABLE | ATOMICIO_RECOVER_LOCK)
+	(ATOMICIO_RECOVER_ANY_FILE | ATOMICIO_RECOVER_UNREADABLE | ATOMICIO_RECOVER_LOCK |         \
+	 ATOMICIO_RECOVER_LINKED)
 
 /*
  * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
@@ -127,62 +128,6 @@ static void finish_targets(struct journal_recovery *recovery)
 	}
 }
 
-/* Which files share a frame with one that is not done?  Their groups are half there. */
-static int link_targets(struct journal_recovery *recovery)
-{
-	const struct atomicio_journal *journal = recovery->journal;
-
-	for (uint32_t i = 0; i < journal->scan.count; i++) {
-		struct journal_identity file;
-		struct journal_frame frame;
-		bool linked = false;
-		uint8_t *bytes;
-		int error;
-
-		if (journal->scan.found[i].aborted)
-			continue;
-		error = journal_window_frame(journal, &recovery->window, &journal->scan.found[i],
-					     &bytes, &frame);
-		if (error)
-			return error;
-		for (uint32_t j = 0; j < frame.files; j++) {
-			journal_get_file(bytes, j, &file);
-			if (journal_find_target(recovery, file.file_id)->fate.result)
-				linked = true;
-		}
-		for (uint32_t j = 0; j < frame.files && linked; j++) {
-			journal_get_file(bytes, j, &file);
-			journal_find_target(recovery, file.file_id)->fate.linked = 1;
-		}
-	}
-	return 0;
-}
-
-/*
- * H3: remember which files are done.  Where there are more than the table has rows, none is: the
- * next recovery does all of them again, and nobody has written them in between.
- */
-static int remember_done(struct journal_recovery *recovery)
-{
-	struct atomicio_journal *journal = recovery->journal;
-	struct journal_header *next = &journal->next_header;
-
-	*next = journal->header;
-	next->generation++;
-	next->done_count = 0;
-	for (uint32_t i = 0; i < recovery->count; i++) {
-		const struct journal_target *target = &recovery->targets[i];
-
-		if (target->fate.result)
-			continue;
-		if (next->done_count == JOURNAL_DONE_ROWS)
-			return 0;
-		next->done[next->done_count++] =
-			(struct journal_done){target->file_id, journal->head_sequence};
-	}
-	return next->done_count ? journal_install_header(journal, next) : 0;
-}
-
 /* Everything is home: a torn frame may lie at the head, and its number is not used again (J6). */
 static int retire_all(struct atomicio_journal *journal)
 {
@@ -194,6 +139,7 @@ static int retire_all(struct atomicio_journal *journal)
 		return error;
 	journal->head_sequence = journal->next_sequence;
 	journal_forget_scan(journal);
+	journal_forget_rests(journal);
 	journal->live_bytes = 0;
 	journal_uncover_all(journal);
 	journal->state = ATOMICIO_JOURNAL_READY;
@@ -239,9 +185,7 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	if (!error)
 		finish_targets(recovery);
 	if (!error && first_error(recovery)) {
-		error = link_targets(recovery);
-		if (!error)
-			error = remember_done(recovery);
+		error = journal_resume(recovery);
 	} else if (!error) {
 		error = retire_all(journal);
 	}
@@ -260,10 +204,17 @@ static int run(struct journal_recovery *recovery, bool *ended)
 /* 0: go on; 1: there is nothing to do. */
 static int check_state(const struct journal_recovery *recovery)
 {
-	const struct atomicio_journal *journal = recovery->journal;
+	struct atomicio_journal *journal = recovery->journal;
 
 	if (journal->files)
 		return -EBUSY;
+	/* What was left before, or has failed since, is recovered now, and all else with it. */
+	if (journal->state == ATOMICIO_JOURNAL_READY && journal->rests) {
+		const int error = journal_scan_again(journal);
+
+		if (error)
+			return error;
+	}
 	switch (journal->state) {
 	case ATOMICIO_JOURNAL_UNCLEAN:
 		return 0;

@@ -55,6 +55,9 @@ static inline bool journal_is_open_target(const struct journal_target *target)
 	return !target->is_done && !target->is_gone && target->fate.result == 0;
 }
 
+/* journal_resume.c: remember which files are done (H3), and let those take writes again. */
+int journal_resume(struct journal_recovery *recovery);
+
 /* journal_replay.c */
 
 /*

@@ -13,6 +13,20 @@
 int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		      uint64_t sequence, struct journal_frame *frame);
 
+/*
+ * All live frames, oldest first: those that open found, then our own.  The tail has to stay where
+ * it is (readers); begin has the lock.
+ */
+struct journal_cursor {
+	uint32_t index; /* in scan.found */
+	uint64_t offset, sequence;
+};
+
+void journal_cursor_begin(const struct atomicio_journal *journal, struct journal_cursor *cursor);
+/* 1: a frame was read, its pages unescaped; 0: there is none below number `end`; or an error. */
+int journal_cursor_next(const struct atomicio_journal *journal, struct journal_cursor *cursor,
+			uint64_t end, uint8_t *bytes, struct journal_frame *frame);
+
 /* journal_index.c */
 
 /* A live frame of the present generation covers these bytes. */
@@ -26,9 +40,15 @@ void journal_uncover_all(struct atomicio_journal *journal);
 /* journal_scan.c: find the live frames; called by open, before any other thread. */
 int journal_scan(struct atomicio_journal *journal);
 void journal_forget_scan(struct atomicio_journal *journal);
+/* Once more, before another recovery of this process. */
+int journal_scan_again(struct atomicio_journal *journal);
 
 /* journal_judge.c: what follows from them. */
 void journal_judge(struct atomicio_journal *journal);
+/* Is a number below this one missing that no frame names as void? */
+bool journal_has_gap(const struct atomicio_journal *journal, uint64_t below);
+/* The tail has moved, and nothing else: how many of the frames that open found are live? */
+void journal_count_found(struct atomicio_journal *journal);
 
 /* journal_window.c */
 
@@ -59,8 +79,14 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame);
 
+/* journal_target.c: the pages of this file in frames below this number are home (H3). */
+uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id);
+
 /* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
 void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
+/* What both know, and know differently: ATOMICIO_DIFFERS_*. */
+uint32_t journal_differences(const struct journal_identity *then,
+			     const struct journal_identity *now);
 /* Is this the file, or the device, that the journal itself lives in? */
 bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
 /* Is nothing of this file's filesystem left after a power cut? */

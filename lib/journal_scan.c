@@ -189,6 +189,17 @@ void journal_forget_scan(struct atomicio_journal *journal)
 	journal->scan.rows = NULL;
 	journal->scan.count = journal->scan.room = journal->scan.live = 0;
 	journal->scan.row_count = journal->scan.row_room = 0;
+	journal->void_count = 0;
+}
+
+int journal_scan_again(struct atomicio_journal *journal)
+{
+	journal_forget_scan(journal);
+	if (journal->scan.bad)
+		journal->sys->release_memory(journal->scan.bad);
+	journal->scan = (struct journal_scan){.count = 0};
+	journal->retiring = false;
+	return journal_scan(journal);
 }
 
 int journal_scan(struct atomicio_journal *journal)

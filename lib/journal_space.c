@@ -22,6 +22,17 @@ uint64_t journal_pinned_limit(const struct journal_header *header)
 	return (header->size - JOURNAL_RING_START) / 4;
 }
 
+void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
+		    uint64_t first)
+{
+	/* One frame, or chain, is in flight at a time. */
+	frame->sequence = journal->head_sequence;
+	frame->chain_first = frame->durable_to = first;
+	frame->chain_index = (uint32_t)(frame->sequence - first);
+	frame->void_first = journal->void_first;
+	frame->void_count = journal->void_count;
+}
+
 static uint64_t place_in(const struct journal_header *header, uint64_t live, uint64_t head,
 			 uint64_t length, uint64_t keep)
 {

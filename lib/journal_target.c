@@ -25,7 +25,7 @@ static int by_file(const void *left, const void *right)
 	       (a->identity.file_id < b->identity.file_id);
 }
 
-static uint64_t done_up_to(const struct journal_header *header, uint64_t file_id)
+uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id)
 {
 	uint64_t up_to = 0;
 
@@ -56,7 +56,7 @@ static int make_targets(struct journal_recovery *recovery)
 			target = &recovery->targets[recovery->count++];
 			target->file_id = target->fate.file_id = row->identity.file_id;
 			target->rows = i;
-			target->up_to = done_up_to(header, target->file_id);
+			target->up_to = journal_done_up_to(header, target->file_id);
 			target->fd = target->plain = target->direct = -1;
 		}
 		target->row_count++;
@@ -87,23 +87,6 @@ struct journal_target *journal_find_target(const struct journal_recovery *recove
 	return &recovery->targets[low];
 }
 
-/* K4: what both know, and know differently. */
-static uint32_t differences(const struct journal_identity *then, const struct journal_identity *now)
-{
-	const uint32_t known = then->known & now->known;
-	uint32_t differs = 0;
-
-	if (known & JOURNAL_KNOWS_FS &&
-	    memcmp(then->fs_uuid, now->fs_uuid, sizeof(now->fs_uuid)) != 0)
-		differs |= ATOMICIO_DIFFERS_FILESYSTEM;
-	if (known & JOURNAL_KNOWS_INODE && then->inode != now->inode)
-		differs |= ATOMICIO_DIFFERS_INODE;
-	if (known & JOURNAL_KNOWS_BIRTH && (then->birth_seconds != now->birth_seconds ||
-					    then->birth_nanoseconds != now->birth_nanoseconds))
-		differs |= ATOMICIO_DIFFERS_BIRTH;
-	return known ? differs : ATOMICIO_DIFFERS_UNKNOWN;
-}
-
 static void compare(const struct journal_recovery *recovery, struct journal_target *target)
 {
 	const struct journal_row *rows = &recovery->journal->scan.rows[target->rows];
@@ -113,7 +96,7 @@ static void compare(const struct journal_recovery *recovery, struct journal_targ
 	journal_identify(recovery->journal->sys, target->fd, &now);
 	for (uint32_t i = 0; i < target->row_count; i++)
 		if (rows[i].last >= target->up_to)
-			differs |= differences(&rows[i].identity, &now);
+			differs |= journal_differences(&rows[i].identity, &now);
 	target->fate.differs = differs;
 	if (differs & ~ATOMICIO_DIFFERS_UNKNOWN &&
 	    !(recovery->options.flags & ATOMICIO_RECOVER_ANY_FILE))

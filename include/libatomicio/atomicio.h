@@ -398,10 +398,12 @@ struct atomicio_options {
  * Returns 0; -EFAULT: file is NULL; -EBADF: fd is not open for writing; -EINVAL: an option is
  * out of range, or a journal without file_id, or fallback or path JOURNAL without a journal;
  * -EPERM: the file is immutable, or append-only and a journal is given; -EEXIST: the journal
- * knows the file_id as another file, or the file by another file_id; -EOPNOTSUPP: a journal, fd
- * has O_APPEND, and every write would go to the end: before Linux 6.9, and on overlay, FUSE,
- * 9p and ecryptfs; -EBUSY: ATOMICIO_OPEN_LOCK, and the file is locked exclusively; -ENOMEM; or what
- * flock(2), with that flag, or atomicio_probe() says.
+ * knows the file_id as another file, or the file by another file_id; -ENOTRECOVERABLE: pages of the
+ * file are in live frames of the journal and not at home, because it failed, or recovery left it:
+ * recover first (journal.h); -EOPNOTSUPP: a journal, fd has O_APPEND, and every write would go to
+ * the end: before Linux 6.9, and on overlay, FUSE, 9p and ecryptfs; -EBUSY: ATOMICIO_OPEN_LOCK, and
+ * the file is locked exclusively; -ENOMEM; or what flock(2), with that flag, or atomicio_probe()
+ * says.
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);

@@ -200,6 +200,8 @@ typedef void atomicio_report(void *context, const struct atomicio_recovered_file
 #define ATOMICIO_RECOVER_ANY_FILE 0x1u	 /* write files that are not those of the frames, too */
 #define ATOMICIO_RECOVER_UNREADABLE 0x2u /* go on without frames that cannot be read */
 #define ATOMICIO_RECOVER_LOCK 0x4u /* flock(2) each file, exclusively; -EWOULDBLOCK: it fails */
+/* Let files that are done take writes although a group of theirs is not whole in another file. */
+#define ATOMICIO_RECOVER_LINKED 0x8u
 
 /* How to recover.  Zero is the default of every field. */
 struct atomicio_recover_options {
@@ -236,14 +238,18 @@ struct atomicio_recovery {
  *
  * A file that is not the one of the frames (a restored backup, the wrong name) is left alone, and
  * so is one whose writes fail.  All others are finished, and `report` is told of each.  The frames
- * of the rest stay: call recover again when the cause is gone, or answer -ENOENT to give them up.
- * Until then writes give -EUCLEAN.
+ * of the rest stay: call recover again, here or after the next open, when the cause is gone, or
+ * answer -ENOENT to give them up.  Until then atomicio_open() gives -ENOTRECOVERABLE for a file that
+ * is left, and for one that shares a group with it (see ATOMICIO_RECOVER_LINKED), because that group
+ * is whole only when both are; and the state is READY, and all others take writes.  Where the
+ * pages that are left take more than a quarter of the ring, there are more than 240 files, or a
+ * part of the ring cannot be read, the state stays, and writes of all files give -EUCLEAN.
  *
  * options may be NULL for the defaults (options_size is then ignored).  *recovery is filled, if it
  * is not NULL, also where files are left.
  *
  * Returns 0; the error of the first file that is left, -ESTALE if it is another file; -EBUSY: a
- * file is attached; -EBADMSG: a frame is damaged and a later one is not, so an acknowledged write
+ * file is attached, also where an earlier recovery left another; -EBADMSG: a frame is damaged and a later one is not, so an acknowledged write
  * is lost: nothing was written, info has the place; -EIO: a place that may hold a frame cannot be
  * read, see ATOMICIO_RECOVER_UNREADABLE: nothing was written; -EDEADLK: called by one of its own
  * callbacks; -EINVAL; -ENOMEM; an answer of choose; or an error of reading or writing the journal.

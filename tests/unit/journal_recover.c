@@ -82,10 +82,12 @@ START_TEST(another_file_is_left_alone)
 	/* K7: the other is done. */
 	ck_assert_int_eq(fates[1].result, 0);
 	ck_assert(ring_home_is(1, 0, 0x77));
-	ck_assert_uint_eq(ring_info(journal).state, ATOMICIO_JOURNAL_UNCLEAN);
+	ck_assert_uint_eq(ring_info(journal).state, ATOMICIO_JOURNAL_READY);
+	ck_assert_uint_eq(ring_info(journal).live_frames, 3);
 	ck_assert_int_eq(recover_with(ATOMICIO_RECOVER_ANY_FILE, NULL), 0);
 	ck_assert(ring_home_is(2, 0, 0x66));
 	ck_assert_uint_eq(ring_info(journal).state, ATOMICIO_JOURNAL_READY);
+	ck_assert_uint_eq(ring_info(journal).live_frames, 0);
 	ck_assert_int_eq(atomicio_journal_close(journal), 0);
 }
 END_TEST
