@@ -18,7 +18,6 @@
 /* Create writes its zeroes in pieces of this size. */
 #define ZERO_PIECE (1u << 20)
 
-#define BTRFS_MAGIC 0x9123683Eu
 #define INODE_NOCOW 0x00800000u /* FS_NOCOW_FL */
 
 /* Write one of the two header blocks, durably. */
@@ -142,7 +141,7 @@ static void keep_in_place(const struct sys_calls *sys, int fd)
 {
 	uint32_t magic, flags;
 
-	if (sys->set_inode_flags && sys->fs_magic(fd, &magic) == 0 && magic == BTRFS_MAGIC &&
+	if (sys->set_inode_flags && sys->fs_magic(fd, &magic) == 0 && magic == SYS_MAGIC_BTRFS &&
 	    sys->inode_flags(fd, &flags) == 0)
 		(void)sys->set_inode_flags(fd, flags | INODE_NOCOW);
 }

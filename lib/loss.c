@@ -29,10 +29,6 @@
 /* How often an fdatasync that a signal cuts short is made again. */
 #define INTERRUPTS_MAX 32
 
-#define MAGIC_OVERLAY 0x794c7630u
-#define MAGIC_ECRYPTFS 0x0000f15fu
-#define MAGIC_XFS 0x58465342u
-
 /* A description of our own of the file behind fd, or a negative errno. */
 static int open_witness(const struct loss *loss, const struct sys_statx *theirs, int mode)
 {
@@ -81,8 +77,8 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 	loss->is_device = (stat.mode & S_IFMT) == S_IFBLK;
 	loss->delegates = !loss->is_device && !sys_keeps_dsync(sys, caller_fd);
 	if (!loss->is_device && sys->fs_magic(caller_fd, &magic) == 0) {
-		loss->stacked = magic == MAGIC_OVERLAY || magic == MAGIC_ECRYPTFS;
-		loss->lies_once = magic == MAGIC_XFS;
+		loss->stacked = magic == SYS_MAGIC_OVERLAY || magic == SYS_MAGIC_ECRYPTFS;
+		loss->lies_once = magic == SYS_MAGIC_XFS;
 	}
 	if (flags & LOSS_NO_WITNESS)
 		return 0;

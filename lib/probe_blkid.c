@@ -23,12 +23,24 @@ struct filesystem {
 
 /* Those that people put databases on, and the usual suspects below them (uapi/linux/magic.h). */
 static const struct filesystem filesystems[] = {
-	{PROBE_MAGIC_XFS, "xfs"},   {PROBE_MAGIC_EXT4, "ext4"}, {PROBE_MAGIC_OVERLAY, "overlay"},
-	{0x9123683eu, "btrfs"},	    {0xf2f52010u, "f2fs"},	{0xca451a4eu, "bcachefs"},
-	{0x2fc12fc1u, "zfs"},	    {0x01021994u, "tmpfs"},	{0x858458f6u, "ramfs"},
-	{0x958458f6u, "hugetlbfs"}, {0x00006969u, "nfs"},	{0xff534d42u, "cifs"},
-	{0xfe534d42u, "smb2"},	    {0x00c36400u, "ceph"},	{0x01021997u, "9p"},
-	{0x65735546u, "fuse"},	    {0x0000f15fu, "ecryptfs"},	{0x00004d44u, "vfat"},
+	{SYS_MAGIC_XFS, "xfs"},
+	{SYS_MAGIC_EXT4, "ext4"},
+	{SYS_MAGIC_OVERLAY, "overlay"},
+	{SYS_MAGIC_BTRFS, "btrfs"},
+	{0xf2f52010u, "f2fs"},
+	{0xca451a4eu, "bcachefs"},
+	{0x2fc12fc1u, "zfs"},
+	{0x01021994u, "tmpfs"},
+	{0x858458f6u, "ramfs"},
+	{0x958458f6u, "hugetlbfs"},
+	{0x00006969u, "nfs"},
+	{0xff534d42u, "cifs"},
+	{0xfe534d42u, "smb2"},
+	{0x00c36400u, "ceph"},
+	{SYS_MAGIC_9P, "9p"},
+	{SYS_MAGIC_FUSE, "fuse"},
+	{SYS_MAGIC_ECRYPTFS, "ecryptfs"},
+	{0x00004d44u, "vfat"},
 	{0x2011bab0u, "exfat"},
 };
 

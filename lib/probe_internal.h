@@ -18,11 +18,6 @@
 #include "libatomicio/atomicio.h"
 #include "sys.h"
 
-/* Superblock magic numbers that the verdict depends on, as in uapi/linux/magic.h. */
-#define PROBE_MAGIC_XFS 0x58465342u
-#define PROBE_MAGIC_EXT4 0x0000ef53u /* ext2 and ext3 too */
-#define PROBE_MAGIC_OVERLAY 0x794c7630u
-
 struct probe {
 	const struct sys_calls *sys;
 	int fd;

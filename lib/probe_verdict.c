@@ -137,8 +137,7 @@ static uint64_t why_not_ext4(const struct probe *probe)
 static uint64_t why_not(const struct probe *probe)
 {
 	const struct atomicio_caps *caps = &probe->caps;
-	const bool native =
-		probe->fs_magic == PROBE_MAGIC_XFS || probe->fs_magic == PROBE_MAGIC_EXT4;
+	const bool native = probe->fs_magic == SYS_MAGIC_XFS || probe->fs_magic == SYS_MAGIC_EXT4;
 	uint64_t reasons = 0;
 	bool too_old;
 
@@ -148,9 +147,9 @@ static uint64_t why_not(const struct probe *probe)
 	if (caps->file_mode == S_IFBLK)
 		return why_not_device(probe);
 	if (caps->statx_mask & SYS_STATX_WRITE_ATOMIC) {
-		if (probe->fs_magic == PROBE_MAGIC_XFS)
+		if (probe->fs_magic == SYS_MAGIC_XFS)
 			return why_not_xfs(probe);
-		if (probe->fs_magic == PROBE_MAGIC_EXT4)
+		if (probe->fs_magic == SYS_MAGIC_EXT4)
 			return why_not_ext4(probe);
 		return ATOMICIO_REASON_FS_UNSUPPORTED;
 	}
@@ -177,7 +176,7 @@ static uint64_t obstacles(const struct probe *probe)
 	/* ext4 takes the DAX path before it looks for RWF_ATOMIC; XFS claims nothing. */
 	if (attributes & SYS_STATX_ATTR_DAX)
 		reasons |= ATOMICIO_REASON_DAX;
-	if (probe->fs_magic == PROBE_MAGIC_OVERLAY)
+	if (probe->fs_magic == SYS_MAGIC_OVERLAY)
 		reasons |= ATOMICIO_REASON_OVERLAY;
 	return reasons;
 }
@@ -196,8 +195,8 @@ static uint64_t void_claim(const struct probe *probe)
 	 * (fs/ext4/file.c:ext4_should_use_dio, 6.13 to 7.3): the alignments give it away.
 	 */
 	if (!caps->memory_align || !caps->offset_align)
-		return probe->fs_magic == PROBE_MAGIC_EXT4 ? ATOMICIO_REASON_DATA_JOURNALED
-							   : ATOMICIO_REASON_CONTRADICTED;
+		return probe->fs_magic == SYS_MAGIC_EXT4 ? ATOMICIO_REASON_DATA_JOURNALED
+							 : ATOMICIO_REASON_CONTRADICTED;
 	return 0;
 }
 
@@ -229,7 +228,7 @@ static void judge_hardware(struct probe *probe)
 		}
 	}
 	set_limits(probe, ATOMICIO_MECHANISM_HARDWARE, unit_min, unit_max, unit_max);
-	if (probe->fs_magic == PROBE_MAGIC_EXT4 && unit_max == probe->block_size &&
+	if (probe->fs_magic == SYS_MAGIC_EXT4 && unit_max == probe->block_size &&
 	    caps->queue_unit_max > unit_max && heard_queue(probe)) {
 		caps->reasons |= ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC;
 		if (!kernel_since(caps, 6, 16, 0))
@@ -313,7 +312,7 @@ static uint64_t evidence_reasons(const struct probe *probe, bool claims)
 	 * 6.11 the queue has no such limits, and the kernel's age says it all.
 	 */
 	if (!(caps->evidence & ATOMICIO_EVIDENCE_DISK) &&
-	    (caps->device_major || (claims && probe->fs_magic != PROBE_MAGIC_OVERLAY)))
+	    (caps->device_major || (claims && probe->fs_magic != SYS_MAGIC_OVERLAY)))
 		reasons |= ATOMICIO_REASON_DISK_UNKNOWN;
 	if (probe->queue_failed && (claims || kernel_since(caps, 6, 11, 0)))
 		reasons |= ATOMICIO_REASON_QUEUE_UNREADABLE;
@@ -342,9 +341,9 @@ void probe_verdict(struct probe *probe)
 	if (!claims || against)
 		return;
 
-	if (caps->file_mode == S_IFBLK || probe->fs_magic == PROBE_MAGIC_EXT4)
+	if (caps->file_mode == S_IFBLK || probe->fs_magic == SYS_MAGIC_EXT4)
 		judge_hardware(probe);
-	else if (probe->fs_magic == PROBE_MAGIC_XFS)
+	else if (probe->fs_magic == SYS_MAGIC_XFS)
 		judge_xfs(probe);
 	else if (confirm_answered(caps))
 		set_limits(probe, ATOMICIO_MECHANISM_FILESYSTEM, caps->statx_unit_min,

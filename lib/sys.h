@@ -22,6 +22,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "sys_magic.h"
+
 /* Constants that the headers of Debian 12 do not know; values from Linux 7.3 uapi. */
 #define SYS_RWF_DSYNC 0x00000002
 #define SYS_RWF_NOWAIT 0x00000008
@@ -180,9 +182,8 @@ static inline bool sys_keeps_noappend(const struct sys_calls *sys, int fd)
 {
 	uint32_t magic;
 
-	return sys->fs_magic(fd, &magic) == 0 && magic != 0x794c7630u /* overlay */ &&
-	       magic != 0x65735546u /* fuse */ && magic != 0x01021997u /* 9p */ &&
-	       magic != 0x0000f15fu /* ecryptfs */;
+	return sys->fs_magic(fd, &magic) == 0 && magic != SYS_MAGIC_OVERLAY &&
+	       magic != SYS_MAGIC_FUSE && magic != SYS_MAGIC_9P && magic != SYS_MAGIC_ECRYPTFS;
 }
 
 /*
@@ -200,8 +201,7 @@ static inline bool sys_keeps_dsync(const struct sys_calls *sys, int fd)
 	if (sys->statx(fd, "", SYS_STATX_BASIC, &stat) == 0 && (stat.mode & 0170000u) == 0060000u)
 		return true; /* a block device: its node's filesystem does not matter */
 	return sys->fs_magic(fd, &magic) == 0 &&
-	       (magic == 0x0000ef53u /* ext2, ext3, ext4 */ || magic == 0x58465342u /* XFS */ ||
-		magic == 0x9123683eu /* btrfs */);
+	       (magic == SYS_MAGIC_EXT4 || magic == SYS_MAGIC_XFS || magic == SYS_MAGIC_BTRFS);
 }
 
 #endif /* LIBATOMICIO_SYS_H */

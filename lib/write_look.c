@@ -39,7 +39,6 @@
 #include "sys_refused.h"
 #include "trace.h"
 
-#define MAGIC_XFS 0x58465342u
 #define SPOILED (SYS_INODE_INLINE_DATA | SYS_INODE_JOURNAL_DATA)
 
 /* Bits of file->inode_state. */
@@ -229,7 +228,7 @@ uint64_t write_look_open(struct atomicio_file *file)
 	uint32_t magic, flags;
 
 	/* Who is not known to be XFS might be ext4. */
-	if (sys->fs_magic(file->fd, &magic) == 0 && magic == MAGIC_XFS)
+	if (sys->fs_magic(file->fd, &magic) == 0 && magic == SYS_MAGIC_XFS)
 		return 0;
 	if (sys->inode_flags(file->fd, &flags))
 		return ATOMICIO_REASON_NO_RECHECK;
