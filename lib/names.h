@@ -178,6 +178,7 @@
 #define write_fits_limits atomicio__write_fits_limits
 #define write_fly atomicio__write_fly
 #define write_interpret atomicio__write_interpret
+#define write_is_readable atomicio__write_is_readable
 #define write_journal atomicio__write_journal
 #define write_journal_group atomicio__write_journal_group
 #define write_journal_shape atomicio__write_journal_shape
@@ -193,6 +194,7 @@
 #define write_misuse atomicio__write_misuse
 #define write_open atomicio__write_open
 #define write_plain atomicio__write_plain
+#define write_plain_open atomicio__write_plain_open
 #define write_poison atomicio__write_poison
 #define write_precheck atomicio__write_precheck
 #define write_queue_create atomicio__write_queue_create

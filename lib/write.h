@@ -70,8 +70,10 @@ struct atomicio_file {
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
 	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
-	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain() */
+	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain.c */
 	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open: PLAIN keeps it */
+	bool plain_strict;		 /* see plain_shape() */
+	uint32_t plain_align;		 /* of a buffer for PLAIN, else it bounces; 1: none */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;
 
@@ -153,7 +155,12 @@ int write_rwf(uint32_t flags);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
 void write_kernel(struct write_request *request, struct write_outcome *outcome);
+/* Can all of the buffer be read?  False: the outcome says that it is not begun. */
+bool write_is_readable(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_plain.c: the PLAIN fallback. */
 void write_plain(const struct write_request *request, struct write_outcome *outcome);
+void write_plain_open(struct atomicio_file *file, int status);
 
 /* write_journal.c: the journal path, of one write or of a group. */
 void write_journal(const struct write_request *request, struct write_outcome *outcome);

@@ -219,9 +219,7 @@ static int prepare(struct atomicio_file *file)
 		error = write_attach(file, status);
 	if (error)
 		return error;
-	file->plain_syncs =
-		file->attached || !(status & O_DIRECT) || !sys_keeps_dsync(sys, file->caller_fd);
-	file->always_syncs = status & O_DSYNC;
+	write_plain_open(file, status);
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN
 					     ? file->limits.memory_align

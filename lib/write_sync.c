@@ -2,8 +2,8 @@
 /*
  * One attempt of a synchronous write: check it, submit it, classify the result.
  *
- * Flow: called by write.c for the kernel path and for the PLAIN fallback; the call itself, and what
- * is looked at around it, is in write_look.c.
+ * Flow: called by write.c for the kernel path; the call itself, and what is looked at around it, is
+ * in write_look.c.  The PLAIN fallback (write_plain.c) shares the checks.
  *
  * Every write carries RWF_NOAPPEND: with O_APPEND the kernel moves an untorn write to the end
  * of file after it was validated, and XFS then zeroes old bytes (seen on 6.18 and 7.3;
@@ -12,10 +12,8 @@
 #include "write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "sys_refused.h"
 #include "trace.h"
 
 int write_rwf(uint32_t flags)
@@ -83,7 +81,7 @@ static bool may_be_cut(const struct write_request *request)
 }
 
 /* Can all of the buffer be read?  Where not, it is not begun.  Before 5.14 nobody can tell. */
-static bool is_readable(const struct write_request *request, struct write_outcome *outcome)
+bool write_is_readable(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct sys_calls *sys = request->file->sys;
 
@@ -119,7 +117,7 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
-	if (may_be_cut(request) && !is_readable(request, outcome))
+	if (may_be_cut(request) && !write_is_readable(request, outcome))
 		return false;
 	return write_fits_limits(request, outcome);
 }
@@ -165,89 +163,4 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 	submit(request, file->bounce, outcome);
 	pthread_mutex_unlock(&file->bounce_lock);
 	write_count(&file->counters.bounces, 1);
-}
-
-/*
- * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND, and overlayfs loses
- * it; there the write may go out without it, unless O_APPEND would move it.
- */
-static ssize_t plain_call(const struct write_request *request, const struct iovec *vector,
-			  uint64_t offset)
-{
-	const struct atomicio_file *file = request->file;
-	const struct sys_calls *sys = file->sys;
-	int rwf = write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
-
-	if (!file->plain_noappend) {
-		const int status = sys->getfl(file->caller_fd);
-
-		if (status < 0)
-			return status;
-		if (status & O_APPEND)
-			return -EOPNOTSUPP;
-		rwf &= ~SYS_RWF_NOAPPEND;
-	}
-	return sys_write_at(sys, file->caller_fd, vector, 1, offset, rwf);
-}
-
-/* The error of a plain write, or of the sync that makes it durable. */
-static void plain_failed(const struct write_request *request, int64_t error, bool by_sync,
-			 struct write_outcome *outcome)
-{
-	/* The handle or the journal was poisoned before: that is no news of the medium. */
-	const bool refused = by_sync && error == -ENOTRECOVERABLE;
-
-	if (refused)
-		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -ENOTRECOVERABLE, 0);
-	else
-		write_classify(outcome, error, request->length);
-	if (by_sync)
-		outcome->called = false; /* who lost a page was asked already */
-	outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
-	outcome->allowed &=
-		refused || write_is_poisoned(request->file) ? ATOMICIO_FAIL : ~ATOMICIO_FALLBACK;
-}
-
-/*
- * The PLAIN fallback: all bytes are written, in as many pieces as the kernel likes.  It may
- * tear, so a failure leaves the range unknown.  It goes through the caller's descriptor: if that
- * is buffered, any shape will do.
- *
- * RWF_DSYNC, or O_DSYNC, is relied on only where the descriptor is direct and the filesystem is
- * known to keep it (sys_keeps_dsync).  A buffered descriptor is synced instead: without a witness
- * the error of an earlier page would count as this page's.
- */
-void write_plain(const struct write_request *request, struct write_outcome *outcome)
-{
-	struct iovec vector = {
-		.iov_base = (void *)(uintptr_t)request->buffer,
-		.iov_len = request->length,
-	};
-	uint64_t done = 0;
-
-	if (!is_readable(request, outcome) || !write_fits_limits(request, outcome) ||
-	    !write_retire_range(request, outcome))
-		return;
-	while (done < request->length) {
-		const ssize_t result = plain_call(request, &vector, request->offset + done);
-
-		if (result <= 0) {
-			plain_failed(request, result < 0 ? result : -EIO, false, outcome);
-			return;
-		}
-		done += (uint64_t)result;
-		vector.iov_base = (char *)vector.iov_base + result;
-		vector.iov_len -= (size_t)result;
-	}
-	assert(done == request->length);
-	if (request->file->plain_syncs &&
-	    (request->flags & ATOMICIO_DSYNC || request->file->always_syncs)) {
-		const int error = atomicio_sync(request->file);
-
-		if (error) {
-			plain_failed(request, error, true, outcome);
-			return;
-		}
-	}
-	*outcome = (struct write_outcome){.kind = 0};
 }

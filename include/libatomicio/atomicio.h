@@ -447,11 +447,10 @@ int atomicio_close(struct atomicio_file *file);
  * cannot do this write direct; -EPERM, -EACCES: denied; -EAGAIN: ATOMICIO_NOWAIT would block, or
  * the range is held dirty in the page cache by another writer, or, on a raw block device, a page
  * of it stays in the page cache, as one does while another process has it mapped; -ENOMEM; -ENOSPC,
- * -EDQUOT, -EFBIG: no room; -EFAULT: a part of the buffer cannot be read (a raw disk and PLAIN,
- * where the kernel writes in pieces, are left alone then; the journal and a bounce copy the buffer,
- * and raise SIGSEGV there); -EIO and others from the device: old or new, whole; -EIO with kind
- * BROKEN: a torn result was caught; -ENOTRECOVERABLE: the handle was poisoned by that, or by a lost
- * page: close and reopen it.
+ * -EDQUOT, -EFBIG: no room; -EFAULT: a part of the buffer cannot be read, and nothing is
+ * written, not even in part; the journal copies the buffer, and raises SIGSEGV there); -EIO and
+ *others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
+ *-ENOTRECOVERABLE: the handle was poisoned by that, or by a lost page: close and reopen it.
  *
  * Through the journal also: -EMSGSIZE: longer than its largest
  * frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover

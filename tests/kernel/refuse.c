@@ -154,6 +154,79 @@ static void a_plain_write_must_be_asked_for_and_is_counted(void)
 	close(fd);
 }
 
+/* A direct descriptor, whatever of the kernel or the library copies the bytes. */
+static void a_plain_write_of_an_unaligned_buffer_bounces(void)
+{
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	const struct atomicio_options options = {.fallback = ATOMICIO_FALLBACK_PLAIN,
+						 .bounce_max = 16 * KIB};
+	struct atomicio_file *file = kernel_open(fd, &options);
+	uint8_t *bytes = kernel_memory(20 * KIB);
+
+	for (uint32_t i = 1; i < 4; i++) {
+		uint8_t *page = bytes + (i == 3 ? 512 : i);
+
+		kernel_fill(page, 16 * KIB, i * 16 * KIB, 1 + i);
+		CHECK_EQ(atomicio_write(file, page, 16 * KIB, i * 16 * KIB, ATOMICIO_DSYNC), 0);
+		CHECK(kernel_holds(NAME, i * 16 * KIB, 16 * KIB, 1 + i));
+	}
+	CHECK(kernel_stats(file).bounces >= 2);
+	CHECK_EQ(kernel_stats(file).writes_plain, 3);
+	CHECK(kernel_holds(NAME, 0, 16 * KIB, 1));
+	atomicio_close(file);
+	free(bytes);
+	close(fd);
+}
+
+/* XFS refuses those before it has done anything; what others do is theirs. */
+static void a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page(void)
+{
+	static const struct {
+		size_t misalign, length;
+		uint64_t offset, reasons;
+	} rows[] = {
+		{1, 16 * KIB, 0, ATOMICIO_REASON_MEMORY_UNALIGNED},
+		{0, 16 * KIB - 100, 0, ATOMICIO_REASON_LENGTH_UNALIGNED},
+		{0, 16 * KIB, 100, ATOMICIO_REASON_OFFSET_UNALIGNED},
+		{4, 1000, 10,
+		 ATOMICIO_REASON_MEMORY_UNALIGNED | ATOMICIO_REASON_LENGTH_UNALIGNED |
+			 ATOMICIO_REASON_OFFSET_UNALIGNED},
+	};
+	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	uint8_t *page = kernel_memory(20 * KIB);
+
+	kernel_fill(page, 20 * KIB, 0, 2);
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(*rows); i++) {
+		struct kernel_policy policy = {.answer = ATOMICIO_FALLBACK};
+		struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
+
+		CHECK_EQ(atomicio_write(file, page + rows[i / 2].misalign, rows[i / 2].length,
+					rows[i / 2].offset, i % 2 ? ATOMICIO_DSYNC : 0),
+			 -EINVAL);
+		CHECK_EQ(policy.last.path, ATOMICIO_PATH_PLAIN);
+		CHECK_EQ(policy.last.kind, ATOMICIO_KIND_SHAPE);
+		CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
+		CHECK_EQ(policy.last.reasons, rows[i / 2].reasons);
+		CHECK(kernel_holds(NAME, 0, 64 * KIB, 1));
+		CHECK_EQ(kernel_stats(file).writes_plain, 0);
+		CHECK_EQ(atomicio_sync(file), 0);
+		atomicio_close(file);
+	}
+	/* Not direct any more: then it is buffered, and takes any shape. */
+	{
+		struct atomicio_file *file = kernel_open(
+			fd, &(struct atomicio_options){.fallback = ATOMICIO_FALLBACK_PLAIN});
+
+		MUST(fcntl(fd, F_SETFL, 0));
+		kernel_fill(page + 4, 1000, 10, 3);
+		CHECK_EQ(atomicio_write(file, page + 4, 1000, 10, 0), 0);
+		CHECK(kernel_holds(NAME, 10, 1000, 3));
+		atomicio_close(file);
+	}
+	free(page);
+	close(fd);
+}
+
 static void misuse_is_refused_on_an_incapable_file_too(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
@@ -211,6 +284,8 @@ int main(int argc, char **argv)
 		TEST(overlay_is_refused_although_statx_says_yes),
 		TEST(a_raw_device_without_hardware_is_refused),
 		TEST(a_plain_write_must_be_asked_for_and_is_counted),
+		TEST(a_plain_write_of_an_unaligned_buffer_bounces),
+		TEST(a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page),
 		TEST(misuse_is_refused_on_an_incapable_file_too),
 		TEST(what_is_no_file_gets_a_clear_error),
 	};

@@ -6,6 +6,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 everywhere=(a_plain_write_must_be_asked_for_and_is_counted
+	a_plain_write_of_an_unaligned_buffer_bounces
 	misuse_is_refused_on_an_incapable_file_too)
 kernel_begin mkfs.xfs mkfs.ext4
 kernel_mount ext4 ext4 || exit 1
@@ -22,7 +23,8 @@ if kernel_has btrfs; then
 fi
 
 kernel_mount xfs bare -m reflink=0 || exit 1
-kernel_run refuse "$kernel_scratch/bare" xfs_without_reflink_is_refused "${everywhere[@]}"
+kernel_run refuse "$kernel_scratch/bare" xfs_without_reflink_is_refused "${everywhere[@]}" \
+	a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page
 
 # statx of a file on overlay passes the claim of the XFS file below through.
 if grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null; then

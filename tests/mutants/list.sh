@@ -29,7 +29,7 @@ mutant offset_unchecked write.h xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
 mutant buffer_alignment_unchecked write.h xfs \
 	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
 mutant buffer_that_ends_inside_a_block_not_asked_for write_sync.c xfs \
-	's/may_be_cut\(request\) \&\& !is_readable/may_be_cut(request) \&\& 0 \&\& !is_readable/'
+	's/may_be_cut\(request\) \&\& !/may_be_cut(request) \&\& 0 \&\& !/'
 mutant buffer_alignment_to_the_block_unchecked write_open.c xfs \
 	's/hot->memory_align < hot->unit_min/0/'
 mutant block_larger_than_a_page_is_hot write_open.c xfs \

@@ -99,6 +99,70 @@ START_TEST(a_buffer_that_may_end_inside_a_block_is_asked_before_the_write)
 }
 END_TEST
 
+static ssize_t refuse_unaligned(int fd, const struct iovec *vector, int count, uint64_t offset,
+				int flags)
+{
+	(void)fd;
+	(void)count;
+	if (flags & SYS_RWF_ATOMIC || (uintptr_t)vector->iov_base % 512 || offset % 512)
+		return -EINVAL;
+	return (ssize_t)vector->iov_len;
+}
+
+/* A descriptor that is direct takes it by way of a copy, or is not asked. */
+START_TEST(a_plain_write_bounces_as_the_untorn_one_does)
+{
+	const struct atomicio_options options = {.fallback = ATOMICIO_FALLBACK_PLAIN,
+						 .bounce_max = PAGE};
+	struct atomicio_file *file;
+
+	for (int told = 0; told < 2; told++) {
+		write_machine();
+		if (!told)
+			fake.statx.mask &= ~SYS_STATX_DIOALIGN;
+		file = machine_open(&options);
+		fake.pwritev2 = refuse_unaligned;
+		ck_assert_int_eq(atomicio_write(file, page + 1, PAGE, 0, 0), 0);
+		ck_assert_uint_eq(machine_stats(file).writes_plain, 1);
+		ck_assert_uint_ge(machine_stats(file).bounces, 1);
+		ck_assert_int_eq(pthread_mutex_trylock(&file->bounce_lock), 0);
+		pthread_mutex_unlock(&file->bounce_lock);
+		/* Larger than the buffer for it: the kernel is not asked where it would refuse. */
+		fake.pwritev2_calls = 0;
+		ck_assert_int_eq(atomicio_write(file, page + 1, PAGE + 512, 0, 0), -EINVAL);
+		ck_assert_uint_eq(fake.pwritev2_calls, !told);
+		atomicio_close(file);
+		machine_is_clean();
+	}
+}
+END_TEST
+
+START_TEST(a_shape_that_a_direct_plain_write_cannot_have_leaves_the_old_page)
+{
+	struct atomicio_file *file = open_with(ATOMICIO_FALLBACK_PLAIN);
+
+	ck_assert_int_eq(atomicio_write(file, page, PAGE - 1, 1, ATOMICIO_DSYNC), -EINVAL);
+	ck_assert_uint_eq(script.seen[1].path, ATOMICIO_PATH_PLAIN);
+	ck_assert_uint_eq(script.seen[1].kind, ATOMICIO_KIND_SHAPE);
+	ck_assert_uint_eq(script.seen[1].on_disk, ATOMICIO_DISK_OLD);
+	ck_assert_uint_eq(script.seen[1].reasons,
+			  ATOMICIO_REASON_LENGTH_UNALIGNED | ATOMICIO_REASON_OFFSET_UNALIGNED);
+	ck_assert_uint_eq(script.seen[1].allowed, ATOMICIO_FAIL);
+	ck_assert_uint_eq(fake.pwritev2_calls, 0);
+	atomicio_close(file);
+
+	/* ext4 writes it through the page cache; and a descriptor may have become buffered. */
+	for (int i = 0; i < 2; i++) {
+		write_machine();
+		fake.fs_magic = i ? SYS_MAGIC_XFS : SYS_MAGIC_EXT4;
+		file = open_with(ATOMICIO_FALLBACK_PLAIN);
+		fake.getfl_result = i ? O_RDWR : O_RDWR | O_DIRECT;
+		ck_assert_int_eq(atomicio_write(file, page, PAGE - 1, 1, 0), 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
 /* FUSE passes the flag on, and its server may drop it. */
 START_TEST(a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept)
 {
@@ -152,6 +216,8 @@ int main(void)
 		a_buffer_that_cannot_be_read_is_refused_before_a_plain_write_could_tear,
 		a_buffer_that_cannot_be_read_never_reaches_a_raw_disk,
 		a_buffer_that_may_end_inside_a_block_is_asked_before_the_write,
+		a_plain_write_bounces_as_the_untorn_one_does,
+		a_shape_that_a_direct_plain_write_cannot_have_leaves_the_old_page,
 		a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept,
 		a_plain_write_that_is_told_of_a_lost_page_poisons,
 	};

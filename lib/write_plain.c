@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One attempt of a plain write: all bytes are written, in as many pieces as the kernel likes.
+ *
+ * Flow: called by write.c for the PLAIN fallback; the checks are those of write_sync.c.
+ *
+ * It may tear, so a failure leaves the range unknown, unless nothing was begun.  It goes through
+ * the caller's descriptor: if that is buffered, any shape will do.
+ *
+ * RWF_DSYNC, or O_DSYNC, is relied on only where the descriptor is direct and the filesystem is
+ * known to keep it (sys_keeps_dsync).  A buffered descriptor is synced instead: without a witness
+ * the error of an earlier page would count as this page's.
+ */
+#include "write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "sys_refused.h"
+
+/* No disk's sector is smaller. */
+#define SECTOR_MIN 512u
+
+/*
+ * What a direct write of this shape breaks where the kernel refuses it each time: XFS and a block
+ * device (fs/xfs/xfs_file.c:xfs_file_dio_write, block/fops.c:blkdev_dio_invalid, 4.7 to 7.3).  Of
+ * the memory's alignment they are not sure: a device that is asked piece by piece may refuse the
+ * first and take the next (fs/iomap/direct-io.c, 6.18), so what statx says is kept.  Other
+ * filesystems write it through the page cache instead.
+ */
+static uint64_t plain_shape(const struct write_request *request, const void *buffer)
+{
+	const struct atomicio_file *file = request->file;
+	uint64_t broken = 0;
+
+	if (!file->plain_strict)
+		return 0;
+	if (request->length & (SECTOR_MIN - 1))
+		broken |= ATOMICIO_REASON_LENGTH_UNALIGNED;
+	if (request->offset & (SECTOR_MIN - 1))
+		broken |= ATOMICIO_REASON_OFFSET_UNALIGNED;
+	if ((uintptr_t)buffer & (file->limits.memory_align - 1))
+		broken |= ATOMICIO_REASON_MEMORY_UNALIGNED;
+	return broken;
+}
+
+/* False: it is not begun, because the descriptor, direct at this moment, would refuse it. */
+static bool plain_fits(const struct write_request *request, const void *buffer,
+		       struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	const uint64_t broken = plain_shape(request, buffer);
+	int status;
+
+	if (!broken)
+		return true;
+	status = file->sys->getfl(file->caller_fd);
+	if (status >= 0 && !(status & O_DIRECT))
+		return true;
+	write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
+	return false;
+}
+
+/*
+ * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND, and overlayfs loses
+ * it; there the write may go out without it, unless O_APPEND would move it.
+ */
+static ssize_t plain_call(const struct write_request *request, const struct iovec *vector,
+			  uint64_t offset)
+{
+	const struct atomicio_file *file = request->file;
+	const struct sys_calls *sys = file->sys;
+	int rwf = write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
+
+	if (!file->plain_noappend) {
+		const int status = sys->getfl(file->caller_fd);
+
+		if (status < 0)
+			return status;
+		if (status & O_APPEND)
+			return -EOPNOTSUPP;
+		rwf &= ~SYS_RWF_NOAPPEND;
+	}
+	return sys_write_at(sys, file->caller_fd, vector, 1, offset, rwf);
+}
+
+/* The error of a plain write, or of the sync that makes it durable. */
+static void plain_failed(const struct write_request *request, int64_t error, bool by_sync,
+			 struct write_outcome *outcome)
+{
+	/* The handle or the journal was poisoned before: that is no news of the medium. */
+	const bool refused = by_sync && error == -ENOTRECOVERABLE;
+
+	if (refused)
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -ENOTRECOVERABLE, 0);
+	else
+		write_classify(outcome, error, request->length);
+	if (by_sync)
+		outcome->called = false; /* who lost a page was asked already */
+	outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
+	outcome->allowed &=
+		refused || write_is_poisoned(request->file) ? ATOMICIO_FAIL : ~ATOMICIO_FALLBACK;
+}
+
+/* All bytes, piece by piece.  False: the outcome says why not. */
+static bool plain_pieces(const struct write_request *request, const void *buffer,
+			 struct write_outcome *outcome)
+{
+	struct iovec vector = {
+		.iov_base = (void *)(uintptr_t)buffer, /* only read; iovec has no const */
+		.iov_len = request->length,
+	};
+	uint64_t done = 0;
+
+	if (!plain_fits(request, buffer, outcome))
+		return false;
+	while (done < request->length) {
+		const ssize_t result = plain_call(request, &vector, request->offset + done);
+
+		if (result <= 0) {
+			plain_failed(request, result < 0 ? result : -EIO, false, outcome);
+			return false;
+		}
+		done += (uint64_t)result;
+		vector.iov_base = (char *)vector.iov_base + result;
+		vector.iov_len -= (size_t)result;
+	}
+	assert(done == request->length);
+	return true;
+}
+
+/*
+ * Does the buffer have to be copied to be aligned?  A direct descriptor's alignment that statx does
+ * not tell (before 6.1, and many filesystems since) is taken for a page's.  A guest's, too: its
+ * fallback is a call like any other.
+ */
+static bool must_bounce(const struct write_request *request)
+{
+	const struct atomicio_file *file = request->file;
+
+	return file->bounce && file->plain_align > 1 &&
+	       request->length <= file->options.bounce_max &&
+	       ((uintptr_t)request->buffer & (file->plain_align - 1)) != 0;
+}
+
+static bool plain_bytes(const struct write_request *request, struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+	bool done;
+
+	if (!must_bounce(request))
+		return plain_pieces(request, request->buffer, outcome);
+	pthread_mutex_lock(&file->bounce_lock);
+	memcpy(file->bounce, request->buffer, request->length);
+	done = plain_pieces(request, file->bounce, outcome);
+	pthread_mutex_unlock(&file->bounce_lock);
+	write_count(&file->counters.bounces, 1);
+	return done;
+}
+
+void write_plain(const struct write_request *request, struct write_outcome *outcome)
+{
+	struct atomicio_file *file = request->file;
+
+	if (!write_is_readable(request, outcome) || !write_fits_limits(request, outcome) ||
+	    !write_retire_range(request, outcome) || !plain_bytes(request, outcome))
+		return;
+	if (file->plain_syncs && (request->flags & ATOMICIO_DSYNC || file->always_syncs)) {
+		const int error = atomicio_sync(file);
+
+		if (error) {
+			plain_failed(request, error, true, outcome);
+			return;
+		}
+	}
+	*outcome = (struct write_outcome){.kind = 0};
+}
+
+/* At open, with the flags of the caller's descriptor. */
+void write_plain_open(struct atomicio_file *file, int status)
+{
+	const struct atomicio_caps *caps = &file->caps;
+	const bool told = caps->statx_mask & SYS_STATX_DIOALIGN;
+	uint32_t magic;
+
+	file->plain_syncs = file->attached || !(status & O_DIRECT) ||
+			    !sys_keeps_dsync(file->sys, file->caller_fd);
+	file->always_syncs = status & O_DSYNC;
+	file->plain_align = 1;
+	if (!(status & O_DIRECT))
+		return;
+	/* What it tells as 0 is written buffered, whatever the descriptor says. */
+	file->plain_align = told ? file->limits.memory_align : WRITE_BOUNCE_ALIGN;
+	file->plain_strict =
+		told && caps->memory_align &&
+		(file->is_device ||
+		 (file->sys->fs_magic(file->caller_fd, &magic) == 0 && magic == SYS_MAGIC_XFS));
+}
