@@ -56,6 +56,11 @@ static int linux_ring_enter(void *ring, uint32_t wait)
 	return result;
 }
 
+static uint32_t linux_ring_left(void *ring)
+{
+	return io_uring_sq_ready(ring);
+}
+
 static uint32_t linux_ring_reap(void *ring, struct sys_completion *done, uint32_t max)
 {
 	struct io_uring *uring = ring;
@@ -80,6 +85,7 @@ const struct sys_ring_calls sys_ring_linux = {
 	.destroy = linux_ring_destroy,
 	.next = linux_ring_next,
 	.enter = linux_ring_enter,
+	.left = linux_ring_left,
 	.reap = linux_ring_reap,
 };
 

@@ -28,10 +28,13 @@ struct sys_ring_calls {
 
 	/*
 	 * Give all filled entries to the kernel, in order, and wait until `wait` completions can be
-	 * reaped.  Returns how many entries it consumed; if that is not all it did not wait.  A
-	 * negative errno: it consumed none.
+	 * reaped.  Returns how many entries it consumed, or a negative errno; what was consumed is
+	 * told by left() alone, for a call that consumed entries may end with an error.
 	 */
 	int (*enter)(void *ring, uint32_t wait);
+
+	/* How many filled entries, the last ones, has the kernel not yet consumed? */
+	uint32_t (*left)(void *ring);
 
 	/* Take up to `max` completions; returns how many. */
 	uint32_t (*reap)(void *ring, struct sys_completion *done, uint32_t max);

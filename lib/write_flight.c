@@ -203,11 +203,16 @@ static uint32_t reap(struct atomicio_queue *queue)
 	return total;
 }
 
-/* The first `count` staged entries were consumed. */
-static void launch(struct atomicio_queue *queue, uint32_t count)
+/*
+ * What the kernel has consumed of the staged entries is under way, whatever the call said: its
+ * completions would else be taken for strays (Q1), and be waited for without end.  Returns how
+ * many there were.
+ */
+static uint32_t launch(struct atomicio_queue *queue)
 {
-	if (count > queue->staged_count)
-		count = queue->staged_count;
+	const uint32_t left = queue->calls->left(queue->ring);
+	const uint32_t count = left < queue->staged_count ? queue->staged_count - left : 0;
+
 	for (uint32_t i = 0; i < count; i++)
 		queue->slots[queue->staged[i]].state = QUEUE_FLYING;
 	queue->staged_count -= count;
@@ -215,6 +220,7 @@ static void launch(struct atomicio_queue *queue, uint32_t count)
 		queue->staged[i] = queue->staged[i + count];
 	queue->flying += count;
 	write_count(&queue->counters.submissions, count);
+	return count;
 }
 
 /* Q3: its completion can never be had.  The policy hears of it, but has no choice. */
@@ -259,15 +265,14 @@ static void turn(struct atomicio_queue *queue, bool more)
 	const uint32_t out = queue->staged_count + queue->flying;
 	const uint32_t wait = more && out ? 1 : out;
 	const int result = queue->calls->enter(queue->ring, wait);
+	const uint32_t launched = launch(queue);
 
 	write_count(&queue->counters.waits, 1);
 	if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
 		bury(queue, result);
 		return;
 	}
-	if (result > 0)
-		launch(queue, (uint32_t)result);
-	if (reap(queue) || result > 0 || result == -EINTR) {
+	if (reap(queue) || launched || result == -EINTR) {
 		queue->stalls = 0;
 		return;
 	}

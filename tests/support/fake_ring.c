@@ -177,8 +177,11 @@ static int ring_enter(void *ring, uint32_t wait)
 	if (fake_ring.on_enter)
 		fake_ring.on_enter();
 	if (fake_ring.enter_fail_at && fake_ring.enters >= fake_ring.enter_fail_at &&
-	    fake_ring.enters < fake_ring.enter_fail_at + fake_ring.enter_fail_times)
+	    fake_ring.enters < fake_ring.enter_fail_at + fake_ring.enter_fail_times) {
+		if (fake_ring.enter_fails_late)
+			consume(all);
 		return fake_ring.enter_error;
+	}
 	if (fake_ring.idle)
 		return 0;
 	if (fake_ring.consume_max && count > fake_ring.consume_max)
@@ -194,6 +197,13 @@ static int ring_enter(void *ring, uint32_t wait)
 	if (the_ring.ready < wait && count == 0 && the_ring.lost)
 		return -EBADR; /* FR3 */
 	return (int)count;
+}
+
+static uint32_t ring_left(void *ring)
+{
+	(void)ring;
+	ck_assert(the_ring.live);
+	return the_ring.staged;
 }
 
 static uint32_t ring_reap(void *ring, struct sys_completion *done, uint32_t max)
@@ -219,6 +229,7 @@ const struct sys_ring_calls fake_ring_calls = {
 	.destroy = ring_destroy,
 	.next = ring_next,
 	.enter = ring_enter,
+	.left = ring_left,
 	.reap = ring_reap,
 };
 

@@ -34,6 +34,7 @@ struct fake_ring_system {
 	uint32_t enter_fail_at; /* this enter() and fail_times - 1 more ... */
 	uint32_t enter_fail_times;
 	int enter_error;	/* ... return this */
+	bool enter_fails_late;	/* ... although they have consumed entries */
 	uint32_t drop_at;	/* this completion vanishes */
 	uint32_t duplicate_at;	/* this one comes twice */
 	uint32_t stray_at;	/* with this one comes a completion of nothing */

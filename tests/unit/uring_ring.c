@@ -207,6 +207,42 @@ static void check_after_death(uint32_t lost)
 	ck_assert_uint_eq(errors, lost);
 }
 
+START_TEST(entries_consumed_by_a_call_that_failed_are_waited_for)
+{
+	const int errors[] = {-EINTR, -EAGAIN, -EBUSY};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		setup();
+		fake_ring.enter_fail_at = 1;
+		fake_ring.enter_fail_times = 2;
+		fake_ring.enter_fails_late = true;
+		fake_ring.enter_error = errors[i];
+		make_queue(4);
+		ck_assert_int_eq(run_batch(), 0);
+		check_all_written();
+		ck_assert_int_eq(ring_error(), 0);
+		ck_assert_uint_eq(fake_ring.consumed, OPS);
+		ck_assert_uint_eq(fake_ring.plain_calls, 0);
+		check_closed();
+	}
+}
+END_TEST
+
+/* Q3: they may still be on their way, so they are not written a second time. */
+START_TEST(entries_consumed_by_the_call_at_which_the_ring_died_are_not_written_again)
+{
+	fake_ring.enter_fail_at = 1;
+	fake_ring.enter_fail_times = FOREVER;
+	fake_ring.enter_fails_late = true;
+	fake_ring.enter_error = -EOWNERDEAD;
+	make_queue(4);
+	ck_assert_int_eq(run_batch(), -EIO);
+	check_after_death(4);
+	ck_assert_uint_eq(fake_ring.plain_calls, 0);
+	check_closed();
+}
+END_TEST
+
 START_TEST(ring_that_dies_with_writes_in_flight_never_calls_them_done)
 {
 	fake_ring.seed = 9;
@@ -319,6 +355,8 @@ int main(void)
 		kernel_out_of_room_passes,
 		kernel_out_of_room_for_ever_leads_to_pwritev2,
 		ring_that_dies_before_it_took_anything_costs_nothing,
+		entries_consumed_by_a_call_that_failed_are_waited_for,
+		entries_consumed_by_the_call_at_which_the_ring_died_are_not_written_again,
 		ring_that_dies_with_writes_in_flight_never_calls_them_done,
 		ring_that_dies_half_fed_loses_only_what_it_took,
 		completions_that_a_dead_ring_still_has_are_heard,
