@@ -5,7 +5,11 @@
 set -u
 case $1 in
 on)
-	device=$(losetup --find --show --direct-io=on "$MATRIX_DISK/cut-$2") || exit 1
+	for _ in 1 2 3 4 5; do # others take loop devices too
+		device=$(losetup --find --show --direct-io=on "$MATRIX_DISK/cut-$2") && break
+		sleep 0.1
+	done
+	[ -n "${device:-}" ] || exit 1
 	options=rw
 	[ "$MATRIX_TYPE" != xfs ] || options=nouuid
 	mount -t "$MATRIX_TYPE" -o "$options" "$device" "$MATRIX_CUT_AT"

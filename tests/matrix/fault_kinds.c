@@ -153,59 +153,6 @@ void fault_nobody(int fd)
 		       setresuid(65534, 65534, 65534) < 0);
 }
 
-static void limit(int what, rlim_t value)
-{
-	const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-
-	signal(SIGXFSZ, SIG_IGN);
-	fault_not_here(setrlimit((__rlimit_resource_t)what, &limit) < 0);
-}
-void fault_limit_size(int fd)
-{
-	(void)fd;
-	limit(RLIMIT_FSIZE, 2 * LENGTH + 4096);
-}
-void fault_limit_files(int fd)
-{
-	limit(RLIMIT_NOFILE, (rlim_t)fd + 1);
-}
-void fault_limit_locked(void)
-{
-	limit(RLIMIT_MEMLOCK, 0);
-}
-
-static void refuse(uint32_t call, int error)
-{
-	const struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = {.len = 4,
-					   .filter = (struct sock_filter *)(uintptr_t)filter};
-
-	fault_not_here(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0);
-}
-void fault_no_pwritev2(void)
-{
-	refuse(SYS_pwritev2, ENOSYS);
-}
-void fault_no_statx(void)
-{
-	refuse(SYS_statx, EPERM);
-}
-void fault_no_fdatasync(int fd)
-{
-	(void)fd;
-	refuse(SYS_fdatasync, EPERM);
-}
-void fault_no_ring(void)
-{
-	refuse(SYS_io_uring_setup, EPERM);
-}
-
 /* The server's faults, from here on. */
 static void serve(const char *fault)
 {
@@ -247,4 +194,101 @@ void fault_flush_eagain(int fd)
 {
 	(void)fd;
 	serve("fault flush EAGAIN");
+}
+void fault_write_erofs(int fd)
+{
+	(void)fd;
+	serve("fault write EROFS nth=2 times=0");
+}
+void fault_write_eintr(int fd)
+{
+	(void)fd;
+	serve("fault write EINTR nth=2 times=2");
+}
+void fault_flush_enospc(int fd)
+{
+	(void)fd;
+	serve("fault flush ENOSPC nth=2");
+}
+void fault_flush_eintr(int fd)
+{
+	(void)fd;
+	serve("fault flush EINTR nth=2 times=2");
+}
+void fault_flush_slow(int fd)
+{
+	(void)fd;
+	serve("fault flush slow=50 times=4");
+}
+
+/* A cut of a disk that drops its flushes shows nothing. */
+void fault_flush_drop(int fd)
+{
+	(void)fd;
+	fault_not_here(strncmp(matrix_environment, "fuse-", 5) != 0);
+	serve("fault flush drop times=0");
+}
+
+static pthread_t releaser;
+static atomic_bool releases, released_last;
+
+/* Again and again: the request that hangs may come late. */
+static void *release_later(void *context)
+{
+	char answer[64];
+
+	(void)context;
+	while (!atomic_load(&released_last)) {
+		usleep(200000);
+		(void)matrix_ask("release", answer, sizeof(answer));
+	}
+	return NULL;
+}
+
+void fault_join(void)
+{
+	char answer[128];
+
+	if (!atomic_load(&releases))
+		return;
+	atomic_store(&released_last, true);
+	pthread_join(releaser, NULL);
+	/* A write-back of the last close must not hang: nobody is left who would release it. */
+	cell->has_fired = fault_fired();
+	(void)matrix_ask("clear", answer, sizeof(answer));
+	(void)matrix_ask("release", answer, sizeof(answer));
+}
+
+static void serve_until_released(const char *fault)
+{
+	serve(fault);
+	atomic_store(&releases, pthread_create(&releaser, NULL, release_later, NULL) == 0);
+	fault_not_here(!atomic_load(&releases));
+}
+void fault_write_hang(int fd)
+{
+	(void)fd;
+	serve_until_released("fault write hang nth=2");
+}
+void fault_flush_hang(int fd)
+{
+	(void)fd;
+	serve_until_released("fault flush hang");
+}
+
+/* The first write is of a page that was written without DSYNC, unless the journal's comes first. */
+void fault_back_eio(int fd)
+{
+	(void)fd;
+	serve("fault write EIO");
+}
+void fault_back_enospc(int fd)
+{
+	(void)fd;
+	serve("fault write ENOSPC");
+}
+void fault_back_einval(int fd)
+{
+	(void)fd;
+	serve("fault write EINVAL");
 }

@@ -96,6 +96,43 @@ static void shut_down(int fd)
 	fault_not_here(ioctl(fd, _IOR('X', 125, uint32_t), &how) < 0);
 }
 
+/* The raw disk is one by itself; where it is a filesystem's, that is. */
+static int raw_read_only(int is)
+{
+	const int fd = matrix_open(matrix_directory, "device", 0);
+	const int result = fd < 0 ? -1 : ioctl(fd, BLKROSET, &is);
+
+	close(fd);
+	return result;
+}
+
+static int remount(unsigned long flags)
+{
+	if (!strcmp(matrix_environment, "raw"))
+		return raw_read_only(flags != 0);
+	return mount(NULL, matrix_directory, NULL, MS_REMOUNT | flags, NULL);
+}
+
+void fault_read_only(void)
+{
+	cell->may_read_only = true;
+	fault_not_here(remount(MS_RDONLY) < 0);
+}
+
+void fault_writable(void)
+{
+	(void)remount(0);
+}
+
+/* As after an error of its metadata: the filesystem is read-only, under descriptors that are not.
+ */
+void fault_aborted(int fd)
+{
+	(void)fd;
+	fault_not_here(strncmp(matrix_environment, "ext4", 4) != 0 ||
+		       mount(NULL, matrix_directory, NULL, MS_REMOUNT, "abort") < 0);
+}
+
 /* The descriptor. */
 static void set_flag(int fd, int set, int clear)
 {
@@ -112,6 +149,16 @@ static void direct_set(int fd)
 static void direct_cleared(int fd)
 {
 	set_flag(fd, 0, O_DIRECT);
+}
+
+/* fcntl(2) says 0 and changes neither: fs/fcntl.c, SETFL_MASK of 6.18. */
+static void dsync_set(int fd)
+{
+	set_flag(fd, O_DSYNC, 0);
+}
+static void dsync_cleared(int fd)
+{
+	set_flag(fd, 0, O_DSYNC);
 }
 
 /* The inode. */
@@ -165,51 +212,85 @@ static void inode_plain(void)
 	fault_free_inode(matrix_directory);
 }
 
+#define ERRNOS "EPERM ENOSYS EACCES ENOMEM EINVAL"
+
 static const struct fault_row {
 	const char *name;
-	void (*before)(void);
+	void (*before)(void); /* the files are open, the handle is not */
 	void (*after)(int fd);
 	void (*undo)(void);
+	const char *variants; /* one for each environment, in turn */
 } faults[] = {
-	{"none", NULL, NULL, NULL},
-	{"full", NULL, fill_up, NULL},
-	{"frozen", NULL, freeze, thaw},
-	{"shut-down", NULL, shut_down, NULL},
-	{"append-set", NULL, append_set, NULL},
-	{"direct-set", NULL, direct_set, NULL},
-	{"direct-cleared", NULL, direct_cleared, NULL},
-	{"inode-sync", NULL, inode_sync, inode_plain},
-	{"inode-append", NULL, inode_append, inode_plain},
-	{"inode-immutable", NULL, inode_immutable, inode_plain},
-	{"inode-journal", NULL, inode_journal, inode_plain},
-	{"readers", NULL, fault_readers, NULL},
-	{"mapper", NULL, fault_mapper, NULL},
-	{"signals", NULL, fault_signals, NULL},
-	{"cancelled", NULL, fault_cancelled, NULL},
-	{"forked", NULL, fault_forked, NULL},
-	{"no-proc", fault_no_proc, NULL, NULL},
-	{"no-sys", fault_no_sys, NULL, NULL},
-	{"nobody", NULL, fault_nobody, NULL},
-	{"fsize", NULL, fault_limit_size, NULL},
-	{"nofile", NULL, fault_limit_files, NULL},
-	{"memlock", fault_limit_locked, NULL, NULL},
-	{"no-pwritev2", fault_no_pwritev2, NULL, NULL},
-	{"no-statx", fault_no_statx, NULL, NULL},
-	{"no-fdatasync", NULL, fault_no_fdatasync, NULL},
-	{"no-ring", fault_no_ring, NULL, NULL},
-	{"write-eio", NULL, fault_write_eio, NULL},
-	{"write-enospc", NULL, fault_write_enospc, NULL},
-	{"write-einval", NULL, fault_write_einval, NULL},
-	{"write-tear", NULL, fault_write_tear, NULL},
-	{"write-slow", NULL, fault_write_slow, NULL},
-	{"flush-eio", NULL, fault_flush_eio, NULL},
-	{"flush-eagain", NULL, fault_flush_eagain, NULL},
+	{"none", NULL, NULL, NULL, NULL},
+	{"full", NULL, fill_up, NULL, NULL},
+	{"full-grow", NULL, fill_up, NULL, NULL},
+	{"read-only", NULL, NULL, fault_writable, NULL},
+	{"aborted", NULL, fault_aborted, NULL, NULL},
+	{"frozen", NULL, freeze, thaw, NULL},
+	{"shut-down", NULL, shut_down, NULL, NULL},
+	{"append-set", NULL, append_set, NULL, NULL},
+	{"direct-set", NULL, direct_set, NULL, NULL},
+	{"direct-cleared", NULL, direct_cleared, NULL, NULL},
+	{"dsync-set", NULL, dsync_set, NULL, NULL},
+	{"dsync-cleared", NULL, dsync_cleared, NULL, NULL},
+	{"inode-sync", NULL, inode_sync, inode_plain, NULL},
+	{"inode-append", NULL, inode_append, inode_plain, NULL},
+	{"inode-immutable", NULL, inode_immutable, inode_plain, NULL},
+	{"inode-journal", NULL, inode_journal, inode_plain, NULL},
+	{"readers", NULL, fault_readers, NULL, NULL},
+	{"mapper", NULL, fault_mapper, NULL, NULL},
+	{"signals", NULL, fault_signals, NULL, NULL},
+	{"cancelled", NULL, fault_cancelled, NULL, NULL},
+	{"forked", NULL, fault_forked, NULL, NULL},
+	{"no-proc", fault_no_proc, NULL, NULL, NULL},
+	{"no-sys", fault_no_sys, NULL, NULL, NULL},
+	{"nobody", NULL, fault_nobody, NULL, NULL},
+	{"fsize", NULL, fault_limit_size, NULL, "36864 0 16384"},
+	{"nofile", NULL, fault_limit_files_later, NULL, "0 1 2"},
+	{"nofile-open", fault_limit_files, NULL, NULL, "0 1 2 3"},
+	{"memlock", fault_limit_locked, NULL, NULL, "0 4096 65536"},
+	{"no-pwritev2", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-statx", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-fstat", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-statfs", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-openat", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-ioctl", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-fcntl", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-flock", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-fallocate", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-madvise", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-ring", fault_refused_call, NULL, NULL, ERRNOS},
+	{"no-pwrite", NULL, fault_refused_later, NULL, ERRNOS},
+	{"no-pread", NULL, fault_refused_later, NULL, ERRNOS},
+	{"no-fdatasync", NULL, fault_refused_later, NULL, ERRNOS},
+	{"no-fsync", NULL, fault_refused_later, NULL, ERRNOS},
+	{"no-ring-enter", NULL, fault_refused_later, NULL, ERRNOS},
+	{"write-eio", NULL, fault_write_eio, NULL, NULL},
+	{"write-enospc", NULL, fault_write_enospc, NULL, NULL},
+	{"write-einval", NULL, fault_write_einval, NULL, NULL},
+	{"write-tear", NULL, fault_write_tear, NULL, NULL},
+	{"write-slow", NULL, fault_write_slow, NULL, NULL},
+	{"flush-eio", NULL, fault_flush_eio, NULL, NULL},
+	{"flush-eagain", NULL, fault_flush_eagain, NULL, NULL},
+	{"write-erofs", NULL, fault_write_erofs, NULL, NULL},
+	{"write-eintr", NULL, fault_write_eintr, NULL, NULL},
+	{"write-hang", NULL, fault_write_hang, NULL, NULL},
+	{"flush-enospc", NULL, fault_flush_enospc, NULL, NULL},
+	{"flush-eintr", NULL, fault_flush_eintr, NULL, NULL},
+	{"flush-slow", NULL, fault_flush_slow, NULL, NULL},
+	{"flush-hang", NULL, fault_flush_hang, NULL, NULL},
+	{"flush-drop", NULL, fault_flush_drop, NULL, NULL},
+	{"back-eio", NULL, fault_back_eio, NULL, NULL},
+	{"back-enospc", NULL, fault_back_enospc, NULL, NULL},
+	{"back-einval", NULL, fault_back_einval, NULL, NULL},
 };
 
 static const struct fault_row *find_fault(const char *name)
 {
+	const size_t length = strcspn(name, ":");
+
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		if (!strcmp(name, faults[i].name))
+		if (length == strlen(faults[i].name) && !strncmp(name, faults[i].name, length))
 			return &faults[i];
 	return NULL;
 }
@@ -217,6 +298,53 @@ static const struct fault_row *find_fault(const char *name)
 bool fault_is_known(const char *name)
 {
 	return find_fault(name) != NULL;
+}
+
+void fault_print_all(void)
+{
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		printf("%s %s\n", faults[i].name, faults[i].variants ? faults[i].variants : "");
+}
+
+/* A descriptor that was opened so makes each write durable, whatever fcntl(2) says later. */
+int fault_open_flags(void)
+{
+	return !strcmp(cell->fault, "dsync-cleared") ? O_DSYNC : 0;
+}
+
+bool fault_has_lazy_pages(void)
+{
+	return !strncmp(cell->fault, "back-", 5);
+}
+
+uint32_t fault_write_flags(uint32_t first)
+{
+	const bool is_lazy = fault_has_lazy_pages() && first < 3;
+
+	return is_lazy || fault_open_flags() ? 0 : ATOMICIO_DSYNC;
+}
+
+bool fault_makes_room(void)
+{
+	return !strcmp(cell->fault, "full-grow");
+}
+
+/* The pages are to be written behind the file's end, where there are no blocks. */
+static void cut_short(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/pages", matrix_directory);
+	cell->is_short = true;
+	fault_not_here(!strcmp(matrix_environment, "raw") || truncate(path, 0) < 0);
+}
+
+void fault_early(void)
+{
+	if (!strcmp(cell->fault, "read-only"))
+		fault_read_only();
+	if (fault_makes_room())
+		cut_short();
 }
 
 void fault_before_open(void)
@@ -235,7 +363,13 @@ void fault_is_over(int fd)
 {
 	const struct itimerval never = {.it_value.tv_usec = 0};
 
+	char path[4096];
+
 	(void)fd;
+	if (fault_makes_room()) {
+		snprintf(path, sizeof(path), "%s/filler", matrix_directory);
+		(void)truncate(path, 0); /* a server of a directory may keep what is unlinked */
+	}
 	atomic_store(&fault_has_ended, true);
 	setitimer(ITIMER_REAL, &never, NULL);
 }
@@ -244,7 +378,10 @@ bool fault_fired(void)
 {
 	char answer[128];
 
-	if (strncmp(cell->fault, "write-", 6) != 0 && strncmp(cell->fault, "flush-", 6) != 0)
+	if (strncmp(cell->fault, "write-", 6) != 0 && strncmp(cell->fault, "back-", 5) != 0 &&
+	    strncmp(cell->fault, "flush-", 6) != 0)
+		return true;
+	if (cell->has_fired)
 		return true;
 	return matrix_ask("fired", answer, sizeof(answer)) && strpbrk(answer, "123456789");
 }
@@ -256,6 +393,8 @@ void fault_undo(void)
 	if (find_fault(cell->fault)->undo)
 		find_fault(cell->fault)->undo();
 	snprintf(path, sizeof(path), "%s/filler", matrix_directory);
+	(void)truncate(path, 0);
 	(void)unlink(path);
+	(void)matrix_ask("release", answer, sizeof(answer));
 	(void)matrix_ask("clear", answer, sizeof(answer));
 }

@@ -55,9 +55,15 @@ static enum page_state state_of(uint32_t number)
 	static uint8_t page[LENGTH] __attribute__((aligned(4096)));
 	static uint8_t expected[LENGTH];
 
-	if (pread(page_fd, page, LENGTH, (off_t)(number * LENGTH)) != LENGTH)
+	const ssize_t length = pread(page_fd, page, LENGTH, (off_t)(number * LENGTH));
+
+	if (cell->is_short && length >= 0)
+		memset(page + length, 0, LENGTH - (size_t)length); /* as before a page behind it */
+	else if (length != LENGTH)
 		return MIXED_PAGE;
 	matrix_fill(expected, number, false);
+	if (cell->is_short)
+		memset(expected, 0, LENGTH);
 	if (!memcmp(page, expected, LENGTH))
 		return OLD_PAGE;
 	matrix_fill(expected, number, true);
@@ -68,6 +74,8 @@ static const char *judge_page(const struct outcome *outcome, enum page_state sta
 {
 	if (!outcome->was_tried)
 		return state == OLD_PAGE ? NULL : "changed, and was never written";
+	if (outcome->result == 0 && outcome->is_lazy && cell->sync_result)
+		return NULL; /* "lost", and the sync said so */
 	if (outcome->result == 0)
 		return state == NEW_PAGE ? NULL : "returned 0 and is not there";
 	if (outcome->went_plain || outcome->on_disk == ATOMICIO_DISK_UNKNOWN)
@@ -98,6 +106,10 @@ const char *judge(const char *directory, bool is_cut)
 	text[0] = '\0';
 	if (error)
 		snprintf(text, sizeof(text), "recovery: %s", strerror(-error));
+	for (uint32_t i = PAGES - 2; i < PAGES && fault_makes_room() && !text[0]; i++)
+		if (cell->set_up && !cell->setup_result && cell->pages[i].result)
+			snprintf(text, sizeof(text), "page %u: there is room, and it failed: %s", i,
+				 strerror(-cell->pages[i].result));
 	for (uint32_t i = 0; i < PAGES && !text[0]; i++) {
 		const char *wrong = judge_page(&cell->pages[i], state_of(i));
 

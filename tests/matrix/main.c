@@ -82,18 +82,29 @@ static int make_file(void)
 	return error;
 }
 
+static int open_read_only(void)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/pages", matrix_directory);
+	return open(path, O_RDONLY | O_CLOEXEC | way_flags());
+}
+
 static void run_cell(void)
 {
 	int fd, log_fd;
 
-	fault_before_open();
-	fd = matrix_open(matrix_directory, "pages", way_flags());
+	fault_early();
+	fd = matrix_open(matrix_directory, "pages", way_flags() | fault_open_flags());
 	log_fd =
 		matrix_open(matrix_directory, "journal", way_uses_journal(cell->way) ? O_CREAT : 0);
-	if (fd < 0) { /* no O_DIRECT here */
+	if (fd < 0 && cell->may_read_only)
+		fd = open_read_only();
+	if (fd < 0) /* no O_DIRECT here */
 		cell->applies = 0;
+	fault_before_open();
+	if (!cell->applies)
 		_exit(0);
-	}
 	cell->setup_result = way_open(fd, log_fd);
 	if (cell->setup_result)
 		_exit(0);
@@ -104,10 +115,18 @@ static void run_cell(void)
 	if (!cell->applies)
 		_exit(0);
 	cell->set_up = 1;
-	way_write(0, 6);
+	if (fault_has_lazy_pages()) {
+		way_write(0, 3);
+		for (uint32_t i = 0; i < 3; i++)
+			cell->pages[i].is_lazy = true;
+		way_write(3, 3);
+	} else {
+		way_write(0, 6);
+	}
 	fault_is_over(fd);
 	cell->sync_result = way_sync();
 	way_write(6, 2);
+	fault_join();
 	_exit(0);
 }
 
@@ -186,15 +205,43 @@ static bool is_dead(void)
 	return failed;
 }
 
+/* How many times a server of a directory was asked to sync, -1: it is none. */
+static int64_t flushes_of_server(void)
+{
+	char answer[128];
+	const char *at;
+
+	if (strncmp(matrix_environment, "fuse-", 5) != 0 ||
+	    !matrix_ask("stat", answer, sizeof(answer)))
+		return -1;
+	at = strstr(answer, "flushes ");
+	return at ? strtoll(at + 8, NULL, 10) : -1;
+}
+
+/* X7 */
+static const char *judge_flushes(int64_t made)
+{
+	int64_t wanted = 0;
+
+	for (uint32_t i = 0; i < PAGES; i++)
+		wanted += cell->pages[i].was_tried && !cell->pages[i].result &&
+			  !cell->pages[i].is_lazy;
+	if (wanted && way_is_batch(cell->way))
+		wanted = 1;
+	return made < wanted ? "returned 0, and the server was never asked to sync" : NULL;
+}
+
 static bool did_fire;
 
 static const char *run_and_judge(void)
 {
 	const char *wrong;
+	int64_t flushes;
 	pid_t pid;
 
 	if (make_file())
 		return "the file cannot be made";
+	flushes = flushes_of_server();
 	pid = fork();
 	if (pid == 0)
 		run_cell();
@@ -203,6 +250,8 @@ static const char *run_and_judge(void)
 		fault_undo();
 		return NULL;
 	}
+	if (!wrong && flushes >= 0)
+		wrong = judge_flushes(flushes_of_server() - flushes);
 	if (!wrong && getenv("MATRIX_CUT"))
 		wrong = judge_cut();
 	did_fire = fault_fired();
@@ -227,6 +276,10 @@ int main(int argc, char **argv)
 	char way[24], environment[24], fault[32], expected[8], text[300];
 	int failures = 0;
 
+	if (argc == 2 && !strcmp(argv[1], "--faults")) {
+		fault_print_all();
+		return 0;
+	}
 	if (argc != 3)
 		return 2;
 	matrix_environment = argv[1];

@@ -7,12 +7,16 @@
  * (judge.c).
  *
  * Rules, of which a cell that breaks one is red:
- * X1 What returned 0 durably is there after a cut, or where there is no cut, on the disk.
+ * X1 What returned 0 durably is there after a cut, or where there is no cut, on the disk; and what
+ *    returned 0 without DSYNC, if the next sync said 0.
  * X2 What failed is as on_disk said: old, or old or new.  UNKNOWN is only ever said where a plain
  *    write was asked for, or of a torn result that was caught.
  * X3 No page is a mixture, but where on_disk said UNKNOWN.
  * X4 Nothing hangs.
  * X5 A write to another page goes on after the fault, or says why not; X1 to X3 hold for it too.
+ * X6 Where room was made on a full disk, the next writes are written.
+ * X7 On FUSE the server is asked to sync for each durable write, or once for a batch: a kernel that
+ *    drops DSYNC there does not count.
  */
 #ifndef MATRIX_H
 #define MATRIX_H
@@ -37,14 +41,18 @@ struct outcome {
 	int result;
 	uint32_t on_disk; /* of the last failure, 0: nobody asked */
 	bool went_plain;
+	bool is_lazy; /* written without DSYNC: only a sync that says 0 makes it durable */
 };
 
 struct cell {
-	char way[24], fault[32], expected[8];
-	volatile int applies; /* 0: this fault cannot be had here */
-	volatile int set_up;  /* the writes were reached */
-	int setup_result;     /* of open, if it refused: an answer too */
+	char way[24], fault[32], expected[8]; /* fault may have a variant: "name:variant" */
+	volatile int applies;		      /* 0: this fault cannot be had here */
+	volatile int set_up;		      /* the writes were reached */
+	int setup_result;		      /* of open, if it refused: an answer too */
 	int sync_result;
+	bool has_fired;
+	bool is_short;	    /* the old state of a page is that it is not there */
+	bool may_read_only; /* the descriptor cannot be had for writing: that is the fault */
 	struct outcome pages[PAGES];
 };
 
@@ -58,16 +66,24 @@ bool matrix_ask(const char *command, char *answer, uint32_t size);
 /* ways.c */
 bool way_is_known(const char *name);
 bool way_uses_journal(const char *name);
-int way_flags(void);		  /* of open(2) for the page file */
-int way_open(int fd, int log_fd); /* 0 or a negative errno */
+bool way_is_batch(const char *name); /* its writes may share a sync */
+int way_flags(void);		     /* of open(2) for the page file */
+int way_open(int fd, int log_fd);    /* 0 or a negative errno */
 void way_write(uint32_t first, uint32_t count);
 int way_sync(void);
 
 /* faults.c */
 bool fault_is_known(const char *name);
-void fault_before_open(void);
+void fault_print_all(void);		     /* a line for each: its name, and its variants */
+void fault_early(void);			     /* before the files are opened */
+int fault_open_flags(void);		     /* of open(2) for the page file */
+bool fault_has_lazy_pages(void);	     /* the first three are written without DSYNC */
+bool fault_makes_room(void);		     /* when it is over */
+uint32_t fault_write_flags(uint32_t number); /* of the writes */
+void fault_before_open(void);		     /* of the handle */
 void fault_after_open(int fd);
 void fault_is_over(int fd); /* by the cell itself, before the last pages */
+void fault_join(void);	    /* by the cell, at its end: nothing of it asks the server any more */
 void fault_undo(void);	    /* by main.c, whatever became of the cell */
 bool fault_fired(void);	    /* if it is one of the server's: asked before it is undone */
 void fault_free_inode(const char *directory); /* of its flags */

@@ -15,14 +15,20 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 environments=(ext4 ext4-journal xfs btrfs overlay tmpfs fuse-direct fuse-cached fuse-writeback raw)
 all=("${environments[@]}")
-ways=(kernel auto reopen journal-direct journal-cached plain-direct plain-cached batch group queue)
+ways=(kernel auto reopen journal-direct journal-cached plain-direct plain-cached batch group queue ring)
+program_of() { echo "${MATRIX_PROGRAM:-$(dirname "$1")/../tests/matrix/matrix}"; }
+built=${ATOMICIO_BUILD:-$here/../../build/gcc}/tools/atomicio
 
 if [ "${1:-}" = --pairs ]; then
-	mapfile -t faults < <(sed -nE 's/^\t\{"([a-z0-9-]+)", .*(NULL|[a-z_]+)\},$/\1/p' "$here/faults.c")
-	for ((f = 0; f < ${#faults[@]}; f++)); do
+	f=0
+	"$(program_of "${2:-$built}")" --faults | while read -r fault more; do
+		read -r -a variants <<<"$more"
 		for ((e = 0; e < ${#environments[@]}; e++)); do
-			echo "${ways[(f + e) % ${#ways[@]}]} ${environments[e]} ${faults[f]} new"
+			[ ${#variants[@]} = 0 ] || variant=:${variants[(e + f) % ${#variants[@]}]}
+			echo "${ways[(f + e) % ${#ways[@]}]} ${environments[e]} $fault${variant-} new"
 		done
+		unset variant
+		f=$((f + 1))
 	done
 	exit
 fi
@@ -32,23 +38,24 @@ table() {
 	awk -v environments="${all[*]}" -v ways="${ways[*]}" '
 		BEGIN {
 			count = split(environments, e, " ")
-			split("ext4 data=j xfs btrfs overl tmpfs f-dir f-cac f-wb raw", title, " ")
+			split("ext4 ext4j xfs btrfs overl tmpfs f-dir f-cac f-wb raw", title, " ")
 			split(ways, name, " ")
-			split("K A R J j P p B G Q", sign, " ")
+			split("K A R J j P p B G Q U", sign, " ")
 			for (i in name)
 				letter[name[i]] = sign[i]
 			printf "%-16s", "fault"
 			for (i = 1; i <= count; i++)
-				printf "%-7s", title[i]
+				printf "%-6s", title[i]
 			print ""
 		}
+		{ sub(":.*", "", $3) }
 		!($3 in seen) { seen[$3] = 1; faults[++rows] = $3 }
 		{ cell[$3, $2] = letter[$1] ($4 == "some" ? "!" : "") }
 		END {
 			for (f = 1; f <= rows; f++) {
 				line = sprintf("%-16s", faults[f])
 				for (i = 1; i <= count; i++)
-					line = line sprintf("%-7s", ((faults[f], e[i]) in cell) ? cell[faults[f], e[i]] : "-")
+					line = line sprintf("%-6s", ((faults[f], e[i]) in cell) ? cell[faults[f], e[i]] : "-")
 				print line
 			}
 		}' "$here/cells.list" | sed 's/ *$//'
@@ -58,10 +65,10 @@ if [ "${1:-}" = --table ]; then
 	exit
 fi
 
-tool=$(realpath -- "${1:-${ATOMICIO_BUILD:-$here/../../build/gcc}/tools/atomicio}") || exit 1
+tool=$(realpath -- "${1:-$built}") || exit 1
 shift $(($# > 0))
 [ $# = 0 ] || environments=("$@")
-program=${MATRIX_PROGRAM:-$(dirname "$tool")/../tests/matrix/matrix}
+program=$(program_of "$tool")
 cells=${MATRIX_CELLS:-$here/cells.list}
 failures=0
 skip() {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ways of writing (matrix.h). */
 #define _GNU_SOURCE
-#include "matrix.h"
+#include "ways.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@ static const struct way {
 	int flags; /* of the descriptor */
 	bool has_journal;
 	uint32_t path, fallback, open_flags;
-	enum { SINGLE, BATCH, GROUP, QUEUE } how;
+	enum { SINGLE, BATCH, GROUP, QUEUE, RING } how;
 } ways[] = {
 	{"kernel", O_DIRECT, false, ATOMICIO_PATH_KERNEL, 0, 0, SINGLE},
 	{"auto", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, SINGLE},
@@ -25,6 +25,7 @@ static const struct way {
 	{"batch", 0, true, ATOMICIO_PATH_AUTO, 0, 0, BATCH},
 	{"group", O_DIRECT, true, ATOMICIO_PATH_JOURNAL, 0, 0, GROUP},
 	{"queue", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, QUEUE},
+	{"ring", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, RING},
 };
 
 static struct atomicio_file *file;
@@ -48,6 +49,11 @@ bool way_is_known(const char *name)
 bool way_uses_journal(const char *name)
 {
 	return find_way(name)->has_journal;
+}
+
+bool way_is_batch(const char *name)
+{
+	return find_way(name)->how != SINGLE && find_way(name)->how != RING;
 }
 
 int way_flags(void)
@@ -96,8 +102,8 @@ static void write_single(uint32_t number, const void *page)
 	current = outcome;
 	outcome->was_tried = true;
 	outcome->result = -EINPROGRESS;
-	outcome->result =
-		atomicio_write(file, page, LENGTH, (uint64_t)number * LENGTH, ATOMICIO_DSYNC);
+	outcome->result = atomicio_write(file, page, LENGTH, (uint64_t)number * LENGTH,
+					 fault_write_flags(number));
 }
 
 static void write_batch(uint32_t first, uint32_t count, uint8_t *pages, uint32_t flags)
@@ -133,9 +139,12 @@ void way_write(uint32_t first, uint32_t count)
 	if (way->how == SINGLE)
 		for (uint32_t i = 0; i < count; i++)
 			write_single(first + i, pages + (size_t)i * LENGTH);
+	else if (way->how == RING)
+		ring_write(file, first, count, pages, fault_write_flags(first));
 	else
 		write_batch(first, count, pages,
-			    ATOMICIO_DSYNC | (way->how == GROUP ? ATOMICIO_ALL_OR_NONE : 0));
+			    fault_write_flags(first) |
+				    (way->how == GROUP ? ATOMICIO_ALL_OR_NONE : 0));
 	free(pages);
 }
 
