@@ -90,6 +90,8 @@ static bool parse_where(const char *word, struct fault *fault)
 {
 	if (words_are(word, "nth=", &fault->nth))
 		return fault->nth != 0;
+	if (words_are(word, "every=", &fault->every))
+		return fault->every != 0;
 	if (words_are(word, "times=", &fault->times)) {
 		if (!fault->times)
 			fault->times = UINT64_MAX;
@@ -103,7 +105,7 @@ static bool parse_where(const char *word, struct fault *fault)
 
 const char *fault_add(struct faults *faults, char *words)
 {
-	struct fault fault = {.nth = 1, .times = 1};
+	struct fault fault = {.nth = 1, .every = 1, .times = 1};
 	char *rest = words, *word;
 
 	if (faults->count == FAULTS_MAX)
@@ -114,7 +116,8 @@ const char *fault_add(struct faults *faults, char *words)
 		return "the action is an errno, drop, tear, hang or slow=MILLISECONDS";
 	while ((word = strsep(&rest, " ")))
 		if (*word && !parse_where(word, &fault))
-			return "there are nth=N, times=N, at=OFFSET+LENGTH and content=TEXT";
+			return "there are nth=N, every=N, times=N, at=OFFSET+LENGTH and "
+			       "content=TEXT";
 	faults->list[faults->count++] = fault;
 	return NULL;
 }
@@ -142,7 +145,8 @@ const struct fault *fault_of(struct faults *faults, enum fault_operation operati
 		if (met || !matches(fault, operation, bytes, length, offset))
 			continue;
 		fault->seen++;
-		if (fault->seen < fault->nth || fault->fired >= fault->times)
+		if (fault->seen < fault->nth || fault->fired >= fault->times ||
+		    (fault->seen - fault->nth) % fault->every)
 			continue;
 		fault->fired++;
 		met = fault;

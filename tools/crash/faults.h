@@ -8,11 +8,12 @@
  * write a page never comes to the same place twice, so that a fault by range would never fire.
  * Every fault counts how often it fired, and a server that ends says which one never did.
  *
- *	fault OPERATION ACTION [nth=N] [times=N] [at=OFFSET+LENGTH] [content=TEXT]
+ *	fault OPERATION ACTION [nth=N] [every=N] [times=N] [at=OFFSET+LENGTH] [content=TEXT]
  *
  * OPERATION is read, write, flush or discard; ACTION an errno's name, "drop" (say that it is done),
  * "tear" (do the first half, then EIO), "slow=MILLISECONDS" or "hang".  nth counts the requests
- * that match from here on, 1 is the next; times=0 is for ever, and 1 the default.
+ * that match from here on, 1 is the next; times=0 is for ever, and 1 the default; every=N lets N -
+ *1 pass between two that it meets.
  */
 #ifndef CRASH_FAULTS_H
 #define CRASH_FAULTS_H
@@ -30,7 +31,7 @@ struct fault {
 	enum fault_action action;
 	int error;	/* a positive errno */
 	uint32_t delay; /* milliseconds, or FAULT_HANG */
-	uint64_t nth, times;
+	uint64_t nth, every, times;
 	uint64_t offset, length; /* length 0: anywhere */
 	char content[64];	 /* "": any */
 	uint64_t seen, fired;

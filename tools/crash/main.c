@@ -63,6 +63,8 @@ static int help(void)
 	     "  --size N        of the disk, with a suffix k, M or G\n"
 	     "  --sector N      what the disk writes whole, 512 or 4096\n"
 	     "  --all           go on after a bad cut, and count them\n"
+	     "  --pause         stop the work while a cut is looked at: less is written "
+	     "between two cuts\n"
 	     "  --keep DIR      where the disk of the first bad cut is kept, .\n"
 	     "  --timeout S     seconds for a check, and for the work to come to a cut, 30\n"
 	     "  --fault WORDS   as in serve; \"flush drop times=0\" is a disk that lies\n"
@@ -108,7 +110,8 @@ enum {
 	FAULT,
 	MKFS,
 	MOUNT,
-	MODE
+	MODE,
+	PAUSE
 };
 
 static const struct option long_options[] = {{"fs", required_argument, NULL, FS},
@@ -120,6 +123,7 @@ static const struct option long_options[] = {{"fs", required_argument, NULL, FS}
 					     {"check", required_argument, NULL, CHECK},
 					     {"keep", required_argument, NULL, KEEP},
 					     {"all", no_argument, NULL, ALL},
+					     {"pause", no_argument, NULL, PAUSE},
 					     {"timeout", required_argument, NULL, TIMEOUT},
 					     {"fault", required_argument, NULL, FAULT},
 					     {"mkfs-options", required_argument, NULL, MKFS},
@@ -188,6 +192,9 @@ static int take_option(struct command_line *line, int option, char **argv)
 		return run->fs ? 0 : crash_error("--fs is ext4, xfs or btrfs");
 	case ALL:
 		run->goes_on = true;
+		return 0;
+	case PAUSE:
+		run->pauses = true;
 		return 0;
 	case FAULT:
 		return take_fault(run);

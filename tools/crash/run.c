@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,13 @@ static bool is_over(const struct run *run)
 	return run->bad && !run->options->goes_on;
 }
 
+/* A work that stands still takes no processor from the check. */
+static void pause_work(const struct run *run, int number)
+{
+	if (run->options->pauses)
+		(void)kill(-run->work, number);
+}
+
 /* Cuts of a filesystem that lives on beside them. */
 static int cut_beside(struct run *run)
 {
@@ -230,9 +238,11 @@ static int cut_beside(struct run *run)
 			error = client_arm(run);
 		if (error)
 			break;
+		pause_work(run, SIGSTOP);
 		run_step(run, 60000 + (int64_t)run->options->timeout * 1000);
 		error = check_cut(run, &cut);
 		run_step(run, 0);
+		pause_work(run, SIGCONT);
 	}
 	return error;
 }

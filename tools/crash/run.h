@@ -39,6 +39,7 @@ struct run_options {
 	const char *faults[RUN_FAULTS_MAX];
 	uint32_t fault_count;
 	bool goes_on; /* after a bad cut */
+	bool pauses;  /* the work, while a cut is looked at */
 };
 
 /* What the server said of a cut. */
