@@ -2,47 +2,59 @@
 /*
  * A load for atomicio crash, and its check.
  *
- *	load work|check journal|atomic|naive DIRECTORY
+ *	load work|check journal|raw|faulty|atomic|naive DIRECTORY
  *
- * Four threads write durable pages, each to slots of its own: two to a direct file, one to a
- * buffered one, and one in groups over both.  "journal" goes through the journal; "atomic" through
- * RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in place, the control.  The
- * ring of the journal is small, so that it goes round again and again.
+ * Five threads write durable pages, each to slots of its own: two to a direct file, one to a
+ * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
+ * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" too, on
+ * a disk with faults: what fails is told as on_disk says, and the work may be started again.
+ * "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
+ * place, the control.  The ring of the journal is small, so that it goes round again and again.
  *
  * The check knows every page that a seed may have left: each is wholly of one version, that version
  * is one the lines allow, the pages of a group have the same, and what was never acknowledged may
- * also be as it was made.
+ * also be as it was made.  Before it a recovery is killed, twice.
  */
 #define _GNU_SOURCE
+#include "load.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libatomicio/atomicio.h>
 #include <libatomicio/journal.h>
 
-#define LENGTH 16384u
-#define SLOTS 48u /* a file; a group has four of each file */
-#define WORDS (LENGTH / sizeof(uint64_t))
-#define GROUP 4u
+#define AGAIN 3 /* the status of a work that is to be started again */
+#define FAILURES_MAX 20u
 
-enum { DIRECT, BUFFERED, FILES };
-enum { JOURNAL, ATOMIC, NAIVE };
+static enum { JOURNAL, RAW, FAULTY, ATOMIC, NAIVE, MODES } mode;
 
-static int mode, fds[FILES], log_fd;
+int load_fds[FILES];
+static int log_fd;
 static struct atomicio_file *files[FILES];
 static struct atomicio_journal *journal;
+static uint64_t first_version; /* later than those of a work before */
+static __thread uint32_t on_disk;
 
-static void fail(const char *what, int error)
+static bool has_journal(void)
+{
+	return mode <= FAULTY;
+}
+
+void load_fail(const char *what, int error)
 {
 	fprintf(stderr, "load: %s: %s\n", what, strerror(error < 0 ? -error : error));
-	exit(2);
+	_exit(2);
 }
 
 static int open_in(const char *directory, const char *name, int flags)
@@ -53,59 +65,138 @@ static int open_in(const char *directory, const char *name, int flags)
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
 	if (fd < 0)
-		fail(name, errno);
+		load_fail(name, errno);
 	return fd;
 }
 
+/* Word 2 is text, for faults that are chosen by content. */
 static void fill(uint64_t *page, uint64_t key, uint64_t version)
 {
 	for (uint64_t i = 0; i < WORDS; i++)
-		page[i] = version ? version : 0;
-	page[1] = version ? key : 0;
+		page[i] = version;
+	page[1] = key;
+	memcpy(page + 2, "CUTSLOAD", 8);
 }
 
 static int find(void *context, uint64_t file_id)
 {
 	(void)context;
-	return file_id >= 1 && file_id <= FILES ? fds[file_id - 1] : -ENOENT;
+	return file_id >= 1 && file_id <= FILES ? load_fds[file_id - 1] : -ENOENT;
 }
 
-static void start_journal(void)
+static int start_journal(void)
 {
-	const struct atomicio_journal_options options = {.size = 512 << 10, .frame_max = 192 << 10};
+	const struct atomicio_journal_options options = {.size = 1 << 20, .frame_max = 192 << 10};
 	int error = atomicio_journal_create(log_fd, &options, sizeof(options));
 
 	if (!error || error == -EEXIST)
 		error = atomicio_journal_open(log_fd, NULL, 0, &journal);
 	if (!error)
 		error = atomicio_journal_recover(journal, find, NULL, NULL, 0, NULL, 0);
-	if (error)
-		fail("journal", error);
+	return error;
 }
 
-static void start(const char *directory, bool is_work)
+/* Whatever a killed recovery leaves, the next one is to make good. */
+static void kill_a_recovery(void)
+{
+	struct timespec now;
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)start_journal();
+		_exit(0);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	usleep((useconds_t)(now.tv_nsec / 1000 % 2000));
+	kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
+/* The files of a new disk: zeroes, and durable. */
+static void make_files(const char *directory)
 {
 	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint64_t *zeroes = aligned_alloc(4096, LENGTH);
 
 	if (!zeroes || directory_fd < 0)
-		fail(directory, errno);
+		load_fail(directory, errno);
 	memset(zeroes, 0, LENGTH);
-	fds[DIRECT] = open_in(directory, "direct", mode == NAIVE ? O_DIRECT | O_DSYNC : O_DIRECT);
-	fds[BUFFERED] = open_in(directory, "buffered", mode == NAIVE ? O_DSYNC : 0);
-	log_fd = open_in(directory, "journal", 0);
-	for (uint32_t i = 0; is_work && i < SLOTS; i++)
+	for (uint32_t i = 0; i < SLOTS; i++)
 		for (uint32_t file = 0; file < FILES; file++)
-			if (pwrite(fds[file], zeroes, LENGTH, (off_t)(i * LENGTH)) != LENGTH)
-				fail("pwrite", errno);
-	if (is_work && (fsync(fds[DIRECT]) || fsync(fds[BUFFERED])))
-		fail("fsync", errno);
-	if (mode == JOURNAL)
-		start_journal();
-	if (is_work && (fsync(log_fd) || fsync(directory_fd)))
-		fail("fsync", errno);
+			if (pwrite(load_fds[file], zeroes, LENGTH, (off_t)(i * LENGTH)) != LENGTH)
+				load_fail("pwrite", errno);
+	if (fsync(load_fds[DIRECT]) || fsync(load_fds[BUFFERED]) || fsync(log_fd) ||
+	    fsync(directory_fd))
+		load_fail("fsync", errno);
 	close(directory_fd);
 	free(zeroes);
+}
+
+static void open_files(const char *directory, bool is_new)
+{
+	const int dsync = mode == NAIVE ? O_DSYNC : 0;
+	char path[4096];
+
+	load_fds[DIRECT] = open_in(directory, "direct", O_DIRECT | dsync);
+	load_fds[BUFFERED] = open_in(directory, "buffered", dsync);
+	log_fd = open_in(directory, "journal", 0);
+	if (is_new && lseek(load_fds[BUFFERED], 0, SEEK_END) == 0)
+		make_files(directory);
+	if (mode == RAW) {
+		close(load_fds[DIRECT]);
+		snprintf(path, sizeof(path), "%s/direct", directory);
+		load_fds[DIRECT] = load_raw(path);
+	}
+}
+
+static void start(const char *directory, bool is_work)
+{
+	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error;
+
+	open_files(directory, is_work);
+	for (int i = 0; has_journal() && !is_work && i < 2; i++)
+		kill_a_recovery();
+	error = has_journal() ? start_journal() : 0;
+	if (error && is_work && mode == FAULTY)
+		_exit(AGAIN);
+	if (error)
+		load_fail("journal", error);
+	if (is_work && (fsync(log_fd) || fsync(directory_fd)) && mode != FAULTY)
+		load_fail("fsync", errno);
+	close(directory_fd);
+}
+
+static uint32_t policy(void *context, const struct atomicio_failure *failure)
+{
+	(void)context;
+	on_disk = failure->on_disk;
+	return atomicio_policy_default(NULL, failure);
+}
+
+/* A write of this thread is over. */
+static void told(const char *key, uint64_t version, int error)
+{
+	static __thread uint32_t failures;
+
+	if (!error) {
+		printf("ACK %s %" PRIu64 "\n", key, version);
+		failures = 0;
+		return;
+	}
+	if (mode != FAULTY)
+		load_fail("write", error);
+	if (on_disk == ATOMICIO_DISK_OLD)
+		printf("OLD %s %" PRIu64 "\n", key, version);
+	/* Poisoned, or no room at all: only a recovery helps. */
+	if (on_disk != ATOMICIO_DISK_OLD || ++failures == FAILURES_MAX)
+		_exit(AGAIN);
+}
+
+static void tries(const char *key, uint64_t version)
+{
+	on_disk = 0;
+	printf("TRY %s %" PRIu64 "\n", key, version);
 }
 
 static int put(int file, const uint64_t *page, uint32_t slot)
@@ -114,7 +205,7 @@ static int put(int file, const uint64_t *page, uint32_t slot)
 
 	if (mode != NAIVE)
 		return atomicio_write(files[file], page, LENGTH, offset, ATOMICIO_DSYNC);
-	return pwrite(fds[file], page, LENGTH, (off_t)offset) == LENGTH ? 0 : -errno;
+	return pwrite(load_fds[file], page, LENGTH, (off_t)offset) == LENGTH ? 0 : -errno;
 }
 
 /* One page of a file: keys "0:slot" and "1:slot". */
@@ -124,160 +215,105 @@ static void *write_pages(void *context)
 		(uint32_t)(uintptr_t)context; /* 0 and 1 are direct, 2 is buffered */
 	const int file = number == 2 ? BUFFERED : DIRECT;
 	uint64_t *page = aligned_alloc(4096, LENGTH);
+	char key[16];
 
-	for (uint64_t version = 1;; version++) {
+	for (uint64_t version = first_version;; version++) {
 		const uint32_t slot = number % 2 * 8 + (uint32_t)(version % 8);
-		int error;
 
 		fill(page, slot, version);
-		printf("TRY %d:%u %" PRIu64 "\n", file, slot, version);
-		error = put(file, page, slot);
-		if (error)
-			fail("write", error);
-		printf("ACK %d:%u %" PRIu64 "\n", file, slot, version);
+		snprintf(key, sizeof(key), "%d:%u", file, slot);
+		tries(key, version);
+		told(key, version, put(file, page, slot));
 	}
 	return NULL;
 }
 
-/* Groups over both files: keys "g:group". */
+/* `pages` pages of each file, all or none, from this slot on. */
+static int put_group(uint64_t *memory, uint32_t slot, uint32_t pages, uint64_t version)
+{
+	struct atomicio_op ops[2 * CHAIN];
+
+	for (uint32_t i = 0; i < 2 * pages; i++) {
+		uint64_t *page = memory + i * WORDS;
+
+		fill(page, slot + i / 2, version);
+		ops[i] = (struct atomicio_op){.file = files[i % 2],
+					      .buffer = page,
+					      .offset = (uint64_t)(slot + i / 2) * LENGTH,
+					      .length = LENGTH};
+	}
+	return atomicio_write_batch(NULL, ops, 2 * pages, ATOMICIO_ALL_OR_NONE | ATOMICIO_DSYNC);
+}
+
+/* Groups over both files: keys "g:group"; or the chain, "c:0". */
 static void *write_groups(void *context)
 {
-	uint64_t *pages = aligned_alloc(4096, (size_t)2 * GROUP * LENGTH);
+	const bool is_chain = context != NULL;
+	uint64_t *memory = aligned_alloc(4096, (size_t)2 * CHAIN * LENGTH);
+	char key[16];
 
-	(void)context;
-	for (uint64_t version = 1;; version++) {
-		const uint32_t group = (uint32_t)(version % 4), slot = 16 + group * GROUP;
-		struct atomicio_op ops[2 * GROUP];
-		int error;
+	for (uint64_t version = first_version;; version++) {
+		const uint32_t group = is_chain ? 0 : (uint32_t)(version % GROUPS);
+		const uint32_t slot = is_chain ? CHAIN_SLOT : GROUP_SLOT + group * GROUP;
 
-		for (uint32_t i = 0; i < 2 * GROUP; i++) {
-			uint64_t *page = pages + i * WORDS;
-
-			fill(page, slot + i / 2, version);
-			ops[i] = (struct atomicio_op){.file = files[i % 2],
-						      .buffer = page,
-						      .offset = (uint64_t)(slot + i / 2) * LENGTH,
-						      .length = LENGTH};
-		}
-		printf("TRY g:%u %" PRIu64 "\n", group, version);
-		error = atomicio_write_batch(NULL, ops, 2 * GROUP,
-					     ATOMICIO_ALL_OR_NONE | ATOMICIO_DSYNC);
-		if (error)
-			fail("batch", error);
-		printf("ACK g:%u %" PRIu64 "\n", group, version);
+		snprintf(key, sizeof(key), "%c:%u", is_chain ? 'c' : 'g', group);
+		tries(key, version);
+		told(key, version, put_group(memory, slot, is_chain ? CHAIN : GROUP, version));
 	}
 	return NULL;
 }
 
-static void work(void)
+static void open_handles(void)
 {
-	struct atomicio_options options = {.journal = journal,
-					   .path = mode == JOURNAL ? ATOMICIO_PATH_JOURNAL
-								   : ATOMICIO_PATH_KERNEL};
-	pthread_t threads[4];
-	uint32_t count = 0;
+	struct atomicio_options options = {.policy = policy,
+					   .journal = journal,
+					   .path = has_journal() ? ATOMICIO_PATH_JOURNAL
+								 : ATOMICIO_PATH_KERNEL};
 
 	for (uint32_t i = 0; mode != NAIVE && i < FILES; i++) {
 		int error;
 
 		options.file_id = i + 1;
-		error = atomicio_open(fds[i], &options, sizeof(options), &files[i]);
+		error = atomicio_open(load_fds[i], &options, sizeof(options), &files[i]);
+		if (error && mode == FAULTY)
+			_exit(AGAIN);
 		if (error)
-			fail("open", error);
+			load_fail("open", error);
 	}
+}
+
+static void work(void)
+{
+	struct timespec now;
+	pthread_t threads[5];
+	uint32_t count = 0;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	first_version = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	open_handles();
 	for (uintptr_t i = 0; i < (mode == ATOMIC ? 2u : 3u); i++)
 		if (pthread_create(&threads[count++], NULL, write_pages, (void *)i))
-			fail("thread", EAGAIN);
-	if (mode == JOURNAL && pthread_create(&threads[count++], NULL, write_groups, NULL))
-		fail("thread", EAGAIN);
+			load_fail("thread", EAGAIN);
+	for (uintptr_t i = 0; i < (has_journal() ? 2u : 0u); i++)
+		if (pthread_create(&threads[count++], NULL, write_groups, (void *)i))
+			load_fail("thread", EAGAIN);
 	for (uint32_t i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
 }
 
-/* The version that a page wholly is of, or UINT64_MAX. */
-static uint64_t version_of(int file, uint32_t slot)
-{
-	static uint64_t page[WORDS] __attribute__((aligned(4096)));
-
-	if (pread(fds[file], page, LENGTH, (off_t)(slot * LENGTH)) != LENGTH)
-		return UINT64_MAX;
-	for (uint32_t i = 2; i < WORDS; i++)
-		if (page[i] != page[0])
-			return UINT64_MAX;
-	return page[1] == (page[0] ? slot : 0) ? page[0] : UINT64_MAX;
-}
-
-/* What is there for a key, or UINT64_MAX: torn, or half a group. */
-static uint64_t there(char kind, uint32_t number)
-{
-	uint64_t version;
-
-	if (kind != 'g')
-		return version_of(kind - '0', number);
-	version = version_of(DIRECT, 16 + number * GROUP);
-	for (uint32_t i = 0; i < 2 * GROUP; i++)
-		if (version_of((int)i % 2, 16 + number * GROUP + i / 2) != version)
-			return UINT64_MAX;
-	return version;
-}
-
-/* What the lines of one key allow, for the message. */
-struct allowed {
-	char key[16], text[400];
-	uint64_t found;
-	bool is_there;
-};
-
-static bool say_if_bad(const struct allowed *allowed)
-{
-	if (!allowed->key[0] || allowed->is_there)
-		return false;
-	if (allowed->found == UINT64_MAX)
-		printf("%s is torn; allowed:%s\n", allowed->key, allowed->text);
-	else
-		printf("%s has version %" PRIu64 "; allowed:%s\n", allowed->key, allowed->found,
-		       allowed->text);
-	return true;
-}
-
-/* Lines come by key, the ACK first. */
-static int check(void)
-{
-	char word[8], key[16];
-	uint64_t version;
-	struct allowed allowed = {.is_there = true};
-	bool is_bad = false;
-
-	while (scanf("%7s %15s %" SCNu64, word, key, &version) == 3) {
-		const size_t length = strlen(allowed.text);
-
-		if (strcmp(key, allowed.key) != 0) {
-			is_bad = say_if_bad(&allowed) || is_bad;
-			allowed = (struct allowed){
-				.found = there(key[0], (uint32_t)strtoul(key + 2, NULL, 10))};
-			memcpy(allowed.key, key, sizeof(key));
-			allowed.is_there = allowed.found == 0 && word[0] == 'T';
-			snprintf(allowed.text, sizeof(allowed.text), " %s %" PRIu64, word, version);
-		} else {
-			snprintf(allowed.text + length, sizeof(allowed.text) - length,
-				 " %s %" PRIu64, word, version);
-		}
-		allowed.is_there = allowed.is_there || allowed.found == version;
-	}
-	return say_if_bad(&allowed) || is_bad;
-}
-
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = {"journal", "atomic", "naive"};
+	static const char *const modes[] = {"journal", "raw", "faulty", "atomic", "naive"};
 
 	if (argc != 4)
 		return 2;
-	while (mode < 2 && strcmp(argv[2], modes[mode]) != 0)
+	while (mode < MODES && strcmp(argv[2], modes[mode]) != 0)
 		mode++;
+	if (mode == MODES)
+		return 2;
 	start(argv[3], !strcmp(argv[1], "work"));
 	if (!strcmp(argv[1], "check"))
-		return check();
+		return load_check();
 	work();
 	return 2;
 }

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Goal: nothing acknowledged is lost, no page is torn and no group is half there, at 2,000 power cuts
-# under filesystems of the running kernel; and a load that would lose pages is seen to lose them.
+# Goal: nothing acknowledged is lost, no page is torn and no group or chain is half there, at 2,000
+# power cuts under filesystems of the running kernel and 1,000 more of a disk with faults; and a load
+# that would lose pages is seen to lose them.
 #
-# Method: atomicio crash with tests/cuts/load.c on ext4, XFS and btrfs, through the journal and, on
-# XFS, through RWF_ATOMIC.  The controls: the same load with pwrite(2) in place is torn within 100
-# cuts, and a disk that drops its flushes is found out.
+# Method: atomicio crash with tests/cuts/load.c on ext4, XFS and btrfs, through the journal, with a
+# raw loop device as a home, and, on XFS, through RWF_ATOMIC; then with EIO and ENOSPC in frames,
+# home writes and write-back, after which the load recovers and goes on.  At each cut a recovery is
+# killed twice before the one that counts.  The controls: the same load with pwrite(2) in place is
+# torn within 100 cuts, and a disk that drops its flushes is found out.
 #
-#	run.sh [ATOMICIO]	the built command; CUTS=N for more or fewer than 2000 in all, SEED=N
+#	run.sh [ATOMICIO]	the built command; CUTS=N for more or fewer than 3000 in all, SEED=N
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 tool=$(realpath -- "${1:-${ATOMICIO_BUILD:-$here/../../build/gcc}/tools/atomicio}") || exit 1
 load=$(dirname "$tool")/../tests/cuts/load
-cuts=${CUTS:-2000}
+cuts=${CUTS:-3000}
 failures=0
 seed=${SEED:-20261126}
 scratch=
@@ -30,16 +33,18 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM HUP
 
-# run NAME MODE SHARE CRASH-OPTION...: its output in a file; the disk of a bad cut is kept
+# run NAME MODE SHARE CRASH-OPTION...: SHARE in thousandths of the cuts, 0: a control, which has 100.
+# Its output is in a file; the disk of a bad cut is kept.
 kept=$(dirname "$tool")/../tests/cuts/kept
 mkdir -p "$kept"
 run() {
-	local name=$1 mode=$2 share=$3
+	local name=$1 mode=$2 share=$3 work="$load work $2 {}"
 	shift 3
+	[ "$mode" != faulty ] || work="while $work; [ \$? = 3 ]; do :; done"
 	mkdir -p "$scratch/$name"
-	timeout -k 10 300 "$tool" crash run --keep "$kept" --seed "$seed" \
-		--cuts $((share > 1 ? cuts * share / 100 : 100)) \
-		--work "$load work $mode {}" --check "$load check $mode {}" "$@" \
+	timeout -k 10 $((300 + cuts / 4)) "$tool" crash run --keep "$kept" --seed "$seed" --pause \
+		--cuts $((share > 0 ? cuts * share / 1000 : 100)) \
+		--work "$work" --check "$load check $mode {}" "$@" \
 		>"$scratch/$name/out" 2>&1
 	echo $? >"$scratch/$name/status"
 }
@@ -57,28 +62,44 @@ verdict() {
 	fi
 }
 
+# Each lane mostly waits for mounts.  btrfs must not tear its superblock.
 from=$SECONDS
 {
-	run ext4 journal 25 --fs ext4
-	run btrfs journal 35 --fs btrfs --sector 4096 # its superblock must not tear
-	run naive-ext4 naive 1 --fs ext4
-	run lying-xfs journal 1 --fs xfs --fault 'flush drop times=0'
+	run ext4 journal 150 --fs ext4
+	run eio-ext4 faulty 85 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
+	run naive-ext4 naive 0 --fs ext4
 } &
 {
-	run xfs journal 25 --fs xfs --sector 4096
-	run atomic atomic 15 --fs xfs
-	run naive-xfs naive 1 --fs xfs
-	run lying-ext4 journal 1 --fs ext4 --fault 'flush drop times=0'
+	run btrfs journal 160 --fs btrfs --sector 4096
+	run eio-btrfs faulty 85 --fs btrfs --sector 4096 \
+		--fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
+	run lying-xfs journal 0 --fs xfs --fault 'flush drop times=0'
+} &
+{
+	run xfs journal 150 --fs xfs --sector 4096
+	run enospc-xfs faulty 85 --fs xfs --fault 'write ENOSPC content=CUTSLOAD nth=50 every=83 times=0'
+	run naive-xfs naive 0 --fs xfs
+} &
+{
+	run atomic atomic 100 --fs xfs
+	run raw raw 107 --fs ext4
+	run enospc-ext4 faulty 80 --fs ext4 --fault 'write ENOSPC content=CUTSLOAD nth=70 every=89 times=0'
+	run lying-ext4 journal 0 --fs ext4 --fault 'flush drop times=0'
 } &
 wait
 verdict 0 ext4 the_journal_keeps_its_promise_on_ext4
 verdict 0 xfs the_journal_keeps_its_promise_on_xfs
 verdict 0 btrfs the_journal_keeps_its_promise_on_btrfs
+verdict 0 raw the_journal_keeps_its_promise_with_a_raw_home
+verdict 0 eio-ext4 the_journal_keeps_its_promise_on_ext4_with_eio
+verdict 0 eio-btrfs the_journal_keeps_its_promise_on_btrfs_with_eio
+verdict 0 enospc-ext4 the_journal_keeps_its_promise_on_ext4_with_enospc
+verdict 0 enospc-xfs the_journal_keeps_its_promise_on_xfs_with_enospc
 verdict 0 atomic rwf_atomic_keeps_its_promise_on_xfs
 verdict 1 naive-ext4 a_naive_writer_is_torn_within_100_cuts_of_ext4
 verdict 1 naive-xfs a_naive_writer_is_torn_within_100_cuts_of_xfs
 verdict 1 lying-ext4 a_disk_that_drops_flushes_is_found_out_under_ext4
 verdict 1 lying-xfs a_disk_that_drops_flushes_is_found_out_under_xfs
-made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,atomic}/out | awk '{ sum += $1 } END { print sum }')
+made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,atomic,raw,eio-*,enospc-*}/out | awk '{ sum += $1 } END { print sum }')
 echo "# $made cuts, $((SECONDS - from)) s in all"
 [ $failures = 0 ]

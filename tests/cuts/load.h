@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the load share (load.c). */
+#ifndef CUTS_LOAD_H
+#define CUTS_LOAD_H
+
+#include <stdint.h>
+
+#define LENGTH 16384u
+#define SLOTS 48u /* a file; 0 to 15 single pages, then groups of four of each file, then a chain  \
+		   */
+#define WORDS (LENGTH / sizeof(uint64_t))
+#define GROUP 4u
+#define GROUP_SLOT 16u
+#define GROUPS 4u
+#define CHAIN 8u /* pages of each file: more than a frame holds */
+#define CHAIN_SLOT 32u
+
+enum { DIRECT, BUFFERED, FILES };
+
+extern int load_fds[FILES];
+
+/* Wrong usage, or what should not fail did. */
+void load_fail(const char *what, int error);
+
+/* load_check.c: 0, or 1 if a page is none that the lines on standard input allow. */
+int load_check(void);
+
+/* load_raw.c: a block device over this file, which goes with its last descriptor. */
+int load_raw(const char *path);
+
+#endif /* CUTS_LOAD_H */
