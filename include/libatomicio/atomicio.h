@@ -245,28 +245,35 @@ uint64_t atomicio_reason_next(uint64_t *left);
  * ==========================================================
  */
 
-/* What went wrong (struct atomicio_failure, kind), and so what is on disk. */
-#define ATOMICIO_KIND_SHAPE 1 /* our own check, no call was made; old */
-#define ATOMICIO_KIND_UNSUPPORTED                                                                  \
-	2 /* EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot; EBADF, EFAULT:                   \
-	   * descriptor or buffer are gone, nothing would help; old */
-#define ATOMICIO_KIND_NOT_DIRECT 3 /* ENOTBLK: this write cannot be done direct; old */
-#define ATOMICIO_KIND_LAYOUT 4	   /* EINVAL on a valid shape: the extents do not allow it; old */
-#define ATOMICIO_KIND_BUSY                                                                         \
-	5 /* EAGAIN, EINTR, ENOMEM: cached pages, a full queue or memory in the                    \
-	   * way; ECANCELED:                                                                       \
-	   * a failed write linked before it in an io_uring; old, on a raw                         \
-	   * block device with readers beside it old or new */
-#define ATOMICIO_KIND_SPACE 6 /* ENOSPC, EDQUOT, EFBIG: no room; old */
-#define ATOMICIO_KIND_MEDIA 7 /* EIO and every unknown error; old or new, but whole */
-#define ATOMICIO_KIND_BROKEN                                                                       \
-	8 /* a torn result: a short count, or a write that bypassed the                            \
-	   * untorn path; unknown; the handle is poisoned, unless the                              \
-	   * fallback is a journal and heals it */
+/*
+ * What went wrong (struct atomicio_failure, kind), and what is in the range on disk after a call that
+ * did not sync.
+ *
+ *	SHAPE		our own check; no call was made.  Old.
+ *	UNSUPPORTED	EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot.  EBADF, EFAULT: the
+ *			descriptor or the buffer is gone, and nothing would help.  Old.
+ *	NOT_DIRECT	ENOTBLK: this write cannot be done direct.  Old.
+ *	LAYOUT		EINVAL on a valid shape: the extents do not allow it.  Old.
+ *	BUSY		EAGAIN, EINTR, ENOMEM: cached pages, a full queue or memory in the way.
+ *			ECANCELED: a failed write linked before it in an io_uring.  Old; on a raw
+ *			block device with readers beside it old or new, whole.
+ *	SPACE		ENOSPC, EDQUOT, EFBIG: no room.  Old.
+ *	MEDIA		EIO and every unknown error.  Old or new, whole.
+ *	BROKEN		a short count, or a write that bypassed the untorn path.  Unknown; the handle
+ *			is poisoned, unless the fallback is a journal, which heals the page.
+ */
+#define ATOMICIO_KIND_SHAPE 1
+#define ATOMICIO_KIND_UNSUPPORTED 2
+#define ATOMICIO_KIND_NOT_DIRECT 3
+#define ATOMICIO_KIND_LAYOUT 4
+#define ATOMICIO_KIND_BUSY 5
+#define ATOMICIO_KIND_SPACE 6
+#define ATOMICIO_KIND_MEDIA 7
+#define ATOMICIO_KIND_BROKEN 8
 
 /*
  * What is on disk in the range (on_disk): the worst that this write's attempts so far may have
- * left there; `kind` describes the last attempt only.  The comment of a kind says what is there
+ * left there; `kind` describes the last attempt only.  The list of kinds says what is there
  * after a call that did not sync.  After any error of a call that may have synced the file
  * (ATOMICIO_DSYNC; a descriptor with O_DSYNC or O_SYNC, a file with chattr +S, a mount with sync)
  * it is old or new: such a call can make the page, and then return the error of its flush, or that
@@ -417,9 +424,8 @@ int atomicio_close(struct atomicio_file *file);
 
 /* Write flags. */
 #define ATOMICIO_DSYNC 0x1u /* durable on return, with the metadata to find it */
-#define ATOMICIO_NOWAIT                                                                            \
-	0x2u /* -EAGAIN rather than block, unless a fallback blocks; but by call a                 \
-	      * frozen filesystem blocks all the same (fsfreeze) */
+/* -EAGAIN rather than block.  A fallback blocks, and so does a frozen filesystem (fsfreeze). */
+#define ATOMICIO_NOWAIT 0x2u
 #define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
 
 /*
