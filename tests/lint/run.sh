@@ -44,6 +44,10 @@ lint_clang_format() {
 	clang-format --dry-run -Werror "${list[@]}"
 }
 
+lint_mutants() {
+	bash tests/lint/mutants.sh
+}
+
 # Its own build, with clang's idea of the flags.
 lint_clang_tidy() {
 	configure build/clang-tidy -DCMAKE_C_COMPILER=clang -DATOMICIO_BUILD_TESTS=OFF \
@@ -112,8 +116,8 @@ check() {
 
 declare -A tools=([tidy]="gcc cmake nm" [clang_format]=clang-format
 	[clang_tidy]="clang clang-tidy cmake" [cppcheck]=cppcheck [gcc_analyzer]="gcc cmake"
-	[shellcheck]=shellcheck [codespell]=codespell [manual]=mandoc)
-all=(tidy clang_format shellcheck codespell manual cppcheck gcc_analyzer clang_tidy)
+	[shellcheck]=shellcheck [codespell]=codespell [manual]=mandoc [mutants]=sed)
+all=(tidy mutants clang_format shellcheck codespell manual cppcheck gcc_analyzer clang_tidy)
 
 mkdir -p build
 [ $# -gt 0 ] || set -- "${all[@]}"
