@@ -88,14 +88,19 @@ wide() {
 step_i386() {
 	local narrow=-Wno-error=conversion
 	cross i386 i686-linux-gnu "qemu-i386-static;-L;$kept/i386" -DCMAKE_C_FLAGS=$narrow || return
-	# No 64-bit atomic instructions, and a time_t that is wider than a long.
-	compile i486 -DCMAKE_C_COMPILER=i686-linux-gnu-gcc \
-		-DCMAKE_C_FLAGS="-march=i486 -D_TIME_BITS=64 $narrow" -DATOMICIO_TRACE=OFF \
-		-DATOMICIO_BLKID=OFF -DATOMICIO_URING=OFF -DATOMICIO_BUILD_TESTS=OFF || return
-	grep -q '^Libs.private:.* -latomic' "$tree/libatomicio.pc"
-	report $? i486_names_libatomic "$tree/libatomicio.pc"
-	wide i486 -march=i486 -D_TIME_BITS=64 &&
+	# The library alone: without 64-bit atomic instructions, and with a time_t that is wider than a long.
+	narrow+=" -march=i486"
+	narrow_library i486 "$narrow" && grep -q '^Libs.private:.* -latomic' "$tree/libatomicio.pc"
+	report $? i486_names_libatomic "$tree/libatomicio.pc" && wide i486 -march=i486 &&
+		row "i486" "build with libatomic, archive"
+	narrow+=" -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64"
+	narrow_library time64 "$narrow" && wide time64 -D_TIME_BITS=64 &&
 		row "i486, 64-bit time_t" "build with libatomic, archive"
+}
+narrow_library() { # NAME FLAGS
+	compile "$1" -DCMAKE_C_COMPILER=i686-linux-gnu-gcc -DCMAKE_C_FLAGS="$2" -DATOMICIO_TRACE=OFF \
+		-DATOMICIO_BLKID=OFF -DATOMICIO_URING=OFF -DATOMICIO_BUILD_TESTS=OFF \
+		-DATOMICIO_BUILD_TOOLS=OFF -DATOMICIO_BUILD_EXAMPLES=OFF
 }
 # What doc/install.md says that it costs: processor time, within a factor of four.
 figure() { # NAME COMMAND...
@@ -116,6 +121,7 @@ step_figures() {
 	cmake -S "$root" -B "$tree" >/dev/null
 	figure "processor time to build all, with the tests" cmake --build "$tree" -j "$(nproc)"
 }
+# The other byte order.
 step_s390x() {
 	cross s390x s390x-linux-gnu "qemu-s390x-static;-L;$kept/s390x" || return
 	local theirs=$tree
