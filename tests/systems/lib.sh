@@ -94,12 +94,19 @@ unpack() {
 		chroot "$place" useradd -m ordinary 2>/dev/null
 	[ -d "$place/home/ordinary" ] && chown -R --reference="$place/home/ordinary" "$place/src"
 }
-# inside ROOT USER COMMAND: run there, in a mount namespace of its own, with this machine's devices
+# inside ROOT USER COMMAND: run there, in a mount namespace of its own, with this machine's devices;
+# $bare: with the least of them, so no terminals, and / is no mount point
 inside() {
 	# shellcheck disable=SC2016 # the inner shell expands them
 	timeout -k 10 1800 unshare -m --propagation private bash -c '
-		mount --bind "$1" "$1" && mount -t proc none "$1/proc" &&
-			mount --rbind /sys "$1/sys" && mount --rbind /dev "$1/dev" &&
+		if [ -n "$4" ]; then
+			for node in null zero full random urandom loop-control fuse; do
+				touch "$1/dev/$node" && mount --bind "/dev/$node" "$1/dev/$node" || exit 99
+			done
+		else
+			mount --bind "$1" "$1" && mount --rbind /dev "$1/dev" || exit 99
+		fi
+		mount -t proc none "$1/proc" && mount --rbind /sys "$1/sys" &&
 			mount -t tmpfs none "$1/tmp" && chmod 1777 "$1/tmp" || exit 99
 		if [ "$2" = root ]; then
 			exec chroot "$1" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
@@ -107,7 +114,7 @@ inside() {
 		fi
 		exec chroot "$1" setpriv --reuid "$2" --regid "$2" --init-groups env -i \
 			HOME=/home/ordinary PATH=/usr/bin:/bin LC_ALL=C bash -c "cd /src && $3"
-	' inside "$1" "$2" "$3" </dev/null
+	' inside "$1" "$2" "$3" "${bare:-}" </dev/null
 }
 
 # compile NAME OPTION...: configure and build in $work/NAME
