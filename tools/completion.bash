@@ -4,7 +4,8 @@
 #
 # Flow: installed as bash-completion/completions/atomicio, which bash reads when it first needs it.
 # The words are asked of the command itself: subcommands are what `atomicio --help` indents by two,
-# options what `atomicio SUBCOMMAND --help` names, actions what its usage has with | between.
+# options what `atomicio SUBCOMMAND --help` names, actions and values what its usage spells in small
+# letters, with | between.
 
 _atomicio() {
 	local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[0]} sub='' words='' i
@@ -24,10 +25,28 @@ _atomicio() {
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current" | sort -u)
 		return
 	fi
-	# The word after the subcommand may be an action: create|info|...
-	words=$(sed -nE "1s/^usage: [^ ]+ $sub ([a-z]+(\|[a-z]+)+).*/\1/p" <<<"$help" | tr '|' ' ')
-	if [ -n "$words" ] && ((i + 1 == COMP_CWORD)); then
-		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
+	if [[ $before == --* ]]; then
+		# An option may have a choice of values: --fs ext4|xfs|btrfs
+		words=$(grep -oE -- "$before [a-z0-9]+(\|[a-z0-9]+)+" <<<"$help" | head -n 1)
+		words=${words#* }
+	else
+		# A word after the subcommand may be an action: create|info|..., or run in one line of the
+		# usage and serve in another.
+		words=$(awk -v given="${COMP_WORDS[*]:i:COMP_CWORD - i}" '
+			/^(usage:|      ) / {
+				sub(/^usage:/, "")
+				count = split(given, word, " ")
+				fits = 1
+				for (k = 1; k <= count; k++)
+					if (!index("|" $(k + 1) "|", "|" word[k] "|"))
+						fits = 0
+				if (fits && $(count + 2) ~ /^[a-z]+(\|[a-z]+)*$/ && !seen[$(count + 2)]++)
+					print $(count + 2)
+			}' <<<"$help")
+	fi
+	if [ -n "$words" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "${words//|/ }" -- "$current")
 		return
 	fi
 	# A file; after ID= (bash has cut the word there), too.

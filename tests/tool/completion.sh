@@ -41,6 +41,16 @@ completion_offers_the_actions_of_journal() {
 	completes journal rec
 	[ "${COMPREPLY[*]}" = recover ] || note "rec becomes ${COMPREPLY[*]}"
 }
+completion_offers_what_crash_can_do() {
+	completes crash ""
+	[ "${COMPREPLY[*]}" = "run serve" ] || note "crash: ${COMPREPLY[*]}"
+	completes crash serve ""
+	[ "${COMPREPLY[*]}" = "image directory" ] || note "crash serve: ${COMPREPLY[*]}"
+	completes crash run --fs ""
+	[ "${COMPREPLY[*]}" = "ext4 xfs btrfs" ] || note "crash run --fs: ${COMPREPLY[*]}"
+	completes crash run --cu
+	[ "${COMPREPLY[*]}" = --cuts ] || note "crash run --cu: ${COMPREPLY[*]}"
+}
 completion_offers_files() {
 	: >"$work/completed-file"
 	completes probe "$work/completed-f"
@@ -49,6 +59,7 @@ completion_offers_files() {
 
 # shellcheck source=tools/completion.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/completion.bash"
+try completion_offers_what_crash_can_do crash
 for name in completion_offers_every_subcommand completion_offers_every_option_of_a_subcommand \
 	completion_offers_the_actions_of_journal completion_offers_files; do
 	try "$name"
