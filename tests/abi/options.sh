@@ -59,6 +59,19 @@ for blkid in ON OFF; do
 	done
 done
 
+# A library that is there but too old is not called missing; what to do is said in both cases.
+configure_message() { # EXPRESSION: configuring fails with it, whatever the lines are cut like
+	! PKG_CONFIG_LIBDIR=$scratch/pc cmake -S "$root" -B "$scratch/message" -DCMAKE_C_COMPILER="$cc" \
+		-DATOMICIO_BUILD_TESTS=OFF >"$scratch/log" 2>&1 &&
+		tr -s ' \n' ' ' <"$scratch/log" | grep -q "$1"
+}
+mkdir "$scratch/pc"
+configure_message 'blkid is missing: install the Debian package libblkid-dev, or configure with -DATOMICIO_BLKID=OFF'
+report $? a_missing_library_is_named_with_its_package "$scratch/log"
+printf 'Name: blkid\nDescription: of long ago\nVersion: 2.30\nLibs:\n' >"$scratch/pc/blkid.pc"
+configure_message 'blkid is 2.30, older than 2.36: install a newer libblkid-dev, or configure with -DATOMICIO_BLKID=OFF'
+report $? an_old_library_is_named_as_such "$scratch/log"
+
 cat >"$scratch/says.c" <<'C'
 #include <errno.h>
 #include <fcntl.h>
