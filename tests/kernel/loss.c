@@ -183,6 +183,35 @@ static void without_a_witness_the_next_sync_fails(void)
 	sync_knows(file, -ENOSPC);
 }
 
+/* As the manual says: whoever asks the description first is told, and nobody after. */
+/* A62 */
+static void without_a_witness_a_sync_of_the_caller_uses_up_the_report(void)
+{
+	const struct atomicio_options options = {.flags = ATOMICIO_OPEN_NO_WITNESS};
+	struct atomicio_file *file;
+	int other, failed = 0;
+
+	for (int way = 0; way < 3; way++) {
+		file = open_handle(O_RDWR, &options);
+		other = dup(fd);
+		MUST(other);
+		lose_a_page();
+		if (way == 0)
+			failed = fsync(other);
+		else if (way == 1)
+			failed = fdatasync(other);
+		else
+			failed = sync_file_range(other, FAR, PAGE, SYNC_FILE_RANGE_WAIT_BEFORE);
+		CHECK_EQ(failed, -1);
+		CHECK_EQ(errno, ENOSPC);
+		CHECK_EQ(atomicio_sync(file), 0);
+		atomicio_close(file);
+		close(other);
+		close(fd);
+		heal();
+	}
+}
+
 /* A62 */
 static void a_write_that_does_not_wait_leaves_the_report_to_the_sync(void)
 {
@@ -205,6 +234,7 @@ int main(int argc, char **argv)
 		TEST(a_durable_write_that_is_told_of_a_lost_page_poisons),
 		TEST(a_write_to_a_file_with_s_sync_is_a_durable_one),
 		TEST(without_a_witness_the_next_sync_fails),
+		TEST(without_a_witness_a_sync_of_the_caller_uses_up_the_report),
 		TEST(a_write_that_does_not_wait_leaves_the_report_to_the_sync),
 	};
 
