@@ -51,7 +51,7 @@ static void note_room(struct journal_file *file, uint64_t end)
 }
 
 /* What says that there is no room; any other error says that this filesystem cannot tell. */
-static bool is_refusal(int error)
+static bool has_no_room(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
 }
@@ -73,7 +73,7 @@ static int take_blocks(const struct sys_calls *sys, struct journal_file *file, u
 		to = end;
 		error = sys->keep_blocks(file->fd, from, to - from);
 	}
-	if (is_refusal(error))
+	if (has_no_room(error))
 		return error;
 	note_room(file, to);
 	return 0;

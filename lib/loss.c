@@ -225,11 +225,23 @@ int loss_sync(struct loss *loss, uint32_t flags)
 	return error;
 }
 
-/* Errors with which the kernel itself refuses a write before anything is done. */
-static bool is_refusal(int error)
+/* Errors with which the kernel itself refuses a write before anything is done (L7). */
+static bool refuses_a_write(int error)
 {
 	return error == -EINVAL || error == -EAGAIN || error == -EOPNOTSUPP || error == -ENOTBLK ||
 	       error == -EFAULT || error == -ENOSYS || error == -EPERM || error == -EACCES;
+}
+
+bool loss_may_be_flush(const struct loss *loss, int error)
+{
+	return loss->witness >= 0 && atomic_load(&loss->unsynced) &&
+	       (error == -EINVAL || error == -EOPNOTSUPP);
+}
+
+void loss_doubt(struct loss *loss, int error)
+{
+	assert(error < 0);
+	atomic_store(&loss->unreported, error);
 }
 
 /* May this error be a loss that no witness has heard of? */
@@ -237,7 +249,7 @@ static bool is_strict(const struct loss *loss, int error)
 {
 	if (loss->witness < 0) /* L4 */
 		return true;
-	return atomic_load(&loss->unsynced) && !is_refusal(error); /* L7 */
+	return atomic_load(&loss->unsynced) && !refuses_a_write(error); /* L7 */
 }
 
 /* loss_ask() with the lock held. */

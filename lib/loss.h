@@ -28,9 +28,13 @@
  * L7 a flush that the device fails is told to one call and kept nowhere, unlike an error of
  *    write-back (block/blk-flush.c; seen on 6.18): the next flush says 0.  So the witness's 0
  *    acquits only while no acknowledged write waits for a flush; else the strict reading of L4
- *    holds for this error.  Errors with which the kernel refuses a write before it is begun are
- *    left out, though a device could give them to a flush, too: each refusal would cost the handle
- *    and, with it, the fallback.
+ *    holds for this error.  An error with which the kernel refuses a write before it is begun is
+ *    left out, or each refusal would cost the handle and, with it, the fallback.  ENOTBLK, EFAULT,
+ *    ENOSYS, EPERM and EACCES no block device gives to a flush (block/blk-core.c:blk_errors, 4.13 to
+ *    7.3).  EINVAL and EOPNOTSUPP one may: whoever wrote makes the same write without its flush,
+ *    and if that succeeds, it was not refused, and loss_doubt() is for it.  What is left: EAGAIN,
+ *    which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP where the write is not
+ *    repeated (see write_was_not_refused()).
  */
 #ifndef LIBATOMICIO_LOSS_H
 #define LIBATOMICIO_LOSS_H
@@ -123,6 +127,12 @@ int loss_sync(struct loss *loss, uint32_t flags);
  * Returns 0: nothing is lost that is known of; else the loss, a negative errno.
  */
 int loss_ask(struct loss *loss, int error, bool may_wait);
+
+/* Could this error be a flush's as well as a refusal's (L7), and would that be a loss? */
+bool loss_may_be_flush(const struct loss *loss, int error);
+
+/* It was no refusal: what no witness has heard of fails the next sync. */
+void loss_doubt(struct loss *loss, int error);
 
 /*
  * Write the cached pages of a range back, and wait.  An error is put to loss_ask().

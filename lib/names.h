@@ -138,6 +138,8 @@
 #define loss_always_syncs atomicio__loss_always_syncs
 #define loss_ask atomicio__loss_ask
 #define loss_close atomicio__loss_close
+#define loss_doubt atomicio__loss_doubt
+#define loss_may_be_flush atomicio__loss_may_be_flush
 #define loss_open atomicio__loss_open
 #define loss_start_write_back atomicio__loss_start_write_back
 #define loss_sync atomicio__loss_sync
@@ -209,5 +211,6 @@
 #define write_shape atomicio__write_shape
 #define write_shape_broken atomicio__write_shape_broken
 #define write_until_done atomicio__write_until_done
+#define write_was_not_refused atomicio__write_was_not_refused
 
 #endif /* LIBATOMICIO_NAMES_H */

@@ -155,6 +155,8 @@ int write_rwf(uint32_t flags);
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
 void write_kernel(struct write_request *request, struct write_outcome *outcome);
+/* After an error of its durable write: does it succeed without the flush?  See there. */
+bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome);
 /* Can all of the buffer be read?  False: the outcome says that it is not begun. */
 bool write_is_readable(const struct write_request *request, struct write_outcome *outcome);
 

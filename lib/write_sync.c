@@ -164,3 +164,24 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 	pthread_mutex_unlock(&file->bounce_lock);
 	write_count(&file->counters.bounces, 1);
 }
+
+/*
+ * L7 of loss.h.  Only where a success alone is proof of an untorn write (no looks), and where the
+ * repeat really does not sync.  The page may be there after the error anyway (W6), and the repeat
+ * writes the same.  If it is the repeat that tears, *outcome becomes its outcome.
+ */
+bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	struct write_request again = *request;
+	struct write_outcome repeated;
+
+	if (request->path != ATOMICIO_PATH_KERNEL || !(request->flags & ATOMICIO_DSYNC) ||
+	    file->looks || loss_always_syncs(&file->loss, file->fd, true))
+		return false;
+	again.flags &= ~ATOMICIO_DSYNC;
+	write_kernel(&again, &repeated);
+	if (repeated.kind == ATOMICIO_KIND_BROKEN)
+		*outcome = repeated;
+	return repeated.kind == 0;
+}
