@@ -245,8 +245,8 @@ static void destroy(struct atomicio_journal *journal)
 	if (journal->scan.bad)
 		sys->release_memory(journal->scan.bad);
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		if (journal->stages[i].frame)
-			sys->release_memory(journal->stages[i].frame);
+		journal_free_stage_memory(journal, &journal->stages[i]);
+	journal_end_couriers(journal);
 	if (journal->header_block)
 		sys->release_memory(journal->header_block);
 	journal_forget_rests(journal);
@@ -270,12 +270,11 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		return error;
 	if (size < journal->header.size)
 		return -ERANGE;
-	for (uint32_t i = 0; i < JOURNAL_STAGES_FIRST; i++) {
-		journal->stages[i].frame = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
-		if (!journal->stages[i].frame)
-			return -ENOMEM;
-	}
-	return journal_scan(journal);
+	for (uint32_t i = 0; i < JOURNAL_STAGES_FIRST && !error; i++)
+		error = journal_make_stage(journal, &journal->stages[i]);
+	if (!error)
+		error = journal_make_couriers(journal);
+	return error ? error : journal_scan(journal);
 }
 
 int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal)

@@ -12,7 +12,7 @@
  * The members are written without a flush, and made durable by one: until then recovery finds a
  * chain that is not whole, whatever of it has reached the disk, and skips it.
  */
-#include "journal_internal.h"
+#include "journal_aio.h"
 
 #include <errno.h>
 
@@ -28,8 +28,9 @@ struct member {
 struct journal_chain {
 	struct member *members;
 	uint32_t count, room;
-	uint64_t length; /* of all frames */
-	uint8_t *bytes;	 /* their memory */
+	uint64_t length;	  /* of all frames */
+	uint8_t *bytes;		  /* their memory */
+	struct journal_run *runs; /* and for their homes: one and a vector for each page */
 };
 
 /* S1: half of what is not kept for carrying, so that a chain and its predecessor fit. */
@@ -207,16 +208,22 @@ int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket 
 	return error;
 }
 
+/* All members together: a run may go over the end of one. */
 void journal_chain_goes_home(struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
 	const struct journal_chain *chain = ticket->chain;
+	uint32_t count;
 
 	for (uint32_t i = 0; i < chain->count; i++) {
 		const struct member *member = &chain->members[i];
 
-		journal_go_home(journal, ticket, member->first, member->count,
-				member->bytes + member->frame.header_length);
+		journal_list_homes(ticket, member->first, member->count,
+				   member->bytes + member->frame.header_length,
+				   chain->runs + member->first);
 	}
+	count = journal_merge_runs(chain->runs, ticket->count,
+				   (struct iovec *)(chain->runs + ticket->count));
+	journal_send_home(journal, ticket->courier, chain->runs, count);
 }
 
 void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket)
@@ -227,6 +234,8 @@ void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticke
 	ticket->chain = NULL;
 	if (chain->bytes)
 		sys->release_memory(chain->bytes);
+	if (chain->runs)
+		sys->release_memory(chain->runs);
 	if (chain->members)
 		sys->release_memory(chain->members);
 	sys->release_memory(chain);
@@ -246,7 +255,10 @@ int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket 
 	error = plan(journal, ticket);
 	if (!error) {
 		chain->bytes = sys->allocate(JOURNAL_BLOCK, chain->length);
-		error = chain->bytes ? 0 : -ENOMEM;
+		chain->runs = sys->allocate(_Alignof(struct journal_run),
+					    ticket->count *
+						    (sizeof(*chain->runs) + sizeof(struct iovec)));
+		error = chain->bytes && chain->runs ? 0 : -ENOMEM;
 	}
 	for (uint32_t i = 0; i < chain->count && !error; i++) {
 		chain->members[i].bytes = chain->bytes + at;

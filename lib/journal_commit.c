@@ -93,6 +93,7 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 		const struct journal_file *file = NULL;
 
 		ticket->data_offset = at;
+		ticket->first_page = index;
 		for (uint32_t i = 0; i < ticket->count; i++, index++) {
 			struct journal_page page;
 
@@ -274,7 +275,7 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 		if (ticket->chain)
 			journal_chain_goes_home(journal, ticket);
 		else
-			journal_go_home(journal, ticket, 0, ticket->count, ticket->data);
+			journal_go_home(journal, ticket);
 		pthread_mutex_lock(&journal->lock);
 		journal_arrive(journal, ticket);
 	}

@@ -38,6 +38,7 @@ struct journal_file {
 	bool own_fd;	   /* fd is a description of our own: no fcntl of the caller's reaches it */
 	bool checks_flags; /* it is not, and O_APPEND would move its writes: look each time */
 	bool may_be_sealed; /* a memfd: its seals are looked at before each frame */
+	bool direct;	    /* fd is; set by journal_attach() */
 	bool grows;	    /* a file with an end that writes move: see journal_room.c */
 	uint64_t file_id;
 	uint64_t inode;

@@ -9,9 +9,11 @@
  * written or synced any more, until recovery; a handle that is closed leaves a rest behind, so
  * that nobody retires what was never home.
  */
+#define _GNU_SOURCE
 #include "journal_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "abi.h"
@@ -86,9 +88,11 @@ static void identify(const struct atomicio_journal *journal, struct journal_file
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 {
 	const struct sys_calls *sys = journal->sys;
+	const int status = sys->getfl(file->fd);
 	struct sys_statx stat;
 	int error;
 
+	file->direct = status >= 0 && status & O_DIRECT;
 	identify(journal, file);
 	if (journal_is_callback(journal))
 		return -EDEADLK;

@@ -5,34 +5,63 @@
  *
  * Flow: called by commit on the thread that wrote the pages (J1), and by recovery.
  */
-#include "journal_internal.h"
+#include "journal_aio.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
 #include "sys_refused.h"
 
-int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
-		       uint64_t length, uint64_t offset)
+/* Leave out the first `done` bytes. */
+static void advance(struct iovec **vector, uint32_t *count, uint64_t done)
+{
+	while (*count && done >= (*vector)->iov_len) {
+		done -= (*vector)->iov_len;
+		(*vector)++;
+		(*count)--;
+	}
+	if (!*count)
+		return;
+	(*vector)->iov_base = (uint8_t *)(*vector)->iov_base + done;
+	(*vector)->iov_len -= done;
+}
+
+int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+		       uint32_t count, uint64_t offset, uint64_t done)
 {
 	uint32_t interrupted = 0;
 
-	while (length) {
-		const struct iovec vector = {
-			.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
-			.iov_len = length,
-		};
-		const ssize_t result = sys_write_at(sys, fd, &vector, 1, offset, rwf);
+	for (;;) {
+		ssize_t result;
 
-		if (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX)
-			continue;
+		offset += done;
+		advance(&vector, &count, done);
+		if (!count)
+			return 0;
+		do
+			result = sys_write_at(sys, fd, vector, (int)count, offset, rwf);
+		while (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX);
 		if (result <= 0)
 			return result < 0 ? (int)result : -EIO;
-		data += result;
-		offset += (uint64_t)result;
-		length -= (uint64_t)result;
+		done = (uint64_t)result;
 	}
-	return 0;
+}
+
+int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+			 uint32_t count, uint64_t offset)
+{
+	return journal_write_rest(sys, fd, rwf, vector, count, offset, 0);
+}
+
+int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
+		       uint64_t length, uint64_t offset)
+{
+	struct iovec vector = {
+		.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
+		.iov_len = length,
+	};
+
+	return journal_write_vector(sys, fd, rwf, &vector, 1, offset);
 }
 
 int journal_sync_own(const struct atomicio_journal *journal)
@@ -67,50 +96,124 @@ static int check_flags(const struct atomicio_journal *journal, const struct jour
 	return status & O_APPEND ? -EOPNOTSUPP : 0;
 }
 
-static void write_page(struct atomicio_journal *journal, const struct journal_page *page,
-		       const uint8_t *data)
+/* Why this file gets no page now: 1, its pages stay in live frames; or an error. */
+static int refusal(const struct atomicio_journal *journal, const struct journal_file *file)
 {
-	struct journal_file *file = page->file;
-	int error;
+	return file->failed ? 1 : check_flags(journal, file);
+}
 
-	if (file->failed) /* its pages stay in live frames */
-		return;
-	error = check_flags(journal, file);
-	if (!error)
-		error = journal_write_home(journal->sys, file->fd, file->rwf, data, page->length,
-					   page->offset);
-	if (!error)
-		return;
+static void fail(struct atomicio_journal *journal, const struct journal_file *file, int error)
+{
 	pthread_mutex_lock(&journal->lock);
 	journal_fail(journal, file, error); /* K7 */
 	pthread_mutex_unlock(&journal->lock);
 }
 
-/* Does `next` lie directly behind `page`, in the file and in the frame? */
-static bool is_behind(const struct journal_page *next, const struct journal_page *page)
+static void write_page(struct atomicio_journal *journal, const struct journal_page *page,
+		       const uint8_t *data)
 {
-	return next->file == page->file && next->offset == page->offset + page->length &&
-	       page->length % JOURNAL_BLOCK == 0 && next->length <= UINT32_MAX - page->length;
+	const struct journal_file *file = page->file;
+	int error = refusal(journal, file);
+
+	if (!error)
+		error = journal_write_home(journal->sys, file->fd, file->rwf, data, page->length,
+					   page->offset);
+	if (error < 0)
+		fail(journal, file, error);
 }
 
-void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket,
-		     uint32_t first, uint32_t count, const uint8_t *data)
+void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uint32_t count,
+			const uint8_t *data, struct journal_run *runs)
 {
-	const uint32_t end = first + count;
-	struct journal_page page, next;
-	uint32_t i = first;
+	for (uint32_t i = 0; i < count; i++) {
+		struct journal_page page;
 
-	ticket->page_at(ticket->pages, i, &page);
-	next = page;
-	while (i < end) {
-		while (++i < end) {
-			ticket->page_at(ticket->pages, i, &next);
-			if (!is_behind(&next, &page))
-				break;
-			page.length += next.length;
-		}
-		write_page(journal, &page, data);
+		ticket->page_at(ticket->pages, first + i, &page);
+		runs[i] = (struct journal_run){
+			.owner = page.file,
+			.offset = page.offset,
+			.length = page.length,
+			.data = data,
+			.fd = page.file->fd,
+			.rwf = page.file->rwf,
+			.direct = page.file->direct,
+		};
 		data += journal_padded(page.length);
-		page = next;
 	}
+}
+
+/* Leave out the runs of files that get no page now; what is wrong with a file is looked at once. */
+static uint32_t drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
+			     uint32_t count)
+{
+	const struct journal_file *file = NULL;
+	uint32_t kept = 0;
+	int error = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (runs[i].owner != file) {
+			file = runs[i].owner;
+			error = refusal(journal, file);
+			if (error < 0)
+				fail(journal, file, error);
+		}
+		if (!error)
+			runs[kept++] = runs[i];
+	}
+	return kept;
+}
+
+void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
+		       struct journal_run *runs, uint32_t count)
+{
+	count = drop_refused(journal, runs, count);
+	journal_write_runs(journal->sys, courier, runs, count);
+	for (uint32_t i = 0; i < count; i++)
+		if (runs[i].error)
+			fail(journal, runs[i].owner, runs[i].error);
+}
+
+void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket)
+{
+	const struct journal_stage *stage = &journal->stages[ticket->stage];
+	struct journal_run *runs = stage->runs + ticket->first_page;
+	struct journal_page page;
+	uint32_t count;
+
+	if (ticket->count == 1) {
+		ticket->page_at(ticket->pages, 0, &page);
+		write_page(journal, &page, ticket->data);
+		return;
+	}
+	journal_list_homes(ticket, 0, ticket->count, ticket->data, runs);
+	count = journal_merge_runs(runs, ticket->count, stage->vectors + ticket->first_page);
+	journal_send_home(journal, ticket->courier, runs, count);
+}
+
+int journal_make_stage(const struct atomicio_journal *journal, struct journal_stage *stage)
+{
+	const struct sys_calls *sys = journal->sys;
+	const uint32_t pages = journal->header.frame_max / JOURNAL_BLOCK;
+
+	stage->runs = sys->allocate(_Alignof(struct journal_run),
+				    pages * (sizeof(*stage->runs) + sizeof(*stage->vectors)));
+	if (stage->runs) {
+		stage->vectors = (struct iovec *)(stage->runs + pages);
+		stage->frame = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+	}
+	if (stage->frame)
+		return 0;
+	journal_free_stage_memory(journal, stage);
+	return -ENOMEM;
+}
+
+void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage)
+{
+	if (stage->runs)
+		journal->sys->release_memory(stage->runs);
+	if (stage->frame)
+		journal->sys->release_memory(stage->frame);
+	stage->runs = NULL;
+	stage->vectors = NULL;
+	stage->frame = NULL;
 }

@@ -4,9 +4,10 @@
  *
  * Flow: journal.c opens and closes journals, journal_files.c holds the files attached to them;
  * journal_line.c says whose turn it is; journal_commit.c writes a frame, at the place that
- * journal_space.c gives; journal_home.c does the home writes, journal_checkpoint.c retires
- * frames; journal_recover.c replays what journal_scan.c finds in the ring at open.
- * journal_format.c is the layout.  What the write family may call is in journal.h.
+ * journal_space.c gives; journal_home.c does the home writes, in the runs of journal_runs.c and
+ * through the couriers of journal_aio.c; journal_checkpoint.c retires frames; journal_recover.c
+ * replays what journal_scan.c finds in the ring at open.  journal_format.c is the layout.  What the
+ * write family may call is in journal.h.
  *
  * Rules, cited where they are kept:
  * J1 a frame is durable before any of its home writes starts.
@@ -77,6 +78,8 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #define JOURNAL_STAGES 8
 #define JOURNAL_STAGES_FIRST 2
 #define JOURNAL_STAGES_SPARE 2
+/* Tickets that may have homes on their way together. */
+#define JOURNAL_COURIERS 4
 
 /* A ticket of no more bytes is home soon: the next frame waits for it.  Tests set it. */
 #ifndef JOURNAL_HOME_SOON
@@ -114,16 +117,18 @@ struct journal_ticket {
 	journal_page_at *page_at;
 	struct journal_extent *ranges; /* sorted; neighbours are one */
 	uint32_t range_count;
-	uint32_t count;	      /* pages */
-	uint32_t files;	      /* rows that its pages need: one for each run of a file */
-	uint32_t stage;	      /* that holds its frame */
-	uint64_t bytes;	      /* of its pages */
-	uint64_t data_length; /* of them padded */
-	uint64_t data_offset; /* of the first of them in the frame */
-	const uint8_t *data;  /* there, in memory */
-	uint32_t generation;  /* in which it was framed */
-	bool late;	      /* on its way home for longer than JOURNAL_SOON_MS */
-	bool settled;	      /* framed, or failed with `error` */
+	uint32_t count;			 /* pages */
+	uint32_t files;			 /* rows that its pages need: one for each run of a file */
+	uint32_t stage;			 /* that holds its frame */
+	uint32_t first_page;		 /* there */
+	struct journal_courier *courier; /* NULL: its homes go one by one */
+	uint64_t bytes;			 /* of its pages */
+	uint64_t data_length;		 /* of them padded */
+	uint64_t data_offset;		 /* of the first of them in the frame */
+	const uint8_t *data;		 /* there, in memory */
+	uint32_t generation;		 /* in which it was framed */
+	bool late;			 /* on its way home for longer than JOURNAL_SOON_MS */
+	bool settled;			 /* framed, or failed with `error` */
 	int error;
 	struct journal_extent few[JOURNAL_RANGES_FEW];
 };
@@ -131,6 +136,8 @@ struct journal_ticket {
 /* A frame in memory. */
 struct journal_stage {
 	uint8_t *frame;
+	struct journal_run *runs;      /* room for one each page: tickets have their own parts */
+	struct iovec *vectors;	       /* likewise, behind the runs */
 	struct journal_ticket *homing; /* tickets framed but not yet home */
 };
 
@@ -241,6 +248,7 @@ struct atomicio_journal {
 
 	/* The last is of chains, which have memory of their own. */
 	struct journal_stage stages[JOURNAL_STAGES + 1];
+	struct journal_courier *couriers;
 	struct journal_counters counters;
 
 	struct journal_snapshot snapshot;
@@ -272,22 +280,6 @@ void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_o
 int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header);
 void journal_adopt_header(struct atomicio_journal *journal, const struct journal_header *next,
 			  int error);
-
-/* journal_files.c: the lock is held by the caller of these. */
-
-void journal_forget_rests(struct atomicio_journal *journal);
-/* K7: this file is written no more. */
-void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
-
-/* journal_info.c: with the lock. */
-void journal_publish(struct atomicio_journal *journal);
-
-/* journal_ranges.c */
-
-/* Count and sort a ticket's ranges.  -EINVAL: two overlap (N3); -ENOMEM. */
-int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
-void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
-bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
 
 /* The same for a header of one's own making, with the next generation. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);
@@ -374,16 +366,6 @@ void journal_cover_ticket(struct atomicio_journal *journal, const struct journal
 			  uint64_t sequence);
 int journal_frame_error(int error);
 
-/* journal_chain.c */
-
-/* For a measured ticket that no frame holds: stage its chain.  -EMSGSIZE, -ENOMEM. */
-int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
-void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* With lock and role: write the frames, durably; errors as of journal_commit(). */
-int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* No lock: as journal_go_home(). */
-void journal_chain_goes_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
-
 /* journal_checkpoint.c: the lock is held, and dropped for the work. */
 
 /* Retire all live frames of an id, or (0) of all files that have not failed. */
@@ -407,23 +389,7 @@ int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_
  */
 int journal_carry(struct atomicio_journal *journal, bool slow);
 
-/* journal_home.c */
-
-/* Write all of it.  A call that a signal cut short is made again, a few times. */
-int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
-		       uint64_t length, uint64_t offset);
-/* Write to the journal's own file, durably on every filesystem (K9), or sync it. */
-int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
-			  uint64_t length, uint64_t offset);
-int journal_sync_own(const struct atomicio_journal *journal);
-
-/*
- * Write pages of a ticket home from their frame in memory, neighbours in one call; no lock held.
- * What cannot be written fails its file (K7): the ticket is durable all the same (E1).
- */
-void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket,
-		     uint32_t first, uint32_t count, const uint8_t *data);
-
+#include "journal_home.h"
 #include "journal_ring.h"
 
 #endif /* LIBATOMICIO_JOURNAL_INTERNAL_H */

@@ -250,8 +250,7 @@ static bool add_stage(struct atomicio_journal *journal)
 
 		if (stage->frame)
 			continue;
-		stage->frame = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
-		return stage->frame;
+		return journal_make_stage(journal, stage) == 0;
 	}
 	return false;
 }
@@ -275,12 +274,21 @@ static uint32_t parity(const struct journal_ticket *ticket, const struct journal
 	return (carried ? file->generation : ticket->generation) & 1;
 }
 
+static bool wants_courier(const struct journal_ticket *ticket)
+{
+	for (uint32_t i = 0; i < ticket->range_count && ticket->count > 1; i++)
+		if (ticket->ranges[i].file->direct)
+			return true;
+	return false;
+}
+
 void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
 		    struct journal_ticket *ticket)
 {
 	ticket->next = stage->homing;
 	stage->homing = ticket;
 	journal->homing++;
+	ticket->courier = wants_courier(ticket) ? journal_take_courier(journal) : NULL;
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]++;
 }
@@ -293,6 +301,7 @@ void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *tic
 		at = &(*at)->next;
 	*at = ticket->next;
 	journal->homing--;
+	journal_give_courier(ticket->courier);
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]--;
 	journal_wake(journal);

@@ -52,6 +52,7 @@
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
 #define journal_end_callbacks atomicio__journal_end_callbacks
+#define journal_end_couriers atomicio__journal_end_couriers
 #define journal_enter atomicio__journal_enter
 #define journal_escape atomicio__journal_escape
 #define journal_escape_key atomicio__journal_escape_key
@@ -69,8 +70,10 @@
 #define journal_frame_error atomicio__journal_frame_error
 #define journal_free_pieces atomicio__journal_free_pieces
 #define journal_free_stage atomicio__journal_free_stage
+#define journal_free_stage_memory atomicio__journal_free_stage_memory
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_get_file atomicio__journal_get_file
+#define journal_give_courier atomicio__journal_give_courier
 #define journal_go_home atomicio__journal_go_home
 #define journal_has_failed atomicio__journal_has_failed
 #define journal_has_gap atomicio__journal_has_gap
@@ -84,10 +87,14 @@
 #define journal_join_line atomicio__journal_join_line
 #define journal_judge atomicio__journal_judge
 #define journal_leave atomicio__journal_leave
+#define journal_list_homes atomicio__journal_list_homes
 #define journal_look_at atomicio__journal_look_at
+#define journal_make_couriers atomicio__journal_make_couriers
 #define journal_make_room atomicio__journal_make_room
+#define journal_make_stage atomicio__journal_make_stage
 #define journal_may_cover atomicio__journal_may_cover
 #define journal_measure atomicio__journal_measure
+#define journal_merge_runs atomicio__journal_merge_runs
 #define journal_move_tail atomicio__journal_move_tail
 #define journal_next_header atomicio__journal_next_header
 #define journal_number atomicio__journal_number
@@ -115,12 +122,14 @@
 #define journal_room atomicio__journal_room
 #define journal_scan atomicio__journal_scan
 #define journal_scan_again atomicio__journal_scan_again
+#define journal_send_home atomicio__journal_send_home
 #define journal_settle atomicio__journal_settle
 #define journal_settle_header atomicio__journal_settle_header
 #define journal_stage_chain atomicio__journal_stage_chain
 #define journal_stage_page atomicio__journal_stage_page
 #define journal_sync_own atomicio__journal_sync_own
 #define journal_take atomicio__journal_take
+#define journal_take_courier atomicio__journal_take_courier
 #define journal_tickets_overlap atomicio__journal_tickets_overlap
 #define journal_uncover atomicio__journal_uncover
 #define journal_uncover_all atomicio__journal_uncover_all
@@ -135,6 +144,9 @@
 #define journal_write_frame atomicio__journal_write_frame
 #define journal_write_header atomicio__journal_write_header
 #define journal_write_home atomicio__journal_write_home
+#define journal_write_rest atomicio__journal_write_rest
+#define journal_write_runs atomicio__journal_write_runs
+#define journal_write_vector atomicio__journal_write_vector
 #define loss_always_syncs atomicio__loss_always_syncs
 #define loss_ask atomicio__loss_ask
 #define loss_close atomicio__loss_close
@@ -153,6 +165,7 @@
 #define probe_release atomicio__probe_release
 #define probe_statx atomicio__probe_statx
 #define probe_verdict atomicio__probe_verdict
+#define sys_aio_linux atomicio__sys_aio_linux
 #define sys_blkid_identify atomicio__sys_blkid_identify
 #define sys_identify atomicio__sys_identify
 #define sys_linux atomicio__sys_linux

@@ -33,6 +33,11 @@
  * 64 MiB suits most.  A larger one makes checkpoints rarer and the reading after a crash
  * longer, about a second for one or two GiB.
  *
+ * The pages of a batch go home together, sorted, neighbours in one write: to direct files through
+ * the kernel's AIO, whose writes the exit of a killed process waits for, so that no page of a dead
+ * process lands after its locks are free (io_uring has no such rule).  Where AIO is refused, and
+ * beyond fs.aio-max-nr, they go one by one, which is only slower.
+ *
  * A home write is complete, and seen through other descriptors, when the call returns: but for a
  * file that failed.  A durable frame is a commit, so a write whose home write fails returns 0, and
  * the file has failed: its later calls give -ENOTRECOVERABLE with the reason HOME_FAILED,
@@ -347,7 +352,8 @@ int atomicio_journal_get_info(const struct atomicio_journal *journal,
 /*
  * Free a journal and its lock.  All files attached to it must be closed before.  If nothing is
  * live it is marked clean, so that the next open need not read the ring.  Live frames stay live
- * and are found by the next open.  NULL is fine.
+ * and are found by the next open.  NULL is fine.  Where batches went to direct files it waits for
+ * the kernel to end its AIO, some hundredths of a second.
  *
  * Returns 0; -EBUSY: a file is attached, and nothing was freed; or the error of marking it clean,
  * which loses nothing: the journal is closed.

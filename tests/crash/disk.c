@@ -39,6 +39,7 @@ void disk_copy(struct disk_state *to, const struct disk_state *from)
 	memcpy(to->pending, from->pending, from->pending_count * sizeof(to->pending[0]));
 	to->pending_count = from->pending_count;
 	to->in_flight = from->in_flight;
+	to->air = from->air;
 	to->pool_used = from->pool_used;
 	memcpy(to->pool, from->pool, from->pool_used);
 }
@@ -241,21 +242,24 @@ void disk_cut_power(struct disk_state *to, const struct disk_state *from, const 
 	to->randoms = from->randoms;
 	to->pending_count = 0;
 	to->in_flight = 0;
+	to->air = 0;
 	to->pool_used = 0;
 }
 
 /* What was seen before the call under way: durable, and the pending writes on top. */
 void disk_kill(struct disk_state *state, uint32_t part)
 {
-	const uint32_t first = state->pending_count - state->in_flight;
+	const uint32_t end = state->pending_count - state->air;
+	const uint32_t first = end - state->in_flight;
 	uint32_t sectors = 0, keep;
 
+	state->air = 0; /* exit has waited for them */
 	if (state->in_flight == 0 || part == 2)
 		return;
-	for (uint32_t i = first; i < state->pending_count; i++)
+	for (uint32_t i = first; i < end; i++)
 		sectors += state->pending[i].sectors;
 	keep = part && !state->pending[first].untorn ? sectors / 2 : 0;
-	for (uint32_t i = first; i < state->pending_count; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		struct disk_pending *pending = &state->pending[i];
 		const uint32_t mine = keep < pending->sectors ? keep : pending->sectors;
 

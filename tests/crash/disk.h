@@ -70,7 +70,8 @@ struct disk_state {
 	uint32_t randoms;	       /* ids handed out: no two are the same */
 	struct disk_pending pending[DISK_PENDING];
 	uint32_t pending_count;
-	uint32_t in_flight; /* the last that many of the pending belong to the call cut short */
+	uint32_t in_flight; /* that many of the pending belong to the call cut short: the last */
+	uint32_t air;	    /* but for these, which were in the air (disk_aio.c) */
 	uint32_t pool_used;
 	uint8_t pool[DISK_POOL];
 };
@@ -95,7 +96,8 @@ struct disk {
 	uint32_t fault_call;
 	enum disk_fault fault;
 	uint32_t fault_file; /* of FAULT_WRITEBACK */
-	uint32_t busy_call;  /* this call gives -EAGAIN once, with nothing written */
+	bool aio_backwards;
+	uint32_t busy_call; /* this call gives -EAGAIN once, with nothing written */
 
 	/* One run of the library. */
 	uint32_t calls;	       /* writes and syncs so far */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between disk.c (the state) and disk_sys.c (the calls).
+ * Between disk.c (the state), disk_sys.c (the calls) and disk_aio.c (those that are in the air).
  */
 #ifndef CRASH_DISK_INTERNAL_H
 #define CRASH_DISK_INTERNAL_H
@@ -13,5 +13,26 @@ void disk_sync(struct disk_state *state, uint32_t file, uint32_t from);
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn);
+
+/* disk_sys.c */
+
+struct disk_description *disk_opened(int fd);
+/* Count a write or a sync; true: the fault of this run hits it. */
+bool disk_enter_call(uint32_t *call);
+/* What the fault makes of this write; returns its error. */
+int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
+		      int flags);
+/* Crash, in this call. */
+void disk_stop(void);
+
+/* disk_aio.c */
+
+#define DISK_GATHER 32768u /* the longest write of a home */
+uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes);
+void disk_aio_boot(void);
+bool disk_is_in_air(uint32_t file);
+/* The machine stops: what is in the air is pending. */
+void disk_land_all(void);
+extern const struct sys_aio_calls disk_aio;
 
 #endif /* CRASH_DISK_INTERNAL_H */

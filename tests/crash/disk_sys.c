@@ -40,9 +40,10 @@ void disk_boot(void)
 	disk.journal_lock = 0;
 	disk.calls = 0;
 	disk.arena_used = 0;
+	disk_aio_boot();
 }
 
-static struct disk_description *description(int fd)
+struct disk_description *disk_opened(int fd)
 {
 	assert(fd > 0 && fd < (int)DISK_DESCRIPTIONS && disk.descriptions[fd].open);
 	return &disk.descriptions[fd];
@@ -55,7 +56,7 @@ static int fake_open(const char *path, int flags)
 
 	if (!number)
 		return -ENOENT;
-	file = description(atoi(number))->file;
+	file = disk_opened(atoi(number))->file;
 	if (flags & O_DIRECT && file == DISK_JOURNAL && disk.journal_buffered)
 		return -EINVAL;
 	for (int fd = OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
@@ -74,7 +75,11 @@ static int fake_open(const char *path, int flags)
 
 static int fake_close(int fd)
 {
-	description(fd)->open = false;
+	struct disk_description *closed = disk_opened(fd);
+
+	/* O5: nothing is given up that the kernel still writes. */
+	assert(!disk_is_in_air(closed->file));
+	closed->open = false;
 	if (disk.journal_lock == (uint32_t)fd)
 		disk.journal_lock = 0;
 	return 0;
@@ -82,7 +87,7 @@ static int fake_close(int fd)
 
 static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
 {
-	const uint32_t file = description(fd)->file;
+	const uint32_t file = disk_opened(fd)->file;
 
 	(void)path;
 	*out = (struct sys_statx){
@@ -99,7 +104,7 @@ static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx 
 
 static int fake_getfl(int fd)
 {
-	return O_RDWR | (description(fd)->direct ? O_DIRECT : 0);
+	return O_RDWR | (disk_opened(fd)->direct ? O_DIRECT : 0);
 }
 
 static int fake_lock(int fd)
@@ -119,13 +124,13 @@ static int fake_unlock(int fd)
 
 static int fake_truncate(int fd, uint64_t size)
 {
-	disk.state.size[description(fd)->file] = size;
+	disk.state.size[disk_opened(fd)->file] = size;
 	return 0;
 }
 
 static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
-	const uint32_t file = description(fd)->file;
+	const uint32_t file = disk_opened(fd)->file;
 	const uint64_t size = disk.state.size[file];
 
 	if (offset >= size)
@@ -153,8 +158,7 @@ static void lose_writeback(uint32_t file)
 	disk.faulted = true;
 }
 
-/* Count a write or a sync; true: the fault of this run hits it. */
-static bool enter_call(uint32_t *call)
+bool disk_enter_call(uint32_t *call)
 {
 	if (disk.before)
 		disk.before();
@@ -167,49 +171,63 @@ static bool enter_call(uint32_t *call)
 	return false;
 }
 
-static ssize_t failed_write(uint32_t file, const struct iovec *vector, uint64_t offset, int flags)
+int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
+		      int flags)
 {
-	uint64_t length = 0;
-
-	if (disk.fault == FAULT_ALL)
-		length = vector->iov_len;
-	else if (disk.fault == FAULT_HALF && !(flags & SYS_RWF_ATOMIC))
-		length = vector->iov_len / 2 / SECTOR * SECTOR;
 	disk.faulted = true;
+	if (disk.fault == FAULT_HALF && !(flags & SYS_RWF_ATOMIC))
+		length = length / 2 / SECTOR * SECTOR;
+	else if (disk.fault != FAULT_ALL)
+		length = 0;
 	if (length) {
-		disk_write(&disk.state, file, offset, vector->iov_base, length,
-			   flags & SYS_RWF_ATOMIC);
+		disk_write(&disk.state, file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
 		disk_lose(&disk.state, file, disk.state.pending_count - disk.state.in_flight);
 		disk.state.in_flight = 0;
 	}
 	return -EIO;
 }
 
+void disk_stop(void)
+{
+	disk_land_all();
+	disk.crash();
+}
+
+static bool is_aligned(const struct iovec *vector, int count, uint64_t offset)
+{
+	for (int i = 0; i < count; i++)
+		if (vector[i].iov_len % SECTOR || (uintptr_t)vector[i].iov_base % SECTOR)
+			return false;
+	return offset % SECTOR == 0;
+}
+
 static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
 			     int flags)
 {
-	struct disk_description *where = description(fd);
+	static uint8_t gathered[DISK_GATHER];
+	struct disk_description *where = disk_opened(fd);
 	struct disk_state *state = &disk.state;
+	const uint8_t *bytes;
+	uint64_t length;
 	uint32_t call;
 	bool fails;
 
 	if (count == 0) /* is there a pwritev2? */
 		return 0;
-	assert(count == 1);
-	if (where->direct &&
-	    (offset % SECTOR || vector->iov_len % SECTOR || (uintptr_t)vector->iov_base % SECTOR))
+	if (where->direct && !is_aligned(vector, count, offset))
 		return -EINVAL;
 	if (flags & SYS_RWF_ATOMIC && !where->direct)
 		return -EOPNOTSUPP;
-	fails = enter_call(&call);
+	fails = disk_enter_call(&call);
 	if (call == disk.busy_call)
 		return -EAGAIN;
+	bytes = count == 1 ? vector->iov_base : gathered;
+	length = count == 1 ? vector->iov_len : disk_gather(vector, (uint32_t)count, gathered);
 	if (fails && call != disk.stop_call)
-		return failed_write(where->file, vector, offset, flags);
-	disk_write(state, where->file, offset, vector->iov_base, vector->iov_len,
-		   flags & SYS_RWF_ATOMIC);
+		return disk_failed_write(where->file, bytes, length, offset, flags);
+	disk_write(state, where->file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
 	if (call == disk.stop_call)
-		disk.crash();
+		disk_stop();
 	if (flags & SYS_RWF_DSYNC) {
 		if (reports_error(where)) {
 			state->in_flight = 0;
@@ -219,18 +237,18 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 			  disk.dsync_flushes ? 0 : state->pending_count - state->in_flight);
 	}
 	state->in_flight = 0;
-	return (ssize_t)vector->iov_len;
+	return (ssize_t)length;
 }
 
 static int fake_fdatasync(int fd)
 {
-	struct disk_description *where = description(fd);
+	struct disk_description *where = disk_opened(fd);
 	uint32_t call;
-	const bool fails = enter_call(&call);
+	const bool fails = disk_enter_call(&call);
 
 	disk.state.in_flight = 0;
 	if (call == disk.stop_call)
-		disk.crash();
+		disk_stop();
 	if (fails)
 		lose_writeback(where->file);
 	disk_sync(&disk.state, where->file, 0);
@@ -243,7 +261,7 @@ static int fake_write_back(int fd, uint64_t offset, uint64_t length)
 {
 	(void)offset;
 	(void)length;
-	return reports_error(description(fd)) ? -EIO : 0;
+	return reports_error(disk_opened(fd)) ? -EIO : 0;
 }
 
 /* Without a wait it reports nothing. */
@@ -341,6 +359,7 @@ const struct sys_calls disk_sys = {
 	.truncate = fake_truncate,
 	.pread = fake_pread,
 	.pwritev2 = fake_pwritev2,
+	.aio = &disk_aio,
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,

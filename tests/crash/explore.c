@@ -61,6 +61,7 @@ static bool run(uint32_t level, bool recover_only, uint32_t stop_call)
 	world.problem[0] = '\0';
 	disk.dsync_flushes = setting.variant & VARIANT_FLUSH;
 	crash_home_soon = setting.variant & VARIANT_SOON ? HOME_SOON : 0;
+	disk.aio_backwards = setting.variant & VARIANT_BACKWARDS;
 	disk.journal_buffered = setting.scenario->buffered_journal;
 	disk.stop_call = stop_call;
 	disk.busy_call = NEVER;
@@ -260,9 +261,12 @@ bool explore_scenario(const struct scenario *scenario, const struct explore_opti
 	options = wanted;
 	count = counted;
 	/* The flush leaves fewer writes to their fate: faults and schedules go without it. */
-	for (uint32_t variant = 0; variant < (scenario->threads ? 4u : 2u) && !stop(); variant++) {
+	for (uint32_t variant = 0; variant < VARIANTS && !stop(); variant++) {
 		const bool flush = variant & VARIANT_FLUSH;
 
+		if ((variant & VARIANT_SOON && !scenario->threads) ||
+		    (variant & VARIANT_BACKWARDS && !scenario->homes))
+			continue;
 		setting = (struct setting){.scenario = scenario, .variant = variant};
 		prepare();
 		explore_level(0);

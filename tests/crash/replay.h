@@ -16,8 +16,10 @@
 #include "fiber.h"
 #include "world.h"
 
-#define VARIANT_FLUSH 1u /* RWF_DSYNC flushes what came before */
-#define VARIANT_SOON 2u	 /* the next frame waits for short writes to be home */
+#define VARIANT_FLUSH 1u     /* RWF_DSYNC flushes what came before */
+#define VARIANT_SOON 2u	     /* the next frame waits for short writes to be home */
+#define VARIANT_BACKWARDS 4u /* homes that go out together end in the other order */
+#define VARIANTS 8u
 
 /* What is the same for all crashes of one run. */
 struct setting {

@@ -104,6 +104,29 @@ void run_carry(struct world *w, uint32_t boot)
 	step_write(0, 4096, 512, 0);
 }
 
+/* Pages in no order, some of them neighbours, of files that are direct and one that is not. */
+void run_homes(struct world *w, uint32_t boot)
+{
+	static const struct step_page pages[] = {
+		{.handle = 1, .offset = 4096, .length = 4096},
+		{.handle = 0, .offset = 512, .length = 1536},
+		{.handle = 2, .offset = 0, .length = 512},
+		{.handle = 0, .offset = 0, .length = 512},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	step_open(2, 3, J, OPEN_BUFFERED);
+	step_group(PAGES(pages));
+	if (boot)
+		return;
+	step_checkpoint();
+	step_group(LOOSE(pages));
+	if (step_close(0) == 0)
+		step_foreign(1, 0, 4096, false, true);
+}
+
 struct job {
 	uint32_t handle;
 	uint64_t offset;
@@ -169,4 +192,34 @@ void run_threads_full(struct world *w, uint32_t boot)
 	step_join();
 	step_close(0);
 	step_foreign(1, 0, 4096, false, true);
+}
+
+static void group_job(void *argument)
+{
+	(void)argument;
+	static const struct step_page pages[] = {
+		{.handle = 1, .offset = 4096, .length = 512},
+		{.handle = 0, .offset = 8192, .length = 512},
+	};
+
+	step_group(PAGES(pages));
+}
+
+/* Homes of two frames on their way together, some of one page, and a checkpoint between them. */
+void run_homes_threads(struct world *w, uint32_t boot)
+{
+	static const struct step_page pages[] = {
+		{.handle = 0, .offset = 0, .length = 512},
+		{.handle = 1, .offset = 4096, .length = 512},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	if (boot)
+		return;
+	fiber_start(group_job, NULL);
+	fiber_start(checkpoint_job, NULL);
+	step_group(PAGES(pages));
+	step_join();
 }

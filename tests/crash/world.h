@@ -33,6 +33,7 @@ struct scenario {
 	uint32_t descend;      /* how many of the first lead to a second boot */
 	bool faults;	       /* also with each call failing */
 	bool threads;	       /* also under each schedule */
+	bool homes;	       /* also with homes that end in the other order */
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
 };

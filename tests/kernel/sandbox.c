@@ -97,6 +97,22 @@ static struct atomicio_journal *make_journal(int fd)
 	return journal;
 }
 
+/* A group whose homes go out together, or one by one. */
+static int write_group(struct atomicio_file *file)
+{
+	static unsigned char pages[3][4 * KIB] __attribute__((aligned(4096)));
+	struct atomicio_op ops[3];
+
+	for (size_t i = 0; i < COUNT(ops); i++) {
+		kernel_fill(pages[i], sizeof(pages[i]), (4 - i) * 8 * KIB, 4);
+		ops[i] = (struct atomicio_op){.file = file,
+					      .buffer = pages[i],
+					      .length = sizeof(pages[i]),
+					      .offset = (4 - i) * 8 * KIB};
+	}
+	return atomicio_write_batch(NULL, ops, COUNT(ops), ATOMICIO_ALL_OR_NONE);
+}
+
 /* Everything, with the filter there from the start or only after the opens. */
 static void all_of_it(uint32_t number, uint32_t argument, int error, bool late)
 {
@@ -117,6 +133,9 @@ static void all_of_it(uint32_t number, uint32_t argument, int error, bool late)
 	CHECK_EQ(atomicio_sync(file), 0);
 	CHECK(kernel_holds(NAME, 16 * KIB, 16 * KIB, 2));
 	CHECK(kernel_holds(NAME, 32 * KIB, 4 * KIB, 3));
+	CHECK_EQ(write_group(file), 0);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(kernel_holds(NAME, (4 - i) * 8 * KIB, 4 * KIB, 4));
 	CHECK_EQ(atomicio_journal_checkpoint(options.journal), 0);
 	CHECK_EQ(atomicio_close(file), 0);
 	atomicio_journal_close(options.journal);
@@ -146,6 +165,10 @@ static const struct {
 	{SYS_sync_file_range, 0},
 	{SYS_fadvise64, 0},
 	{SYS_io_uring_setup, 0},
+	{SYS_io_setup, 0},
+	{SYS_io_submit, 0},
+	{SYS_io_getevents, 0},
+	{SYS_io_destroy, 0},
 	{SYS_ioctl, FS_IOC_GETFLAGS},
 	{SYS_ioctl, FS_IOC_GETFSUUID_NUMBER},
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fake_aio.h"
 #include "probe_machine.h"
 
 #define FD_MAX 256
@@ -214,18 +215,28 @@ static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int fla
 
 static ssize_t disk_write(int fd, const struct iovec *vector, int count, uint64_t offset, int flags)
 {
+	static uint8_t bytes[DISK_BYTES];
 	const int file = file_of(fd);
+	struct iovec whole = *vector;
 
 	if (file < 0)
 		return -EBADF;
-	if (count != 1)
-		return -EINVAL;
 	if (vector->iov_base == NULL)
 		return flags & SYS_RWF_NOWAIT && disk.no_nowait ? -EOPNOTSUPP : -EINVAL;
+	if (count > 1) {
+		disk.vectored++;
+		whole = (struct iovec){.iov_base = bytes};
+	}
+	for (int i = 0; i < count && count > 1; i++) {
+		if (vector[i].iov_len > DISK_BYTES - whole.iov_len)
+			abort();
+		memcpy(bytes + whole.iov_len, vector[i].iov_base, vector[i].iov_len);
+		whole.iov_len += vector[i].iov_len;
+	}
 	if (file == 0)
-		return make(fd, vector, offset, flags);
-	copy_in(1, vector->iov_base, vector->iov_len, offset);
-	return (ssize_t)vector->iov_len;
+		return make(fd, &whole, offset, flags);
+	copy_in(1, whole.iov_base, whole.iov_len, offset);
+	return (ssize_t)whole.iov_len;
 }
 
 static ssize_t disk_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
@@ -334,7 +345,9 @@ void disk_reset(void)
 	fake_file("/proc/self/fd/101", "");
 	machine_xfs(&queue_64k);
 	fake_claim(4096, 262144, 65536);
+	fake_aio_reset();
 	calls = fake_sys;
+	calls.aio = &fake_aio_calls;
 	calls.open = disk_open;
 	calls.statx = disk_statx;
 	calls.fstat = disk_fstat;

@@ -52,6 +52,7 @@ struct fake_disk {
 
 	/* What was seen. */
 	uint32_t untorn, tearable, plain; /* writes of the file that were made, by kind */
+	uint32_t vectored;		  /* of all writes, those of several pieces */
 	uint32_t moved;			  /* to the end of file, by O_APPEND */
 	uint32_t write_backs, drops, syncs;
 	uint64_t slept_us;

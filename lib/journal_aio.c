@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Couriers: many runs on their way at the same time.
+ *
+ * Flow: a ticket of several pages takes a courier along (under the lock), writes its runs through
+ * it (without), and gives it back.  Where all are out, and where AIO is refused, runs are written
+ * one by one, which is only slower.
+ *
+ * A context is made by the first runs that want it, not at open: who writes single pages never
+ * has one, and io_destroy(2) and exit(2) wait for an RCU grace period with each.
+ */
+#include "journal_aio.h"
+
+#include <errno.h>
+
+#include "sys_refused.h"
+
+/* Completions that are fetched in one call. */
+#define EVENTS_MAX 64u
+/* Between two looks at what nobody lets us wait for. */
+#define LOOK_AGAIN_US 10000u
+
+int journal_make_couriers(struct atomicio_journal *journal)
+{
+	const uint32_t pages = journal->header.frame_max / JOURNAL_BLOCK;
+	const uint32_t depth = pages < JOURNAL_AIO_DEPTH ? pages : JOURNAL_AIO_DEPTH;
+	const size_t each = depth * (sizeof(struct iocb) + sizeof(struct iocb *));
+	struct journal_courier *couriers;
+
+	couriers = journal->sys->allocate(_Alignof(struct iocb),
+					  JOURNAL_COURIERS * (sizeof(*couriers) + each));
+	if (!couriers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < JOURNAL_COURIERS; i++) {
+		struct journal_courier *courier = &couriers[i];
+
+		courier->depth = depth;
+		courier->refused = !journal->sys->aio;
+		courier->blocks = (struct iocb *)(couriers + JOURNAL_COURIERS) + (size_t)i * depth;
+		courier->list = (struct iocb **)((struct iocb *)(couriers + JOURNAL_COURIERS) +
+						 (size_t)JOURNAL_COURIERS * depth) +
+				(size_t)i * depth;
+	}
+	journal->couriers = couriers;
+	return 0;
+}
+
+void journal_end_couriers(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; journal->couriers && i < JOURNAL_COURIERS; i++)
+		if (journal->couriers[i].context)
+			(void)journal->sys->aio->destroy(journal->couriers[i].context);
+	if (journal->couriers)
+		journal->sys->release_memory(journal->couriers);
+}
+
+struct journal_courier *journal_take_courier(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_COURIERS; i++) {
+		struct journal_courier *courier = &journal->couriers[i];
+
+		if (courier->busy || courier->refused)
+			continue;
+		courier->busy = true;
+		return courier;
+	}
+	return NULL;
+}
+
+void journal_give_courier(struct journal_courier *courier)
+{
+	if (courier)
+		courier->busy = false;
+}
+
+static void write_by_call(const struct sys_calls *sys, struct journal_run *run)
+{
+	uint64_t offset = run->offset;
+
+	run->state = JOURNAL_RUN_DONE;
+	run->error = journal_write_vector(sys, run->fd, run->rwf, run->vector, run->count, offset);
+	if (run->error != -EINVAL || run->count == 1)
+		return;
+	/* A filesystem that takes each of them, but not all at once. */
+	run->error = 0;
+	for (uint32_t i = 0; i < run->count && !run->error; i++) {
+		const struct iovec *part = &run->vector[i];
+
+		run->error = journal_write_home(sys, run->fd, run->rwf, part->iov_base,
+						part->iov_len, offset);
+		offset += part->iov_len;
+	}
+}
+
+/* Of a completion: is the run written, has it failed, or is it one for a call (O6)? */
+static void settle(const struct sys_calls *sys, struct journal_run *run, int64_t result)
+{
+	run->state = JOURNAL_RUN_DONE;
+	run->error = 0;
+	if (result == (int64_t)run->length)
+		return;
+	if (result > 0)
+		run->error = journal_write_rest(sys, run->fd, run->rwf, run->vector, run->count,
+						run->offset, (uint64_t)result);
+	else if (result == -EAGAIN || result == -EINTR || result == -EINVAL)
+		run->state = JOURNAL_RUN_TODO;
+	else
+		run->error = result < 0 ? (int)result : -EIO;
+}
+
+/* Is there a context, and more than one run for it? */
+static bool is_ready(const struct sys_calls *sys, struct journal_courier *courier,
+		     const struct journal_run *runs, uint32_t count)
+{
+	uint32_t direct = 0;
+	int error;
+
+	for (uint32_t i = 0; i < count && direct < 2; i++)
+		direct += runs[i].direct;
+	if (!courier || courier->refused || direct < 2)
+		return false;
+	if (courier->context)
+		return true;
+	error = sys->aio->setup(courier->depth, &courier->context);
+	if (!error)
+		return true;
+	courier->context = 0;
+	/* fs.aio-max-nr (EAGAIN) and memory may be free again next time. */
+	courier->refused = error != -EAGAIN && error != -ENOMEM;
+	return false;
+}
+
+static void fill(struct iocb *block, struct journal_run *run)
+{
+	*block = (struct iocb){
+		.aio_data = (uintptr_t)run,
+		.aio_lio_opcode = IOCB_CMD_PWRITEV,
+		.aio_fildes = (uint32_t)run->fd,
+		.aio_rw_flags = run->rwf,
+		.aio_buf = (uintptr_t)run->vector,
+		.aio_nbytes = run->count,
+		.aio_offset = (int64_t)run->offset,
+	};
+}
+
+/* Send the next direct runs on their way.  Returns how many; what was refused is left to do. */
+static uint32_t send(const struct sys_calls *sys, struct journal_courier *courier,
+		     struct journal_run *runs, uint32_t count, uint32_t *at)
+{
+	uint32_t filled = 0, sent = 0;
+
+	for (; *at < count && filled < courier->depth; (*at)++) {
+		if (!runs[*at].direct)
+			continue;
+		fill(&courier->blocks[filled], &runs[*at]);
+		courier->list[filled] = &courier->blocks[filled];
+		filled++;
+	}
+	while (sent < filled) {
+		const int result =
+			sys->aio->submit(courier->context, filled - sent, courier->list + sent);
+
+		if (result <= 0) {
+			*at = count; /* O6: the rest by call */
+			break;
+		}
+		for (int i = 0; i < result; i++, sent++)
+			((struct journal_run *)(uintptr_t)courier->blocks[sent].aio_data)->state =
+				JOURNAL_RUN_FLYING;
+	}
+	return sent;
+}
+
+/*
+ * No completion can be fetched any more: a filter came between.  io_destroy() waits for what is on
+ * its way, and what became of it is not told, so all of it is written again.
+ */
+static void lose_context(const struct sys_calls *sys, struct journal_courier *courier,
+			 struct journal_run *runs, uint32_t count)
+{
+	int error;
+
+	/* O5: with nobody to wait for them, the buffers are the kernel's for ever. */
+	while ((error = sys->aio->destroy(courier->context)) && error != -EINVAL)
+		sys->sleep_us(LOOK_AGAIN_US);
+	courier->context = 0;
+	courier->refused = true;
+	for (uint32_t i = 0; i < count; i++)
+		if (runs[i].state == JOURNAL_RUN_FLYING)
+			runs[i].state = JOURNAL_RUN_TODO;
+}
+
+/* O5: wait for all that was sent. */
+static void collect(const struct sys_calls *sys, struct journal_courier *courier,
+		    struct journal_run *runs, uint32_t count, uint32_t sent)
+{
+	struct io_event events[EVENTS_MAX];
+
+	while (sent) {
+		const uint32_t least = sent < EVENTS_MAX ? sent : EVENTS_MAX;
+		const int result = sys->aio->reap(courier->context, least, EVENTS_MAX, events);
+
+		if (result == -EINTR)
+			continue;
+		if (result <= 0) {
+			lose_context(sys, courier, runs, count);
+			return;
+		}
+		for (int i = 0; i < result; i++)
+			settle(sys, (struct journal_run *)(uintptr_t)events[i].data, events[i].res);
+		sent -= (uint32_t)result;
+	}
+}
+
+static void write_cached(const struct sys_calls *sys, struct journal_run *runs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!runs[i].direct && runs[i].state == JOURNAL_RUN_TODO)
+			write_by_call(sys, &runs[i]);
+}
+
+void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
+			struct journal_run *runs, uint32_t count)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		runs[i].state = JOURNAL_RUN_TODO;
+	while (at < count && is_ready(sys, courier, runs, count)) {
+		const uint32_t sent = send(sys, courier, runs, count, &at);
+
+		write_cached(sys, runs, count);
+		collect(sys, courier, runs, count, sent);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (runs[i].state == JOURNAL_RUN_TODO)
+			write_by_call(sys, &runs[i]);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Home writes, all writes of the journal to its own file, and what belongs to
+ * tickets and files.
+ *
+ * Flow: the third part of journal_internal.h, which includes it.
+ */
+#ifndef LIBATOMICIO_JOURNAL_HOME_H
+#define LIBATOMICIO_JOURNAL_HOME_H
+
+#include "journal_internal.h"
+
+/* journal_home.c */
+
+/* Memory for a frame and its homes: 0 or -ENOMEM. */
+int journal_make_stage(const struct atomicio_journal *journal, struct journal_stage *stage);
+void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage);
+
+/* Write all of it.  A call that a signal cut short is made again, a few times. */
+int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
+		       uint64_t length, uint64_t offset);
+/* The same of a vector, which changes; and what is behind the first `done` bytes of it. */
+int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+			 uint32_t count, uint64_t offset);
+int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+		       uint32_t count, uint64_t offset, uint64_t done);
+/* Write to the journal's own file, durably on every filesystem (K9), or sync it. */
+int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
+			  uint64_t length, uint64_t offset);
+int journal_sync_own(const struct atomicio_journal *journal);
+
+/*
+ * Write a ticket's pages home from its stage; no lock held.  What cannot be written fails its file
+ * (K7): the ticket is durable all the same (E1).
+ */
+void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+/* The same in steps, for a chain: list pages whose bytes lie behind one another; then send runs. */
+void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uint32_t count,
+			const uint8_t *data, struct journal_run *runs);
+void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
+		       struct journal_run *runs, uint32_t count);
+
+/* journal_aio.c: the lock is held by the caller of take and give. */
+int journal_make_couriers(struct atomicio_journal *journal);
+void journal_end_couriers(struct atomicio_journal *journal);
+/* NULL: all are out. */
+struct journal_courier *journal_take_courier(struct atomicio_journal *journal);
+void journal_give_courier(struct journal_courier *courier);
+
+/* journal_files.c: the lock is held by the caller of these. */
+
+void journal_forget_rests(struct atomicio_journal *journal);
+/* K7: this file is written no more. */
+void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
+
+/* journal_info.c: with the lock. */
+void journal_publish(struct atomicio_journal *journal);
+
+/* journal_ranges.c */
+
+/* Count and sort a ticket's ranges.  -EINVAL: two overlap (N3); -ENOMEM. */
+int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
+void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
+bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
+
+/* journal_chain.c */
+
+/* For a measured ticket that no frame holds: stage its chain.  -EMSGSIZE, -ENOMEM. */
+int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* With lock and role: write the frames, durably; errors as of journal_commit(). */
+int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* No lock: as journal_go_home(). */
+void journal_chain_goes_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+
+#endif /* LIBATOMICIO_JOURNAL_HOME_H */

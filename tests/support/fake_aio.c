@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's AIO over the fake disk.  See fake_aio.h. */
+#include "fake_aio.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fake_disk.h"
+#include "fake_machine.h"
+
+#define AIR_MAX 1024u
+
+static struct {
+	aio_context_t context;
+	struct iocb block;
+} air[AIR_MAX];
+
+struct fake_aio fake_aio;
+
+void fake_aio_reset(void)
+{
+	memset(&fake_aio, 0, sizeof(fake_aio));
+}
+
+static int once(int *field)
+{
+	const int result = *field;
+
+	*field = 0;
+	return fake_answer(result);
+}
+
+static int fake_setup(uint32_t depth, aio_context_t *context)
+{
+	const int result = fake_answer(fake_aio.setup_result);
+
+	(void)depth;
+	fake_aio.setups++;
+	if (result == 0)
+		*context = ++fake_aio.contexts;
+	return result;
+}
+
+static int fake_submit(aio_context_t context, uint32_t count, struct iocb **list)
+{
+	const int result = once(&fake_aio.submit_once);
+
+	fake_aio.submits++;
+	if (result < 0)
+		return result;
+	if (fake_aio.most && count > fake_aio.most)
+		count = fake_aio.most;
+	if (fake_aio.in_air + count > AIR_MAX)
+		return -EAGAIN;
+	for (uint32_t i = 0; i < count; i++) {
+		air[fake_aio.in_air].context = context;
+		air[fake_aio.in_air++].block = *list[i];
+	}
+	if (fake_aio.in_air > fake_aio.air_max)
+		fake_aio.air_max = fake_aio.in_air;
+	return (int)count;
+}
+
+/* Make the last of this context, if there is one (A1). */
+static int land(aio_context_t context, struct io_event *event)
+{
+	for (uint32_t i = fake_aio.in_air; i-- > 0;) {
+		const struct iocb block = air[i].block;
+
+		if (air[i].context != context)
+			continue;
+		fake_aio.in_air--;
+		memmove(&air[i], &air[i + 1], (fake_aio.in_air - i) * sizeof(air[0]));
+		fake_aio.made++;
+		event->data = block.aio_data;
+		event->res = disk_calls->pwritev2(
+			(int)block.aio_fildes, (const struct iovec *)(uintptr_t)block.aio_buf,
+			(int)block.aio_nbytes, (uint64_t)block.aio_offset, (int)block.aio_rw_flags);
+		return 1;
+	}
+	return 0;
+}
+
+static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events)
+{
+	const int result = fake_aio.reap_result ? fake_answer(fake_aio.reap_result)
+						: once(&fake_aio.reap_once);
+	int made = 0;
+
+	(void)most;
+	fake_aio.reaps++;
+	if (result < 0)
+		return result;
+	while (made < (int)least && land(context, &events[made]))
+		made++;
+	return made;
+}
+
+static int fake_destroy(aio_context_t context)
+{
+	const int result = fake_answer(0);
+	struct io_event ignored;
+
+	if (result < 0)
+		return result;
+	if (fake_aio.destroy_failures) {
+		fake_aio.destroy_failures--;
+		return fake_aio.destroy_result;
+	}
+	while (land(context, &ignored))
+		;
+	fake_aio.contexts--;
+	return 0;
+}
+
+const struct sys_aio_calls fake_aio_calls = {
+	.setup = fake_setup,
+	.destroy = fake_destroy,
+	.submit = fake_submit,
+	.reap = fake_reap,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's AIO over the fake disk.
+ *
+ * Flow: a part of disk_calls; each of its calls, and each write that it makes, counts and may fail
+ * as any other (F3).
+ *
+ * A1 a write is made when it is reaped or its context destroyed, from the memory as it is then;
+ *    the last submitted is made first.
+ * A2 a write fails, or is cut short, as a call would be (fake_disk.h).
+ */
+#ifndef FAKE_AIO_H
+#define FAKE_AIO_H
+
+#include "sys_aio.h"
+
+struct fake_aio {
+	int setup_result;		      /* every time */
+	uint32_t most;			      /* submit takes no more at once; 0: all */
+	int submit_once, reap_once;	      /* the next time */
+	int reap_result;		      /* every time, 0: what is asked for */
+	int destroy_result, destroy_failures; /* so often */
+
+	uint32_t contexts, in_air; /* now */
+	uint32_t setups, submits, reaps, made;
+	uint32_t air_max; /* most that were in the air together */
+};
+
+extern struct fake_aio fake_aio;
+extern const struct sys_aio_calls fake_aio_calls;
+
+void fake_aio_reset(void);
+
+#endif /* FAKE_AIO_H */
