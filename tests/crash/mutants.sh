@@ -13,7 +13,7 @@ root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cc=${CC:-cc}
-flags=(-std=gnu11 -O1 -w "-I$root/include" -include "$here/tune.h")
+flags=(-std=gnu11 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -O1 -w "-I$root/include" -include "$here/tune.h")
 failed=0
 
 wraps=()

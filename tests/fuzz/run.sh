@@ -25,7 +25,7 @@ sources=()
 for file in "$root"/lib/journal*.c "$root"/lib/loss*.c "$root"/lib/sys_refused.c; do
 	sources+=("$file")
 done
-flags=(-std=gnu11 -g -O1 -Wall -Wextra "-I$root/include" "-I$root/lib"
+flags=(-std=gnu11 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -g -O1 -Wall -Wextra "-I$root/include" "-I$root/lib"
 	"-fsanitize=address,undefined" -fno-sanitize-recover=all)
 
 clang "${flags[@]}" -o "$work/seeds" "$here/seeds.c" "$here/memory_sys.c" "${sources[@]}"

@@ -29,7 +29,7 @@ only=("$@")
 . "$here/machine.sh"
 
 cc=${CC:-gcc}
-flags=(-std=gnu11 -O1 -w "-I$source_root/include" "-I$here" -pthread)
+flags=(-std=gnu11 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -O1 -w "-I$source_root/include" "-I$here" -pthread)
 survived=0
 survives() { # NAME WHY
 	echo "not ok - $1: $2"
