@@ -287,9 +287,10 @@ START_TEST(nobody_overtakes_a_chain_on_its_own_pages)
 	/* Others go on. */
 	ck_assert_int_eq(write_page(1, 7, 9), 0);
 	pthread_create(&other, NULL, page_thread, &at[2]);
-	for (int i = 0; i < 1000 && trouble.hanging < 2; i++)
-		usleep(5000);
-	ck_assert_uint_eq(trouble.hanging, 2);
+	pthread_mutex_lock(&trouble.lock);
+	while (trouble.hanging < 2)
+		pthread_cond_wait(&trouble.changed, &trouble.lock);
+	pthread_mutex_unlock(&trouble.lock);
 	await_line(2);
 	pthread_mutex_lock(&trouble.lock);
 	trouble.hangs_write = false;
