@@ -36,13 +36,14 @@ leave_out() {
 	fi
 	return 1
 }
-# row SYSTEM WHAT: a row of the table, of what ran
+# row SYSTEM WHAT: a row of the table, of what ran; two runs may go on side by side
 row() {
-	touch "$kept/table"
-	grep -vF "$1|" "$kept/table" >"$kept/table.new"
-	echo "$1|$2" >>"$kept/table.new"
-	sort -o "$kept/table" "$kept/table.new"
-	rm "$kept/table.new"
+	(
+		flock 9
+		touch "$kept/table"
+		{ grep -vF "$1|" "$kept/table"; echo "$1|$2"; } | sort >"$kept/table.new"
+		mv "$kept/table.new" "$kept/table"
+	) 9>"$kept/lock"
 }
 
 mirror() {

@@ -189,6 +189,7 @@ for step in "$@"; do
 	echo "# $step took $((SECONDS - started)) s"
 done
 # What passed must stand in the README: tests/systems/table.sh --write README.md puts it there.
-bash "$here/table.sh" --check "$root/README.md" >"$work/table.log" 2>&1
-report $? the_README_has_a_row_of_each_system_that_passed "$work/table.log"
+bash "$here/table.sh" --check "$root/README.md" >"$work/table.$$" 2>&1
+report $? the_README_has_a_row_of_each_system_that_passed "$work/table.$$"
+rm -f "$work/table.$$"
 [ $failures = 0 ]
