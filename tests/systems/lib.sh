@@ -104,6 +104,7 @@ inside() {
 			for node in null zero full random urandom loop-control fuse; do
 				touch "$1/dev/$node" && mount --bind "/dev/$node" "$1/dev/$node" || exit 99
 			done
+			ln -sfn /proc/self/fd "$1/dev/fd"
 		else
 			mount --bind "$1" "$1" && mount --rbind /dev "$1/dev" || exit 99
 		fi
