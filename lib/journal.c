@@ -179,11 +179,15 @@ int journal_begin(struct atomicio_journal *journal)
 	return 0;
 }
 
-/* K3: say that nothing is live, and where the head is. */
+/*
+ * K3: say that nothing is live, and where the head is.  Who has only looked writes nothing.
+ */
 static int close_clean(struct atomicio_journal *journal)
 {
 	struct journal_header next;
 
+	if (!journal->begun && !journal->settled)
+		return 0;
 	if (journal->state != ATOMICIO_JOURNAL_READY || journal->live_bytes ||
 	    (journal->header.flags & JOURNAL_CLEAN && !journal->uneven))
 		return 0;

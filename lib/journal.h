@@ -44,8 +44,9 @@ uint64_t journal_room(uint64_t length);
  * Make a group durable in one frame, or a chain of them (K5), then write it home.  0: it is durable
  * (E1), and home unless its file failed.  With nothing written: -EMSGSIZE, it does not fit;
  * -EINVAL, two pages overlap; -EUCLEAN, -ENOTRECOVERABLE, see the state and the files; -ENOSPC,
- * -EFBIG, no room in the journal; -ENOMEM; -EINTR.  Any other error: the journal is poisoned, and
- * recovery decides: old or new, whole.
+ * -EFBIG, no room in the journal; -ENOMEM; -EINTR; any error that leaves the journal unpoisoned: a
+ * header that could not be written.  Any other error: the journal is poisoned, and recovery
+ * decides: old or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);

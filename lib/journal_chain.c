@@ -192,10 +192,9 @@ int journal_frame_chain(struct atomicio_journal *journal, struct journal_ticket 
 	struct journal_chain *chain = ticket->chain;
 	int error = journal_first_frame(journal);
 
-	/* The gap of a wrap is less than a frame. */
 	if (!error)
-		error = journal_make_room(journal, ticket,
-					  chain->length + journal->header.frame_max, NULL);
+		error = journal_make_room(journal, ticket, chain->length + journal_gaps(journal),
+					  NULL);
 	if (!error)
 		error = journal_check_limit(journal, journal->header.size);
 	if (error)

@@ -50,11 +50,15 @@ static void begin(struct atomicio_journal *journal)
 static int sync_file(struct atomicio_journal *journal, struct journal_file *file, uint32_t p)
 {
 	const uint32_t generation = journal->generation;
-	int error;
+	int error = 0;
 
 	file->syncing = true;
 	pthread_mutex_unlock(&journal->lock);
-	error = loss_sync(file->loss, LOSS_RETIRE);
+	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
+		error = loss_sync(file->loss, LOSS_RETIRE);
+		if (error != -EINTR)
+			break;
+	}
 	pthread_mutex_lock(&journal->lock);
 	file->syncing = false;
 	journal->counters.flushes++;

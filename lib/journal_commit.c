@@ -198,8 +198,10 @@ int journal_first_frame(struct atomicio_journal *journal)
 	error = journal_prove_header(journal);
 	if (!error)
 		error = journal_begin(journal);
-	/* Nothing of the frame was written. */
-	return error == -EFBIG || !error ? error : -ENOSPC;
+	/* Nothing of the frame was written, and the journal is not poisoned. */
+	if (!error || error == -EFBIG || error == -EINTR)
+		return error;
+	return journal_is_full(error) ? -ENOSPC : journal_frame_error(error);
 }
 
 /* Find a place, write the frame there, and account for it.  The lock is dropped for the work. */

@@ -58,6 +58,30 @@ static bool is_rest(const struct journal_rest *rest, const struct journal_file *
 	       !(journal_differences(&rest->identity, &now) & ~ATOMICIO_DIFFERS_UNKNOWN);
 }
 
+/* K4: two tags that the caller gave, and gave differently. */
+static bool tags_differ(const struct journal_identity *then, const struct journal_identity *now)
+{
+	return then->known & now->known & JOURNAL_KNOWS_TAG &&
+	       memcmp(then->tag, now->tag, sizeof(now->tag)) != 0;
+}
+
+static int check_tags(const struct atomicio_journal *journal, const struct journal_file *file)
+{
+	struct journal_identity then, now;
+
+	journal_decode_file(file->row, &now);
+	for (const struct journal_file *other = journal->files; other; other = other->next) {
+		journal_decode_file(other->row, &then);
+		if (other->file_id == file->file_id && tags_differ(&then, &now))
+			return -EEXIST;
+	}
+	for (uint32_t i = 0; i < journal->scan.row_count; i++)
+		if (journal->scan.rows[i].identity.file_id == file->file_id &&
+		    tags_differ(&journal->scan.rows[i].identity, &now))
+			return -EEXIST;
+	return 0;
+}
+
 /* One id, one file, and the other way round: replay and J3 both go by the id. */
 static int check_id(const struct atomicio_journal *journal, const struct journal_file *file)
 {
@@ -104,6 +128,8 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 		return -ENOMEM;
 	pthread_mutex_lock(&journal->lock);
 	error = check_id(journal, file);
+	if (!error)
+		error = check_tags(journal, file);
 	/* What is written past the journal relies on what the header says (H2). */
 	if (!error && journal->state == ATOMICIO_JOURNAL_READY)
 		error = journal_prove_header(journal);

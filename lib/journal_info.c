@@ -37,6 +37,8 @@ static uint32_t all_notes(const struct atomicio_journal *journal)
 		notes |= ATOMICIO_JOURNAL_NOTE_UNREADABLE;
 	if (!journal->settled)
 		notes |= ATOMICIO_JOURNAL_NOTE_UNSETTLED;
+	if (!journal_reserve(&journal->header))
+		notes |= ATOMICIO_JOURNAL_NOTE_SMALL;
 	if (!journal->direct)
 		notes |= ATOMICIO_JOURNAL_NOTE_BUFFERED;
 	return notes;

@@ -347,6 +347,9 @@ uint64_t journal_pinned_limit(const struct journal_header *header);
  * after it; 0: nowhere. */
 uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t length,
 			     uint64_t keep);
+/* What gaps between frames can take at most: at the end of the ring, and before what is unreadable.
+ */
+uint64_t journal_gaps(const struct atomicio_journal *journal);
 /* A frame is durable: move the head behind it. */
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame);
 /* Bytes from a tail to a head, of which one frame at least lies between them. */

@@ -38,13 +38,29 @@ static int read_at(const struct atomicio_journal *journal, uint8_t *bytes, uint6
 	return 0;
 }
 
+/* It lies there, or behind something that could not be read when it was written. */
+static int read_behind(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
+		       uint64_t sequence, struct journal_frame *frame)
+{
+	const struct journal_scan *scan = &journal->scan;
+	int error = read_at(journal, bytes, offset, sequence, frame);
+
+	for (uint32_t i = 0; i < scan->bad_count && error; i++) {
+		const uint64_t end = scan->bad[i].offset + scan->bad[i].length;
+
+		if (end > offset)
+			error = read_at(journal, bytes, end, sequence, frame);
+	}
+	return error;
+}
+
 int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		      uint64_t sequence, struct journal_frame *frame)
 {
-	int error = read_at(journal, bytes, offset, sequence, frame);
+	int error = read_behind(journal, bytes, offset, sequence, frame);
 
-	if (error == -ENODATA && offset != JOURNAL_RING_START)
-		error = read_at(journal, bytes, JOURNAL_RING_START, sequence, frame);
+	if (error == -ENODATA || (error && journal->scan.bad_count))
+		error = read_behind(journal, bytes, JOURNAL_RING_START, sequence, frame);
 	return error == -ENODATA ? -EIO : error;
 }
 

@@ -33,41 +33,76 @@ void journal_number(const struct atomicio_journal *journal, struct journal_frame
 	frame->void_count = journal->void_count;
 }
 
-static uint64_t place_in(const struct journal_header *header, uint64_t live, uint64_t head,
-			 uint64_t length, uint64_t keep)
+/* The end of an unreadable range that [at, at + length) touches, or 0 (H4). */
+static uint64_t unreadable(const struct journal_scan *scan, uint64_t at, uint64_t length)
 {
-	const uint64_t tail = header->tail_offset, end = header->size;
-	const uint64_t ring = end - JOURNAL_RING_START;
-	uint64_t place = 0, used;
+	for (uint32_t i = 0; i < scan->bad_count; i++)
+		if (scan->bad[i].offset < at + length &&
+		    scan->bad[i].offset + scan->bad[i].length > at)
+			return scan->bad[i].offset + scan->bad[i].length;
+	return 0;
+}
 
-	if (live == 0 || head > tail) {
-		const uint64_t front = live == 0 ? head : tail;
+/* The first place from `at` on that is readable and ends at `end`; 0: none, or too far (H4). */
+static uint64_t fit(const struct atomicio_journal *journal, uint64_t at, uint64_t end,
+		    uint64_t length)
+{
+	const uint64_t reach = (uint64_t)(JOURNAL_REACH - 1) * journal->header.frame_max;
+	const uint64_t start = at;
+	uint64_t next;
 
-		if (length <= end - head)
-			place = head;
-		else if (length <= front - JOURNAL_RING_START)
-			place = JOURNAL_RING_START;
-	} else if (length <= tail - head) {
-		place = head;
+	while (at <= end && length <= end - at) {
+		next = unreadable(&journal->scan, at, length);
+		if (!next)
+			return at;
+		at = next;
+		if (at - start >= reach)
+			return 0;
 	}
-	if (!place || !keep)
-		return place;
-	used = live + length + (place == head ? 0 : end - head);
-	return used + keep <= ring ? place : 0;
+	return 0;
+}
+
+/* Bytes of the ring from the head to a frame behind it. */
+static uint64_t gap(const struct atomicio_journal *journal, uint64_t place)
+{
+	const uint64_t head = journal->head_offset;
+
+	return place >= head ? place - head
+			     : journal->header.size - head + place - JOURNAL_RING_START;
 }
 
 uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t length, uint64_t keep)
 {
-	return place_in(&journal->header, journal->live_bytes, journal->head_offset, length, keep);
+	const uint64_t head = journal->head_offset, end = journal->header.size;
+	const uint64_t tail = journal->header.tail_offset, live = journal->live_bytes;
+	uint64_t place;
+
+	if (live == 0 || head > tail) {
+		place = fit(journal, head, end, length);
+		if (!place)
+			place = fit(journal, JOURNAL_RING_START, live == 0 ? head : tail, length);
+	} else {
+		place = fit(journal, head, tail, length);
+	}
+	if (!place || !keep)
+		return place;
+	return live + gap(journal, place) + length + keep <= end - JOURNAL_RING_START ? place : 0;
+}
+
+uint64_t journal_gaps(const struct atomicio_journal *journal)
+{
+	uint64_t bytes = journal->header.frame_max;
+
+	for (uint32_t i = 0; i < journal->scan.bad_count; i++)
+		bytes += journal->scan.bad[i].length + journal->header.frame_max;
+	return bytes;
 }
 
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame)
 {
 	/* A gap that the wrap left at the end is in use until the tail has passed it: also where
 	 * nothing was live, because the tail stands before it. */
-	if (frame->offset != journal->head_offset)
-		journal->live_bytes += journal->header.size - journal->head_offset;
-	journal->live_bytes += frame->length;
+	journal->live_bytes += gap(journal, frame->offset) + frame->length;
 	journal->head_offset = frame->offset + frame->length;
 	journal->head_sequence++;
 }

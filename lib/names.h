@@ -71,6 +71,7 @@
 #define journal_free_pieces atomicio__journal_free_pieces
 #define journal_free_stage atomicio__journal_free_stage
 #define journal_free_stage_memory atomicio__journal_free_stage_memory
+#define journal_gaps atomicio__journal_gaps
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_get_file atomicio__journal_get_file
 #define journal_give_courier atomicio__journal_give_courier

@@ -46,6 +46,11 @@ static void classify_journal(const struct atomicio_file *file, struct write_outc
 		/* The frame may be durable or not: recovery makes the page old or new, whole. */
 		write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
 		outcome->allowed = ATOMICIO_FAIL;
+		if (journal_is_poisoned(file->options.journal))
+			return;
+		/* Or it was never begun: the journal's header could not be written. */
+		outcome->reasons = 0;
+		outcome->on_disk = ATOMICIO_DISK_OLD;
 	}
 }
 

@@ -144,13 +144,15 @@ static void put_notes(const struct atomicio_journal_info *info)
 		"frame; if that happens again, the disk is failing",
 		"the other header has the same, and this one is written again before the next "
 		"frame; if that happens again, the disk is failing",
-		"a part of it cannot be read; no frame lies there, and none is put there",
+		"a part of it cannot be read; no frame lies there, and the next program puts none there",
 		NULL, /* so is every journal that was just opened */
 		"its file cannot be opened with O_DIRECT, so that frames go through the page cache",
 		"nothing here outlives a crash of the machine: it protects from killed programs "
 		"alone",
 		"its filesystem leaves syncs to a server: frames are durable if that keeps its "
-		"word"};
+		"word",
+		"it holds fewer than six of its largest frames, so none is kept for a file that "
+		"fails: one of them stops all; make it larger, or its frames smaller"};
 
 	for (unsigned i = 0; i < WORD_NOTES; i++)
 		if (info->notes & 1u << i && texts[i])

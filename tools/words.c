@@ -26,7 +26,8 @@ const char *const word_notes[WORD_NOTES] = {"first-header-damaged",
 					    "unsettled",
 					    "buffered",
 					    "volatile",
-					    "delegated"};
+					    "delegated",
+					    "small"};
 
 const char *const word_differences[WORD_DIFFERENCES] = {"filesystem", "inode", "birth"};
 

@@ -28,7 +28,7 @@ const char *word_access(int open_flags);
 const char *word_file_mode(bool direct);
 const char *word_kernel_path(bool hardware);
 
-enum word_note { WORD_NOTES = 7 };
+enum word_note { WORD_NOTES = 8 };
 
 extern const char *const word_notes[WORD_NOTES]; /* by ATOMICIO_JOURNAL_NOTE_*'s bit */
 

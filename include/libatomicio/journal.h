@@ -244,9 +244,9 @@ struct atomicio_recovery {
  * A file that is not the one of the frames (a restored backup, the wrong name) is left alone, and
  * so is one whose writes fail.  All others are finished, and `report` is told of each.  The frames
  * of the rest stay: call recover again, here or after the next open, when the cause is gone, or
- * answer -ENOENT to give them up.  Until then atomicio_open() gives -ENOTRECOVERABLE for a file that
- * is left, and for one that shares a group with it (see ATOMICIO_RECOVER_LINKED), because that group
- * is whole only when both are; and the state is READY, and all others take writes.  Where the
+ * answer -ENOENT to give them up.  Until then atomicio_open() gives -ENOTRECOVERABLE for a file
+ * that is left, and for one that shares a group with it (see ATOMICIO_RECOVER_LINKED), because that
+ * group is whole only when both are; and the state is READY, and all others take writes.  Where the
  * pages that are left take more than a quarter of the ring, there are more than 240 files, or a
  * part of the ring cannot be read, the state stays, and writes of all files give -EUCLEAN.
  *
@@ -254,10 +254,11 @@ struct atomicio_recovery {
  * is not NULL, also where files are left.
  *
  * Returns 0; the error of the first file that is left, -ESTALE if it is another file; -EBUSY: a
- * file is attached, also where an earlier recovery left another; -EBADMSG: a frame is damaged and a later one is not, so an acknowledged write
- * is lost: nothing was written, info has the place; -EIO: a place that may hold a frame cannot be
- * read, see ATOMICIO_RECOVER_UNREADABLE: nothing was written; -EDEADLK: called by one of its own
- * callbacks; -EINVAL; -ENOMEM; an answer of choose; or an error of reading or writing the journal.
+ * file is attached, also where an earlier recovery left another; -EBADMSG: a frame is damaged and a
+ * later one is not, so an acknowledged write is lost: nothing was written, info has the place;
+ * -EIO: a place that may hold a frame cannot be read, see ATOMICIO_RECOVER_UNREADABLE: nothing was
+ * written; -EDEADLK: called by one of its own callbacks; -EINVAL; -ENOMEM; an answer of choose; or
+ * an error of reading or writing the journal.
  */
 int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve,
 			     void *context, const struct atomicio_recover_options *options,
@@ -276,7 +277,10 @@ int atomicio_journal_checkpoint(struct atomicio_journal *journal);
 /*
  * Make sure that no frame of this file is ever replayed: call it before the file is truncated,
  * deleted, replaced or renamed to another id.  No write to that file may be on its way.
- * Returns as atomicio_journal_checkpoint(), of this file alone; at once if it has no live frame.
+ * Returns as atomicio_journal_checkpoint(), of this file alone; at once if it has no live frame. Of
+ * a file that failed, or that recovery left, it gives -ENOTRECOVERABLE: its pages were acknowledged
+ * and are nowhere else.  Who does not want them any more closes the file and the journal, opens
+ * it, and answers -ENOENT for this id in a recovery.
  */
 int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 
@@ -312,6 +316,7 @@ int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id
 #define ATOMICIO_JOURNAL_NOTE_BUFFERED 0x10u  /* the journal's file could not be opened direct */
 #define ATOMICIO_JOURNAL_NOTE_VOLATILE 0x20u  /* its filesystem does not outlive the machine */
 #define ATOMICIO_JOURNAL_NOTE_DELEGATED 0x40u /* durable if the server of its filesystem is */
+#define ATOMICIO_JOURNAL_NOTE_SMALL 0x80u     /* fewer than six frames: no room for failed files */
 
 /* What a journal is, and what it has done since it was opened. */
 struct atomicio_journal_info {

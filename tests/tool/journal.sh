@@ -37,7 +37,6 @@ untouched() {
 	[ "$(tr -d o <"$one" | wc -c)$(tr -d o <"$two" | wc -c)" = 00 ] || note "a file was written"
 }
 agree() { # the dump and the library see the same
-	# In this order: a journal without live frames is marked clean when info closes it.
 	"$tool" journal dump --json "$journal" >"$work/dump" 2>/dev/null
 	"$tool" journal info --json "$journal" >"$work/info" || note 'no info'
 	jq -e --slurpfile info "$work/info" '
