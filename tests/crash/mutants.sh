@@ -52,7 +52,7 @@ run_crash() { # SCENARIO [DIVISOR]: print the state that failed, or nothing
 }
 
 # What tune.h leaves to the suite.
-echo 'unsigned int crash_home_soon;' >"$work/tune.c"
+echo 'unsigned int crash_home_soon = 131072;' >"$work/tune.c"
 compile "$work/tune.c" "$work/tune.o" "$root/lib"
 
 run_unit() { # TEST: print what failed, or nothing

@@ -151,6 +151,61 @@ START_TEST(a_home_write_that_hangs_stops_no_writer_of_another_file)
 }
 END_TEST
 
+static void *write_at(void *at)
+{
+	return (void *)(intptr_t)write_page(0, *(uint32_t *)at, 66);
+}
+
+START_TEST(a_file_whose_writes_hang_leaves_room_for_others)
+{
+	static uint32_t at[JOURNAL_STAGES + 2];
+	pthread_t threads[JOURNAL_STAGES + 2];
+	void *result;
+
+	trouble.file = 0;
+	trouble.hangs_write = true;
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 2; i++) {
+		at[i] = i;
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_at, &at[i]), 0);
+		/* Each in a frame of its own. */
+		for (int ms = 0; ms < 100 && trouble.hanging <= i; ms++)
+			usleep(1000);
+	}
+	ck_assert_uint_eq(trouble.hanging, JOURNAL_STAGES - JOURNAL_STAGES_SPARE);
+	go_on_meanwhile();
+	end_hang();
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 2; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+		ck_assert_ptr_null(result);
+		ck_assert(holds(0, i, 66));
+	}
+}
+END_TEST
+
+/* S1: a quarter of the ring. */
+START_TEST(more_of_a_failed_file_than_may_be_carried_stops_others_before_their_frame)
+{
+	uint64_t frames = 0;
+	int error = 0, value = 0;
+
+	for (uint32_t i = 0; i < 40; i++)
+		ck_assert_int_eq(write_page(0, i, 80), 0);
+	trouble.file = 0;
+	trouble.sync_error = -EIO;
+	while (!error && value < 200) {
+		frames = info().pages;
+		error = write_page(1, 1, ++value);
+	}
+	ck_assert_int_eq(error, -ENOSPC);
+	ck_assert_uint_eq(info().pages, frames);
+	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
+	restart();
+	ck_assert(holds(1, 1, value - 1));
+	for (uint32_t i = 0; i < 40; i++)
+		ck_assert(holds(0, i, 80));
+}
+END_TEST
+
 START_TEST(a_sync_that_hangs_stops_no_writer_of_another_file)
 {
 	pthread_t thread;
@@ -212,6 +267,8 @@ int main(void)
 		a_sync_that_fails_fails_its_file_alone,
 		a_file_that_failed_is_not_attached_again_before_recovery,
 		a_home_write_that_hangs_stops_no_writer_of_another_file,
+		a_file_whose_writes_hang_leaves_room_for_others,
+		more_of_a_failed_file_than_may_be_carried_stops_others_before_their_frame,
 		a_sync_that_hangs_stops_no_writer_of_another_file,
 		a_call_that_a_signal_cut_short_is_made_again,
 		overlapping_ops_keep_their_order_in_a_batch_and_are_refused_in_a_group,
