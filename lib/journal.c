@@ -161,22 +161,29 @@ static void empty_header(struct atomicio_journal *journal, struct journal_header
 
 int journal_begin(struct atomicio_journal *journal)
 {
-	struct journal_header next;
+	struct journal_header *next = &journal->next_header;
 	int error;
 
+	while (journal->moving_tail) /* somebody else's header is being written */
+		pthread_cond_wait(&journal->changed, &journal->lock);
 	if (journal->begun)
 		return 0;
 	error = journal_check_limit(journal, journal->header.size);
 	if (error)
 		return error;
 	assert(journal->live_bytes == 0);
-	empty_header(journal, &next);
-	next.flags = 0;
-	error = journal_install_header(journal, &next);
-	if (error)
-		return error;
-	journal->head_sequence = journal->next_sequence;
-	return 0;
+	journal->moving_tail = true;
+	empty_header(journal, next);
+	next->flags = 0;
+	pthread_mutex_unlock(&journal->lock);
+	error = journal_put_headers(journal, next);
+	pthread_mutex_lock(&journal->lock);
+	journal_adopt_header(journal, next, error);
+	if (!error)
+		journal->head_sequence = journal->next_sequence;
+	journal->moving_tail = false;
+	pthread_cond_broadcast(&journal->changed);
+	return error;
 }
 
 /*
@@ -328,7 +335,6 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 		destroy(made);
 		return error;
 	}
-	journal_publish(made);
 	*journal = made;
 	return 0;
 }

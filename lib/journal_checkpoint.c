@@ -90,7 +90,6 @@ static int finish(struct atomicio_journal *journal)
 	journal_uncover(journal, p);
 	journal->retiring = false;
 	journal->counters.checkpoints++;
-	journal_publish(journal);
 	journal_wake(journal);
 	return 0;
 }
@@ -109,7 +108,6 @@ int journal_prove_header(struct atomicio_journal *journal)
 	error = journal_settle_header(journal);
 	pthread_mutex_lock(&journal->lock);
 	journal->moving_tail = false;
-	journal_publish(journal);
 	pthread_cond_broadcast(&journal->changed);
 	return error;
 }

@@ -32,19 +32,29 @@ uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
 
 #include <nmmintrin.h>
 
-/* The instruction takes three cycles for eight bytes: about 8 GB/s, faster than any disk here. */
+/*
+ * The instruction takes three cycles for eight bytes: about 8 GB/s, faster than any disk here.
+ * Eight of them a round: else three of four instructions would be the loop's.
+ */
 __attribute__((target("sse4.2"))) static uint32_t
 crc_instruction(uint32_t crc, const uint8_t *bytes, size_t length)
 {
-	uint64_t value = crc;
+	uint64_t value = crc, words[8];
 
-	while (length >= 8) {
-		uint64_t word;
-
-		memcpy(&word, bytes, 8);
-		value = _mm_crc32_u64(value, word);
-		bytes += 8;
-		length -= 8;
+	for (; length >= sizeof(words); length -= sizeof(words), bytes += sizeof(words)) {
+		memcpy(words, bytes, sizeof(words));
+		value = _mm_crc32_u64(value, words[0]);
+		value = _mm_crc32_u64(value, words[1]);
+		value = _mm_crc32_u64(value, words[2]);
+		value = _mm_crc32_u64(value, words[3]);
+		value = _mm_crc32_u64(value, words[4]);
+		value = _mm_crc32_u64(value, words[5]);
+		value = _mm_crc32_u64(value, words[6]);
+		value = _mm_crc32_u64(value, words[7]);
+	}
+	for (; length >= 8; length -= 8, bytes += 8) {
+		memcpy(words, bytes, 8);
+		value = _mm_crc32_u64(value, words[0]);
 	}
 	while (length--)
 		value = _mm_crc32_u8((uint32_t)value, *bytes++);

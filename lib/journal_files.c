@@ -28,6 +28,7 @@ static bool same_inode(const struct journal_file *a, const struct journal_file *
 
 void journal_begin_callbacks(struct atomicio_journal *journal)
 {
+	journal_fill_info(journal, &journal->at_callbacks);
 	journal->caller = pthread_self();
 	atomic_store_explicit(&journal->in_callback, true, memory_order_release);
 }
@@ -205,7 +206,6 @@ void journal_fail(struct atomicio_journal *journal, const struct journal_file *f
 			atomic_store_explicit(other->poisoned, 1, memory_order_relaxed);
 		journal->counters.failed_files++;
 	}
-	journal_publish(journal);
 	journal_wake(journal);
 }
 

@@ -54,7 +54,7 @@ void journal_forget_rests(struct atomicio_journal *journal);
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
 
 /* journal_info.c: with the lock. */
-void journal_publish(struct atomicio_journal *journal);
+void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_journal_info *info);
 
 /* journal_ranges.c */
 

@@ -2,12 +2,11 @@
 /*
  * What a journal tells of itself.
  *
- * Flow: whoever changes the journal publishes a snapshot, under the lock; a reader takes it
- * without (A4): info waits for no disk, and a callback of recovery may ask.
+ * Flow: called by the application at any time.
  *
- * A seqlock: odd while the words are written.  Each word is released behind the odd number, so who
- * acquires a new word sees that number, too.  All words are atomics, so a reader that comes in
- * between reads rubbish, sees that, and reads again; it waits for a few stores at most.
+ * A4: what is told is of one moment.  It is read under the lock, which nobody holds while a disk
+ * works (K10), so info waits for no disk, and a write pays nothing for it.  A recovery works
+ * without the lock, alone; while it does, info tells what was before it.
  */
 #include "journal_internal.h"
 
@@ -17,8 +16,6 @@
 #include "abi.h"
 #include "abi_first.h"
 #include "sys_cancel.h"
-
-static_assert(sizeof(struct atomicio_journal_info) == 8 * JOURNAL_INFO_WORDS, "whole words");
 
 static uint32_t unreadable_blocks(const struct atomicio_journal *journal)
 {
@@ -44,7 +41,7 @@ static uint32_t all_notes(const struct atomicio_journal *journal)
 	return notes;
 }
 
-static void fill(const struct atomicio_journal *journal, struct atomicio_journal_info *info)
+void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_journal_info *info)
 {
 	const struct journal_counters *counters = &journal->counters;
 	/* Numbers are missing only in what open found (N1). */
@@ -84,36 +81,6 @@ static void fill(const struct atomicio_journal *journal, struct atomicio_journal
 	memcpy(info->id, journal->header.id, sizeof(info->id));
 }
 
-void journal_publish(struct atomicio_journal *journal)
-{
-	struct journal_snapshot *snapshot = &journal->snapshot;
-	const uint64_t number = atomic_load_explicit(&snapshot->number, memory_order_relaxed);
-	uint64_t words[JOURNAL_INFO_WORDS];
-	struct atomicio_journal_info info;
-
-	fill(journal, &info);
-	memcpy(words, &info, sizeof(words));
-	atomic_store_explicit(&snapshot->number, number + 1, memory_order_relaxed);
-	for (uint32_t i = 0; i < JOURNAL_INFO_WORDS; i++)
-		atomic_store_explicit(&snapshot->words[i], words[i], memory_order_release);
-	atomic_store_explicit(&snapshot->number, number + 2, memory_order_release);
-}
-
-static void read_snapshot(const struct atomicio_journal *journal,
-			  struct atomicio_journal_info *info)
-{
-	const struct journal_snapshot *snapshot = &journal->snapshot;
-	uint64_t words[JOURNAL_INFO_WORDS] = {0}, before, after;
-
-	do {
-		before = atomic_load_explicit(&snapshot->number, memory_order_acquire);
-		for (uint32_t i = 0; i < JOURNAL_INFO_WORDS; i++)
-			words[i] = atomic_load_explicit(&snapshot->words[i], memory_order_acquire);
-		after = atomic_load_explicit(&snapshot->number, memory_order_relaxed);
-	} while (before & 1 || before != after);
-	memcpy(info, words, sizeof(words));
-}
-
 bool journal_is_poisoned(const struct atomicio_journal *journal)
 {
 	return atomic_load_explicit(&journal->poisoned, memory_order_relaxed);
@@ -123,6 +90,7 @@ ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *jou
 					      struct atomicio_journal_info *info, size_t info_size)
 {
 	SYS_NO_CANCEL;
+	pthread_mutex_t *lock = journal ? (pthread_mutex_t *)(uintptr_t)&journal->lock : NULL;
 	struct atomicio_journal_info ours;
 	const int error = abi_check(info, info_size, ABI_FIRST_JOURNAL_INFO);
 
@@ -132,7 +100,13 @@ ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *jou
 		return -EINVAL;
 	if (journal_is_callback(journal))
 		return -EDEADLK;
-	read_snapshot(journal, &ours);
+	/* Reading changes nothing but the lock. */
+	pthread_mutex_lock(lock);
+	if (atomic_load_explicit(&journal->in_callback, memory_order_acquire))
+		ours = journal->at_callbacks;
+	else
+		journal_fill_info(journal, &ours);
+	pthread_mutex_unlock(lock);
 	abi_write(info, info_size, &ours, sizeof(ours));
 	return 0;
 }

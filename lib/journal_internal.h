@@ -91,7 +91,6 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #define JOURNAL_SLOW_MS 250
 
 #define JOURNAL_RANGES_FEW 4
-#define JOURNAL_INFO_WORDS (sizeof(struct atomicio_journal_info) / sizeof(uint64_t))
 
 /* Ranges are indexed by pieces of this size; a power of two.  Tests set it. */
 #ifndef JOURNAL_CHUNK_SHIFT
@@ -188,12 +187,6 @@ struct journal_counters {
 	_Atomic uint64_t bytes_written, flushes; /* headers are written without the lock */
 };
 
-/* What info tells, for readers that take no lock (A4). */
-struct journal_snapshot {
-	_Atomic uint64_t number; /* odd: it is being changed */
-	_Atomic uint64_t words[JOURNAL_INFO_WORDS];
-};
-
 /* In the order of reading; there is only one of it. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct atomicio_journal {
@@ -202,7 +195,7 @@ struct atomicio_journal {
 	int caller_fd;
 	struct journal_header header; /* the newest on disk */
 	uint32_t first_copy;	      /* of the two, the one to write first: damaged, or older */
-	bool settled;		      /* it is known to be durable (H2) */
+	_Atomic bool settled;	      /* it is known to be durable (H2) */
 	bool begun;		      /* it is ours: not CLEAN in either copy (H1) */
 	bool is_file;		      /* and not a device */
 	bool direct;		      /* fd is O_DIRECT: what is read comes from the disk */
@@ -251,7 +244,8 @@ struct atomicio_journal {
 	struct journal_courier *couriers;
 	struct journal_counters counters;
 
-	struct journal_snapshot snapshot;
+	/* What info tells while a recovery changes all this without the lock. */
+	struct atomicio_journal_info at_callbacks;
 	_Atomic bool poisoned; /* as state says */
 	/* Pieces that live frames touch, by the generation's parity. */
 	_Atomic uint8_t filter[2][1u << JOURNAL_FILTER_BITS];

@@ -28,7 +28,6 @@ void journal_enter(struct atomicio_journal *journal)
 void journal_leave(struct atomicio_journal *journal)
 {
 	journal->busy = false;
-	journal_publish(journal);
 	journal_wake(journal);
 }
 
@@ -48,7 +47,6 @@ void journal_poison(struct atomicio_journal *journal)
 {
 	journal->state = ATOMICIO_JOURNAL_POISONED;
 	atomic_store_explicit(&journal->poisoned, true, memory_order_relaxed);
-	journal_publish(journal);
 	pthread_cond_broadcast(&journal->changed);
 }
 

@@ -204,20 +204,15 @@ static int run(struct journal_recovery *recovery, bool *ended)
 /* 0: go on; 1: there is nothing to do. */
 static int check_state(const struct journal_recovery *recovery)
 {
-	struct atomicio_journal *journal = recovery->journal;
+	const struct atomicio_journal *journal = recovery->journal;
 
 	if (journal->files)
 		return -EBUSY;
-	/* What was left before, or has failed since, is recovered now, and all else with it. */
-	if (journal->state == ATOMICIO_JOURNAL_READY && journal->rests) {
-		const int error = journal_scan_again(journal);
-
-		if (error)
-			return error;
-	}
 	switch (journal->state) {
 	case ATOMICIO_JOURNAL_UNCLEAN:
 		return 0;
+	case ATOMICIO_JOURNAL_READY:
+		return journal->rests ? 0 : 1;
 	case ATOMICIO_JOURNAL_CORRUPT:
 		return -EBADMSG;
 	case ATOMICIO_JOURNAL_POISONED:
@@ -244,7 +239,13 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 		/* The callbacks are the caller's code: it may ask us anything but to wait. */
 		journal_begin_callbacks(journal);
 		pthread_mutex_unlock(&journal->lock);
-		error = run(recovery, ended);
+		/* What was left before, or has failed since, and all else with it. */
+		if (journal->state == ATOMICIO_JOURNAL_READY)
+			error = journal_scan_again(journal);
+		if (!error)
+			error = check_state(recovery);
+		if (!error)
+			error = run(recovery, ended);
 		pthread_mutex_lock(&journal->lock);
 		journal_end_callbacks(journal);
 	}

@@ -58,6 +58,7 @@
 #define journal_escape_key atomicio__journal_escape_key
 #define journal_fail atomicio__journal_fail
 #define journal_file_lost atomicio__journal_file_lost
+#define journal_fill_info atomicio__journal_fill_info
 #define journal_find_target atomicio__journal_find_target
 #define journal_first_frame atomicio__journal_first_frame
 #define journal_fits atomicio__journal_fits
@@ -107,7 +108,6 @@
 #define journal_place_frame atomicio__journal_place_frame
 #define journal_poison atomicio__journal_poison
 #define journal_prove_header atomicio__journal_prove_header
-#define journal_publish atomicio__journal_publish
 #define journal_put_entry atomicio__journal_put_entry
 #define journal_put_headers atomicio__journal_put_headers
 #define journal_put_row atomicio__journal_put_row

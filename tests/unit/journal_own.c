@@ -26,6 +26,7 @@ static struct {
 	uint32_t magic, flags;	   /* of its filesystem, and its inode */
 	int flag_error;
 	bool excluded; /* by O_EXCL */
+	bool hangs;    /* every write of a header */
 } own;
 
 static bool is_journal(int fd)
@@ -52,6 +53,8 @@ static ssize_t own_write(int fd, const struct iovec *vector, int count, uint64_t
 	if (own.own_write_error)
 		return own.own_write_error;
 	own.own_writes++;
+	if (own.hangs && offset < JOURNAL_RING_START)
+		hang(&own.hangs);
 	if (offset >= JOURNAL_RING_START) {
 		const uint64_t end = offset + vector->iov_len;
 
@@ -331,6 +334,45 @@ START_TEST(a_new_journal_on_btrfs_is_not_copied_on_write)
 }
 END_TEST
 
+static void *write_first(void *unused)
+{
+	(void)unused;
+	return (void *)(intptr_t)write_page(0, 1, 90);
+}
+
+static void *checkpoint(void *unused)
+{
+	(void)unused;
+	return (void *)(intptr_t)atomicio_journal_checkpoint(journal);
+}
+
+/* K10: the header of the first frame, and that of a retirement. */
+START_TEST(info_waits_for_no_disk)
+{
+	void *(*const calls_that_hang[])(void *) = {write_first, checkpoint};
+	pthread_t thread;
+	void *result;
+
+	for (int i = 0; i < 2; i++) {
+		own.hangs = true;
+		ck_assert_int_eq(pthread_create(&thread, NULL, calls_that_hang[i], NULL), 0);
+		pthread_mutex_lock(&trouble.lock);
+		while (!trouble.hanging)
+			pthread_cond_wait(&trouble.changed, &trouble.lock);
+		pthread_mutex_unlock(&trouble.lock);
+		ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
+		ck_assert_uint_eq(info().live_frames, (uint64_t)i);
+		pthread_mutex_lock(&trouble.lock);
+		own.hangs = false;
+		pthread_cond_broadcast(&trouble.changed);
+		pthread_mutex_unlock(&trouble.lock);
+		ck_assert_int_eq(pthread_join(thread, &result), 0);
+		ck_assert_ptr_null(result);
+	}
+	ck_assert_uint_eq(info().live_frames, 0);
+}
+END_TEST
+
 /* K9: FUSE only passes RWF_DSYNC on to its server, which may drop it. */
 START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 {
@@ -482,6 +524,7 @@ int main(void)
 		a_limit_on_the_file_size_ends_neither_create_nor_recovery,
 		a_new_journal_on_btrfs_is_not_copied_on_write,
 		a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced,
+		info_waits_for_no_disk,
 		a_device_that_is_in_use_is_opened_by_nobody,
 		recovery_locks_its_files_if_it_is_asked_to,
 		a_file_with_another_tag_is_refused,
