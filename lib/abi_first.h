@@ -27,8 +27,8 @@
 #define ABI_FIRST_STATS ABI_FIRST(atomicio_stats, failures)
 #define ABI_FIRST_QUEUE_STATS ABI_FIRST(atomicio_queue_stats, syncs)
 #define ABI_FIRST_JOURNAL_OPTIONS ABI_FIRST(atomicio_journal_options, flags)
-#define ABI_FIRST_JOURNAL_INFO ABI_FIRST(atomicio_journal_info, pages_carried)
-#define ABI_FIRST_JOURNAL_OPEN ABI_FIRST(atomicio_journal_open_options, reserved)
+#define ABI_FIRST_JOURNAL_INFO ABI_FIRST(atomicio_journal_info, memory)
+#define ABI_FIRST_JOURNAL_OPEN ABI_FIRST(atomicio_journal_open_options, memory)
 #define ABI_FIRST_RECOVER ABI_FIRST(atomicio_recover_options, reserved)
 #define ABI_FIRST_RECOVERY ABI_FIRST(atomicio_recovery, unreadable)
 
@@ -40,8 +40,8 @@ static_assert(ABI_FIRST_CAPS == 256, "first release");
 static_assert(ABI_FIRST_STATS == 160, "first release");
 static_assert(ABI_FIRST_QUEUE_STATS == 48, "first release");
 static_assert(ABI_FIRST_JOURNAL_OPTIONS == 16, "first release");
-static_assert(ABI_FIRST_JOURNAL_INFO == 240, "first release");
-static_assert(ABI_FIRST_JOURNAL_OPEN == 8, "first release");
+static_assert(ABI_FIRST_JOURNAL_INFO == 248, "first release");
+static_assert(ABI_FIRST_JOURNAL_OPEN == 16, "first release");
 static_assert(ABI_FIRST_RECOVERY == 80, "first release");
 
 #endif /* LIBATOMICIO_ABI_FIRST_H */

@@ -281,6 +281,10 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		return error;
 	if (size < journal->header.size)
 		return -ERANGE;
+	journal->frame_room = journal->header.frame_max;
+	if (journal->memory && journal->memory / 2 < journal->frame_room)
+		journal->frame_room = (uint32_t)(journal->memory / 2) & ~(JOURNAL_BLOCK - 1);
+	journal->memory = sizeof(*journal) + JOURNAL_BLOCK;
 	for (uint32_t i = 0; i < JOURNAL_STAGES_FIRST && !error; i++)
 		error = journal_make_stage(journal, &journal->stages[i]);
 	if (!error)
@@ -288,7 +292,8 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 	return error ? error : journal_scan(journal);
 }
 
-int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal)
+int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
+		      struct atomicio_journal **journal)
 {
 	struct atomicio_journal *made;
 	uint32_t mode;
@@ -297,6 +302,8 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 
 	if (!journal)
 		return -EFAULT;
+	if (memory && memory / 2 < JOURNAL_FRAME_MIN)
+		return -EINVAL;
 	error = journal_look_at(sys, fd, &mode, &size);
 	if (error)
 		return error;
@@ -305,6 +312,7 @@ int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **
 		return -ENOMEM;
 	made->sys = sys;
 	made->caller_fd = fd;
+	made->memory = memory; /* for load() */
 	made->waiting_end = &made->waiting;
 	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
 	pthread_condattr_init(&made->clock);
@@ -352,7 +360,7 @@ ATOMICIO_EXPORT int atomicio_journal_open(int fd,
 				 ABI_FIRST_JOURNAL_OPEN);
 	if (!error && (ours.flags || ours.reserved))
 		error = -EINVAL;
-	return error ? error : journal_open(&sys_linux, fd, journal);
+	return error ? error : journal_open_with(&sys_linux, fd, ours.memory, journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)

@@ -22,13 +22,13 @@
 
 int journal_make_couriers(struct atomicio_journal *journal)
 {
-	const uint32_t pages = journal->header.frame_max / JOURNAL_BLOCK;
+	const uint32_t pages = journal->frame_room / JOURNAL_BLOCK;
 	const uint32_t depth = pages < JOURNAL_AIO_DEPTH ? pages : JOURNAL_AIO_DEPTH;
 	const size_t each = depth * (sizeof(struct iocb) + sizeof(struct iocb *));
+	const size_t size = JOURNAL_COURIERS * (sizeof(struct journal_courier) + each);
 	struct journal_courier *couriers;
 
-	couriers = journal->sys->allocate(_Alignof(struct iocb),
-					  JOURNAL_COURIERS * (sizeof(*couriers) + each));
+	couriers = journal->sys->allocate(_Alignof(struct iocb), size);
 	if (!couriers)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < JOURNAL_COURIERS; i++) {
@@ -41,6 +41,7 @@ int journal_make_couriers(struct atomicio_journal *journal)
 						 (size_t)JOURNAL_COURIERS * depth) +
 				(size_t)i * depth;
 	}
+	journal->memory += size;
 	journal->couriers = couriers;
 	return 0;
 }

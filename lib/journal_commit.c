@@ -292,8 +292,8 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
 	int error;
 
 	error = journal_measure(journal->sys, &ticket);
-	if (!error && journal_header_length(ticket.files, count) + ticket.data_length >
-			      journal->header.frame_max)
+	if (!error &&
+	    journal_header_length(ticket.files, count) + ticket.data_length > journal->frame_room)
 		error = journal_stage_chain(journal, &ticket); /* K5 */
 	if (!error) {
 		pthread_cond_init(&ticket.woken, &journal->clock);

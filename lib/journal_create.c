@@ -156,9 +156,13 @@ static int plan(struct atomicio_journal_options *options, struct journal_header 
 		return -EINVAL;
 	if (frame_max == 0) {
 		const uint64_t half = (size - JOURNAL_RING_START) / 2;
+		uint64_t wanted = half < JOURNAL_FRAME_SMALL ? half : JOURNAL_FRAME_SMALL;
 
-		frame_max = half < JOURNAL_FRAME_DEFAULT ? (uint32_t)half & ~(JOURNAL_BLOCK - 1)
-							 : JOURNAL_FRAME_DEFAULT;
+		if (wanted < half / 4)
+			wanted = half / 4;
+		if (wanted > JOURNAL_FRAME_DEFAULT)
+			wanted = JOURNAL_FRAME_DEFAULT;
+		frame_max = (uint32_t)wanted & ~(JOURNAL_BLOCK - 1);
 	}
 	*header = (struct journal_header){
 		.size = size,

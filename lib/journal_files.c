@@ -223,7 +223,7 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
 
 bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64_t room)
 {
-	return journal_frame_length(count, room) <= journal->header.frame_max;
+	return journal_frame_length(count, room) <= journal->frame_room;
 }
 
 uint64_t journal_room(uint64_t length)

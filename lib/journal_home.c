@@ -190,19 +190,21 @@ void journal_go_home(struct atomicio_journal *journal, const struct journal_tick
 	journal_send_home(journal, ticket->courier, runs, count);
 }
 
-int journal_make_stage(const struct atomicio_journal *journal, struct journal_stage *stage)
+int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage)
 {
 	const struct sys_calls *sys = journal->sys;
-	const uint32_t pages = journal->header.frame_max / JOURNAL_BLOCK;
+	const uint32_t pages = journal->frame_room / JOURNAL_BLOCK;
+	const size_t homes = pages * (sizeof(*stage->runs) + sizeof(*stage->vectors));
 
-	stage->runs = sys->allocate(_Alignof(struct journal_run),
-				    pages * (sizeof(*stage->runs) + sizeof(*stage->vectors)));
+	stage->runs = sys->allocate(_Alignof(struct journal_run), homes);
 	if (stage->runs) {
 		stage->vectors = (struct iovec *)(stage->runs + pages);
-		stage->frame = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+		stage->frame = sys->allocate(JOURNAL_BLOCK, journal->frame_room);
 	}
-	if (stage->frame)
+	if (stage->frame) {
+		journal->memory += homes + journal->frame_room;
 		return 0;
+	}
 	journal_free_stage_memory(journal, stage);
 	return -ENOMEM;
 }

@@ -13,7 +13,7 @@
 /* journal_home.c */
 
 /* Memory for a frame and its homes: 0 or -ENOMEM. */
-int journal_make_stage(const struct atomicio_journal *journal, struct journal_stage *stage);
+int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage);
 void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage);
 
 /* Write all of it.  A call that a signal cut short is made again, a few times. */

@@ -74,6 +74,7 @@ void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_j
 		.writers = counters->writers,
 		.files_failed = counters->failed_files,
 		.pages_carried = counters->carried,
+		.memory = journal->memory,
 		.notes = all_notes(journal),
 		.unreadable = unreadable_blocks(journal),
 	};

@@ -69,7 +69,8 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 #define JOURNAL_AHEAD_MAX (UINT64_C(1) << 32)
 
 #define JOURNAL_SIZE_DEFAULT (UINT64_C(64) << 20)
-#define JOURNAL_FRAME_DEFAULT (2u << 20)
+#define JOURNAL_FRAME_DEFAULT ((4u << 20) + (32u << 10)) /* 256 pages of 16 KiB, of any files */
+#define JOURNAL_FRAME_SMALL (2u << 20)			 /* or half of a ring that is too small */
 
 /*
  * Frames being filled or written home at one time.  There are more than two only where home writes
@@ -211,6 +212,8 @@ struct atomicio_journal {
 	bool busy;		  /* a thread frames or recovers: it has the role */
 	uint32_t state;
 	uint64_t head_offset, head_sequence;
+	uint32_t frame_room; /* the largest frame of a stage */
+	uint64_t memory;     /* taken at open */
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
 	uint64_t corrupt_offset;
 	uint64_t next_sequence; /* if nothing is live: what the next frame must not be below */
@@ -260,7 +263,6 @@ bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align);
 int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
-int journal_open(const struct sys_calls *sys, int fd, struct atomicio_journal **journal);
 
 /*
  * Write a header with this tail into both copies, one after the other, each durable, the damaged

@@ -226,7 +226,7 @@ struct journal_ticket *journal_take(struct atomicio_journal *journal,
 			return with ? NULL : take_out(journal, at);
 		if (journal_header_length(files + ticket->files, count + ticket->count) +
 			    data_length + ticket->data_length >
-		    journal->header.frame_max)
+		    journal->frame_room)
 			return NULL;
 		return take_out(journal, at);
 	}

@@ -9,6 +9,15 @@
 
 #include "journal_internal.h"
 
+/* journal.c: `memory` for frames, 0: for two of the largest. */
+int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
+		      struct atomicio_journal **journal);
+static inline int journal_open(const struct sys_calls *sys, int fd,
+			       struct atomicio_journal **journal)
+{
+	return journal_open_with(sys, fd, 0, journal);
+}
+
 /* journal_live.c: read the live frame of this number, which lies at `offset` or at the start. */
 int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		      uint64_t sequence, struct journal_frame *frame);

@@ -100,9 +100,9 @@
 #define journal_move_tail atomicio__journal_move_tail
 #define journal_next_header atomicio__journal_next_header
 #define journal_number atomicio__journal_number
-#define journal_open atomicio__journal_open
 #define journal_open_own atomicio__journal_open_own
 #define journal_open_targets atomicio__journal_open_targets
+#define journal_open_with atomicio__journal_open_with
 #define journal_peek_frame atomicio__journal_peek_frame
 #define journal_pinned_limit atomicio__journal_pinned_limit
 #define journal_place_frame atomicio__journal_place_frame

@@ -117,6 +117,7 @@ void journal_put_json(const struct journal_request *request,
 	json_unsigned(&json, "size", info->size);
 	json_unsigned(&json, "block_size", info->block_size);
 	json_unsigned(&json, "frame_max", info->frame_max);
+	json_unsigned(&json, "memory", info->memory);
 	json_unsigned(&json, "tail_offset", info->tail_offset);
 	json_unsigned(&json, "tail_sequence", info->tail_sequence);
 	json_unsigned(&json, "head_offset", info->head_offset);
@@ -162,11 +163,12 @@ static void put_notes(const struct atomicio_journal_info *info)
 static void put_info(const struct journal_request *request,
 		     const struct atomicio_journal_info *info)
 {
-	char id[33], size[32], frame_max[32];
+	char id[33], size[32], frame_max[32], memory[32];
 
 	journal_id_text(info->id, id);
 	text_size(info->size, size, sizeof(size));
 	text_size(info->frame_max, frame_max, sizeof(frame_max));
+	text_size(info->memory & ~UINT64_C(4095), memory, sizeof(memory));
 	printf("%s: a journal of %s, frames of up to %s, format version %u\n", request->safe, size,
 	       frame_max, info->version);
 	printf("  id     %s\n  state  %s\n", id, word_journal_state(info->state));
@@ -175,6 +177,7 @@ static void put_info(const struct journal_request *request,
 	       (unsigned long long)info->head_sequence, (unsigned long long)info->head_offset);
 	printf("  live   %llu frames, %llu bytes\n", (unsigned long long)info->live_frames,
 	       (unsigned long long)info->live_bytes);
+	printf("  memory %s, by default, of a process that writes\n", memory);
 	put_notes(info);
 }
 

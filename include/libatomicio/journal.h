@@ -86,9 +86,10 @@ extern "C" {
 /* How a journal is laid out.  Zero is the default of every field. */
 struct atomicio_journal_options {
 	uint64_t size;	    /* of the journal, 0: 64 MiB; a multiple of 4096 */
-	uint32_t frame_max; /* the largest frame, headers included, 0: 2 MiB or what fits; a
-			     * multiple of 4096 (else -EINVAL, as for size), from 8 KiB to 64 MiB,
-			     * at most half the ring, which is size - 16384 */
+	uint32_t frame_max; /* the largest frame, headers included, 0: what 256 pages of 16 KiB
+			     * need (4 MiB and 32 KiB), less where the ring is below eight of
+			     * these; a multiple of 4096 (else -EINVAL, as for size), from 8 KiB
+			     * to 64 MiB, at most half the ring, which is size - 16384 */
 	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
 };
 
@@ -112,6 +113,7 @@ int atomicio_journal_create(int fd, const struct atomicio_journal_options *optio
 struct atomicio_journal_open_options {
 	uint32_t flags;	   /* none yet: zero */
 	uint32_t reserved; /* zero */
+	uint64_t memory;   /* for frames, in bytes, 0: two of the largest frames; from 16 KiB on */
 };
 
 /*
@@ -120,7 +122,10 @@ struct atomicio_journal_open_options {
  * is written, so this works on a full filesystem, too; that what was read is durable is made
  * sure of before anything relies on it, as in atomicio_open() with this journal.  fd stays the
  * caller's and must stay open; an O_DIRECT description of the library's own is used where /proc
- * can give one.  All memory that writes need is taken here: two frames, and an index.
+ * can give one.  All memory that writes need is taken here: two frames, and an index; info says how
+ * much.  With less `memory` frames are as long as half of it at most: a batch takes more of them,
+ * and what must be in one, a large page or a group, takes memory of its own for as long as it is
+ * written.
  * options may be NULL for the defaults (options_size is then ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until
@@ -348,6 +353,7 @@ struct atomicio_journal_info {
 	uint64_t group_sizes[6]; /* frames that served 1, 2, 3-4, 5-8, 9-16, more writers */
 	uint64_t files_failed;	 /* handles whose file failed: see below */
 	uint64_t pages_carried;	 /* framed again, so that their frame could be retired */
+	uint64_t memory;	 /* taken for writes, in bytes */
 };
 
 /* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */

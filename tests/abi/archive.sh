@@ -76,7 +76,7 @@ uses a_wholly_static_program_with_a_journal "$scratch/journal.c" -static
 	echo "#define MINE(name) int name(const char *); int name(const char *p) { abort(); return !p; }"
 	sed -nE 's/^#define ([a-z0-9_]+) atomicio__.*/MINE(\1)/p' "$root/lib/names.h"
 } >"$scratch/engine.c"
-grep -q 'MINE(journal_open)' "$scratch/engine.c" && grep -q 'MINE(probe_disk)' "$scratch/engine.c"
+grep -q 'MINE(journal_commit)' "$scratch/engine.c" && grep -q 'MINE(probe_disk)' "$scratch/engine.c"
 report $? the_engine_has_names_of_ours
 cp "$here/consumer.c" "$scratch/"
 "${compile[@]}" -Wno-error -c -o "$scratch/engine.o" "$scratch/engine.c" >"$scratch/log" 2>&1 &&

@@ -151,7 +151,7 @@ END_TEST
 /* Where AUTO goes: journal or not, covered by a live frame or not, and each length. */
 START_TEST(auto_prefers_hardware_then_the_journal_then_the_filesystem)
 {
-	static struct atomicio_journal journal = {.header = {.frame_max = 2u << 20}};
+	static struct atomicio_journal journal = {.frame_room = 2u << 20};
 	struct atomicio_file file = {.limits = {4096, 262144, 512}, .unit_max_hw = 65536};
 
 	for (int given = 0; given < 2; given++) {
@@ -178,7 +178,7 @@ END_TEST
 /* A frame is its pages and a header of one block: both sides of the largest, and of the units. */
 START_TEST(auto_takes_the_kernel_for_what_no_frame_can_hold)
 {
-	static struct atomicio_journal journal = {.header = {.frame_max = 65536}};
+	static struct atomicio_journal journal = {.frame_room = 65536};
 	struct atomicio_file file = {.limits = {4096, 262144, 512}, .unit_max_hw = 0};
 
 	file.options.journal = &journal;
@@ -236,7 +236,7 @@ END_TEST
 
 START_TEST(auto_leaves_the_hardware_only_where_a_frame_may_cover_the_range)
 {
-	static struct atomicio_journal journal = {.header = {.frame_max = 2u << 20}};
+	static struct atomicio_journal journal = {.frame_room = 2u << 20};
 	struct atomicio_file file = {.limits = {4096, 65536, 512}, .unit_max_hw = 65536};
 	struct write_request request = {.file = &file, .buffer = page, .length = PAGE};
 
