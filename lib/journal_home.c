@@ -12,42 +12,35 @@
 
 #include "sys_refused.h"
 
-/* Leave out the first `done` bytes. */
-static void advance(struct iovec **vector, uint32_t *count, uint64_t done)
-{
-	while (*count && done >= (*vector)->iov_len) {
-		done -= (*vector)->iov_len;
-		(*vector)++;
-		(*count)--;
-	}
-	if (!*count)
-		return;
-	(*vector)->iov_base = (uint8_t *)(*vector)->iov_base + done;
-	(*vector)->iov_len -= done;
-}
-
-int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done)
 {
 	uint32_t interrupted = 0;
 
 	for (;;) {
+		struct iovec part;
 		ssize_t result;
 
-		offset += done;
-		advance(&vector, &count, done);
+		for (; count && done >= vector->iov_len; vector++, count--) {
+			done -= vector->iov_len;
+			offset += vector->iov_len;
+		}
 		if (!count)
 			return 0;
-		do
-			result = sys_write_at(sys, fd, vector, (int)count, offset, rwf);
-		while (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX);
+		/* What is left of a piece goes alone: the vector is the caller's. */
+		part = (struct iovec){.iov_base = (uint8_t *)vector->iov_base + done,
+				      .iov_len = vector->iov_len - done};
+		result = sys_write_at(sys, fd, done ? &part : vector, done ? 1 : (int)count,
+				      offset + done, rwf);
+		if (result == -EINTR && ++interrupted < JOURNAL_EINTR_MAX)
+			continue;
 		if (result <= 0)
 			return result < 0 ? (int)result : -EIO;
-		done = (uint64_t)result;
+		done += (uint64_t)result;
 	}
 }
 
-int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 			 uint32_t count, uint64_t offset)
 {
 	return journal_write_rest(sys, fd, rwf, vector, count, offset, 0);
@@ -56,7 +49,7 @@ int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, struct io
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset)
 {
-	struct iovec vector = {
+	const struct iovec vector = {
 		.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
 		.iov_len = length,
 	};

@@ -19,10 +19,10 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 /* Write all of it.  A call that a signal cut short is made again, a few times. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset);
-/* The same of a vector, which changes; and what is behind the first `done` bytes of it. */
-int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+/* The same of a vector; and what is behind the first `done` bytes of it. */
+int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 			 uint32_t count, uint64_t offset);
-int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, struct iovec *vector,
+int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done);
 /* Write to the journal's own file, durably on every filesystem (K9), or sync it. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,

@@ -162,16 +162,26 @@ static void report_all(const struct journal_recovery *recovery)
 			recovery->options.report(recovery->context, &recovery->targets[i].fate);
 }
 
+static int take_memory(struct journal_recovery *recovery)
+{
+	const struct sys_calls *sys = recovery->journal->sys;
+	const size_t frame_max = recovery->journal->header.frame_max;
+
+	recovery->home = sys->allocate(JOURNAL_BLOCK, frame_max + (size_t)2 * JOURNAL_BLOCK);
+	recovery->runs = sys->allocate(_Alignof(struct journal_run),
+				       frame_max / JOURNAL_BLOCK *
+					       (sizeof(*recovery->runs) + sizeof(struct iovec)));
+	return recovery->home && recovery->runs ? 0 : -ENOMEM;
+}
+
 /* The state allows it.  *ended: it came to its end, whatever became of the files. */
 static int run(struct journal_recovery *recovery, bool *ended)
 {
 	struct atomicio_journal *journal = recovery->journal;
 	int error = journal_window_open(journal, &recovery->window);
 
-	recovery->home = journal->sys->allocate(JOURNAL_BLOCK, (size_t)journal->header.frame_max +
-								       (size_t)2 * JOURNAL_BLOCK);
-	if (!error && !recovery->home)
-		error = -ENOMEM;
+	if (!error)
+		error = take_memory(recovery);
 	if (!error)
 		error = journal_check_limit(journal, journal->header.size);
 	if (!error)
@@ -198,6 +208,8 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	journal_window_close(journal, &recovery->window);
 	if (recovery->home)
 		journal->sys->release_memory(recovery->home);
+	if (recovery->runs)
+		journal->sys->release_memory(recovery->runs);
 	return error;
 }
 
@@ -238,6 +250,7 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 	if (error == 0) {
 		/* The callbacks are the caller's code: it may ask us anything but to wait. */
 		journal_begin_callbacks(journal);
+		recovery->courier = journal_take_courier(journal);
 		pthread_mutex_unlock(&journal->lock);
 		/* What was left before, or has failed since, and all else with it. */
 		if (journal->state == ATOMICIO_JOURNAL_READY)
@@ -247,6 +260,7 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 		if (!error)
 			error = run(recovery, ended);
 		pthread_mutex_lock(&journal->lock);
+		journal_give_courier(recovery->courier);
 		journal_end_callbacks(journal);
 	}
 	journal_leave(journal);

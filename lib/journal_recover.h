@@ -8,6 +8,7 @@
 #ifndef LIBATOMICIO_JOURNAL_RECOVER_H
 #define LIBATOMICIO_JOURNAL_RECOVER_H
 
+#include "journal_aio.h"
 #include "journal_internal.h"
 #include "loss.h"
 
@@ -38,7 +39,9 @@ struct journal_recovery {
 	struct journal_target *targets; /* by file_id */
 	uint32_t count;
 	struct journal_window window;
-	uint8_t *home; /* as large as a frame: what a file has */
+	uint8_t *home;		  /* as large as a frame: what a file has */
+	struct journal_run *runs; /* of a frame, and vectors behind them: one each page */
+	struct journal_courier *courier;
 	struct atomicio_recovery done;
 };
 

@@ -16,13 +16,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* A run of pages of one file that lie behind one another, in the file and in the frame. */
-struct run {
-	const uint8_t *data;
-	uint64_t offset;
-	uint64_t length;
-};
-
 /*
  * Read at least `length` bytes, in units of `align`; bytes behind the file's end are missing.
  * Returns how many there are, or an error.
@@ -91,9 +84,19 @@ static int64_t look(struct journal_recovery *recovery, struct journal_target *ta
 	return have < (int64_t)length ? have : (int64_t)length;
 }
 
+static bool is_equal(const struct journal_run *run, const uint8_t *bytes)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		if (memcmp(bytes, run->vector[i].iov_base, run->vector[i].iov_len) != 0)
+			return false;
+		bytes += run->vector[i].iov_len;
+	}
+	return true;
+}
+
 /* K8: read it back. */
 static int verify(struct journal_recovery *recovery, struct journal_target *target,
-		  const struct run *run)
+		  const struct journal_run *run)
 {
 	bool uncached;
 	uint64_t from;
@@ -105,8 +108,7 @@ static int verify(struct journal_recovery *recovery, struct journal_target *targ
 	}
 	if (have < 0)
 		return (int)have;
-	if ((uint64_t)have != run->length ||
-	    memcmp(recovery->home + from, run->data, run->length) != 0)
+	if ((uint64_t)have != run->length || !is_equal(run, recovery->home + from))
 		return -EIO;
 	if (!uncached)
 		target->fate.unverified = 1;
@@ -114,7 +116,7 @@ static int verify(struct journal_recovery *recovery, struct journal_target *targ
 }
 
 static int write_cached(struct journal_recovery *recovery, struct journal_target *target,
-			const struct run *run)
+			const struct journal_run *run)
 {
 	const struct sys_calls *sys = recovery->journal->sys;
 	int error;
@@ -123,65 +125,77 @@ static int write_cached(struct journal_recovery *recovery, struct journal_target
 		(void)sys->drop_cache(target->plain,
 				      journal_padded(run->offset + 1) - JOURNAL_BLOCK,
 				      journal_padded(run->length) + JOURNAL_BLOCK);
-	error = journal_write_home(sys, target->plain, target->rwf, run->data, run->length,
-				   run->offset);
+	error = journal_write_vector(sys, target->plain, target->rwf, run->vector, run->count,
+				     run->offset);
 	if (!error)
 		error = loss_write_back(&target->loss, run->offset, run->length);
 	return error;
 }
 
 static bool fits_limit(const struct sys_calls *sys, const struct journal_target *target,
-		       const struct run *run)
+		       uint64_t offset, uint64_t length)
 {
 	uint64_t limit;
 
 	return !target->is_file || sys->file_size_limit(&limit) ||
-	       (run->offset <= limit && run->length <= limit - run->offset);
+	       (offset <= limit && length <= limit - offset);
 }
 
-static int write_run(struct journal_recovery *recovery, struct journal_target *target,
-		     const struct run *run)
+/* What AIO or a direct call could not do, and what is not for them; then read it back. */
+static int finish_run(struct journal_recovery *recovery, struct journal_target *target,
+		      const struct journal_run *run)
 {
-	const struct sys_calls *sys = recovery->journal->sys;
-	int error = -EINVAL;
+	int error = run->direct ? run->error : -EINVAL;
 
-	/* Else the kernel kills us with SIGXFSZ. */
-	if (!fits_limit(sys, target, run))
-		return -EFBIG;
-	if (target->direct >= 0 && run->offset % target->align == 0 &&
-	    run->length % target->align == 0)
-		error = journal_write_home(sys, target->direct, 0, run->data, run->length,
-					   run->offset);
 	/* Too long for one stripe, or a filesystem that changes its mind: cached, then. */
 	if (error == -EINVAL || error == -ENOTBLK)
 		error = write_cached(recovery, target, run);
 	return error ? error : verify(recovery, target, run);
 }
 
-static void replay_run(struct journal_recovery *recovery, struct journal_target *target,
-		       const struct run *run, uint32_t pages)
+/* Write the pages that are listed, all of one frame: they do not overlap (N3). */
+static void write_pages(struct journal_recovery *recovery, uint32_t count)
 {
-	const int error = write_run(recovery, target, run);
+	struct journal_run *runs = recovery->runs;
+	uint32_t direct = 0;
 
-	if (error) {
-		target->fate.result = error;
-		return;
+	count = journal_merge_runs(
+		runs, count,
+		(struct iovec *)(runs + recovery->journal->header.frame_max / JOURNAL_BLOCK));
+	/* The direct ones first. */
+	for (uint32_t i = 0; i < count; i++) {
+		const struct journal_run run = runs[i];
+
+		if (!run.direct)
+			continue;
+		runs[i] = runs[direct];
+		runs[direct++] = run;
 	}
-	target->fate.pages += pages;
-	recovery->done.pages += pages;
-	recovery->done.bytes += run->length;
+	journal_write_runs(recovery->journal->sys, recovery->courier, runs, direct);
+	for (uint32_t i = 0; i < count; i++) {
+		struct journal_target *target = runs[i].owner;
+		const int error = finish_run(recovery, target, &runs[i]);
+
+		if (error) {
+			target->fate.result = error;
+			continue;
+		}
+		target->fate.pages += runs[i].pages;
+		recovery->done.pages += runs[i].pages;
+		recovery->done.bytes += runs[i].length;
+	}
 }
 
 /* Ask the caller, both pages in hand: 1 to write it, 0 to leave it, or an error. */
 static int ask(struct journal_recovery *recovery, struct journal_target *target,
-	       const struct run *run, const struct journal_frame *frame,
-	       const struct journal_identity *file)
+	       const struct journal_entry *entry, const uint8_t *data,
+	       const struct journal_frame *frame, const struct journal_identity *file)
 {
 	struct atomicio_live_page page = {
 		.file_id = file->file_id,
-		.offset = run->offset,
-		.length = run->length,
-		.page = run->data,
+		.offset = entry->offset,
+		.length = entry->length,
+		.page = data,
 		.sequence = frame->sequence,
 	};
 	bool uncached;
@@ -192,7 +206,7 @@ static int ask(struct journal_recovery *recovery, struct journal_target *target,
 	if (!recovery->options.choose)
 		return 1;
 	memcpy(page.tag, file->tag, sizeof(page.tag));
-	have = look(recovery, target, run->offset, run->length, &from, &uncached);
+	have = look(recovery, target, entry->offset, entry->length, &from, &uncached);
 	if (have < 0) {
 		target->fate.result = (int32_t)have;
 		return 0;
@@ -209,50 +223,60 @@ static int ask(struct journal_recovery *recovery, struct journal_target *target,
 	return 0;
 }
 
-/* Do the two lie behind one another in the file and in the frame? */
-static bool is_behind(const struct journal_entry *next, const struct journal_entry *entry,
-		      const struct run *run)
+/* How to write a page: false, not at all, as the kernel would kill us with SIGXFSZ. */
+static bool list_page(const struct journal_recovery *recovery, struct journal_target *target,
+		      const struct journal_entry *entry, const uint8_t *data,
+		      struct journal_run *run)
 {
-	return next->file == entry->file && next->offset == run->offset + run->length &&
-	       run->length % JOURNAL_BLOCK == 0;
+	const bool direct = target->direct >= 0 && entry->offset % target->align == 0 &&
+			    entry->length % target->align == 0;
+
+	*run = (struct journal_run){
+		.owner = target,
+		.offset = entry->offset,
+		.length = entry->length,
+		.data = data,
+		.fd = direct ? target->direct : target->plain,
+		.rwf = direct ? 0 : target->rwf,
+		.direct = direct,
+	};
+	return fits_limit(recovery->journal->sys, target, entry->offset, entry->length);
 }
 
 int journal_replay_frame(struct journal_recovery *recovery, uint8_t *bytes,
 			 const struct journal_frame *frame)
 {
 	const uint8_t *page = bytes + frame->header_length;
+	uint32_t count = 0;
 
 	journal_unescape(bytes, frame);
-	for (uint32_t i = 0, next; i < frame->count; i = next) {
-		struct run run = {.data = page};
+	for (uint32_t i = 0; i < frame->count; i++) {
+		const uint8_t *data = page;
 		struct journal_target *target;
 		struct journal_identity file;
-		struct journal_entry entry, more;
+		struct journal_entry entry;
 		int answer;
 
 		journal_get_entry(bytes, frame->files, i, &entry);
 		journal_get_file(bytes, entry.file, &file);
-		run.offset = entry.offset;
-		run.length = entry.length;
-		for (next = i + 1; next < frame->count && !recovery->options.choose; next++) {
-			journal_get_entry(bytes, frame->files, next, &more);
-			if (!is_behind(&more, &entry, &run))
-				break;
-			run.length += more.length;
-		}
-		page += journal_padded(run.length);
+		page += journal_padded(entry.length);
 		target = journal_find_target(recovery, file.file_id);
 		if (target->is_gone) {
-			target->fate.pages_skipped += next - i;
-			recovery->done.pages_skipped += next - i;
+			target->fate.pages_skipped++;
+			recovery->done.pages_skipped++;
 		}
 		if (!journal_is_open_target(target) || frame->sequence < target->up_to)
 			continue;
-		answer = ask(recovery, target, &run, frame, &file);
+		answer = ask(recovery, target, &entry, data, frame, &file);
 		if (answer < 0)
 			return answer;
-		if (answer)
-			replay_run(recovery, target, &run, next - i);
+		if (!answer)
+			continue;
+		if (list_page(recovery, target, &entry, data, &recovery->runs[count]))
+			count++;
+		else
+			target->fate.result = -EFBIG;
 	}
+	write_pages(recovery, count);
 	return 0;
 }

@@ -49,8 +49,8 @@ static bool join(struct journal_run *run, const struct journal_run *page)
 {
 	struct iovec *last = &run->vector[run->count - 1];
 
-	if (page->owner != run->owner || page->offset != run->offset + run->length ||
-	    run->length + page->length > RUN_MAX)
+	if (page->owner != run->owner || page->fd != run->fd ||
+	    page->offset != run->offset + run->length || run->length + page->length > RUN_MAX)
 		return false;
 	if ((const uint8_t *)last->iov_base + last->iov_len == page->data) {
 		last->iov_len += page->length;
