@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goal: a process that is killed with home writes on their way leaves none behind that lands after
+ * its journal's lock is free: its successor recovers and writes at once, and what it wrote stays.
+ *
+ * Method: killed.sh makes the disk of the home file slow, kills the writer, and starts the
+ * successor in the same moment.  With "ring" the writer sends the same pages through an io_uring,
+ * which is the hazard: there old pages land later, or the disk was not slow enough to show it.
+ *
+ *	killed make HOME JOURNAL	lay both out
+ *	killed write HOME JOURNAL	one group through the journal
+ *	killed ring HOME JOURNAL	its pages alone, through a ring, with the journal's lock
+ *	killed succeed HOME JOURNAL	recover, and write a group; says how long the lock was held
+ *	killed take HOME JOURNAL	the same for a ring: take the lock, and write by call
+ *	killed verify HOME JOURNAL	the disk has the successor's pages
+ */
+#define _GNU_SOURCE
+#include "kernel_test.h"
+
+#include <liburing.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "libatomicio/journal.h"
+
+#define PAGES 48u
+#define PAGE (16 * KIB)
+#define STRIDE (3 * PAGE)
+#define LOCK_SECONDS 60
+
+/* The disk is slow for pages with this text. */
+#define DEAD_TEXT "a-page-of-the-dead. "
+#define LIVE_TEXT "a page of the quick."
+
+static unsigned char pages[PAGES][PAGE] __attribute__((aligned(4096)));
+static int home, log_fd;
+
+static void fill(const char *text)
+{
+	for (uint32_t i = 0; i < PAGES; i++)
+		for (uint32_t at = 0; at < PAGE; at++)
+			pages[i][at] = (unsigned char)text[at % strlen(text)];
+}
+
+static int resolve(void *context, uint64_t file_id)
+{
+	(void)context;
+	return file_id == 1 ? home : -ENOENT;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static int write_group(struct atomicio_journal *journal)
+{
+	const struct atomicio_options options = {
+		.journal = journal, .file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_file *file = kernel_open(home, &options);
+	struct atomicio_op ops[PAGES];
+	int error;
+
+	for (uint32_t i = 0; i < PAGES; i++)
+		ops[i] = (struct atomicio_op){.file = file,
+					      .buffer = pages[i],
+					      .length = PAGE,
+					      .offset = (uint64_t)i * STRIDE};
+	puts("writing");
+	fflush(stdout);
+	error = atomicio_write_batch(NULL, ops, PAGES, ATOMICIO_ALL_OR_NONE);
+	return error ? error : atomicio_close(file);
+}
+
+static void make(void)
+{
+	fill("a page of the past. ");
+	MUST(ftruncate(home, 0));
+	for (uint32_t i = 0; i < PAGES * 3; i++)
+		CHECK_EQ(pwrite(home, pages[0], PAGE, (off_t)i * PAGE), PAGE);
+	MUST(fsync(home));
+	CHECK_EQ(atomicio_journal_create(log_fd, NULL, 0), 0);
+}
+
+static void write_and_be_killed(void)
+{
+	struct atomicio_journal *journal = NULL;
+
+	CHECK_EQ(atomicio_journal_open(log_fd, NULL, 0, &journal), 0);
+	fill(DEAD_TEXT);
+	CHECK_EQ(write_group(journal), 0);
+	puts("not killed in time");
+}
+
+static void ring_and_be_killed(void)
+{
+	struct io_uring ring;
+
+	MUST(flock(log_fd, LOCK_EX | LOCK_NB));
+	fill(DEAD_TEXT);
+	CHECK_EQ(io_uring_queue_init(PAGES, &ring, 0), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		io_uring_prep_write(io_uring_get_sqe(&ring), home, pages[i], PAGE,
+				    (uint64_t)i * STRIDE);
+	puts("writing");
+	fflush(stdout);
+	CHECK_EQ(io_uring_submit_and_wait(&ring, PAGES), (int)PAGES);
+	puts("not killed in time");
+}
+
+static void succeed(void)
+{
+	const double start = now();
+	struct atomicio_recovery done = {.frames = 0};
+	struct atomicio_journal *journal = NULL;
+	int error;
+
+	while ((error = atomicio_journal_open(log_fd, NULL, 0, &journal)) == -EBUSY &&
+	       now() < start + LOCK_SECONDS)
+		usleep(1000);
+	CHECK_EQ(error, 0);
+	printf("# the lock was free after %.2f s\n", now() - start);
+	CHECK_EQ(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, &done, sizeof(done)), 0);
+	CHECK_EQ(done.pages, PAGES);
+	fill(LIVE_TEXT);
+	CHECK_EQ(write_group(journal), 0);
+	CHECK_EQ(atomicio_journal_close(journal), 0);
+}
+
+static void take(void)
+{
+	const double start = now();
+
+	while (flock(log_fd, LOCK_EX | LOCK_NB) && now() < start + LOCK_SECONDS)
+		usleep(1000);
+	printf("# the lock was free after %.2f s\n", now() - start);
+	fill(LIVE_TEXT);
+	for (uint32_t i = 0; i < PAGES; i++)
+		CHECK_EQ(pwrite(home, pages[i], PAGE, (off_t)i * STRIDE), PAGE);
+	MUST(fdatasync(home));
+}
+
+static void verify(void)
+{
+	static unsigned char found[PAGE] __attribute__((aligned(4096)));
+	uint32_t dead = 0;
+
+	fill(LIVE_TEXT);
+	for (uint32_t i = 0; i < PAGES; i++) {
+		CHECK_EQ(pread(home, found, PAGE, (off_t)i * STRIDE), PAGE);
+		dead += memcmp(found, pages[i], PAGE) != 0;
+	}
+	printf("# %u of %u pages are the dead's\n", dead, PAGES);
+	CHECK_EQ(dead, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} modes[] = {
+		{"make", make},
+		{"write", write_and_be_killed},
+		{"ring", ring_and_be_killed},
+		{"succeed", succeed},
+		{"take", take},
+		{"verify", verify},
+	};
+
+	if (argc != 4)
+		return 2;
+	home = open(argv[2], O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+	log_fd = open(argv[3], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (home < 0 || log_fd < 0 || setjmp(kernel_failed))
+		return 1;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(argv[1], modes[i].name)) {
+			modes[i].run();
+			return 0;
+		}
+	return 2;
+}

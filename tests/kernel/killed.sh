@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Goal: no page of a killed process lands after its successor has the journal.
+#
+# Method: ext4 on a disk that atomicio crash serves, and that takes its time over the dead process's
+# pages; the journal lies on a fast one.  The same with a ring is the hazard, so that it is known
+# that this disk shows it.
+set -u
+# shellcheck source=tests/kernel/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tool=${KERNEL_BIN%/tests/kernel}/tools/atomicio
+kernel_begin mkfs.ext4
+[ -x "${tool%/*}/crash/atomicio-crash" ] || kernel_skip "atomicio crash is not built (libfuse3-dev)"
+[ -x "$KERNEL_BIN/killed" ] || kernel_skip "built without io_uring"
+disk=$kernel_scratch/disk
+at=$kernel_scratch/at
+server=
+device=
+stop() {
+	umount "$at" 2>/dev/null || umount -l "$at" 2>/dev/null
+	[ -z "$device" ] || losetup -d "$device"
+	if [ -n "$server" ]; then
+		echo end >&7
+		exec 7>&- 8<&-
+		for _ in $(seq 100); do
+			kill -0 "$server" 2>/dev/null || break
+			sleep 0.05
+		done
+		kill -KILL "$server" 2>/dev/null
+		wait "$server" 2>/dev/null
+		umount -l "$disk" 2>/dev/null
+	fi
+	kernel_end
+}
+trap stop EXIT
+trap 'exit 1' INT TERM HUP
+
+mkdir "$disk" "$at" && mkfifo "$kernel_scratch/to" "$kernel_scratch/from" || exit 1
+"$tool" crash serve image "$disk" --size 128M <"$kernel_scratch/to" >"$kernel_scratch/from" &
+server=$!
+exec 7>"$kernel_scratch/to" 8<"$kernel_scratch/from"
+read -r -t 10 -u 8 answer && [ "$answer" = ready ] || kernel_skip "no FUSE disk can be served here"
+device=$(losetup --find --show --direct-io=on "$disk/image") || kernel_skip "no loop device can be had"
+mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 "$device" >/dev/null 2>&1 &&
+	mount "$device" "$at" || exit 1
+
+ask() { # WORD...: one answer of the server's
+	echo "$*" >&7
+	read -r -t 10 -u 8 answer
+}
+killed() { timeout 90 "$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal"; }
+
+# round WRITER SUCCESSOR: is what the successor wrote there, when the slow disk has done all?
+round() {
+	local pid status
+	rm -f "$kernel_scratch/journal"
+	killed make || return 2
+	ask fault write slow=1500 times=0 content=a-page-of-the-dead && [[ $answer = fault* ]] || return 2
+	"$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal" >"$kernel_scratch/out" &
+	pid=$!
+	for _ in $(seq 500); do
+		! grep -q writing "$kernel_scratch/out" || break
+		sleep 0.01
+	done
+	sleep 0.4 # the frame, which is on another disk, is durable; no page is home
+	kill -KILL "$pid"
+	killed "$2"
+	status=$?
+	wait "$pid" 2>/dev/null
+	grep -q 'not killed' "$kernel_scratch/out" && return 2
+	ask fired && echo "# $answer"
+	[ $status = 0 ] || return 2
+	sleep 4
+	ask clear
+	killed verify >"$kernel_scratch/found"
+	status=$?
+	grep '^#' "$kernel_scratch/found"
+	return $status
+}
+
+round write succeed
+kernel_report $? no_page_of_a_killed_writer_lands_after_its_successors
+round ring take
+[ $? = 1 ]
+kernel_report $? with_a_ring_they_do
+kernel_finish
