@@ -41,8 +41,8 @@ struct journal_run {
 };
 
 /*
- * Sort pages by owner and offset, and make runs of neighbours with one fd.  vectors has room for `count`.
- * Returns how many runs there are.
+ * Sort pages by owner and offset, and make runs of neighbours with one fd.  vectors has room for
+ * `count`.  Returns how many runs there are.
  */
 uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iovec *vectors);
 
