@@ -210,6 +210,11 @@ void fault_flush_enospc(int fd)
 	(void)fd;
 	serve("fault flush ENOSPC nth=2");
 }
+void fault_flush_einval(int fd)
+{
+	(void)fd;
+	serve("fault flush EINVAL times=2");
+}
 void fault_flush_eintr(int fd)
 {
 	(void)fd;

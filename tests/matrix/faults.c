@@ -276,6 +276,7 @@ static const struct fault_row {
 	{"write-eintr", NULL, fault_write_eintr, NULL, NULL},
 	{"write-hang", NULL, fault_write_hang, NULL, NULL},
 	{"flush-enospc", NULL, fault_flush_enospc, NULL, NULL},
+	{"flush-einval", NULL, fault_flush_einval, NULL, NULL},
 	{"flush-eintr", NULL, fault_flush_eintr, NULL, NULL},
 	{"flush-slow", NULL, fault_flush_slow, NULL, NULL},
 	{"flush-hang", NULL, fault_flush_hang, NULL, NULL},

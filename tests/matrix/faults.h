@@ -40,6 +40,7 @@ void fault_write_eintr(int fd);
 void fault_write_hang(int fd);
 void fault_flush_enospc(int fd);
 void fault_flush_eintr(int fd);
+void fault_flush_einval(int fd);
 void fault_flush_slow(int fd);
 void fault_flush_hang(int fd);
 void fault_flush_drop(int fd);

@@ -78,10 +78,12 @@ static const char *judge_page(const struct outcome *outcome, enum page_state sta
 		return NULL; /* "lost", and the sync said so */
 	if (outcome->result == 0)
 		return state == NEW_PAGE ? NULL : "returned 0 and is not there";
-	if (outcome->went_plain || outcome->on_disk == ATOMICIO_DISK_UNKNOWN)
+	if (outcome->on_disk == ATOMICIO_DISK_UNKNOWN)
 		return NULL;
 	if (state == MIXED_PAGE)
-		return "is a mixture";
+		return outcome->went_plain && outcome->on_disk != ATOMICIO_DISK_OLD
+			       ? NULL
+			       : "is a mixture";
 	if (outcome->on_disk == ATOMICIO_DISK_OLD && state != OLD_PAGE)
 		return "was said to be old, and is new";
 	return NULL;

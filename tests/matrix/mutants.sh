@@ -54,6 +54,14 @@ mutant untorn_write_not_durable write.h xfs 's/\(int\)\(\(flags & ATOMICIO_DSYNC
 mutant plain_write_not_durable write_sync.c ext4 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
 mutant cancelled_inside sys_cancel.h ext4 's/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
 mutant recovery_replays_nothing journal_recover.c ext4 's/([=(]) ?replay_all\(recovery\)/\1 (0 \&\& replay_all(recovery))/'
+# Where RWF_DSYNC may be dropped on the way (K9), for frames and for plain writes.
+mutant frames_without_a_flush journal_home.c fuse-direct 's/return error \|\| !journal->delegates \? error : .*/return error;/'
+mutant plain_without_a_flush write_plain.c fuse-direct 's/if \(file->plain_syncs \&\&/if (0 \&\& file->plain_syncs \&\&/'
+# Room before the frame (K6).
+mutant room_not_asked_for journal_claim.c xfs 's/return error == -ENOSPC \|\| error == -EDQUOT .*/return error == -1000;/'
+# What an error means: a loss stays one (L3), and a page that may be there is not called old.
+mutant loss_forgotten loss.c ext4 '/^static int finish_sync/,/^}/s/if \(lost\)/if (0)/'
+mutant page_called_old write_plain.c fuse-direct 's/outcome->on_disk = ATOMICIO_DISK_UNKNOWN;/outcome->on_disk = ATOMICIO_DISK_OLD;/'
 
 echo "$caught caught, $survived survived"
 [ $survived = 0 ] && [ $caught -gt 0 ]
