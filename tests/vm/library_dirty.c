@@ -42,7 +42,7 @@ struct dirty {
 	bool by_write;
 	struct control *control;
 	struct library library;
-	uint64_t ok, again, broken, poisoned, other;
+	uint64_t ok, again, broken, poisoned, stale, other;
 	int32_t last_other;
 	int64_t sync;
 	FILE *list;
@@ -119,6 +119,8 @@ static int judge(struct dirty *dirty, uint64_t offset, int32_t result)
 	} else if (result == -ENOTRECOVERABLE) {
 		dirty->poisoned++;
 		return 1;
+	} else if (result == -EIO && dirty->library.kinds_seen & 1U << ATOMICIO_KIND_MEDIA) {
+		dirty->stale++; /* the caller looks for the kernel's own line about it */
 	} else {
 		dirty->other++;
 		dirty->last_other = result;
@@ -229,11 +231,11 @@ int library_dirty_command(int argc, char **argv)
 		return 1;
 	}
 	atomicio_file_get_stats(dirty.library.file, &stats, sizeof(stats));
-	printf("ok=%llu again=%llu broken=%llu poisoned=%llu other=%llu last=%d contents=%llu "
-	       "sync=%s retries=%llu\n",
+	printf("ok=%llu again=%llu broken=%llu poisoned=%llu stale=%llu other=%llu last=%d "
+	       "contents=%llu sync=%s retries=%llu\n",
 	       (unsigned long long)dirty.ok, (unsigned long long)dirty.again,
 	       (unsigned long long)dirty.broken, (unsigned long long)dirty.poisoned,
-	       (unsigned long long)dirty.other, dirty.last_other,
+	       (unsigned long long)dirty.stale, (unsigned long long)dirty.other, dirty.last_other,
 	       (unsigned long long)wrong_contents(&dirty, argv[7]),
 	       raw_result_name(dirty.sync, name, sizeof(name)), (unsigned long long)stats.retries);
 	library_close(&dirty.library);
