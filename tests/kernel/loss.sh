@@ -6,6 +6,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 kernel_begin mkfs.xfs mkfs.ext4 fallocate
+[ -b "$(losetup -f 2>/dev/null)" ] || kernel_skip "no loop device can be had"
 
 # thin TYPE MEGABYTES MKFS_OPTION...: a tmpfs with an image that has all its blocks, and little
 # room besides; the program names the block that is taken away.

@@ -68,7 +68,9 @@ need() { # a reason to skip: the word of something that is not there
 	ramfs) [ "$(id -u)" -eq 0 ] && grep -q '[[:space:]]ramfs$' /proc/filesystems ;;
 	tmpfs) [ -n "$shm" ] ;;
 	leave) [ -x "$leave" ] ;;
-	crash) [ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ] && command -v mkfs.ext4 >/dev/null ;;
+	loop) [ "$(id -u)" -eq 0 ] && [ -b "$(losetup -f 2>/dev/null)" ] ;;
+	# No mount namespace can be made private where / is no mount point, as in a chroot.
+	crash) need loop && [ -w /dev/fuse ] && command -v mkfs.ext4 >/dev/null && unshare -m true 2>/dev/null ;;
 	craft) [ -x "$craft" ] ;;
 	script) script -qec true /dev/null >/dev/null 2>&1 </dev/null ;; # and a pty to be had
 	esac
