@@ -294,11 +294,6 @@ static int linux_file_size_limit(uint64_t *limit)
 	return result;
 }
 
-/*
- * The raw call takes two longs, also where the C library's time_t is longer (32-bit, musl, or
- * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine that
- * is younger than that type has only the other call.
- */
 /* madvise() wants whole pages; a length of 0 asks whether the kernel knows the advice. */
 static int linux_populate(const void *start, size_t length)
 {
@@ -309,6 +304,11 @@ static int linux_populate(const void *start, size_t length)
 	return SYS_RESULT(int, madvise((void *)from, to - from, MADV_POPULATE_READ));
 }
 
+/*
+ * The raw call takes two longs, also where the C library's time_t is longer (32-bit, musl, or
+ * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine that
+ * is younger than that type has only the other call.
+ */
 static void linux_sleep_us(uint32_t microseconds)
 {
 #ifdef SYS_nanosleep
