@@ -494,7 +494,9 @@ struct atomicio_op {
 /*
  * Write several pages, each untorn on its own, in no order that you may rely on: ops of one
  * batch must not overlap.  With a NULL queue they run on this thread, those that go through the
- * journal first, in shared frames, and then the others one by one.  Flags as for
+ * journal first, in shared frames, and then the others one by one.  With a queue the others go
+ * through its ring; those of a journal do not (journal.h says why), and go home together with a
+ * queue or without.  Flags as for
  * atomicio_write(): with ATOMICIO_DSYNC all are durable on return; with ATOMICIO_ALL_OR_NONE the
  * batch is one group, which a crash leaves whole or absent (all files need the same journal).
  *

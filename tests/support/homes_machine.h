@@ -53,7 +53,7 @@ static inline void stop(void)
 	machine_is_clean();
 }
 
-static inline int write_group(void)
+static inline int write_group_by(struct atomicio_queue *queue, uint32_t flags)
 {
 	struct atomicio_op ops[PAGES];
 
@@ -64,7 +64,12 @@ static inline int write_group(void)
 					      .length = places[i].length,
 					      .offset = places[i].offset};
 	}
-	return atomicio_write_batch(NULL, ops, PAGES, ATOMICIO_ALL_OR_NONE);
+	return atomicio_write_batch(queue, ops, PAGES, flags);
+}
+
+static inline int write_group(void)
+{
+	return write_group_by(NULL, ATOMICIO_ALL_OR_NONE);
 }
 
 static inline void all_home(void)

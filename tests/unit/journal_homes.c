@@ -12,7 +12,9 @@
 #include <fcntl.h>
 
 #include "check_run.h"
+#include "fake_ring.h"
 #include "homes_machine.h"
+#include "write_queue.h"
 
 START_TEST(homes_of_a_group_go_out_together_in_runs)
 {
@@ -23,6 +25,34 @@ START_TEST(homes_of_a_group_go_out_together_in_runs)
 	ck_assert_uint_eq(fake_aio.submits, 1);
 	ck_assert_uint_eq(fake_aio.reaps, 1);
 	ck_assert_uint_eq(disk.vectored, 2);
+	stop();
+}
+END_TEST
+
+/* A ring's writes outlive their process's locks: a queue takes no home, and costs nothing. */
+START_TEST(with_a_queue_they_go_the_same_way)
+{
+	struct atomicio_queue_stats stats;
+	struct atomicio_queue *queue;
+	uint32_t calls, with;
+
+	ck_assert_int_eq(write_queue_create(disk_calls, &fake_ring_calls, 64, &queue), 0);
+	for (uint32_t flags = 0; flags <= ATOMICIO_ALL_OR_NONE; flags += ATOMICIO_ALL_OR_NONE) {
+		ck_assert_int_eq(write_group_by(queue, flags), 0); /* the context is there */
+		fake_aio.made = 0;
+		calls = fake.calls;
+		ck_assert_int_eq(write_group_by(queue, flags), 0);
+		with = fake.calls - calls;
+		ck_assert_uint_eq(fake_aio.made, 3);
+		all_home();
+		calls = fake.calls;
+		ck_assert_int_eq(write_group_by(NULL, flags), 0);
+		ck_assert_uint_eq(fake.calls - calls, with);
+	}
+	ck_assert_int_eq(atomicio_queue_get_stats(queue, &stats, sizeof(stats)), 0);
+	ck_assert_uint_eq(stats.batches, 4);
+	ck_assert_uint_eq(stats.submissions, 0);
+	atomicio_queue_destroy(queue);
 	stop();
 }
 END_TEST
@@ -268,6 +298,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		homes_of_a_group_go_out_together_in_runs,
+		with_a_queue_they_go_the_same_way,
 		one_page_needs_no_aio,
 		runs_of_a_buffered_file_go_by_call,
 		without_aio_homes_go_by_call,
