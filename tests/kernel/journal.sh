@@ -14,6 +14,7 @@ all_on() {
 	echo "# on $1"
 	kernel_run journal "$kernel_scratch/$1"
 	kernel_run journal_threads "$kernel_scratch/$1" overlapping_writes_reach_home_in_the_order_of_their_frames
+	kernel_run journal_threads "$kernel_scratch/$1" groups_that_go_home_together_keep_their_order
 	# Without a disk no frame takes long enough for another writer to come.
 	[ "$1" = tmpfs ] || kernel_run journal_threads "$kernel_scratch/$1" threads_that_write_at_once_share_frames
 	kernel_run journal_refuse "$kernel_scratch/$1" "${others[@]}"

@@ -57,6 +57,35 @@ static void *spread(void *context)
 	return (void *)failed;
 }
 
+/* Groups: one page that all write, and pages between those of others, in no order. */
+#define GROUP 12
+#define ROUNDS 20
+#define SMALL (4 * KIB)
+#define GROUPED (HAMMERS * GROUP * SMALL)
+
+static void *hammer_groups(void *context)
+{
+	const uint32_t number = *(const uint32_t *)context;
+	uint8_t *pages = kernel_memory(GROUP * SMALL);
+	struct atomicio_op ops[GROUP];
+	intptr_t failed = 0;
+
+	pthread_barrier_wait(&meeting);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		memset(pages, (int)(number * ROUNDS + i), GROUP * SMALL);
+		for (uint32_t j = 0; j < GROUP; j++)
+			ops[j] = (struct atomicio_op){
+				.file = hammered,
+				.buffer = pages + (size_t)j * SMALL,
+				.length = SMALL,
+				.offset =
+					((GROUP - 1 - j) * HAMMERS + (j ? number - 1 : 0)) * SMALL};
+		failed |= atomicio_write_batch(NULL, ops, GROUP, ATOMICIO_ALL_OR_NONE);
+	}
+	free(pages);
+	return (void *)failed;
+}
+
 /* The histogram and the counters tell the same. */
 static struct atomicio_journal_info check_groups(struct atomicio_journal *journal)
 {
@@ -118,6 +147,37 @@ static void hammer_and_recover(void)
 	close(scene.journal_fd);
 }
 
+static void hammer_in_groups(void *context)
+{
+	struct scene *scene = context;
+
+	hammered = journal_attached(journal_start(scene->journal_fd), scene->files.fds[0], 1,
+				    ATOMICIO_PATH_JOURNAL);
+	with_threads(hammer_groups);
+}
+
+/* More threads than may have homes on their way together, on a direct file. */
+static void groups_that_go_home_together_keep_their_order(void)
+{
+	static uint8_t before[GROUPED], after[GROUPED];
+
+	for (int i = 0; i < 3; i++) {
+		struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 32 * MIB)};
+		const int fd = kernel_file("one", sizeof(before), O_RDWR | O_DIRECT);
+
+		scene.files.fds[0] = fd;
+		journal_in_a_child(hammer_in_groups, &scene);
+		MUST(fcntl(fd, F_SETFL, 0));
+		CHECK_EQ(pread(fd, before, sizeof(before), 0), sizeof(before));
+		CHECK_EQ(journal_replay(scene.journal_fd, &scene.files).pages,
+			 HAMMERS * ROUNDS * GROUP);
+		CHECK_EQ(pread(fd, after, sizeof(after), 0), sizeof(after));
+		CHECK(!memcmp(before, after, sizeof(after)));
+		close(fd);
+		close(scene.journal_fd);
+	}
+}
+
 /* A wrong order is rare even where nothing keeps it: one run in two showed it. */
 static void overlapping_writes_reach_home_in_the_order_of_their_frames(void)
 {
@@ -148,6 +208,7 @@ int main(int argc, char **argv)
 	static const struct kernel_test tests[] = {
 		TEST(overlapping_writes_reach_home_in_the_order_of_their_frames),
 		TEST(threads_that_write_at_once_share_frames),
+		TEST(groups_that_go_home_together_keep_their_order),
 	};
 
 	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
