@@ -145,7 +145,8 @@ static void put_notes(const struct atomicio_journal_info *info)
 		"frame; if that happens again, the disk is failing",
 		"the other header has the same, and this one is written again before the next "
 		"frame; if that happens again, the disk is failing",
-		"a part of it cannot be read; no frame lies there, and the next program puts none there",
+		"a part of it cannot be read; no frame lies there, and the next program puts none "
+		"there",
 		NULL, /* so is every journal that was just opened */
 		"its file cannot be opened with O_DIRECT, so that frames go through the page cache",
 		"nothing here outlives a crash of the machine: it protects from killed programs "
