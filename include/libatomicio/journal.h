@@ -103,8 +103,10 @@ struct atomicio_journal_options {
  *
  * Returns 0; -EBADF: fd is not open for reading and writing; -EEXIST: the file is not empty and
  * OVERWRITE was not asked for; -EINVAL: an option is out of range, or fd is neither a regular
- * file nor a block device; -EBUSY: the journal is open elsewhere; -ENOSPC and other errors of
- * the filesystem: an empty file is made empty again.
+ * file nor a block device; -EBUSY: the journal is open elsewhere, or the device is mounted or in
+ * use; -EOPNOTSUPP: fd has O_APPEND, and cannot be opened once more without it (no /proc, or no
+ * right to); -EFBIG: RLIMIT_FSIZE is less; -ENOSPC and other errors of the filesystem: an empty file
+ * is made empty again.
  */
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);

@@ -397,6 +397,67 @@ START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 }
 END_TEST
 
+/* A memfd that can be read past the cache, as statx says. */
+static int direct_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
+{
+	const int error = sys_linux.statx(fd, path, mask, out);
+
+	if (!error && is_journal(fd)) {
+		out->mask |= SYS_STATX_DIOALIGN;
+		out->dio_offset_align = out->dio_mem_align = 512;
+	}
+	return error;
+}
+
+/*
+ * H2 where the header cannot be written again: a direct read and a flush have to do, and do only
+ * if the disk has what was read.
+ */
+START_TEST(a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead)
+{
+	leave_page(95);
+	memset(page, 1, PAGE);
+	ck_assert_int_eq(pwrite(fds[0], page, PAGE, PAGE), PAGE);
+	for (int direct = 0; direct < 2; direct++) {
+		calls.statx = direct ? direct_statx : sys_linux.statx;
+		ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+		ck_assert_int_eq(!(info().notes & ATOMICIO_JOURNAL_NOTE_BUFFERED), direct);
+		own.own_write_error = -ENOSPC;
+		own.own_syncs = 0;
+		/* The pages go home; that there is no more to do cannot be written down. */
+		ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0),
+				 -ENOSPC);
+		ck_assert_uint_eq(own.own_syncs, direct ? 2 : 0); /* the header, and the frame */
+		ck_assert(holds(0, 1, direct ? 95 : 1));
+		own.own_write_error = 0;
+		ck_assert_int_eq(atomicio_journal_close(journal), 0);
+		journal = NULL;
+	}
+	/* A clean one is attached to, for writes past it. */
+	restart();
+	end_process();
+	for (int other = 0; other < 2; other++) {
+		static uint8_t old[PAGE], zero[PAGE];
+
+		ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+		ck_assert_int_eq(pread(journal_fd, old, PAGE, 0), PAGE);
+		own.own_write_error = -EDQUOT;
+		own.own_syncs = 0;
+		if (other) /* the cache had it, and the disk does not */
+			for (int copy = 0; copy < 2; copy++)
+				ck_assert_int_eq(pwrite(journal_fd, zero, PAGE, (off_t)copy * PAGE),
+						 PAGE);
+		ck_assert_int_eq(atomicio_journal_checkpoint(journal), other ? -EDQUOT : 0);
+		ck_assert_uint_eq(own.own_syncs, !other);
+		own.own_write_error = 0;
+		for (int copy = 0; copy < 2 && other; copy++)
+			ck_assert_int_eq(pwrite(journal_fd, old, PAGE, (off_t)copy * PAGE), PAGE);
+		ck_assert_int_eq(atomicio_journal_close(journal), 0);
+	}
+	journal = NULL;
+}
+END_TEST
+
 /* A memfd that statx shows as a block device. */
 static int device_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
 {
@@ -525,6 +586,7 @@ int main(void)
 		a_new_journal_on_btrfs_is_not_copied_on_write,
 		a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced,
 		info_waits_for_no_disk,
+		a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead,
 		a_device_that_is_in_use_is_opened_by_nobody,
 		recovery_locks_its_files_if_it_is_asked_to,
 		a_file_with_another_tag_is_refused,
