@@ -59,6 +59,16 @@ static inline void hang(const bool *while_set)
 	pthread_mutex_unlock(&trouble.lock);
 }
 
+static inline uint32_t hanging_now(void)
+{
+	uint32_t count;
+
+	pthread_mutex_lock(&trouble.lock);
+	count = trouble.hanging;
+	pthread_mutex_unlock(&trouble.lock);
+	return count;
+}
+
 static inline ssize_t troubled_write(int fd, const struct iovec *vector, int count, uint64_t offset,
 				     int flags)
 {

@@ -168,10 +168,10 @@ START_TEST(a_file_whose_writes_hang_leaves_room_for_others)
 		at[i] = i;
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_at, &at[i]), 0);
 		/* Each in a frame of its own. */
-		for (int ms = 0; ms < 100 && trouble.hanging <= i; ms++)
+		for (int ms = 0; ms < 100 && hanging_now() <= i; ms++)
 			usleep(1000);
 	}
-	ck_assert_uint_eq(trouble.hanging, JOURNAL_STAGES - JOURNAL_STAGES_SPARE);
+	ck_assert_uint_eq(hanging_now(), JOURNAL_STAGES - JOURNAL_STAGES_SPARE);
 	go_on_meanwhile();
 	end_hang();
 	for (uint32_t i = 0; i < JOURNAL_STAGES + 2; i++) {
