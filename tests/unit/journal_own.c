@@ -19,6 +19,7 @@ static struct {
 	int open_error;	     /* of every open */
 	int own_write_error; /* of every write to the journal */
 	uint32_t own_writes; /* made */
+	uint32_t dies_after; /* so many of them, 0: never */
 	uint32_t own_syncs;
 	uint32_t interrupts;	   /* so many syncs of files say -EINTR first */
 	uint64_t bad_from, bad_to; /* of the journal cannot be read */
@@ -52,6 +53,8 @@ static ssize_t own_write(int fd, const struct iovec *vector, int count, uint64_t
 		return troubled_write(fd, vector, count, offset, flags);
 	if (own.own_write_error)
 		return own.own_write_error;
+	if (own.dies_after && own.own_writes == own.dies_after)
+		return -EIO;
 	own.own_writes++;
 	if (own.hangs && offset < JOURNAL_RING_START)
 		hang(&own.hangs);
@@ -312,6 +315,43 @@ START_TEST(a_limit_on_the_file_size_ends_neither_create_nor_recovery)
 	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
 	ck_assert(holds(0, 1, 50));
 	close(fd);
+}
+END_TEST
+
+/* One that was cut short between its headers: the older of them knows frames that are retired. */
+START_TEST(a_create_that_is_cut_short_brings_no_older_header_back)
+{
+	static uint8_t before[PAGE], after[PAGE];
+	const struct atomicio_journal_options options = {.size = JOURNAL_RING_START + 8 * FRAME,
+							 .frame_max = FRAME,
+							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
+
+	ck_assert_int_eq(write_page(0, 1, 1), 0);
+	ck_assert_int_eq(pread(journal_fd, before, PAGE, 0), PAGE);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	ck_assert_int_eq(pread(journal_fd, after, PAGE, 0), PAGE);
+	end_process();
+	for (uint32_t writes = 1; writes <= 4; writes++) {
+		for (int newer = 0; newer < 2; newer++) {
+			int error;
+
+			ck_assert_int_eq(pwrite(journal_fd, newer ? before : after, PAGE, 0), PAGE);
+			ck_assert_int_eq(pwrite(journal_fd, newer ? after : before, PAGE, PAGE),
+					 PAGE);
+			own.own_writes = 0;
+			own.dies_after = writes;
+			ck_assert_int_eq(
+				journal_create(&calls, journal_fd, &options, sizeof(options)),
+				-EIO);
+			own.dies_after = 0;
+			error = journal_open(&calls, journal_fd, &journal);
+			ck_assert(error == 0 || error == -ENODATA);
+			if (!error)
+				ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
+			ck_assert_int_eq(atomicio_journal_close(error ? NULL : journal), 0);
+		}
+	}
+	journal = NULL;
 }
 END_TEST
 
@@ -583,6 +623,7 @@ int main(void)
 		no_frame_is_put_where_the_ring_cannot_be_read,
 		a_sync_that_a_signal_cuts_short_is_made_again,
 		a_limit_on_the_file_size_ends_neither_create_nor_recovery,
+		a_create_that_is_cut_short_brings_no_older_header_back,
 		a_new_journal_on_btrfs_is_not_copied_on_write,
 		a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced,
 		info_waits_for_no_disk,
