@@ -29,12 +29,12 @@
  *    write-back (block/blk-flush.c; seen on 6.18): the next flush says 0.  So the witness's 0
  *    acquits only while no acknowledged write waits for a flush; else the strict reading of L4
  *    holds for this error.  An error with which the kernel refuses a write before it is begun is
- *    left out, or each refusal would cost the handle and, with it, the fallback.  ENOTBLK, EFAULT,
- *    ENOSYS, EPERM and EACCES no block device gives to a flush (block/blk-core.c:blk_errors, 4.13 to
- *    7.3).  EINVAL and EOPNOTSUPP one may: whoever wrote makes the same write without its flush,
- *    and if that succeeds, it was not refused, and loss_doubt() is for it.  What is left: EAGAIN,
- *    which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP where the write is not
- *    repeated (see write_was_not_refused()).
+ *    left out, or each refusal would cost the handle and, with it, the fallback.  ENOTBLK,
+ *    EFAULT, ENOSYS, EPERM and EACCES no block device gives to a flush (block/blk-core.c:
+ *    blk_errors, 4.13 to 7.3).  EINVAL and EOPNOTSUPP one may: whoever wrote makes the same write
+ *    without its flush, and if that succeeds, it was not refused, and loss_doubt() is for it.
+ *    What is left: EAGAIN, which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP
+ *    where the write is not repeated (see write_was_not_refused()).
  */
 #ifndef LIBATOMICIO_LOSS_H
 #define LIBATOMICIO_LOSS_H

@@ -372,10 +372,11 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
  *
  * Without a witness, also where it cannot be had (no /proc, no right to open the file again, no
  * descriptor left; NO_WITNESS in the handle's reasons), every error of a durable write counts as
- * a possible loss: the next atomicio_sync() fails.  And the one report of a lost page goes to whoever
- * asks first: your own fsync(), fdatasync(), sync_file_range() with a wait, or write that syncs, on
- * fd or on a duplicate of it (dup(), fork(), SCM_RIGHTS), uses it up, and atomicio_sync() says 0 for
- * the lost page.  Make no such call then, or take its error for the loss that it is.
+ * a possible loss: the next atomicio_sync() fails.  And the one report of a lost page goes to
+ * whoever asks first: your own fsync(), fdatasync(), sync_file_range() with a wait, or write that
+ * syncs, on fd or on a duplicate of it (dup(), fork(), SCM_RIGHTS), uses it up, and
+ * atomicio_sync() says 0 for the lost page.  Make no such call then, or take its error for the
+ * loss that it is.
  */
 #define ATOMICIO_OPEN_NO_WITNESS 0x2u
 
