@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "sys_refused.h"
+#include "sys_reopen.h"
 
 static int by_file(const void *left, const void *right)
 {
@@ -109,16 +109,14 @@ static void compare(const struct journal_recovery *recovery, struct journal_targ
  */
 static int open_own(const struct sys_calls *sys, struct journal_target *target)
 {
-	char path[32];
 	int status;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", target->fd);
-	target->direct = sys->open(path, O_RDWR | O_DIRECT);
+	target->direct = sys_reopen(sys, target->fd, O_RDWR | O_DIRECT, NULL);
 	if (target->direct >= 0 && !journal_fits_direct(sys, target->direct, &target->align)) {
 		sys->close(target->direct);
 		target->direct = -1;
 	}
-	target->plain = sys->open(path, O_RDWR);
+	target->plain = sys_reopen(sys, target->fd, O_RDWR, NULL);
 	if (target->plain >= 0)
 		return 0;
 	target->plain = target->fd;

@@ -21,36 +21,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "sys_refused.h"
+#include "sys_reopen.h"
 
 /* How often an fdatasync that a signal cuts short is made again. */
 #define INTERRUPTS_MAX 32
-
-/* A description of our own of the file behind fd, or a negative errno. */
-static int open_witness(const struct loss *loss, const struct sys_statx *theirs, int mode)
-{
-	const struct sys_calls *sys = loss->sys;
-	struct sys_statx ours;
-	char path[32];
-	int fd, error;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", loss->caller_fd);
-	fd = sys->open(path, mode);
-	if (fd < 0)
-		return fd;
-	error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
-	if (!error && (theirs->ino != ours.ino || theirs->dev_major != ours.dev_major ||
-		       theirs->dev_minor != ours.dev_minor))
-		error = -ESTALE;
-	if (error) {
-		sys->close(fd);
-		return error;
-	}
-	return fd;
-}
 
 int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller_fd, uint32_t flags,
 	      _Atomic uint32_t *poison)
@@ -87,10 +64,10 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 	 * (inotify's IN_CLOSE_WRITE, at which udev reads a whole disk's signatures).
 	 */
 	mode = (status & O_ACCMODE) == O_WRONLY ? O_WRONLY : O_RDONLY;
-	loss->witness = open_witness(loss, &stat, mode);
+	loss->witness = sys_reopen(sys, caller_fd, mode, &stat);
 	assert(loss->witness != fd && loss->witness != caller_fd); /* L1 */
 	if (loss->witness >= 0 && loss->delegates)
-		loss->deputy = open_witness(loss, &stat, mode);
+		loss->deputy = sys_reopen(sys, caller_fd, mode, &stat);
 	return 0;
 }
 

@@ -173,6 +173,7 @@
 #define sys_list_names atomicio__sys_list_names
 #define sys_random_bytes atomicio__sys_random_bytes
 #define sys_refuses_pwritev2 atomicio__sys_refuses_pwritev2
+#define sys_reopen atomicio__sys_reopen
 #define sys_ring_linux atomicio__sys_ring_linux
 #define sys_stat atomicio__sys_stat
 #define sys_write_at atomicio__sys_write_at

@@ -2,8 +2,8 @@
 /*
  * Another description of a file that is open.
  *
- * Flow: next to the sys table; the witness, the direct description of a buffered file, those of home
- * writes and of recovery are made here.
+ * Flow: next to the sys table; the witness, the direct description of a buffered file, those of
+ * home writes and of recovery are made here.
  */
 #ifndef LIBATOMICIO_SYS_REOPEN_H
 #define LIBATOMICIO_SYS_REOPEN_H

@@ -10,10 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sys_refused.h"
+#include "sys_reopen.h"
 
 /* Direct home writes are multiples of it where the kernel does not tell of what. */
 #define HOME_BLOCK 4096u
@@ -33,30 +33,6 @@ static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
 	return caps->offset_align ? caps->offset_align : 1;
 }
 
-/* Another description of the caller's file, or a negative errno. */
-static int reopen(const struct atomicio_file *file, int flags)
-{
-	const struct sys_calls *sys = file->sys;
-	struct sys_statx theirs, ours;
-	char path[32];
-	int fd, error;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->caller_fd);
-	fd = sys->open(path, flags);
-	if (fd < 0)
-		return fd;
-	error = sys_stat(sys, file->caller_fd, SYS_STATX_BASIC, &theirs);
-	if (!error)
-		error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
-	if (!error && (theirs.ino != ours.ino || theirs.dev_major != ours.dev_major ||
-		       theirs.dev_minor != ours.dev_minor))
-		error = -ESTALE;
-	if (!error)
-		return fd;
-	sys->close(fd);
-	return error;
-}
-
 /*
  * Home writes go through a description of the library's own, as direct as the caller's: O_APPEND
  * or O_DIRECT set by fcntl(2) later would move or refuse them.  Where none can be had, or closing
@@ -72,7 +48,7 @@ static void open_home(struct atomicio_file *file, int status)
 	home->checks_flags = !file->plain_noappend;
 	if (file->options.flags & ATOMICIO_OPEN_NO_WITNESS)
 		return;
-	home->fd = reopen(file, flags);
+	home->fd = sys_reopen(file->sys, file->caller_fd, flags, NULL);
 	home->own_fd = home->fd >= 0;
 	if (!home->own_fd) {
 		home->fd = file->caller_fd;

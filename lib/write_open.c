@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,7 +17,7 @@
 #include "abi_first.h"
 #include "probe.h"
 #include "sys_cancel.h"
-#include "sys_refused.h"
+#include "sys_reopen.h"
 
 #define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS | ATOMICIO_OPEN_LOCK)
 
@@ -45,30 +44,18 @@ static int check_options(struct atomicio_options *options)
 	return 0;
 }
 
-/*
- * Open a direct description of our own for the file behind fd.  /proc leads to the very file,
- * also if it was renamed or unlinked; its numbers are compared all the same.
- */
+/* Make a direct description of our own, and write untorn through that. */
 static int reopen_direct(struct atomicio_file *file, int status)
 {
 	const struct sys_calls *sys = file->sys;
-	struct sys_statx theirs, ours;
-	char path[32];
-	int fd, error;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->caller_fd);
 	/* A write through it is as durable as one through the caller's. */
-	fd = sys->open(path, (status & (O_ACCMODE | O_DSYNC | O_SYNC)) | O_DIRECT);
+	const int flags = (status & (O_ACCMODE | O_DSYNC | O_SYNC)) | O_DIRECT;
+	const int fd = sys_reopen(sys, file->caller_fd, flags, NULL);
+	int error;
+
 	if (fd < 0)
 		return fd;
-	error = sys_stat(sys, file->caller_fd, SYS_STATX_BASIC, &theirs);
-	if (!error)
-		error = sys_stat(sys, fd, SYS_STATX_BASIC, &ours);
-	if (!error && (theirs.ino != ours.ino || theirs.dev_major != ours.dev_major ||
-		       theirs.dev_minor != ours.dev_minor))
-		error = -ESTALE;
-	if (!error)
-		error = probe_file(sys, fd, &file->caps);
+	error = probe_file(sys, fd, &file->caps);
 	if (error) {
 		sys->close(fd);
 		return error;
