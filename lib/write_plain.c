@@ -63,26 +63,22 @@ static bool plain_fits(const struct write_request *request, const void *buffer,
 }
 
 /*
- * One call of a plain write.  Kernels before 6.9 do not know RWF_NOAPPEND, and overlayfs loses
- * it; there the write may go out without it, unless O_APPEND would move it.
+ * The RWF_ flags of one call, or a negative errno.  Kernels before 6.9 do not know RWF_NOAPPEND, and
+ * overlayfs loses it; there the write may go out without it, unless O_APPEND would move it.
  */
-static ssize_t plain_call(const struct write_request *request, const struct iovec *vector,
-			  uint64_t offset)
+static int plain_rwf(const struct write_request *request)
 {
 	const struct atomicio_file *file = request->file;
-	const struct sys_calls *sys = file->sys;
-	int rwf = write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
+	const int rwf =
+		write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
+	int status;
 
-	if (!file->plain_noappend) {
-		const int status = sys->getfl(file->caller_fd);
-
-		if (status < 0)
-			return status;
-		if (status & O_APPEND)
-			return -EOPNOTSUPP;
-		rwf &= ~SYS_RWF_NOAPPEND;
-	}
-	return sys_write_at(sys, file->caller_fd, vector, 1, offset, rwf);
+	if (file->plain_noappend)
+		return rwf;
+	status = file->sys->getfl(file->caller_fd);
+	if (status < 0)
+		return status;
+	return status & O_APPEND ? -EOPNOTSUPP : rwf & ~SYS_RWF_NOAPPEND;
 }
 
 /* The error of a plain write, or of the sync that makes it durable. */
@@ -116,10 +112,18 @@ static bool plain_pieces(const struct write_request *request, const void *buffer
 	if (!plain_fits(request, buffer, outcome))
 		return false;
 	while (done < request->length) {
-		const ssize_t result = plain_call(request, &vector, request->offset + done);
+		const int rwf = plain_rwf(request);
+		const ssize_t result =
+			rwf < 0 ? rwf
+				: sys_write_at(request->file->sys, request->file->caller_fd,
+					       &vector, 1, request->offset + done, rwf);
 
 		if (result <= 0) {
 			plain_failed(request, result < 0 ? result : -EIO, false, outcome);
+			if (rwf < 0 && done == 0) { /* nothing was begun */
+				outcome->on_disk = ATOMICIO_DISK_OLD;
+				outcome->called = false;
+			}
 			return false;
 		}
 		done += (uint64_t)result;

@@ -197,6 +197,11 @@ START_TEST(no_plain_write_is_moved_to_the_end_by_o_append)
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), rows[i].result);
 		ck_assert_uint_eq(disk.moved, 0);
 		ck_assert(disk_holds(0, PAGE, rows[i].result ? DISK_OLD : NEW));
+		if (rows[i].result) /* and says so, also if it should have been durable */
+			ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC),
+					 rows[i].result);
+		for (uint32_t k = 0; k < script.seen_count; k++)
+			ck_assert_uint_eq(script.seen[k].on_disk, ATOMICIO_DISK_OLD);
 		if (!rows[i].result)
 			ck_assert_int_eq(fake.pwritev2_flags, rows[i].flags);
 		atomicio_close(file);
