@@ -27,6 +27,21 @@ uint32_t policy_scripted(void *context, const struct atomicio_failure *failure)
 	return script->answers[turn];
 }
 
+void policy_fails(struct policy_script *script)
+{
+	memset(script, 0, sizeof(*script));
+	script->answers[0] = ATOMICIO_FAIL;
+	script->answer_count = 1;
+}
+
+void policy_saw(const struct policy_script *script, uint32_t kind, int error, uint64_t reasons)
+{
+	ck_assert_uint_eq(script->seen_count, 1);
+	ck_assert_uint_eq(script->seen[0].kind, kind);
+	ck_assert_int_eq(script->seen[0].error, error);
+	ck_assert_uint_eq(script->seen[0].reasons, reasons);
+}
+
 void write_machine(void)
 {
 	disk_reset();

@@ -29,6 +29,12 @@ struct policy_script {
 
 uint32_t policy_scripted(void *context, const struct atomicio_failure *failure);
 
+/* Forget all, and answer FAIL for ever. */
+void policy_fails(struct policy_script *script);
+
+/* A write failed once, and the policy heard this. */
+void policy_saw(const struct policy_script *script, uint32_t kind, int error, uint64_t reasons);
+
 /* disk_reset(), and the page filled. */
 void write_machine(void);
 

@@ -9,59 +9,26 @@
 #include <string.h>
 
 #include "check_run.h"
-#include "write_machine.h"
-
-static struct policy_script script;
-
-static void device(void)
-{
-	write_machine();
-	disk_is_device();
-	memset(&script, 0, sizeof(script));
-	script.answers[0] = ATOMICIO_FAIL;
-	script.answer_count = 1;
-}
-
-static struct atomicio_file *open_device(void)
-{
-	const struct atomicio_options options = {
-		.policy = policy_scripted, .policy_context = &script, .retries_max = 3};
-
-	return machine_open(&options);
-}
-
-static int write_page(struct atomicio_file *file, uint32_t flags)
-{
-	return atomicio_write(file, page, PAGE, PAGE, flags);
-}
-
-/* It failed once, and the policy heard this. */
-static void saw(uint32_t kind, int error, uint64_t reasons)
-{
-	ck_assert_uint_eq(script.seen_count, 1);
-	ck_assert_uint_eq(script.seen[0].kind, kind);
-	ck_assert_int_eq(script.seen[0].error, error);
-	ck_assert_uint_eq(script.seen[0].reasons, reasons);
-}
+#include "device_machine.h"
 
 START_TEST(readers_pages_are_busy_and_never_broken)
 {
 	for (int nowait = 0; nowait < 2; nowait++) {
 		struct atomicio_file *file;
 
-		device();
+		device_machine();
 		disk.no_nowait = !nowait;
-		file = open_device();
+		file = device_open();
 		disk.readers = DISK_FOREVER;
-		ck_assert_int_eq(write_page(file, 0), -EAGAIN);
-		saw(ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
+		ck_assert_int_eq(device_write(file, 0), -EAGAIN);
+		policy_saw(&script, ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
 		ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD_OR_NEW);
 		ck_assert_uint_le(fake.pwritev2_calls, 16);
 		ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, SYS_RWF_DSYNC);
 		/* The handle is good: a reader who pauses lets the next write through. */
 		disk.readers = 1;
 		disk.cached = 0;
-		ck_assert_int_eq(write_page(file, 0), 0);
+		ck_assert_int_eq(device_write(file, 0), 0);
 		ck_assert_uint_eq(disk.tearable, 0);
 		ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
 		atomicio_close(file);
@@ -92,7 +59,7 @@ START_TEST(no_write_beside_four_readers_is_broken)
 
 	fake.pwritev2 = read_beside;
 	for (int i = 0; i < 100000; i++) {
-		const int result = write_page(file, i % 2 ? ATOMICIO_DSYNC : 0);
+		const int result = device_write(file, i % 2 ? ATOMICIO_DSYNC : 0);
 
 		ck_assert(result == 0 || result == -EAGAIN);
 		done += result == 0;
@@ -106,12 +73,12 @@ END_TEST
 START_TEST(an_error_after_a_readers_page_leaves_old_or_new)
 {
 	const int results[] = {0, -ENOSPC};
-	struct atomicio_file *file = open_device();
+	struct atomicio_file *file = device_open();
 
 	disk.readers = 1;
 	disk.script = results;
 	disk.script_left = 2;
-	ck_assert_int_eq(write_page(file, 0), -ENOSPC);
+	ck_assert_int_eq(device_write(file, 0), -ENOSPC);
 	ck_assert_uint_eq(script.seen[0].kind, ATOMICIO_KIND_SPACE);
 	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD_OR_NEW);
 	atomicio_close(file);
@@ -120,10 +87,10 @@ END_TEST
 
 START_TEST(a_full_request_queue_is_waited_for_without_rwf_nowait)
 {
-	struct atomicio_file *file = open_device();
+	struct atomicio_file *file = device_open();
 
 	disk.queue_full = 1;
-	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_int_eq(device_write(file, 0), 0);
 	ck_assert_uint_eq(script.seen_count, 0);
 	ck_assert_uint_eq(fake.pwritev2_calls, 2);
 	ck_assert_int_eq(fake.pwritev2_flags, SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND);
@@ -132,7 +99,7 @@ START_TEST(a_full_request_queue_is_waited_for_without_rwf_nowait)
 	/* A page that comes meanwhile is seen, before the call and after it. */
 	disk.queue_full = 1;
 	disk.arrivals = 1;
-	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_int_eq(device_write(file, 0), 0);
 	ck_assert_uint_eq(disk.tearable, 1);
 	ck_assert_uint_eq(disk.untorn, 2);
 	atomicio_close(file);
@@ -166,11 +133,11 @@ START_TEST(a_page_that_comes_before_the_wait_is_left_to_rwf_nowait)
 	struct atomicio_file *file;
 
 	calls.cachestat = cached_later;
-	file = open_device();
+	file = device_open();
 	file->sys = &calls;
 	fake.pwritev2 = full_then_cached;
-	ck_assert_int_eq(write_page(file, 0), -EAGAIN);
-	saw(ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_int_eq(device_write(file, 0), -EAGAIN);
+	policy_saw(&script, ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
 	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD);
 	file->sys = disk_calls;
 	atomicio_close(file);
@@ -179,11 +146,11 @@ END_TEST
 
 START_TEST(a_caller_who_would_not_wait_is_told_of_a_full_request_queue)
 {
-	struct atomicio_file *file = open_device();
+	struct atomicio_file *file = device_open();
 
 	disk.queue_full = 1;
-	ck_assert_int_eq(write_page(file, ATOMICIO_NOWAIT), -EAGAIN);
-	saw(ATOMICIO_KIND_BUSY, -EAGAIN, 0);
+	ck_assert_int_eq(device_write(file, ATOMICIO_NOWAIT), -EAGAIN);
+	policy_saw(&script, ATOMICIO_KIND_BUSY, -EAGAIN, 0);
 	ck_assert_uint_eq(fake.pwritev2_calls, 1);
 	ck_assert_uint_eq(disk.drops, 0);
 	atomicio_close(file);
@@ -202,14 +169,14 @@ START_TEST(a_journal_heals_what_went_through_the_cache)
 
 	script.answers[0] = ATOMICIO_FALLBACK;
 	disk.arrivals = DISK_FOREVER;
-	ck_assert_int_eq(write_page(file, 0), 0);
-	saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_CACHED_PAGES);
+	ck_assert_int_eq(device_write(file, 0), 0);
+	policy_saw(&script, ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_CACHED_PAGES);
 	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_UNKNOWN);
 	ck_assert_uint_eq(machine_stats(file).writes_journal, 1);
 	ck_assert(disk_holds(PAGE, PAGE, NEW));
 	disk.arrivals = 0;
 	disk.cached = 0;
-	ck_assert_int_eq(write_page(file, 0), 0);
+	ck_assert_int_eq(device_write(file, 0), 0);
 	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
 	ck_assert_int_eq(atomicio_close(file), 0);
 	atomicio_journal_close(journal);
@@ -228,5 +195,6 @@ int main(void)
 		a_journal_heals_what_went_through_the_cache,
 	};
 
-	return check_run("write_device_busy", tests, sizeof(tests) / sizeof(tests[0]), device);
+	return check_run("write_device_busy", tests, sizeof(tests) / sizeof(tests[0]),
+			 device_machine);
 }

@@ -27,9 +27,7 @@ static void ext4(void)
 {
 	write_machine();
 	disk_is_ext4(SETTLED);
-	memset(&script, 0, sizeof(script));
-	script.answers[0] = ATOMICIO_FAIL;
-	script.answer_count = 1;
+	policy_fails(&script);
 	journal = NULL;
 }
 
@@ -51,10 +49,7 @@ static int write_page(struct atomicio_file *file, uint32_t flags)
 
 static void saw(uint32_t kind, int error, uint64_t reasons, uint32_t on_disk)
 {
-	ck_assert_uint_eq(script.seen_count, 1);
-	ck_assert_uint_eq(script.seen[0].kind, kind);
-	ck_assert_int_eq(script.seen[0].error, error);
-	ck_assert_uint_eq(script.seen[0].reasons, reasons);
+	policy_saw(&script, kind, error, reasons);
 	ck_assert_uint_eq(script.seen[0].on_disk, on_disk);
 	script.seen_count = 0;
 }
