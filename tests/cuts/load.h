@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 #define LENGTH 16384u
-#define SLOTS 48u /* a file; 0 to 15 single pages, then groups of four of each file, then a chain  \
-		   */
+#define SLOTS 48u /* a file: 16 single pages, then groups of four of each file, then a chain */
 #define WORDS (LENGTH / sizeof(uint64_t))
 #define GROUP 4u
 #define GROUP_SLOT 16u

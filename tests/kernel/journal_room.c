@@ -3,8 +3,8 @@
  * Goal: a home or a journal that has no room, may not grow or hangs is told so before anything is
  * promised, and stops no other file of the journal.
  *
- * Method: a filesystem that is filled, offsets that no file can have, a sealed memfd, a limit, and a
- * second filesystem ($KERNEL_BESIDE) that is frozen; each time another file of the same journal
+ * Method: a filesystem that is filled, offsets that no file can have, a sealed memfd, a limit, and
+ * a second filesystem ($KERNEL_BESIDE) that is frozen; each time another file of the same journal
  * goes on, and after the trouble the first one too.
  */
 #include "journal_test.h"
@@ -241,7 +241,8 @@ static void write_and_die(void *context)
 	goes_on(&scene);
 }
 
-/* K3: open writes nothing that has to be allocated; what is live is recovered when there is room. */
+/* K3: open writes nothing that has to be allocated; what is live is recovered once there is room.
+ */
 static void a_journal_on_a_full_disk_opens(void)
 {
 	struct journal_files files = {.fds = {0}};
