@@ -105,8 +105,8 @@ struct atomicio_journal_options {
  * OVERWRITE was not asked for; -EINVAL: an option is out of range, or fd is neither a regular
  * file nor a block device; -EBUSY: the journal is open elsewhere, or the device is mounted or in
  * use; -EOPNOTSUPP: fd has O_APPEND, and cannot be opened once more without it (no /proc, or no
- * right to); -EFBIG: RLIMIT_FSIZE is less; -ENOSPC and other errors of the filesystem: an empty file
- * is made empty again.
+ * right to); -EFBIG: RLIMIT_FSIZE is less; -ENOSPC and other errors of the filesystem: an empty
+ * file is made empty again.
  */
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);

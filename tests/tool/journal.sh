@@ -147,8 +147,8 @@ journal_chain_is_shown_and_recovered_whole_or_not_at_all() {
 	expect 0 "$tool" journal dump "$journal"
 	prints 'of the chain from 1'
 	expect 0 "$tool" journal dump --json "$journal"
-	json '(.frames | length) == 3 and ([.frames[] | .chain_first] | unique) == [1] and
-		[.frames[].chain_last] == [false, false, true] and all(.frames[]; .state == "live")'
+	json '[.frames[] | [.chain_first, .chain_last, .state]] ==
+		[[1, false, "live"], [1, false, "live"], [1, true, "live"]]'
 	offsets=$(jq '.frames[].offset' "$out")
 	expect 1 "$tool" journal check "$journal"
 	prints '3 live frames'
@@ -167,10 +167,8 @@ journal_chain_is_shown_and_recovered_whole_or_not_at_all() {
 	done
 	cp "$work/chain" "$journal"
 	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
-	[ "$(tr -d o <"$one" | head -c 32769 | sha256sum)" = "$({
-		head -c 16384 /dev/zero | tr '\0' A
-		head -c 16384 /dev/zero | tr '\0' B
-	} | sha256sum)" ] || note 'the chain is not in one'
+	(printf '%16384s' | tr ' ' A && printf '%16384s' | tr ' ' B) | cmp -s -n 32768 - "$one" ||
+		note 'the chain is not in one'
 	[ "$(tr -d o <"$two" | wc -c)" -eq 5000 ] || note 'the chain is not in two'
 	agree
 }

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trouble_machine.h, with calls of the table replaced that a memfd cannot refuse: what happens to
+ * the journal's own file.
+ *
+ * Flow: included by the tests of that file; each has a machine of its own.
+ */
+#ifndef OWN_MACHINE_H
+#define OWN_MACHINE_H
+
+#include <fcntl.h>
+
+#include "trouble_machine.h"
+
+static struct {
+	int open_error;	     /* of every open */
+	int own_write_error; /* of every write to the journal */
+	uint32_t own_writes; /* made */
+	uint32_t dies_after; /* so many of them, 0: never */
+	uint32_t own_syncs;
+	uint32_t interrupts;	   /* so many syncs of files say -EINTR first */
+	uint64_t bad_from, bad_to; /* of the journal cannot be read */
+	uint64_t low, high;	   /* of what was written to its ring */
+	uint32_t magic, flags;	   /* of its filesystem, and its inode */
+	int flag_error;
+	bool excluded; /* by O_EXCL */
+	bool hangs;    /* every write of a header */
+} own;
+
+static inline bool is_journal(int fd)
+{
+	struct stat stat, journals;
+
+	return fstat(fd, &stat) == 0 && fstat(journal_fd, &journals) == 0 &&
+	       stat.st_ino == journals.st_ino;
+}
+
+static inline int open_or_not(const char *path, int flags)
+{
+	if (own.open_error)
+		return own.open_error;
+	if (own.excluded && flags & O_EXCL)
+		return -EBUSY;
+	return sys_linux.open(path, flags & ~O_EXCL);
+}
+
+static inline ssize_t own_write(int fd, const struct iovec *vector, int count, uint64_t offset,
+				int flags)
+{
+	if (!count || !is_journal(fd))
+		return troubled_write(fd, vector, count, offset, flags);
+	if (own.own_write_error)
+		return own.own_write_error;
+	if (own.dies_after && own.own_writes == own.dies_after)
+		return -EIO;
+	own.own_writes++;
+	if (own.hangs && offset < JOURNAL_RING_START)
+		hang(&own.hangs);
+	if (offset >= JOURNAL_RING_START) {
+		const uint64_t end = offset + vector->iov_len;
+
+		ck_assert(end <= own.bad_from || offset >= own.bad_to);
+		own.low = offset < own.low ? offset : own.low;
+		own.high = end > own.high ? end : own.high;
+	}
+	return sys_linux.pwritev2(fd, vector, count, offset, flags);
+}
+
+static inline ssize_t own_read(int fd, void *buffer, size_t length, uint64_t offset)
+{
+	if (offset < own.bad_to && offset + length > own.bad_from && is_journal(fd))
+		return -EIO;
+	return sys_linux.pread(fd, buffer, length, offset);
+}
+
+static inline int interrupted_sync(int fd)
+{
+	own.own_syncs += is_journal(fd);
+	if (!is_journal(fd) && own.interrupts) {
+		own.interrupts--;
+		return -EINTR;
+	}
+	return troubled_sync(fd);
+}
+
+static inline int own_magic(int fd, uint32_t *magic)
+{
+	if (!own.magic)
+		return sys_linux.fs_magic(fd, magic);
+	*magic = own.magic;
+	return 0;
+}
+
+static inline int own_flags(int fd, uint32_t *flags)
+{
+	(void)fd;
+	*flags = own.flags;
+	return own.flag_error;
+}
+
+static inline int set_own_flags(int fd, uint32_t flags)
+{
+	struct stat stat;
+
+	ck_assert_int_eq(fstat(fd, &stat), 0);
+	ck_assert_int_eq(stat.st_size, 0); /* NOCOW cannot be given to any other */
+	own.flags = flags;
+	return own.flag_error;
+}
+
+static inline void own_setup(void)
+{
+	setup();
+	memset(&own, 0, sizeof(own));
+	own.low = UINT64_MAX;
+	calls.open = open_or_not;
+	calls.pwritev2 = own_write;
+	calls.pread = own_read;
+	calls.fdatasync = interrupted_sync;
+	calls.fs_magic = own_magic;
+	calls.inode_flags = own_flags;
+	calls.set_inode_flags = set_own_flags;
+}
+
+static inline void end_process(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (files[i])
+			(void)atomicio_close(files[i]);
+	files[0] = files[1] = NULL;
+	(void)atomicio_journal_close(journal);
+	journal = NULL;
+}
+
+/* What a killed process leaves, with a page of file 0. */
+static inline void leave_page(int value)
+{
+	static uint8_t bytes[JOURNAL_RING_START + 8 * FRAME];
+
+	ck_assert_int_eq(write_page(0, 1, value), 0);
+	ck_assert_int_eq(pread(journal_fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	end_process();
+	ck_assert_int_eq(pwrite(journal_fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+}
+
+#endif /* OWN_MACHINE_H */
