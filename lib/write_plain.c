@@ -63,8 +63,8 @@ static bool plain_fits(const struct write_request *request, const void *buffer,
 }
 
 /*
- * The RWF_ flags of one call, or a negative errno.  Kernels before 6.9 do not know RWF_NOAPPEND, and
- * overlayfs loses it; there the write may go out without it, unless O_APPEND would move it.
+ * The RWF_ flags of one call, or a negative errno.  Kernels before 6.9 do not know RWF_NOAPPEND,
+ * and overlayfs loses it; there the write may go out without it, unless O_APPEND would move it.
  */
 static int plain_rwf(const struct write_request *request)
 {
