@@ -295,6 +295,7 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 		      struct atomicio_journal **journal)
 {
+	const uint64_t least = JOURNAL_FRAME_MIN;
 	struct atomicio_journal *made;
 	uint32_t mode;
 	uint64_t size;
@@ -302,7 +303,7 @@ int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 
 	if (!journal)
 		return -EFAULT;
-	if (memory && memory / 2 < JOURNAL_FRAME_MIN)
+	if (memory && memory / 2 < least)
 		return -EINVAL;
 	error = journal_look_at(sys, fd, &mode, &size);
 	if (error)

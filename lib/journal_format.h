@@ -58,7 +58,7 @@
 #define JOURNAL_ID_SIZE 16u
 #define JOURNAL_COPIES 2u	  /* of the header: blocks 0 and 1 */
 #define JOURNAL_RING_START 16384u /* behind the headers and two reserved blocks */
-#define JOURNAL_FRAME_MIN (2u * JOURNAL_BLOCK)
+#define JOURNAL_FRAME_MIN 8192u	  /* two blocks */
 #define JOURNAL_FRAME_LIMIT (64u << 20)
 #define JOURNAL_SIZE_LIMIT (UINT64_C(1) << 40)
 /* No journal counts so far: a larger sequence number or generation is damage. */

@@ -147,7 +147,7 @@ static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 {
 	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
 	struct journal_cursor cursor;
-	struct journal_frame frame;
+	struct journal_frame frame = {0};
 	uint64_t head;
 	int error = bytes ? 1 : -ENOMEM;
 

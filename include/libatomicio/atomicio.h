@@ -246,8 +246,8 @@ uint64_t atomicio_reason_next(uint64_t *left);
  */
 
 /*
- * What went wrong (struct atomicio_failure, kind), and what is in the range on disk after a call that
- * did not sync.
+ * What went wrong (struct atomicio_failure, kind), and what is in the range on disk after a call
+ * that did not sync.
  *
  *	SHAPE		our own check; no call was made.  Old.
  *	UNSUPPORTED	EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot.  EBADF, EFAULT: the
@@ -259,8 +259,8 @@ uint64_t atomicio_reason_next(uint64_t *left);
  *			block device with readers beside it old or new, whole.
  *	SPACE		ENOSPC, EDQUOT, EFBIG: no room.  Old.
  *	MEDIA		EIO and every unknown error.  Old or new, whole.
- *	BROKEN		a short count, or a write that bypassed the untorn path.  Unknown; the handle
- *			is poisoned, unless the fallback is a journal, which heals the page.
+ *	BROKEN		a short count, or a write that bypassed the untorn path.  Unknown; the
+ *			handle is poisoned, unless the fallback is a journal, which heals the page.
  */
 #define ATOMICIO_KIND_SHAPE 1
 #define ATOMICIO_KIND_UNSUPPORTED 2

@@ -17,7 +17,7 @@ bench_options "$@"
 program=$BENCH_BIN/journal
 # Pages that are counted: some rounds of the log, or what a short check has time for.
 pages=12288
-! bench_meets "$bench_seconds" '<' 1 || pages=1024
+! bench_meets "$bench_seconds" '<' 1 || pages=4096
 
 bench_begin jq mkfs.xfs mkfs.ext4
 

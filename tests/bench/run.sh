@@ -263,7 +263,7 @@ check_rows() {
 	}
 	diff "$work/shown" "$work/rows" >"$work/diff"
 	tap $? the_rows_are_those_of_the_document
-	sed -n 's/^< /# only in doc/measured.md: /p; s/^> /# only in this run: /p' "$work/diff"
+	sed -n 's,^< ,# only in doc/measured.md: ,p; s,^> ,# only in this run: ,p' "$work/diff"
 }
 
 # What a check demands of the report itself.  The device counts whatever falls into the few steps of

@@ -118,8 +118,10 @@ static void make_files(const char *directory)
 	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint64_t *zeroes = aligned_alloc(4096, LENGTH);
 
-	if (!zeroes || directory_fd < 0)
+	if (!zeroes || directory_fd < 0) {
 		load_fail(directory, errno);
+		return;
+	}
 	memset(zeroes, 0, LENGTH);
 	for (uint32_t i = 0; i < SLOTS; i++)
 		for (uint32_t file = 0; file < FILES; file++)

@@ -40,7 +40,9 @@ mkdir "$disk" "$at" && mkfifo "$kernel_scratch/to" "$kernel_scratch/from" || exi
 "$tool" crash serve image "$disk" --size 128M <"$kernel_scratch/to" >"$kernel_scratch/from" &
 server=$!
 exec 7>"$kernel_scratch/to" 8<"$kernel_scratch/from"
-read -r -t 10 -u 8 answer && [ "$answer" = ready ] || kernel_skip "no FUSE disk can be served here"
+answer=''
+read -r -t 10 -u 8 answer
+[ "$answer" = ready ] || kernel_skip "no FUSE disk can be served here"
 device=$(losetup --find --show --direct-io=on "$disk/image") || kernel_skip "no loop device can be had"
 mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 "$device" >/dev/null 2>&1 &&
 	mount "$device" "$at" || exit 1

@@ -167,7 +167,7 @@ journal_chain_is_shown_and_recovered_whole_or_not_at_all() {
 	done
 	cp "$work/chain" "$journal"
 	expect 0 "$tool" journal recover "$journal" "1=$one" "32=$two"
-	(printf '%16384s' | tr ' ' A && printf '%16384s' | tr ' ' B) | cmp -s -n 32768 - "$one" ||
+	{ head -c 16384 /dev/zero | tr '\0' A && head -c 16384 /dev/zero | tr '\0' B; } | cmp -s -n 32768 - "$one" ||
 		note 'the chain is not in one'
 	[ "$(tr -d o <"$two" | wc -c)" -eq 5000 ] || note 'the chain is not in two'
 	agree

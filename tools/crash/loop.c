@@ -63,7 +63,7 @@ int loop_attach(struct loop *loop, const char *path, uint32_t sector)
 
 bool loop_is_gone(const char *device, const char *served)
 {
-	char path[96], backing[256];
+	char path[96], backing[256] = "";
 	ssize_t length = -1;
 	int fd;
 
