@@ -118,6 +118,8 @@ void journal_adopt_header(struct atomicio_journal *journal, const struct journal
 {
 	/* Only what changes: the rest is read without the lock. */
 	journal->header.generation = next->generation;
+	/* H1: a copy of it may be on the disk, and say more than we do. */
+	journal->doubtful = error != 0;
 	if (error)
 		return;
 	journal->header.flags = next->flags;

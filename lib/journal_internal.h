@@ -201,6 +201,7 @@ struct atomicio_journal {
 	bool is_file;		      /* and not a device */
 	bool direct;		      /* fd is O_DIRECT: what is read comes from the disk */
 	bool uneven;		      /* its copies are not equal */
+	bool doubtful;		      /* the last write of one failed, and may be on the disk */
 	uint32_t notes;		      /* ATOMICIO_JOURNAL_NOTE_* of its filesystem */
 	uint32_t damaged;	      /* copies that open could not use: bits 1 and 2 (K2) */
 	uint8_t *header_block;	      /* to read and write it */

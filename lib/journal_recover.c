@@ -69,6 +69,21 @@ static int make_durable(struct journal_recovery *recovery)
 	return journal->sys->fdatasync(journal->fd);
 }
 
+/*
+ * H1: a header that could not be written may be on the disk all the same.  One that says that these
+ * frames are retired, or a file done, must go first: their pages are written home again.
+ */
+static int take_back_header(struct atomicio_journal *journal)
+{
+	struct journal_header *next = &journal->next_header;
+
+	if (!journal->doubtful)
+		return 0;
+	*next = journal->header;
+	next->generation++;
+	return journal_install_header(journal, next);
+}
+
 /* Replay all live frames in sequence order. */
 static int replay_all(struct journal_recovery *recovery)
 {
@@ -186,6 +201,8 @@ static int run(struct journal_recovery *recovery, bool *ended)
 		error = journal_check_limit(journal, journal->header.size);
 	if (!error)
 		error = journal_settle_header(journal); /* H2 */
+	if (!error)
+		error = take_back_header(journal);
 	if (!error)
 		error = make_durable(recovery);
 	if (!error)

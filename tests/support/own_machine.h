@@ -13,10 +13,12 @@
 #include "trouble_machine.h"
 
 static struct {
-	int open_error;	     /* of every open */
-	int own_write_error; /* of every write to the journal */
-	uint32_t own_writes; /* made */
-	uint32_t dies_after; /* so many of them, 0: never */
+	int open_error;	       /* of every open */
+	int own_write_error;   /* of every write to the journal */
+	uint32_t own_writes;   /* made */
+	uint32_t dies_after;   /* so many of them, 0: never */
+	uint32_t headers;      /* written */
+	uint32_t header_fails; /* this one and all after it are written, and say -EIO; 0: none */
 	uint32_t own_syncs;
 	uint32_t interrupts;	   /* so many syncs of files say -EINTR first */
 	uint64_t bad_from, bad_to; /* of the journal cannot be read */
@@ -56,6 +58,10 @@ static inline ssize_t own_write(int fd, const struct iovec *vector, int count, u
 	own.own_writes++;
 	if (own.hangs && offset < JOURNAL_RING_START)
 		hang(&own.hangs);
+	if (offset < JOURNAL_RING_START && ++own.headers >= own.header_fails && own.header_fails) {
+		(void)sys_linux.pwritev2(fd, vector, count, offset, flags);
+		return -EIO;
+	}
 	if (offset >= JOURNAL_RING_START) {
 		const uint64_t end = offset + vector->iov_len;
 

@@ -193,6 +193,65 @@ START_TEST(a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead)
 }
 END_TEST
 
+static uint8_t at_home_write[JOURNAL_RING_START + 8 * FRAME]; /* the journal, of a power cut */
+static bool home_is_written;
+
+static ssize_t look_then_write(int fd, const struct iovec *vector, int count, uint64_t offset,
+			       int flags)
+{
+	if (count && !is_journal(fd) && !home_is_written) {
+		home_is_written = true;
+		ck_assert_int_eq(pread(journal_fd, at_home_write, sizeof(at_home_write), 0),
+				 sizeof(at_home_write));
+	}
+	return own_write(fd, vector, count, offset, flags);
+}
+
+/*
+ * H1: a copy that says that the frames are retired, or a file done (H3), may be on the disk though
+ * its write failed.  The next recovery writes these pages again: a power cut there tears them.
+ */
+static void recover_after_failed_header(bool other_fails, uint32_t header_fails)
+{
+	ck_assert_int_eq(write_page(1, 1, 60), 0);
+	leave_page(61);
+	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+	own.headers = 0;
+	own.header_fails = header_fails;
+	trouble.file = 1;
+	trouble.write_error = other_fails ? -EIO : 0;
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), -EIO);
+	ck_assert_uint_eq(own.headers, header_fails);
+	trouble.write_error = 0;
+	own.header_fails = 0;
+	calls.pwritev2 = look_then_write;
+	home_is_written = false;
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
+	ck_assert(home_is_written);
+	end_process();
+	/* The power goes in the middle of the first home write of each. */
+	ck_assert_int_eq(pwrite(journal_fd, at_home_write, sizeof(at_home_write), 0),
+			 sizeof(at_home_write));
+	memset(page, 1, PAGE);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pwrite(fds[i], page, PAGE / 2, PAGE), PAGE / 2);
+	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
+	ck_assert(holds(0, 1, 61));
+	ck_assert(holds(1, 1, 60));
+	end_process();
+}
+
+START_TEST(a_recovery_after_one_whose_header_failed_has_its_frames_on_the_disk)
+{
+	for (int other_fails = 0; other_fails < 2; other_fails++)
+		for (uint32_t header = 2; header <= 3; header++) { /* the first settles (H2) */
+			recover_after_failed_header(other_fails, header);
+			own_setup();
+		}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -201,6 +260,7 @@ int main(void)
 		a_sync_that_a_signal_cuts_short_is_made_again,
 		info_waits_for_no_disk,
 		a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead,
+		a_recovery_after_one_whose_header_failed_has_its_frames_on_the_disk,
 	};
 
 	return check_run("journal_own_trouble", tests, sizeof(tests) / sizeof(tests[0]), own_setup);
