@@ -175,6 +175,7 @@ static void sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, ui
 		const struct write_request done = {
 			.file = op->file,
 			.length = op->length,
+			.flags = ATOMICIO_DSYNC, /* so nothing waits for a flush (L7) */
 			.path = (uint32_t)(op->result - WRITE_UNSYNCED(0)),
 		};
 

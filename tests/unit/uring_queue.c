@@ -186,6 +186,23 @@ START_TEST(unaligned_buffer_is_bounced_through_pwritev2)
 }
 END_TEST
 
+/* Else every later error would be taken for the loss of a page (L7 of loss.h). */
+START_TEST(after_a_durable_batch_no_write_waits_for_a_flush)
+{
+	struct atomicio_file *file = open_with(0, ATOMICIO_FAIL, 0);
+
+	make_queue(4);
+	for (uint32_t count = 1; count <= 8; count += 7) {
+		put_all(&file, 1, count);
+		ck_assert_int_eq(atomicio_write_batch(queue, ops, count, ATOMICIO_DSYNC), 0);
+		ck_assert_uint_eq(file->loss.unsynced, 0);
+	}
+	put_all(&file, 1, 8);
+	ck_assert_int_eq(atomicio_write_batch(queue, ops, 8, 0), 0);
+	ck_assert_uint_eq(file->loss.unsynced, 1);
+}
+END_TEST
+
 /* The first three submissions of each write at an odd page are BUSY. */
 static int64_t busy_first(const struct io_uring_sqe *sqe, uint32_t number)
 {
@@ -319,6 +336,7 @@ int main(void)
 		failed_ops_fail_alone_and_the_first_by_index_is_returned,
 		batch_that_is_misused_touches_no_result,
 		unaligned_buffer_is_bounced_through_pwritev2,
+		after_a_durable_batch_no_write_waits_for_a_flush,
 		busy_ops_are_submitted_again,
 		cancelled_ops_go_through_pwritev2,
 		fallback_is_made_and_counted,
