@@ -49,6 +49,7 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 			      .home_fd = -1,
 			      .witness = -1,
 			      .deputy = -1,
+			      .pid = sys->getpid(),
 			      .poison = poison};
 	pthread_mutex_init(&loss->lock, NULL); /* cannot fail without attributes */
 	loss->is_device = (stat.mode & S_IFMT) == S_IFBLK;
@@ -80,6 +81,12 @@ void loss_close(struct loss *loss)
 	pthread_mutex_destroy(&loss->lock);
 }
 
+/* L8 */
+static bool may_ask_witness(const struct loss *loss)
+{
+	return loss->witness >= 0 && loss->sys->getpid() == loss->pid;
+}
+
 /* Does the deputy hold the report of a lost page? */
 static int look_at_deputy(const struct loss *loss)
 {
@@ -108,13 +115,14 @@ static int sync_witness(const struct loss *loss, bool *lost)
 }
 
 /* Sync a description that is written through; with a witness, EINTR is for that to judge. */
-static int sync_written(const struct loss *loss, int fd, bool *lost)
+static int sync_written(const struct loss *loss, int fd, bool witnessed, bool *lost)
 {
+	const bool judged = witnessed && loss->deputy >= 0;
 	int error = 0;
 
 	for (int i = 0; i < INTERRUPTS_MAX; i++) {
 		error = loss->sys->fdatasync(fd);
-		*lost = error && (error != -EINTR || loss->deputy < 0);
+		*lost = error && (error != -EINTR || !judged);
 		if (error != -EINTR || *lost)
 			return error;
 	}
@@ -124,16 +132,17 @@ static int sync_written(const struct loss *loss, int fd, bool *lost)
 /* One sync of all that has to be synced. */
 static int sync_once(const struct loss *loss, bool *lost)
 {
+	const bool witnessed = may_ask_witness(loss);
 	int error = 0;
 
-	if (loss->witness < 0 || loss->delegates) {
-		error = sync_written(loss, loss->fd, lost);
+	if (!witnessed || loss->delegates) {
+		error = sync_written(loss, loss->fd, witnessed, lost);
 		if (!error && loss->caller_fd != loss->fd)
-			error = sync_written(loss, loss->caller_fd, lost);
+			error = sync_written(loss, loss->caller_fd, witnessed, lost);
 		if (!error && loss->home_fd >= 0)
-			error = sync_written(loss, loss->home_fd, lost);
+			error = sync_written(loss, loss->home_fd, witnessed, lost);
 	}
-	if (!error && loss->witness >= 0)
+	if (!error && witnessed)
 		error = sync_witness(loss, lost);
 	return error;
 }
@@ -211,8 +220,8 @@ static bool refuses_a_write(int error)
 
 bool loss_may_be_flush(const struct loss *loss, int error)
 {
-	return loss->witness >= 0 && atomic_load(&loss->unsynced) &&
-	       (error == -EINVAL || error == -EOPNOTSUPP);
+	return (error == -EINVAL || error == -EOPNOTSUPP) && atomic_load(&loss->unsynced) &&
+	       may_ask_witness(loss);
 }
 
 void loss_doubt(struct loss *loss, int error)
@@ -224,7 +233,7 @@ void loss_doubt(struct loss *loss, int error)
 /* May this error be a loss that no witness has heard of? */
 static bool is_strict(const struct loss *loss, int error)
 {
-	if (loss->witness < 0) /* L4 */
+	if (!may_ask_witness(loss)) /* L4 */
 		return true;
 	return atomic_load(&loss->unsynced) && !refuses_a_write(error); /* L7 */
 }
@@ -237,9 +246,7 @@ static int ask_locked(struct loss *loss, int error)
 	assert(error < 0);
 	if (is_strict(loss, error))
 		atomic_store(&loss->unreported, error);
-	if (loss->witness < 0)
-		return loss->lost;
-	if (!loss->lost) {
+	if (!loss->lost && may_ask_witness(loss)) {
 		error = sync_witness(loss, &lost);
 		if (lost)
 			note(loss, error);

@@ -35,6 +35,10 @@
  *    without its flush, and if that succeeds, it was not refused, and loss_doubt() is for it.
  *    What is left: EAGAIN, which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP
  *    where the write is not repeated (see write_was_not_refused()).
+ * L8 a child after fork(2) has the parent's witness, the same description with one cursor.  A sync
+ *    of it in the child would use up the parent's report, so the child has none (L4).  A process
+ *    is known by its pid, which is asked only in a sync and after an error.  A child that is the
+ *    first in a new pid namespace, of a parent that is the first in its own, has the same pid.
  */
 #ifndef LIBATOMICIO_LOSS_H
 #define LIBATOMICIO_LOSS_H
@@ -53,6 +57,7 @@ struct loss {
 	int home_fd;   /* home writes go through it; -1: none */
 	int witness;   /* L1; -1: none (L4) */
 	int deputy;    /* a second one, for EINTR alone; -1: none */
+	int pid;       /* who opened them; nobody else asks them (L8) */
 	bool is_device;
 	bool delegates; /* L5 */
 	bool stacked;	/* its pages are another inode's: only fdatasync reports them */

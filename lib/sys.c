@@ -353,10 +353,7 @@ static void linux_release_memory(void *memory)
 	free(memory);
 }
 
-/*
- * Weak: a static link takes the member with libblkid only for who calls sys_identify(), so that a
- * program with nothing but a journal links without that library.
- */
+/* Weak: a static link takes the member with libblkid only for who calls sys_identify(). */
 __typeof__(sys_blkid_identify) sys_blkid_identify __attribute__((weak));
 
 const struct sys_calls sys_linux = {
@@ -390,6 +387,7 @@ const struct sys_calls sys_linux = {
 	.readlink = linux_readlink,
 	.list = sys_list_names,
 	.identify = sys_blkid_identify,
+	.getpid = getpid,
 	.release = linux_release,
 	.file_size_limit = linux_file_size_limit,
 	.populate = linux_populate,

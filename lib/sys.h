@@ -156,6 +156,7 @@ struct sys_calls {
 			struct sys_identity *out); /* libblkid: through sys_identify() */
 
 	/* The process and the machine. */
+	int (*getpid)(void);
 	int (*release)(char *buffer, size_t size);	   /* uname, release */
 	int (*file_size_limit)(uint64_t *limit);	   /* RLIMIT_FSIZE, UINT64_MAX: none */
 	int (*populate)(const void *start, size_t length); /* MADV_POPULATE_READ, 5.14 */

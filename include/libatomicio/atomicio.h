@@ -521,6 +521,11 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  * write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems that the library does not
  * know, your descriptor is synced too.
  *
+ * A child after fork(2) leaves the witness to the parent, and has none: an error of a durable write
+ * fails its next sync, and a loss that your descriptor told the parent is not told again.  The
+ * process is known by its pid: a child that is the first in a new pid namespace, of a parent that
+ * is the first in its own, is taken for the parent.
+ *
  * A flush that the disk fails is told to one call alone.  If a write of this handle is told, the
  * next sync fails; if another process or your own fsync(2) is, nobody else can know of it.
  *

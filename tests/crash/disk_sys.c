@@ -349,6 +349,11 @@ static void fake_release_memory(void *memory)
 	(void)memory; /* the next boot takes all of it back */
 }
 
+static int fake_getpid(void)
+{
+	return 1;
+}
+
 const struct sys_calls disk_sys = {
 	.open = fake_open,
 	.close = fake_close,
@@ -373,5 +378,6 @@ const struct sys_calls disk_sys = {
 	.sleep_us = fake_sleep_us,
 	.random = fake_random,
 	.allocate = fake_allocate,
+	.getpid = fake_getpid,
 	.release_memory = fake_release_memory,
 };

@@ -167,6 +167,11 @@ static int memory_file_size_limit(uint64_t *limit)
 	return 0;
 }
 
+static int memory_getpid(void)
+{
+	return 1;
+}
+
 const struct sys_calls memory_sys = {
 	.open = memory_open,
 	.close = memory_close,
@@ -183,6 +188,7 @@ const struct sys_calls memory_sys = {
 	.file_size_limit = memory_file_size_limit,
 	.random = memory_random,
 	.allocate = memory_allocate,
+	.getpid = memory_getpid,
 	.release_memory = memory_release,
 };
 

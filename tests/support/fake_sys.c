@@ -246,6 +246,11 @@ static int fake_seals(int fd)
 	return fake.seals_result;
 }
 
+static int fake_getpid(void)
+{
+	return fake.pid;
+}
+
 const struct sys_calls fake_sys = {
 	.open = fake_open,
 	.close = fake_close,
@@ -274,6 +279,7 @@ const struct sys_calls fake_sys = {
 	.readlink = fake_readlink,
 	.list = fake_list,
 	.identify = fake_identify,
+	.getpid = fake_getpid,
 	.release = fake_release,
 	.file_size_limit = fake_file_size_limit,
 	.populate = fake_populate,

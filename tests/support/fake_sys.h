@@ -41,6 +41,7 @@ struct fake_system {
 	int lock_result;
 	int lock_shared_result;
 	int unlock_result;
+	int pid; /* changes as in a child after fork() */
 	int truncate_result;
 	int fdatasync_result;
 	int write_back_result;
