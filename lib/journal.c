@@ -328,6 +328,7 @@ int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 		destroy(made);
 		return error;
 	}
+	made->noappend = made->fd == fd && sys_keeps_noappend(sys, fd);
 	if (journal_is_volatile(sys, made->fd))
 		made->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
 	made->delegates = made->is_file && !sys_keeps_dsync(sys, made->fd); /* K9 */

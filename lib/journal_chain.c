@@ -150,8 +150,8 @@ static int write_members(const struct atomicio_journal *journal, struct journal_
 		struct member *member = &chain->members[i];
 
 		journal_encode_frame(member->bytes, journal->header.id, &member->frame);
-		error = journal_write_home(journal->sys, journal->fd, 0, member->bytes,
-					   member->frame.length, member->frame.offset);
+		error = journal_write_own(journal, 0, member->bytes, member->frame.length,
+					  member->frame.offset);
 	}
 	if (!error)
 		error = journal_sync_own(journal); /* J1: all of them, before any home write */

@@ -69,12 +69,28 @@ int journal_sync_own(const struct atomicio_journal *journal)
 	return error;
 }
 
+/* RWF_NOAPPEND (6.9) holds, too, when O_APPEND comes between the look and the write. */
+int journal_write_own(const struct atomicio_journal *journal, int rwf, const uint8_t *data,
+		      uint64_t length, uint64_t offset)
+{
+	int error = journal_check_append(journal);
+
+	if (error)
+		return error;
+	if (journal->noappend) {
+		error = journal_write_home(journal->sys, journal->fd, rwf | SYS_RWF_NOAPPEND, data,
+					   length, offset);
+		if (error != -EOPNOTSUPP)
+			return error;
+	}
+	return journal_write_home(journal->sys, journal->fd, rwf, data, length, offset);
+}
+
 /* K9: where RWF_DSYNC is only passed on, it may be dropped on the way. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset)
 {
-	const int error =
-		journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, data, length, offset);
+	const int error = journal_write_own(journal, SYS_RWF_DSYNC, data, length, offset);
 
 	return error || !journal->delegates ? error : journal_sync_own(journal);
 }

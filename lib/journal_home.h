@@ -24,7 +24,10 @@ int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const str
 			 uint32_t count, uint64_t offset);
 int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done);
-/* Write to the journal's own file, durably on every filesystem (K9), or sync it. */
+/* Write to the journal's own file, where it belongs or not at all (-EOPNOTSUPP: O_APPEND). */
+int journal_write_own(const struct atomicio_journal *journal, int rwf, const uint8_t *data,
+		      uint64_t length, uint64_t offset);
+/* The same, durably on every filesystem (K9), or sync it. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset);
 int journal_sync_own(const struct atomicio_journal *journal);

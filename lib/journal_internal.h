@@ -206,6 +206,7 @@ struct atomicio_journal {
 	uint32_t damaged;	      /* copies that open could not use: bits 1 and 2 (K2) */
 	uint8_t *header_block;	      /* to read and write it */
 	bool delegates;		      /* its file's: RWF_DSYNC is not enough (K9) */
+	bool noappend;		      /* fd is the caller's, and RWF_NOAPPEND may hold for it */
 
 	pthread_condattr_t clock; /* of all conditions here: monotonic */
 	pthread_mutex_t lock;	  /* all below but the filter */
@@ -260,7 +261,9 @@ int journal_create(const struct sys_calls *sys, int fd,
 		   const struct atomicio_journal_options *options, size_t options_size);
 int journal_open_own(const struct sys_calls *sys, int fd, bool *direct);
 bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align);
-/* May the journal be written up to `end`?  -EFBIG: RLIMIT_FSIZE; a write would be a SIGXFSZ. */
+/* -EOPNOTSUPP: its description is the caller's, who gave it O_APPEND: all would go to the end. */
+int journal_check_append(const struct atomicio_journal *journal);
+/* The same, and may it be written up to `end`?  -EFBIG: RLIMIT_FSIZE would be a SIGXFSZ. */
 int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);

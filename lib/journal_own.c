@@ -92,10 +92,25 @@ int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 	return *mode == S_IFREG ? 0 : -EINVAL;
 }
 
+int journal_check_append(const struct atomicio_journal *journal)
+{
+	int status;
+
+	if (journal->fd != journal->caller_fd)
+		return 0;
+	status = journal->sys->getfl(journal->fd);
+	if (status < 0)
+		return status;
+	return status & O_APPEND ? -EOPNOTSUPP : 0;
+}
+
 int journal_check_limit(const struct atomicio_journal *journal, uint64_t end)
 {
+	const int error = journal_check_append(journal);
 	uint64_t limit;
 
+	if (error)
+		return error;
 	if (!journal->is_file || journal->sys->file_size_limit(&limit))
 		return 0;
 	return end > limit ? -EFBIG : 0;

@@ -22,6 +22,7 @@
 #define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_carry atomicio__journal_carry
 #define journal_chain_goes_home atomicio__journal_chain_goes_home
+#define journal_check_append atomicio__journal_check_append
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
 #define journal_check_limit atomicio__journal_check_limit
@@ -145,6 +146,7 @@
 #define journal_write_frame atomicio__journal_write_frame
 #define journal_write_header atomicio__journal_write_header
 #define journal_write_home atomicio__journal_write_home
+#define journal_write_own atomicio__journal_write_own
 #define journal_write_rest atomicio__journal_write_rest
 #define journal_write_runs atomicio__journal_write_runs
 #define journal_write_vector atomicio__journal_write_vector

@@ -124,10 +124,11 @@ struct atomicio_journal_open_options {
  * is written, so this works on a full filesystem, too; that what was read is durable is made
  * sure of before anything relies on it, as in atomicio_open() with this journal.  fd stays the
  * caller's and must stay open; an O_DIRECT description of the library's own is used where /proc
- * can give one.  All memory that writes need is taken here: two frames, and an index; info says how
- * much.  With less `memory` frames are as long as half of it at most: a batch takes more of them,
- * and what must be in one, a large page or a group, takes memory of its own for as long as it is
- * written.
+ * can give one; where it cannot, fd may not be given O_APPEND: a write then gives -EOPNOTSUPP,
+ * and writes nothing.  All memory that writes need is taken here: two frames, and an index; info
+ * says how much.  With less `memory` frames are as long as half of it at most: a batch takes
+ * more of them, and what must be in one, a large page or a group, takes memory of its own for as
+ * long as it is written.
  * options may be NULL for the defaults (options_size is then ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until

@@ -16,6 +16,7 @@ static struct {
 	int open_error;	       /* of every open */
 	int own_write_error;   /* of every write to the journal */
 	uint32_t own_writes;   /* made */
+	uint32_t noappends;    /* of them, with RWF_NOAPPEND */
 	uint32_t dies_after;   /* so many of them, 0: never */
 	uint32_t headers;      /* written */
 	uint32_t header_fails; /* this one and all after it are written, and say -EIO; 0: none */
@@ -56,6 +57,7 @@ static inline ssize_t own_write(int fd, const struct iovec *vector, int count, u
 	if (own.dies_after && own.own_writes == own.dies_after)
 		return -EIO;
 	own.own_writes++;
+	own.noappends += (flags & SYS_RWF_NOAPPEND) != 0;
 	if (own.hangs && offset < JOURNAL_RING_START)
 		hang(&own.hangs);
 	if (offset < JOURNAL_RING_START && ++own.headers >= own.header_fails && own.header_fails) {

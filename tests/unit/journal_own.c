@@ -46,6 +46,42 @@ START_TEST(a_descriptor_that_appends_and_cannot_be_reopened_is_refused)
 }
 END_TEST
 
+static int no_append_seen(int fd)
+{
+	const int status = sys_linux.getfl(fd);
+
+	return status < 0 || !is_journal(fd) ? status : status & ~O_APPEND;
+}
+
+/* Between the writes, and between the look and the write. */
+START_TEST(a_descriptor_that_is_made_to_append_later_takes_no_frame)
+{
+	const int before = fcntl(journal_fd, F_GETFL);
+
+	end_process();
+	own.open_error = -ENOENT; /* no /proc */
+	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+	own.open_error = 0;
+	open_files();
+	ck_assert_int_eq(write_page(0, 1, 5), 0);
+	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before | O_APPEND), 0);
+	own.own_writes = 0;
+	ck_assert_int_eq(write_page(0, 1, 6), -EOPNOTSUPP);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EOPNOTSUPP);
+	ck_assert_uint_eq(own.own_writes, 0);
+	ck_assert(holds(0, 1, 5));
+	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
+	own.noappends = 0;
+	calls.getfl = no_append_seen;
+	(void)write_page(0, 1, 7);
+	ck_assert_uint_gt(own.noappends, 0);
+	calls.getfl = sys_linux.getfl;
+	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before), 0);
+	ck_assert_int_eq(write_page(0, 1, 8), 0);
+	ck_assert(holds(0, 1, 8));
+}
+END_TEST
+
 START_TEST(who_only_looks_writes_nothing)
 {
 	static uint8_t zero[2 * PAGE];
@@ -305,6 +341,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_descriptor_that_appends_and_cannot_be_reopened_is_refused,
+		a_descriptor_that_is_made_to_append_later_takes_no_frame,
 		who_only_looks_writes_nothing,
 		a_limit_on_the_file_size_ends_neither_create_nor_recovery,
 		a_create_that_is_cut_short_brings_no_older_header_back,
