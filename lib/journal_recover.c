@@ -263,6 +263,12 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 	recovery->done.tail_torn = journal->tail_torn;
 	recovery->done.unreadable = journal->state == ATOMICIO_JOURNAL_TAIL_UNREADABLE;
 	error = check_state(recovery);
+	/* H2: that nothing is live has to be durable before 0 says so. */
+	if (error == 1) {
+		const int unproved = journal_prove_header(journal);
+
+		error = unproved ? unproved : 1;
+	}
 	*ended = error == 1;
 	if (error == 0) {
 		/* The callbacks are the caller's code: it may ask us anything but to wait. */

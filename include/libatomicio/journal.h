@@ -241,9 +241,9 @@ struct atomicio_recovery {
 
 /*
  * Write every live frame home, in order, make that durable, see that the disk has it, and retire
- * the frames.  May be killed at any point and run again.  Without live frames it does nothing and
- * succeeds.  Nothing else may use the journal meanwhile, and no file of it may be open through
- * the library.
+ * the frames.  May be killed at any point and run again.  Without live frames it makes sure that
+ * this is durable, once.  Nothing else may use the journal meanwhile, and no file of it may be open
+ * through the library.
  *
  * The page cache is not believed: after a failed write-back it holds what the disk does not.  Pages
  * are written through an O_DIRECT description where one can be had, else the cache is dropped

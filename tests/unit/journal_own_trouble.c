@@ -252,6 +252,27 @@ START_TEST(a_recovery_after_one_whose_header_failed_has_its_frames_on_the_disk)
 }
 END_TEST
 
+/* H2: the retirement that open read may be lost in a power cut, and then its frames are live. */
+START_TEST(a_recovery_that_finds_nothing_live_makes_that_durable)
+{
+	leave_page(70);
+	restart();
+	end_process();
+	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+	ck_assert_uint_ne(info().notes & ATOMICIO_JOURNAL_NOTE_UNSETTLED, 0);
+	own.own_write_error = -EIO;
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), -EIO);
+	own.own_write_error = 0;
+	own.own_writes = 0;
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
+	ck_assert_uint_eq(own.own_writes, 1);
+	ck_assert_uint_eq(info().notes & ATOMICIO_JOURNAL_NOTE_UNSETTLED, 0);
+	/* Once. */
+	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
+	ck_assert_uint_eq(own.own_writes, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -261,6 +282,7 @@ int main(void)
 		info_waits_for_no_disk,
 		a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead,
 		a_recovery_after_one_whose_header_failed_has_its_frames_on_the_disk,
+		a_recovery_that_finds_nothing_live_makes_that_durable,
 	};
 
 	return check_run("journal_own_trouble", tests, sizeof(tests) / sizeof(tests[0]), own_setup);
