@@ -20,11 +20,25 @@
 
 #define INODE_NOCOW 0x00800000u /* FS_NOCOW_FL */
 
-/* Write one of the two header blocks, durably. */
+static int sync_all(const struct sys_calls *sys, int fd)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
+		error = sys->fdatasync(fd);
+		if (error != -EINTR)
+			break;
+	}
+	return error;
+}
+
+/* Write one of the two header blocks, durably on every filesystem (K9). */
 static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
 {
-	return journal_write_home(sys, fd, SYS_RWF_DSYNC, block, JOURNAL_BLOCK,
-				  (uint64_t)index * JOURNAL_BLOCK);
+	const int error = journal_write_home(sys, fd, SYS_RWF_DSYNC, block, JOURNAL_BLOCK,
+					     (uint64_t)index * JOURNAL_BLOCK);
+
+	return error || sys_keeps_dsync(sys, fd) ? error : sync_all(sys, fd);
 }
 
 /*
@@ -74,7 +88,7 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 		offset += length;
 	}
 	if (!error)
-		error = sys->fdatasync(fd);
+		error = sync_all(sys, fd);
 	if (!error) {
 		journal_encode_header(piece, header);
 		error = put_block(sys, fd, piece, 0);

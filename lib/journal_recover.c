@@ -44,8 +44,7 @@ static int write_again(struct journal_recovery *recovery)
 		error = journal_window_frame(journal, &recovery->window, &scan->found[i], &bytes,
 					     &frame);
 		if (!error)
-			error = journal_write_home(journal->sys, journal->fd, SYS_RWF_DSYNC, bytes,
-						   frame.length, frame.offset);
+			error = journal_write_durable(journal, bytes, frame.length, frame.offset);
 		if (error)
 			return error;
 		journal->counters.flushes++;

@@ -221,6 +221,33 @@ START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 }
 END_TEST
 
+/* Each of these writes is relied on by the next, or by a home write. */
+START_TEST(create_and_recovery_sync_each_header_and_frame_there)
+{
+	static const uint32_t magics[] = {0xEF53u, 0x65735546u, 0x01021997u};
+	const struct atomicio_journal_options options = {.size = JOURNAL_RING_START + 8 * FRAME,
+							 .frame_max = FRAME,
+							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
+
+	for (int i = 0; i < 3; i++) {
+		own.magic = magics[i];
+		leave_page(80);
+		ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+		own.own_syncs = 0;
+		ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0),
+				 0);
+		ck_assert_uint_eq(own.own_syncs, i ? 4 : 0); /* three headers, and the frame */
+		end_process();
+		own.own_syncs = 0;
+		ck_assert_int_eq(journal_create(&calls, journal_fd, &options, sizeof(options)), 0);
+		/* The zeroes; three headers of the old journal, and two of the new. */
+		ck_assert_uint_eq(own.own_syncs, i ? 6 : 1);
+		ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+		open_files();
+	}
+}
+END_TEST
+
 /* A memfd that statx shows as a block device. */
 static int device_statx(int fd, const char *path, uint32_t mask, struct sys_statx *out)
 {
@@ -347,6 +374,7 @@ int main(void)
 		a_create_that_is_cut_short_brings_no_older_header_back,
 		a_new_journal_on_btrfs_is_not_copied_on_write,
 		a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced,
+		create_and_recovery_sync_each_header_and_frame_there,
 		a_device_that_is_in_use_is_opened_by_nobody,
 		recovery_locks_its_files_if_it_is_asked_to,
 		a_file_with_another_tag_is_refused,
