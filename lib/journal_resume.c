@@ -27,16 +27,20 @@ static void link_targets(const struct journal_recovery *recovery, const uint8_t 
 			 const struct journal_frame *frame)
 {
 	struct journal_identity file;
-	bool linked = false;
+	uint32_t left = 0;
 
 	for (uint32_t j = 0; j < frame->files; j++) {
 		journal_get_file(bytes, j, &file);
 		if (journal_find_target(recovery, file.file_id)->fate.result)
-			linked = true;
+			left++;
 	}
-	for (uint32_t j = 0; j < frame->files && linked; j++) {
+	for (uint32_t j = 0; j < frame->files && left; j++) {
+		struct journal_target *target;
+
 		journal_get_file(bytes, j, &file);
-		journal_find_target(recovery, file.file_id)->fate.linked = 1;
+		target = journal_find_target(recovery, file.file_id);
+		if (left > (target->fate.result != 0)) /* another than itself */
+			target->fate.linked = 1;
 	}
 }
 
