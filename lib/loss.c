@@ -175,20 +175,26 @@ static int finish_sync(struct loss *loss, uint64_t number, int error, bool lost)
 static int sync_locked(struct loss *loss, uint32_t flags)
 {
 	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
+	const bool takes = atomic_load(&loss->unsynced);
 	bool lost = false;
-	uint32_t unsynced;
 	int error;
 
 	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
-	unsynced = atomic_exchange(&loss->unsynced, 0);
+	if (takes) {
+		atomic_fetch_add(&loss->took, 1);
+		atomic_store(&loss->unsynced, 0);
+	}
 	error = sync_once(loss, &lost);
-	if (error && unsynced)
+	if (error && takes)
 		atomic_store(&loss->unsynced, 1);
 	if (!error && flags & LOSS_RETIRE && loss->lies_once) /* L6 */
 		error = sync_once(loss, &lost);
 	if (!(flags & LOSS_RETIRE))
 		atomic_fetch_add_explicit(&loss->syncs, 1, memory_order_relaxed);
-	return finish_sync(loss, number, error, lost);
+	error = finish_sync(loss, number, error, lost);
+	if (takes)
+		atomic_fetch_add(&loss->took, 1);
+	return error;
 }
 
 /*
@@ -218,9 +224,15 @@ static bool refuses_a_write(int error)
 	       error == -EFAULT || error == -ENOSYS || error == -EPERM || error == -EACCES;
 }
 
-bool loss_may_be_flush(const struct loss *loss, int error)
+/* L7: does a write wait for a flush, or did one when a call that has ended began? */
+static bool waits_for_flush(const struct loss *loss, uint64_t mark)
 {
-	return (error == -EINVAL || error == -EOPNOTSUPP) && atomic_load(&loss->unsynced) &&
+	return atomic_load(&loss->unsynced) || mark & 1 || atomic_load(&loss->took) != mark;
+}
+
+bool loss_may_be_flush(const struct loss *loss, int error, uint64_t mark)
+{
+	return (error == -EINVAL || error == -EOPNOTSUPP) && waits_for_flush(loss, mark) &&
 	       may_ask_witness(loss);
 }
 
@@ -231,40 +243,37 @@ void loss_doubt(struct loss *loss, int error)
 }
 
 /* May this error be a loss that no witness has heard of? */
-static bool is_strict(const struct loss *loss, int error)
+static bool is_strict(const struct loss *loss, int error, uint64_t mark)
 {
 	if (!may_ask_witness(loss)) /* L4 */
 		return true;
-	return atomic_load(&loss->unsynced) && !refuses_a_write(error); /* L7 */
+	return waits_for_flush(loss, mark) && !refuses_a_write(error); /* L7 */
 }
 
-/* loss_ask() with the lock held. */
-static int ask_locked(struct loss *loss, int error)
+/* Is a page lost?  The lock is held. */
+static int ask_locked(struct loss *loss)
 {
 	bool lost = false;
 
-	assert(error < 0);
-	if (is_strict(loss, error))
-		atomic_store(&loss->unreported, error);
 	if (!loss->lost && may_ask_witness(loss)) {
-		error = sync_witness(loss, &lost);
+		const int error = sync_witness(loss, &lost);
+
 		if (lost)
 			note(loss, error);
 	}
 	return loss->lost;
 }
 
-int loss_ask(struct loss *loss, int error, bool may_wait)
+int loss_ask(struct loss *loss, int error, uint64_t mark, bool may_wait)
 {
 	assert(error < 0);
-	if (!may_wait) {
-		/* The lock may be held by a sync that waits for the disk. */
-		if (is_strict(loss, error))
-			atomic_store(&loss->unreported, error);
+	/* Before the lock: a sync that holds it, and waits for the disk, has to fail, too. */
+	if (is_strict(loss, error, mark))
+		atomic_store(&loss->unreported, error);
+	if (!may_wait)
 		return 0;
-	}
 	pthread_mutex_lock(&loss->lock);
-	error = ask_locked(loss, error);
+	error = ask_locked(loss);
 	pthread_mutex_unlock(&loss->lock);
 	return error;
 }
@@ -280,8 +289,11 @@ int loss_write_back(struct loss *loss, uint64_t offset, uint64_t length)
 
 	pthread_mutex_lock(&loss->lock);
 	error = loss->sys->write_back(loss->fd, offset, length);
-	if (error)
-		error = ask_locked(loss, error);
+	if (error) {
+		if (is_strict(loss, error, loss_mark(loss))) /* no sync came between */
+			atomic_store(&loss->unreported, error);
+		error = ask_locked(loss);
+	}
 	pthread_mutex_unlock(&loss->lock);
 	return error;
 }

@@ -33,6 +33,9 @@
  *    EFAULT, ENOSYS, EPERM and EACCES no block device gives to a flush (block/blk-core.c:
  *    blk_errors, 4.13 to 7.3).  EINVAL and EOPNOTSUPP one may: whoever wrote makes the same write
  *    without its flush, and if that succeeds, it was not refused, and loss_doubt() is for it.
+ *    The error may be read after a sync that was under way beside the write, or came before its
+ *    completion was read, and took those that waited: so loss_mark() is read before the write, and
+ *    the strict reading holds if a write waited then, or such a sync began or ended since.
  *    What is left: EAGAIN, which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP
  *    where the write is not repeated (see write_was_not_refused()).
  * L8 a child after fork(2) has the parent's witness, the same description with one cursor.  A sync
@@ -70,6 +73,7 @@ struct loss {
 	/* L4, L7: the error that may have been a loss, for the next sync to return. */
 	_Atomic int32_t unreported;
 	_Atomic uint32_t unsynced; /* L7: 1: a write was acknowledged since the last sync began */
+	_Atomic uint64_t took;	   /* L7: odd while a sync that took `unsynced` is under way */
 	_Atomic uint64_t syncs;	   /* made by loss_sync() without LOSS_RETIRE */
 	_Atomic uint32_t *poison;  /* set to 1 with the loss; NULL: nobody's */
 };
@@ -105,6 +109,12 @@ static inline void loss_note_unsynced(struct loss *loss)
 		atomic_store_explicit(&loss->unsynced, 1, memory_order_relaxed);
 }
 
+/* For loss_ask(): to be read before the call that may sync. */
+static inline uint64_t loss_mark(const struct loss *loss)
+{
+	return atomic_load_explicit(&loss->took, memory_order_relaxed);
+}
+
 static inline bool loss_has_witness(const struct loss *loss)
 {
 	return loss->witness >= 0;
@@ -125,16 +135,17 @@ static inline bool loss_has_witness(const struct loss *loss)
 int loss_sync(struct loss *loss, uint32_t flags);
 
 /*
- * A call that may have synced the file returned `error`: was a page of the file lost?  With
+ * A call that may have synced the file, begun after `mark` was read, returned `error`: was a page of
+ * the file lost?  With
  * `may_wait` the witness is asked, which is an fdatasync.  Without it nothing is asked, and the
  * answer is 0: the witness still holds the report, and the next sync gets it.
  *
  * Returns 0: nothing is lost that is known of; else the loss, a negative errno.
  */
-int loss_ask(struct loss *loss, int error, bool may_wait);
+int loss_ask(struct loss *loss, int error, uint64_t mark, bool may_wait);
 
 /* Could this error be a flush's as well as a refusal's (L7), and would that be a loss? */
-bool loss_may_be_flush(const struct loss *loss, int error);
+bool loss_may_be_flush(const struct loss *loss, int error, uint64_t mark);
 
 /* It was no refusal: what no witness has heard of fails the next sync. */
 void loss_doubt(struct loss *loss, int error);

@@ -43,6 +43,7 @@ void write_count_done(const struct write_request *request)
 
 static void attempt(struct write_request *request, struct write_outcome *outcome)
 {
+	request->mark = loss_mark(&request->file->loss);
 	switch (request->path) {
 	case ATOMICIO_PATH_KERNEL:
 		write_kernel(request, outcome);
@@ -108,7 +109,7 @@ static __attribute__((noinline)) int write_cold(struct atomicio_file *file, cons
 /* The first attempt failed in the kernel: go on from its result. */
 static __attribute__((noinline)) int write_refused(struct atomicio_file *file, const void *buffer,
 						   uint64_t length, uint64_t offset, uint32_t flags,
-						   int64_t result)
+						   uint64_t mark, int64_t result)
 {
 	SYS_NO_CANCEL;
 	struct write_request request = {.file = file,
@@ -116,7 +117,8 @@ static __attribute__((noinline)) int write_refused(struct atomicio_file *file, c
 					.length = length,
 					.offset = offset,
 					.flags = flags,
-					.path = ATOMICIO_PATH_KERNEL};
+					.path = ATOMICIO_PATH_KERNEL,
+					.mark = mark};
 	struct write_outcome outcome;
 
 	if (!write_look_refused(&request, result, &outcome))
@@ -130,14 +132,16 @@ ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffe
 				   uint64_t offset, uint32_t flags)
 {
 	const struct iovec vector = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = length};
+	uint64_t mark;
 	int64_t result;
 
 	if (!file || !write_is_hot(file, buffer, length, offset, flags))
 		return write_cold(file, buffer, length, offset, flags);
 	TRACE_SUBMIT(file->fd, offset, length, flags);
+	mark = loss_mark(&file->loss);
 	result = file->sys->pwritev2(file->fd, &vector, 1, offset, write_hot_rwf(flags));
 	if (result != (int64_t)length)
-		return write_refused(file, buffer, length, offset, flags, result);
+		return write_refused(file, buffer, length, offset, flags, mark, result);
 	write_count(length <= file->unit_max_hw ? &file->counters.writes_hardware
 						: &file->counters.writes_filesystem,
 		    1);

@@ -108,6 +108,7 @@ struct write_request {
 	uint32_t retries; /* RETRY answers so far */
 	uint32_t on_disk; /* the worst that an attempt so far may have left, 0: no failure yet */
 	int32_t error;	  /* of that attempt: what the caller will be told */
+	uint64_t mark;	  /* loss_mark() before the last call */
 	uint32_t mode;	  /* WRITE_GUEST, WRITE_SYNC_LATER */
 	uint32_t tries;	  /* with looks: calls since the policy was last asked */
 	bool doubtful;	  /* with looks: a success was not proven, and so is made durable */

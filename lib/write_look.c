@@ -141,6 +141,7 @@ static bool inode_after(struct write_request *request, int64_t result,
 
 bool write_look_before(struct write_request *request, struct write_outcome *outcome)
 {
+	request->mark = loss_mark(&request->file->loss);
 	switch (request->file->looks) {
 	case WRITE_LOOK_DEVICE:
 		return write_device_before(request, outcome);
@@ -183,7 +184,7 @@ bool write_look_after(struct write_request *request, int64_t result, struct writ
 
 	/* An error that is not shown to the policy may have been a lost page's (W6). */
 	if (!done && result < 0 && syncs)
-		(void)loss_ask(&request->file->loss, (int)result, false);
+		(void)loss_ask(&request->file->loss, (int)result, request->mark, false);
 	if (done && outcome->kind && result != -ECANCELED)
 		outcome->called = true;
 	return done;

@@ -147,10 +147,10 @@ static void ask_who_lost(const struct write_request *request, struct write_outco
 		return;
 	if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
 		outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
-	if (may_wait && loss_may_be_flush(&file->loss, outcome->error) &&
+	if (may_wait && loss_may_be_flush(&file->loss, outcome->error, request->mark) &&
 	    write_was_not_refused(request, outcome))
 		loss_doubt(&file->loss, outcome->error);
-	if (loss_ask(&file->loss, outcome->error, may_wait)) {
+	if (loss_ask(&file->loss, outcome->error, request->mark, may_wait)) {
 		outcome->allowed = ATOMICIO_FAIL;
 		outcome->reasons |= ATOMICIO_REASON_HANDLE_POISONED;
 		write_lost(file);

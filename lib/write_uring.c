@@ -177,6 +177,7 @@ ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
 	    !write_is_hot(file, buffer, length, offset, flags))
 		return prepare_cold(guest, sqe, &asked);
 	guest->write = asked;
+	guest->write.mark = loss_mark(&file->loss);
 	guest->state = STATE_IN_FLIGHT;
 	TRACE_SUBMIT(file->fd, offset, length, flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, file->fd, buffer, (uint32_t)length, offset,

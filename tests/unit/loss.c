@@ -69,7 +69,7 @@ START_TEST(a_lost_page_is_told_once_and_never_forgotten)
 		ck_assert_uint_eq(poison, 1);
 		for (int i = 0; i < 3; i++)
 			ck_assert_int_eq(loss_sync(&loss, i ? LOSS_RETIRE : 0), -ENOTRECOVERABLE);
-		ck_assert_int_eq(loss_ask(&loss, -EAGAIN, true), -error);
+		ck_assert_int_eq(loss_ask(&loss, -EAGAIN, loss_mark(&loss), true), -error);
 		loss_close(&loss);
 		machine_is_clean();
 	}
@@ -83,7 +83,7 @@ START_TEST(nobody_can_use_up_the_report_of_the_witness)
 	disk_lose(-EINVAL);
 	ck_assert_int_eq(disk_calls->fdatasync(FAKE_FD), -EINVAL);
 	ck_assert_int_eq(disk_calls->fdatasync(FAKE_FD), 0);
-	ck_assert_int_eq(loss_ask(&loss, -EINVAL, true), -EINVAL);
+	ck_assert_int_eq(loss_ask(&loss, -EINVAL, loss_mark(&loss), true), -EINVAL);
 	loss_close(&loss);
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(an_error_that_lost_nothing_leaves_everything_as_it_was)
 	for (int error = 1; error < 134; error++) {
 		setup();
 		open_xfs(0);
-		ck_assert_int_eq(loss_ask(&loss, -error, true), 0);
+		ck_assert_int_eq(loss_ask(&loss, -error, loss_mark(&loss), true), 0);
 		ck_assert_int_eq(synced_count, 1);
 		ck_assert_int_eq(synced[0], loss.witness);
 		ck_assert_int_eq(loss_sync(&loss, LOSS_RETIRE), 0);
@@ -149,7 +149,8 @@ START_TEST(without_a_witness_every_error_fails_the_next_sync)
 		for (int error = 1; error < 134; error++)
 			for (int may_wait = 0; may_wait < 2; may_wait++) {
 				without(way);
-				ck_assert_int_eq(loss_ask(&loss, -error, may_wait), 0);
+				ck_assert_int_eq(
+					loss_ask(&loss, -error, loss_mark(&loss), may_wait), 0);
 				ck_assert_uint_eq(poison, 0);
 				ck_assert_int_eq(loss_sync(&loss, 0), -error);
 				ck_assert_uint_eq(poison, 1);
@@ -177,7 +178,7 @@ START_TEST(who_may_not_wait_asks_nobody)
 {
 	open_xfs(0);
 	disk_lose(-EINVAL);
-	ck_assert_int_eq(loss_ask(&loss, -EINVAL, false), 0);
+	ck_assert_int_eq(loss_ask(&loss, -EINVAL, loss_mark(&loss), false), 0);
 	ck_assert_int_eq(synced_count, 0);
 	ck_assert_uint_eq(poison, 0);
 	ck_assert_int_eq(loss_sync(&loss, 0), -EINVAL);
@@ -259,7 +260,7 @@ START_TEST(a_sync_that_is_cut_short_for_ever_says_so_and_loses_nothing)
 	open_as(FUSE, 0);
 	interrupts = 1000000;
 	ck_assert_int_eq(loss_sync(&loss, 0), -EINTR);
-	ck_assert_int_eq(loss_ask(&loss, -EINTR, true), 0);
+	ck_assert_int_eq(loss_ask(&loss, -EINTR, loss_mark(&loss), true), 0);
 	ck_assert_uint_eq(poison, 0);
 	interrupts = 0;
 	ck_assert_int_eq(loss_sync(&loss, 0), 0);
@@ -278,7 +279,7 @@ START_TEST(a_page_lost_with_eintr_is_lost_also_where_others_used_up_their_report
 			disk_lose(-EINTR);
 			if (used)
 				ck_assert_int_eq(disk_calls->fdatasync(FAKE_FD), -EINTR);
-			ck_assert_int_eq(loss_ask(&loss, -EINTR, true), -EINTR);
+			ck_assert_int_eq(loss_ask(&loss, -EINTR, loss_mark(&loss), true), -EINTR);
 			ck_assert_uint_eq(poison, 1);
 			loss_close(&loss);
 		}

@@ -46,7 +46,7 @@ static void call_in_child(int way)
 		result = loss_sync(&loss, LOSS_RETIRE);
 		break;
 	case 2:
-		result = loss_ask(&loss, -EIO, true);
+		result = loss_ask(&loss, -EIO, loss_mark(&loss), true);
 		break;
 	default:
 		result = loss_write_back(&loss, 0, PAGE);
@@ -81,8 +81,8 @@ START_TEST(in_a_child_every_error_fails_the_next_sync)
 		for (int may_wait = 0; may_wait < 2; may_wait++) {
 			open_in_parent(SYS_MAGIC_XFS);
 			fake.pid = CHILD;
-			ck_assert(!loss_may_be_flush(&loss, -error));
-			ck_assert_int_eq(loss_ask(&loss, -error, may_wait), 0);
+			ck_assert(!loss_may_be_flush(&loss, -error, loss_mark(&loss)));
+			ck_assert_int_eq(loss_ask(&loss, -error, loss_mark(&loss), may_wait), 0);
 			ck_assert_int_eq(loss_sync(&loss, 0), -error);
 			ck_assert_int_eq(loss_sync(&loss, 0), -ENOTRECOVERABLE);
 			loss_close(&loss);
