@@ -63,7 +63,6 @@ struct atomicio_file {
 	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
 	bool has_loss;			 /* loss is open */
-	bool locked;			 /* caller_fd has our flock */
 	bool is_device;			 /* a block device: see write_sync.c */
 	uint8_t looks;			 /* around each call: WRITE_LOOK_* */
 	_Atomic uint32_t inode_state;	 /* with WRITE_LOOK_INODE: see write_look.c */

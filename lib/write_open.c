@@ -161,7 +161,9 @@ static int open_loss(struct atomicio_file *file)
 /*
  * Lock what is written through: the kernel gives a flock up when the description's last user is
  * gone, and a write on its way is one; record locks go with the process (fs/locks.c:
- * locks_remove_flock and locks_remove_posix, io_uring/io_uring.c; seen on 6.18).
+ * locks_remove_flock and locks_remove_posix, io_uring/io_uring.c; seen on 6.18).  Nothing here
+ * gives one up: a description has one flock, and no count of those who took it, so an unlock would
+ * take it from another handle on the descriptor, or from the parent of a forked child.
  */
 static int lock_descriptions(struct atomicio_file *file)
 {
@@ -171,8 +173,7 @@ static int lock_descriptions(struct atomicio_file *file)
 	if (!(file->options.flags & ATOMICIO_OPEN_LOCK))
 		return 0;
 	error = sys->lock_shared(file->caller_fd);
-	file->locked = !error;
-	/* Our own description needs one of its own; it is given up by its close. */
+	/* Our own description needs one of its own. */
 	if (!error && file->own_fd)
 		error = sys->lock_shared(file->fd);
 	return error == -EWOULDBLOCK ? -EBUSY : error;
@@ -232,8 +233,6 @@ static int destroy(struct atomicio_file *file)
 		loss_close(&file->loss);
 	if (file->own_fd)
 		sys->close(file->fd);
-	if (file->locked)
-		sys->unlock(file->caller_fd);
 	if (file->bounce)
 		sys->release_memory(file->bounce);
 	pthread_mutex_destroy(&file->bounce_lock);

@@ -357,9 +357,12 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
  * through a queue or a ring of its own, is gone at once, and its record locks (POSIX and OFD) with
  * it, but its pages still land, seconds later on a slow disk, over what its successor wrote.  A
  * flock on the description that is written through is held until the last of them is done: a
- * successor that gets LOCK_EX on the file knows that nothing is on its way any more.  Do not use
- * flock(2) on fd yourself then: there is one flock a description, and closing the handle gives it
- * up.  atomicio_open() gives -EBUSY if somebody holds the file exclusively.
+ * successor that gets LOCK_EX on the file knows that nothing is on its way any more.  There is one
+ * flock a description, without a count of those who took it, so the library never gives up that of
+ * fd, neither in atomicio_close() nor where atomicio_open() fails after it: it ends with the last
+ * copy of fd (dup(), fork()), or by your LOCK_UN when no handle is left and no write is on its way.
+ * Do not use flock(2) on fd before.  -EBUSY from atomicio_open(): somebody holds the file
+ * exclusively.
  */
 #define ATOMICIO_OPEN_LOCK 0x4u
 
