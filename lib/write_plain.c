@@ -69,8 +69,9 @@ static bool plain_fits(const struct write_request *request, const void *buffer,
 static int plain_rwf(const struct write_request *request)
 {
 	const struct atomicio_file *file = request->file;
-	const int rwf =
-		write_rwf(file->plain_syncs ? request->flags & ~ATOMICIO_DSYNC : request->flags);
+	/* A fallback blocks; a buffered write with RWF_NOWAIT may fail each time, or half way. */
+	const uint32_t left_out = ATOMICIO_NOWAIT | (file->plain_syncs ? ATOMICIO_DSYNC : 0);
+	const int rwf = write_rwf(request->flags & ~left_out);
 	int status;
 
 	if (file->plain_noappend)

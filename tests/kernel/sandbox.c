@@ -220,8 +220,10 @@ static void plain_without_pwritev2(uint32_t number, uint32_t argument, int error
 	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 16 * KIB, ATOMICIO_DSYNC), 0);
 	CHECK(kernel_holds(NAME, 16 * KIB, 16 * KIB, 2));
 	CHECK_EQ(kernel_stats(file).writes_plain, 1);
+	/* A fallback blocks. */
+	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 32 * KIB, ATOMICIO_NOWAIT), 0);
+	CHECK(kernel_holds(NAME, 32 * KIB, 16 * KIB, 3));
 	/* What pwrite cannot do. */
-	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 0, ATOMICIO_NOWAIT), -EOPNOTSUPP);
 	MUST(fcntl(fd, F_SETFL, O_APPEND));
 	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 0, 0), -EOPNOTSUPP);
 	CHECK(kernel_holds(NAME, 0, 16 * KIB, 1));

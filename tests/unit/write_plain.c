@@ -163,6 +163,26 @@ START_TEST(a_shape_that_a_direct_plain_write_cannot_have_leaves_the_old_page)
 }
 END_TEST
 
+/* Half a page with EAGAIN would be worse than a wait. */
+START_TEST(a_plain_write_blocks_whatever_was_asked_for)
+{
+	for (int durable = 0; durable < 2; durable++) {
+		struct atomicio_file *file;
+
+		write_machine();
+		file = open_with(ATOMICIO_FALLBACK_PLAIN);
+		/* No hardware takes it. */
+		ck_assert_int_eq(atomicio_write(file, page, PAGE + 512, 0,
+						ATOMICIO_NOWAIT | (durable ? ATOMICIO_DSYNC : 0)),
+				 0);
+		ck_assert_uint_eq(disk.plain, 1);
+		ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_NOWAIT, 0);
+		ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, durable ? SYS_RWF_DSYNC : 0);
+		atomicio_close(file);
+	}
+}
+END_TEST
+
 /* FUSE passes the flag on, and its server may drop it. */
 START_TEST(a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept)
 {
@@ -218,6 +238,7 @@ int main(void)
 		a_buffer_that_may_end_inside_a_block_is_asked_before_the_write,
 		a_plain_write_bounces_as_the_untorn_one_does,
 		a_shape_that_a_direct_plain_write_cannot_have_leaves_the_old_page,
+		a_plain_write_blocks_whatever_was_asked_for,
 		a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept,
 		a_plain_write_that_is_told_of_a_lost_page_poisons,
 	};
