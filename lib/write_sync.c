@@ -146,6 +146,22 @@ static void submit(struct write_request *request, const void *buffer, struct wri
 	write_look(request, &vector, outcome);
 }
 
+/* The lock of the bounce buffer; with NOWAIT nobody waits for the writes of others. */
+static bool take_bounce(const struct write_request *request, struct write_outcome *outcome)
+{
+	pthread_mutex_t *lock = &request->file->bounce_lock;
+
+	if (!(request->flags & ATOMICIO_NOWAIT)) {
+		pthread_mutex_lock(lock);
+		return true;
+	}
+	if (pthread_mutex_trylock(lock) == 0)
+		return true;
+	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, 0);
+	write_judge_doubt(request, outcome);
+	return false;
+}
+
 /* The kernel path: one untorn write. */
 void write_kernel(struct write_request *request, struct write_outcome *outcome)
 {
@@ -158,7 +174,8 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 		return;
 	}
 	assert(file->bounce && request->length <= file->options.bounce_max);
-	pthread_mutex_lock(&file->bounce_lock);
+	if (!take_bounce(request, outcome))
+		return;
 	memcpy(file->bounce, request->buffer, request->length);
 	submit(request, file->bounce, outcome);
 	pthread_mutex_unlock(&file->bounce_lock);

@@ -237,6 +237,26 @@ START_TEST(a_buffer_bounces_only_if_it_must_and_may)
 }
 END_TEST
 
+/* Another thread's write has the buffer. */
+START_TEST(a_write_that_may_not_wait_does_not_wait_for_the_bounce_buffer)
+{
+	struct atomicio_file *file = open_with(ATOMICIO_FALLBACK_NONE, PAGE);
+
+	ck_assert_int_eq(pthread_mutex_lock(&file->bounce_lock), 0);
+	ck_assert_int_eq(atomicio_write(file, page + 1, PAGE, 0, ATOMICIO_NOWAIT), -EAGAIN);
+	ck_assert_uint_eq(fake.pwritev2_calls, 0);
+	ck_assert_uint_eq(script.seen[0].kind, ATOMICIO_KIND_BUSY);
+	ck_assert_uint_eq(script.seen[0].on_disk, ATOMICIO_DISK_OLD);
+	ck_assert_uint_eq(script.seen[0].reasons, 0);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_NOWAIT), 0);
+	pthread_mutex_unlock(&file->bounce_lock);
+	ck_assert_int_eq(atomicio_write(file, page + 1, PAGE, 0, ATOMICIO_NOWAIT), 0);
+	ck_assert_int_eq(pthread_mutex_trylock(&file->bounce_lock), 0);
+	pthread_mutex_unlock(&file->bounce_lock);
+	atomicio_close(file);
+}
+END_TEST
+
 START_TEST(a_broken_write_poisons_the_handle_for_good)
 {
 	struct atomicio_file *file = open_with(ATOMICIO_FALLBACK_PLAIN, 0);
@@ -361,6 +381,7 @@ int main(void)
 		the_plain_fallback_uses_the_descriptor_of_the_caller,
 		no_plain_write_is_moved_to_the_end_by_o_append,
 		a_buffer_bounces_only_if_it_must_and_may,
+		a_write_that_may_not_wait_does_not_wait_for_the_bounce_buffer,
 		a_broken_write_poisons_the_handle_for_good,
 		a_failed_sync_poisons_whatever_it_says,
 		no_thread_that_syncs_at_once_misses_a_loss,
