@@ -7,7 +7,8 @@
  * made (explore.h), recovered, and compared with what was promised (oracle.h).  All of it is
  * deterministic.
  *
- *	crash [--scenario NAME] [--keep-going] [--short N]	explore; N divides the bounds
+ *	crash [--scenario NAME] [--keep-going] [--short N]	explore; N divides the bounds;
+ *		from 100 on a sample: of the calls that fail and the schedules each fifth
  *	crash --replay STRING					run one state again
  *	crash --list						name the scenarios
  */

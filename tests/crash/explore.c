@@ -215,14 +215,21 @@ static void prepare(void)
 	save(&starts[0], false);
 }
 
+/* Calls that fail, and switches of threads, are no bounds to divide: a sample takes each fifth. */
+static uint32_t sample_stride(void)
+{
+	return options->divide >= 100 ? 5 : 1;
+}
+
 /* With each call failing in each way, and each home losing a write-back before it. */
 static void explore_faults(void)
 {
+	const uint32_t stride = sample_stride();
 	uint32_t calls;
 
 	(void)run_from(&starts[0], 0, false, NEVER);
 	calls = disk.calls - 1;
-	for (setting.fault_call = 0; setting.fault_call < calls; setting.fault_call++) {
+	for (setting.fault_call = 0; setting.fault_call < calls; setting.fault_call += stride) {
 		for (setting.fault = FAULT_NOTHING; setting.fault < FAULT_WRITEBACK;
 		     setting.fault++)
 			if (!stop())
@@ -238,12 +245,13 @@ static void explore_faults(void)
 /* Under every schedule of up to two switches of threads. */
 static void explore_schedules(void)
 {
+	const uint32_t stride = sample_stride();
 	uint32_t points;
 
 	setting.schedule.count = 0;
 	(void)run_from(&starts[0], 0, false, NEVER);
 	points = fiber_points() + 4;
-	for (uint32_t first = 1; first <= points && !stop(); first++) {
+	for (uint32_t first = 1; first <= points && !stop(); first += stride) {
 		setting.schedule = (struct fiber_schedule){.count = 1, .at = {first}};
 		explore_level(0);
 		for (uint32_t second = first + 1; second <= points && !stop(); second++) {
