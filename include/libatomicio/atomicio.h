@@ -4,8 +4,9 @@
  *
  * An untorn write is one page that, after a crash or a power cut, is on the disk either
  * wholly new or wholly old, never a mixture of both.  That is the whole promise.  It says
- * nothing about durability (ask for it with ATOMICIO_DSYNC or atomicio_sync()), nothing
- * about the order of two writes, and nothing about what a concurrent reader sees.
+ * nothing about durability (ask for that with ATOMICIO_DSYNC or atomicio_sync()), nothing
+ * about the order of two writes, and nothing about what a concurrent reader sees.  The words of
+ * this header (frame, live, witness, poisoned) are in the GLOSSARY of man/atomicio.7.
  *
  * The library has three acts:
  *
@@ -22,8 +23,10 @@
  *	int fd = open("data", O_RDWR | O_DIRECT);
  *	int error = atomicio_open(fd, &options, sizeof(options), &file);
  *
- *	if (!error)
+ *	if (!error) {
  *		error = atomicio_write(file, page, 16384, 0, ATOMICIO_DSYNC);
+ *		atomicio_close(file);
+ *	}
  *	if (error)
  *		fprintf(stderr, "not written: %s\n", strerror(-error));
  *
@@ -33,21 +36,23 @@
  * Outputs are untouched when a call fails.  No call prints, reads the environment, installs
  * a signal handler, keeps global state or changes errno.
  *
- * Memory is taken in the open and create calls, and by a recovery, only.  A write that the hardware
- * or the filesystem takes costs one system call, no allocation and no lock; on ext4 and on raw
- * block devices two, because there a success alone proves nothing.
+ * Memory is taken in the open and create calls and by a recovery.  A write that the hardware or the
+ * filesystem takes costs one system call, no allocation and no lock.  On ext4 there are two system
+ * calls, on raw block devices three, because there a success alone proves nothing.  A journal takes
+ * more memory, until the call returns, for a batch, for a page or a group longer than the frames in
+ * memory, for a checkpoint, for a walk and for atomicio_journal_read().
  *
  * Threads: a handle may be used from several threads at once.  Closing it may not overlap
  * any other use of it.  Two writes that overlap in the file and in time are yours to order.
  *
- * Cancellation (pthread_cancel): no call is a cancellation point.  Calls run with cancellation off
- * and restore the state on return, so the policy runs with it off, too; it acts at the thread's
- * next cancellation point outside.  A call that waits for a disk cannot be cancelled.
+ * Cancellation (pthread_cancel): no call is a cancellation point.  Calls, and the policy in them,
+ * run with cancellation off and restore the state on return.  A request acts at the thread's next
+ * cancellation point outside the library.  A call that waits for a disk cannot be cancelled.
  *
- * Structs that you fill or read travel with their size as the next argument, and may grow in
- * later releases.  Pass sizeof(the struct); zero it first.  A struct of yours that is shorter
+ * Structs that you fill or read are followed by their size as the next argument, and may grow in
+ * later releases.  Zero the struct first, and pass its sizeof.  A struct of yours that is shorter
  * than the library's reads as if its tail were zero; a longer one is refused with -E2BIG if
- * its unknown tail is not zero; one shorter than that of the first release gives -EINVAL.
+ * its unknown tail is not zero; one shorter than the first release's gives -EINVAL.
  *
  * Lengths, offsets and units are in bytes unless a name says otherwise.
  */
@@ -66,7 +71,7 @@ extern "C" {
 #define ATOMICIO_VERSION_PATCH 0
 
 struct atomicio_file;	 /* one open file, made by atomicio_open() */
-struct atomicio_queue;	 /* a ring of our own for batches, see uring.h */
+struct atomicio_queue;	 /* a ring of the library's own for batches, see uring.h */
 struct atomicio_journal; /* a double-write journal, see journal.h */
 
 /* The version of the library that is loaded, as major * 10000 + minor * 100 + patch. */
@@ -461,9 +466,9 @@ int atomicio_close(struct atomicio_file *file);
  * the range is held dirty in the page cache by another writer, or, on a raw block device, a page
  * of it stays in the page cache, as one does while another process has it mapped; -ENOMEM; -ENOSPC,
  * -EDQUOT, -EFBIG: no room; -EFAULT: a part of the buffer cannot be read, and nothing is
- * written, not even in part; the journal copies the buffer, and raises SIGSEGV there); -EIO and
- *others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
- *-ENOTRECOVERABLE: the handle was poisoned by that, or by a lost page: close and reopen it.
+ * written, not even in part (the journal copies the buffer, and raises SIGSEGV there); -EIO and
+ * others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
+ * -ENOTRECOVERABLE: the handle was poisoned by that, or by a lost page: close and reopen it.
  *
  * Through the journal also: -EMSGSIZE: longer than its largest
  * frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover

@@ -3,54 +3,57 @@
  * libatomicio: the double-write journal.
  *
  * Where neither the disk nor the filesystem makes a write untorn, a journal does, on any file,
- * direct or buffered.  Each write, or a whole batch over several files, is first made durable
- * in one frame of the journal, or a group in a chain of frames, with one flush, and then written
- * home.  After a crash, recovery
- * writes every durable frame home again.  So a page is never torn, a group is never half
- * there, and the caller pays one flush, as for an unprotected durable write.
+ * direct or buffered.  A journal is a ring of frames.  Each write, or a whole batch over several
+ * files, is first made durable in one frame, with one flush, and then written home, to its file.  A
+ * group longer than a frame takes a chain of frames, and still one flush.  A frame is live until a
+ * checkpoint has synced its files; after a crash, recovery writes every live frame home again.  So
+ * a page is never torn, a group is never half there, and the caller pays one flush, as for an
+ * unprotected durable write.
  *
  *	create	once: atomicio_journal_create() lays the journal out in an empty file.
  *	open	at each start: atomicio_journal_open(); if frames are live, recover first.
- *	attach	give the journal and a file_id to atomicio_open(): its writes may then fall
- *		back to the journal, or always go through it.
+ *	attach	give the journal and a file_id to atomicio_open(): the handle's writes may then
+ *		fall back to the journal, or always go through it.
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC, and its
  * pages are in their files: who reads them then, through another descriptor, another process or
- * a mapping, sees the new ones.  So you may read through any descriptor, and a direct one does
- * not have to be the one that was attached.  Recovery alone needs the frames.
+ * a mapping, sees the new ones.  So you may read through any descriptor, direct or not, attached or
+ * not.  Only recovery needs the frames, and atomicio_journal_read() for a file that failed.
  *
  * A batch with ATOMICIO_ALL_OR_NONE goes through the journal whatever `path` says, because nothing
- * else can keep several pages together.  When it fails, the group is whole or absent, and
+ * else can keep several pages together.  When such a batch fails, the group is whole or absent, and
  * recovery says which: examples/group.c does what is to be done then.
  *
  * Programs that do not know the journal (backup, copy, an editor, another engine) see the files
- * alone.  After a crash these are good only once they are recovered: let nothing else open them
- * before, copy them together with the journal, and never put a copy of a file beside the
- * journal of another time.  Recovery knows files by more than their name, and asks.
+ * alone.  After a crash the files are good only once they are recovered.  Let nothing else open
+ * them before, copy them together with the journal, and never put a copy of a file beside the
+ * journal of another time.  Recovery refuses a file that is not the one that its frames name.
  *
- * How large?  Frames are retired as the ring fills, which costs a sync of each file that
- * they name.  So take what your load writes in some seconds, at least eight of its largest groups;
- * 64 MiB suits most.  A larger one makes checkpoints rarer and the reading after a crash
- * longer, about a second for one or two GiB.
+ * How large?  Frames are retired (a checkpoint) as the ring fills, which costs a sync of each file
+ * that they name.  So the journal should hold what your load writes in some seconds, and at least
+ * eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer and the
+ * reading after a crash longer, about a second for one or two GiB.
  *
  * The pages of a batch go home together, sorted, neighbours in one write: to direct files through
  * the kernel's AIO, whose writes the exit of a killed process waits for, so that no page of a dead
  * process lands after its locks are free (io_uring has no such rule).  Where AIO is refused, and
- * beyond fs.aio-max-nr, they go one by one, which is only slower.
+ * beyond fs.aio-max-nr, the pages go one by one, which is only slower.
  *
- * A home write is complete, and seen through other descriptors, when the call returns: but for a
- * file that failed.  A durable frame is a commit, so a write whose home write fails returns 0, and
- * the file has failed: its later calls give -ENOTRECOVERABLE with the reason HOME_FAILED,
- * atomicio_journal_read() has its newest bytes, and its pages stay in live frames, carried from one
- * to the next where the ring needs their place, until the journal is opened again and recovered.
- * Other files go on, as long as the pages of failed files take no more than a quarter of the ring,
- * and the ring holds six of the largest frames; beyond that writes give -ENOSPC with the reason
- * JOURNAL_FULL, before anything is written.  A file whose disk only hangs is carried in the same
- * way for writers of others, and waited for beyond that.
+ * A home write is complete, and seen through other descriptors, when the call returns, unless the
+ * file failed.  A durable frame is a commit, so a write whose home write fails returns 0.  The file
+ * then has failed: its later calls give -ENOTRECOVERABLE with the reason HOME_FAILED, and
+ * atomicio_journal_read() has its newest bytes.  Its pages stay in live frames until the journal is
+ * opened again and recovered; where the ring needs the place of these frames, the pages are
+ * carried: framed again.  Other files go on, as long as the pages of failed files take no more than
+ * a quarter of the ring, and the ring holds six of the largest frames.  Beyond that writes give
+ * -ENOSPC with the reason JOURNAL_FULL, before anything is written.  The pages of a file whose disk
+ * only hangs are carried in the same way, so that writers of other files need not wait; beyond the
+ * same limit they wait.
  *
- * What can be known before is asked before: room beyond the end of a file, where blocks are taken a
- * MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the size that the filesystem and RLIMIT_FSIZE
- * allow, the seals of a memfd.  A refusal has the kind SPACE and the old page on disk.
+ * What may refuse a home write is asked before its frame is written: room beyond the end of a file,
+ * where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the size that the
+ * filesystem and RLIMIT_FSIZE allow, the seals of a memfd.  A refusal has the kind SPACE and the
+ * old page on disk.
  *
  * Four rules are yours to keep, because the library cannot see you break them:
  *

@@ -2,12 +2,12 @@
 /*
  * libatomicio: untorn writes through io_uring.
  *
- * Two ways.  A guest in your ring: atomicio_uring_prep() fills one submission queue entry of
- * yours and atomicio_uring_done() reads its completion; the ring, its thread and its loop stay
- * yours.  Or a queue of the library's own, for those who have no ring: make one with
- * atomicio_queue_create() and give batches to atomicio_write_batch().
+ * There are two ways.  A guest is a write of the library in your ring: atomicio_uring_prep() fills
+ * one submission queue entry of yours, and atomicio_uring_done() reads its completion.  The ring,
+ * its thread and its loop stay yours.  A queue is a ring of the library's own, for those who have
+ * none: make one with atomicio_queue_create() and give batches to atomicio_write_batch().
  *
- * Both go through the same checks, the same classification and the same policy as
+ * Guest and queue go through the same checks, the same classification and the same policy as
  * atomicio_write().  Rules for all calls are in atomicio.h.
  *
  * A guest's loop:
