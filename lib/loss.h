@@ -135,8 +135,8 @@ static inline bool loss_has_witness(const struct loss *loss)
 int loss_sync(struct loss *loss, uint32_t flags);
 
 /*
- * A call that may have synced the file, begun after `mark` was read, returned `error`: was a page of
- * the file lost?  With
+ * A call that may have synced the file, begun after `mark` was read, returned `error`: was a page
+ * of the file lost?  With
  * `may_wait` the witness is asked, which is an fdatasync.  Without it nothing is asked, and the
  * answer is 0: the witness still holds the report, and the next sync gets it.
  *

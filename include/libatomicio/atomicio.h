@@ -535,8 +535,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  * is the first in its own, is taken for the parent.
  *
  * A flush that the disk fails is told to one call alone.  If a write of this handle is told, the
- * next sync fails; if another process, another handle on the file, also one of this process, or your
- * own fsync(2) is, nobody else can know of it.
+ * next sync fails; if another process, another handle on the file, also one of this process, or
+ * your own fsync(2) is, nobody else can know of it.
  *
  * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
  * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
