@@ -47,6 +47,21 @@ static inline int open_or_not(const char *path, int flags)
 	return sys_linux.open(path, flags & ~O_EXCL);
 }
 
+/* A memfd keeps no promise: where an emulator has no pwritev2, pwrite will do. */
+static inline ssize_t memfd_write(int fd, const struct iovec *vector, int count, uint64_t offset,
+				  int flags)
+{
+	const ssize_t result = sys_linux.pwritev2(fd, vector, count, offset, flags);
+	ssize_t done = 0;
+
+	if (result != -ENOSYS)
+		return result;
+	for (int i = 0; i < count; i++)
+		done += sys_linux.pwrite(fd, vector[i].iov_base, vector[i].iov_len,
+					 offset + (uint64_t)done);
+	return done;
+}
+
 static inline ssize_t own_write(int fd, const struct iovec *vector, int count, uint64_t offset,
 				int flags)
 {
@@ -61,7 +76,7 @@ static inline ssize_t own_write(int fd, const struct iovec *vector, int count, u
 	if (own.hangs && offset < JOURNAL_RING_START)
 		hang(&own.hangs);
 	if (offset < JOURNAL_RING_START && ++own.headers >= own.header_fails && own.header_fails) {
-		(void)sys_linux.pwritev2(fd, vector, count, offset, flags);
+		(void)memfd_write(fd, vector, count, offset, flags);
 		return -EIO;
 	}
 	if (offset >= JOURNAL_RING_START) {
@@ -71,7 +86,7 @@ static inline ssize_t own_write(int fd, const struct iovec *vector, int count, u
 		own.low = offset < own.low ? offset : own.low;
 		own.high = end > own.high ? end : own.high;
 	}
-	return sys_linux.pwritev2(fd, vector, count, offset, flags);
+	return memfd_write(fd, vector, count, offset, flags);
 }
 
 static inline ssize_t own_read(int fd, void *buffer, size_t length, uint64_t offset)
