@@ -8,7 +8,7 @@
  * deterministic.
  *
  *	crash [--scenario NAME] [--keep-going] [--short N]	explore; N divides the bounds;
- *		from 100 on a sample: of the calls that fail and the schedules each fifth
+ *		from 8 on of the calls that fail and the schedules each second, from 100 each fifth
  *	crash --replay STRING					run one state again
  *	crash --list						name the scenarios
  */
@@ -83,7 +83,7 @@ static int explore(const char *only, const struct explore_options *options)
 	printf("# %llu crash states, %llu of them different, %llu failed, %.1f s\n",
 	       (unsigned long long)all.states, (unsigned long long)(all.states - all.repeated),
 	       (unsigned long long)all.failures, seconds() - start);
-	if (!only && !all.failures && options->divide <= 1 &&
+	if (!only && !all.failures && options->divide <= 8 &&
 	    all.states - all.repeated < STATES_DEMANDED) {
 		printf("not ok - fewer than %u different states\n", STATES_DEMANDED);
 		return 1;

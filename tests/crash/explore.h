@@ -27,7 +27,7 @@ struct explore_count {
 
 struct explore_options {
 	bool keep_going;
-	uint32_t divide; /* of the bounds, for a short run; 0 and 1: full; from 100 on a sample */
+	uint32_t divide; /* of the bounds, for a short run; 0 and 1: full; see sample_stride() */
 };
 
 /* Explore one scenario; false: a state failed, and its replay string was printed. */

@@ -123,7 +123,8 @@ static void end(int fd)
 	close(fd);
 }
 
-/* A59: the process, its descriptors and its record locks are gone; the writes are not. */
+/* The process, its descriptors and its record locks are gone; the writes are not. */
+/* A59 */
 static void writes_of_a_killed_process_land_over_its_successors(void)
 {
 	const int fd = kernel_file(NAME, PAGES * PAGE, O_RDWR | O_DIRECT);
@@ -136,6 +137,7 @@ static void writes_of_a_killed_process_land_over_its_successors(void)
 	end(fd);
 }
 
+/* A59 */
 static void a_lock_is_held_until_the_last_write_of_the_killed_is_done(void)
 {
 	const int fd = kernel_file(NAME, PAGES * PAGE, O_RDWR | O_DIRECT);
