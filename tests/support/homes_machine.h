@@ -26,11 +26,24 @@ static const struct {
 } places[PAGES] = {{8192, 4096}, {131072, 16384}, {0, 4096},
 		   {4096, 4096}, {66048, 1536},	  {65536, 512}};
 
+static inline void stop(void)
+{
+	atomicio_close(file);
+	atomicio_journal_close(journal);
+	ck_assert_uint_eq(fake_aio.in_air, 0);
+	ck_assert_uint_eq(fake_aio.contexts, 0);
+	machine_is_clean();
+	journal = NULL;
+	file = NULL;
+}
+
 static inline void start(int status)
 {
 	const struct atomicio_options options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
 	struct atomicio_options mine = options;
 
+	if (journal) /* that of the fixture */
+		stop();
 	write_machine();
 	fake_claim(512, 262144, 65536);
 	fake.getfl_result = status;
@@ -42,15 +55,6 @@ static inline void start(int status)
 static inline void direct(void)
 {
 	start(O_RDWR | O_DIRECT);
-}
-
-static inline void stop(void)
-{
-	atomicio_close(file);
-	atomicio_journal_close(journal);
-	ck_assert_uint_eq(fake_aio.in_air, 0);
-	ck_assert_uint_eq(fake_aio.contexts, 0);
-	machine_is_clean();
 }
 
 static inline int write_group_by(struct atomicio_queue *queue, uint32_t flags)

@@ -187,6 +187,8 @@ static void file_has_failed(void)
 	ck_assert_uint_eq(info.state, ATOMICIO_JOURNAL_READY);
 	ck_assert_int_eq(atomicio_close(file), -ENOTRECOVERABLE);
 	atomicio_journal_close(journal);
+	file = NULL;
+	journal = NULL;
 	ck_assert_uint_eq(fake_aio.in_air, 0);
 	machine_recover();
 	all_home();
@@ -285,6 +287,8 @@ START_TEST(a_group_survives_every_failure)
 				ck_assert_uint_eq(fake_aio.in_air, 0);
 				atomicio_close(file);
 				atomicio_journal_close(journal);
+				file = NULL;
+				journal = NULL;
 				machine_recover();
 				if (error && disk_holds(0, DISK_BYTES, DISK_OLD))
 					continue;

@@ -21,6 +21,8 @@ static void leave_a_frame(void)
 	ck_assert_int_eq(write_group(), 0);
 	atomicio_close(file);
 	atomicio_journal_close(journal);
+	file = NULL;
+	journal = NULL;
 	memset(disk.bytes[0], DISK_OLD, DISK_BYTES);
 	fake_aio_reset();
 	disk.vectored = 0;
