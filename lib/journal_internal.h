@@ -21,8 +21,8 @@
  *    one behind it is corruption: reported, never skipped.
  * J7 a full ring checkpoints and waits; it never overwrites a live frame.
  * J8 overlapping writes reach home in frame order.
- * J9 a failed frame, home write or flush poisons the journal: nothing is retired after it, so
- *    what was acknowledged stays recoverable.
+ * J9 a failed frame poisons the journal; a failed home write or flush fails its file alone (K7).
+ *    Their frames are not retired, so what was acknowledged stays recoverable.
  * J10 frames of a file that is closed or forgotten are retired durably first.
  *
  * One frame, or one chain, is in flight at a time, so only the last on disk can be torn.
