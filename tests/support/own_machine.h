@@ -145,16 +145,6 @@ static inline void own_setup(void)
 	calls.set_inode_flags = set_own_flags;
 }
 
-static inline void end_process(void)
-{
-	for (int i = 0; i < 2; i++)
-		if (files[i])
-			(void)atomicio_close(files[i]);
-	files[0] = files[1] = NULL;
-	(void)atomicio_journal_close(journal);
-	journal = NULL;
-}
-
 /* What a killed process leaves, with a page of file 0. */
 static inline void leave_page(int value)
 {

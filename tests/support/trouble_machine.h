@@ -175,14 +175,21 @@ static inline int resolve(void *context, uint64_t file_id)
 	return file_id - 1 < 2 ? fds[file_id - 1] : -ENOENT;
 }
 
+static inline void end_process(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (files[i])
+			(void)atomicio_close(files[i]);
+	files[0] = files[1] = NULL;
+	(void)atomicio_journal_close(journal);
+	journal = NULL;
+}
+
 /* The trouble is over, and so is the process. */
 static inline void restart(void)
 {
 	trouble.file = -1;
-	for (int i = 0; i < 2; i++)
-		if (files[i])
-			(void)atomicio_close(files[i]);
-	(void)atomicio_journal_close(journal);
+	end_process();
 	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
 	ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0), 0);
 	open_files();

@@ -50,16 +50,6 @@ static int open_file(int i)
 	return write_open(&calls, fds[i], &options, sizeof(options), &files[i]);
 }
 
-static void end_process(void)
-{
-	for (int i = 0; i < 2; i++)
-		if (files[i])
-			(void)atomicio_close(files[i]);
-	files[0] = files[1] = NULL;
-	(void)atomicio_journal_close(journal);
-	journal = NULL;
-}
-
 /* Homes keep what they have. */
 static void crash(void)
 {
