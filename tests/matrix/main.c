@@ -10,7 +10,8 @@
  * away; MATRIX_REMOUNT, for a filesystem that was shut down.
  *
  * Each cell is one TAP line.  expected is "ok": every write returned 0; "some": at least one
- *failed; "new": not known yet, the result is printed.
+ * failed; "any": one or the other, as the clock will have it; "new": not known yet, the result is
+ * printed.  The pages are judged in each case.
  */
 #define _GNU_SOURCE
 #include "matrix.h"

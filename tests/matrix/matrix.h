@@ -30,8 +30,9 @@
 #include <libatomicio/uring.h>
 
 #define LENGTH 16384u
-#define PAGES 8u /* 0 to 5 under the fault, 6 and 7 after it */
-#define LIMIT 10 /* seconds for a cell */
+#define PAGES 8u       /* 0 to 5 under the fault, 6 and 7 after it */
+#define LIMIT 10       /* seconds for a cell */
+#define BYTE_OF_BOTH 4 /* of a page: old and new have the same there (matrix_fill) */
 
 enum page_state { OLD_PAGE, NEW_PAGE, MIXED_PAGE };
 

@@ -33,7 +33,8 @@ if [ "${1:-}" = --pairs ]; then
 	exit
 fi
 
-# A line for each fault, a column for each environment: the way by a letter, "!" where a write failed.
+# A line for each fault, a column for each environment: the way by a letter, "!" where a write failed,
+# "?" where one may.
 table() {
 	awk -v environments="${all[*]}" -v ways="${ways[*]}" '
 		BEGIN {
@@ -50,7 +51,7 @@ table() {
 		}
 		{ sub(":.*", "", $3) }
 		!($3 in seen) { seen[$3] = 1; faults[++rows] = $3 }
-		{ cell[$3, $2] = letter[$1] ($4 == "some" ? "!" : "") }
+		{ cell[$3, $2] = letter[$1] ($4 == "some" ? "!" : $4 == "any" ? "?" : "") }
 		END {
 			for (f = 1; f <= rows; f++) {
 				line = sprintf("%-16s", faults[f])
