@@ -291,7 +291,7 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		error = journal_make_stage(journal, &journal->stages[i]);
 	if (!error)
 		error = journal_make_couriers(journal);
-	return error ? error : journal_scan(journal);
+	return error ? error : journal_scan_ring(journal);
 }
 
 int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,

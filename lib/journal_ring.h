@@ -47,10 +47,16 @@ void journal_cover_all(struct atomicio_journal *journal);
 void journal_uncover_all(struct atomicio_journal *journal);
 
 /* journal_scan.c: find the live frames; called by open, before any other thread. */
-int journal_scan(struct atomicio_journal *journal);
-void journal_forget_scan(struct atomicio_journal *journal);
+int journal_scan_ring(struct atomicio_journal *journal);
 /* Once more, before another recovery of this process. */
 int journal_scan_again(struct atomicio_journal *journal);
+
+/* journal_found.c: the lists of what the scan finds. */
+int journal_add_found(struct atomicio_journal *journal, const struct journal_frame *frame);
+/* The files of that frame's rows, each once. */
+int journal_add_rows(struct atomicio_journal *journal, const uint8_t *bytes,
+		     const struct journal_frame *frame);
+void journal_forget_scan(struct atomicio_journal *journal);
 
 /* journal_judge.c: what follows from them. */
 void journal_judge(struct atomicio_journal *journal);

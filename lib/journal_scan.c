@@ -12,97 +12,11 @@
  */
 #include "journal_internal.h"
 
-#include <errno.h>
-#include <string.h>
-
 /*
  * Whole frames are disjoint, and of those that are not, few overlap: so many times the ring is
  * never checked, except where somebody has made frames inside of frames to keep us busy.
  */
 #define CHECKED_MAX 16u
-
-static int add_found(struct atomicio_journal *journal, const struct journal_frame *frame)
-{
-	struct journal_scan *scan = &journal->scan;
-	struct journal_found *more;
-
-	if (scan->count && scan->found[scan->count - 1].sequence >= frame->sequence)
-		scan->disordered = true;
-	if (scan->count == scan->room) {
-		const uint32_t room = scan->room ? scan->room * 2 : 64;
-
-		if (scan->room > UINT32_MAX / 2 / sizeof(*more))
-			return -ENOMEM;
-		more = journal->sys->allocate(_Alignof(max_align_t), room * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		if (scan->found) {
-			memcpy(more, scan->found, scan->count * sizeof(*more));
-			journal->sys->release_memory(scan->found);
-		}
-		scan->found = more;
-		scan->room = room;
-	}
-	scan->found[scan->count++] = (struct journal_found){
-		.sequence = frame->sequence,
-		.offset = frame->offset,
-		.durable_to = frame->durable_to,
-		.chain_first = frame->chain_first,
-		.chain_index = frame->chain_index,
-		.flags = frame->flags,
-		.length = frame->length,
-	};
-	return 0;
-}
-
-/* Rows that were met before are not kept again; those of the last frames are looked through. */
-#define ROWS_ASKED 64u
-
-static bool know_row(struct journal_scan *scan, const struct journal_identity *file, uint64_t last)
-{
-	for (uint32_t i = 0; i < ROWS_ASKED && i < scan->row_count; i++) {
-		struct journal_row *row = &scan->rows[scan->row_count - 1 - i];
-
-		if (memcmp(&row->identity, file, sizeof(*file)) == 0) {
-			row->last = last;
-			return true;
-		}
-	}
-	return false;
-}
-
-static int add_rows(struct atomicio_journal *journal, const uint8_t *bytes,
-		    const struct journal_frame *frame)
-{
-	struct journal_scan *scan = &journal->scan;
-
-	for (uint32_t i = 0; i < frame->files; i++) {
-		struct journal_identity file;
-		struct journal_row *more;
-
-		journal_get_file(bytes, i, &file);
-		if (know_row(scan, &file, frame->sequence))
-			continue;
-		if (scan->row_count == scan->row_room) {
-			const uint32_t room = scan->row_room ? scan->row_room * 2 : 64;
-
-			if (scan->row_room > UINT32_MAX / 2)
-				return -ENOMEM;
-			more = journal->sys->allocate(_Alignof(max_align_t),
-						      (size_t)room * sizeof(*more));
-			if (!more)
-				return -ENOMEM;
-			if (scan->rows) {
-				memcpy(more, scan->rows, scan->row_count * sizeof(*more));
-				journal->sys->release_memory(scan->rows);
-			}
-			scan->rows = more;
-			scan->row_room = room;
-		}
-		scan->rows[scan->row_count++] = (struct journal_row){file, frame->sequence};
-	}
-	return 0;
-}
 
 /* What the header of a live frame says of others, even if its pages are torn. */
 static void hear_header(struct journal_scan *scan, const struct journal_frame *frame)
@@ -138,8 +52,8 @@ static int look_at_frame(struct atomicio_journal *journal, const uint8_t *bytes,
 		*step = frame->length;
 		if (!live)
 			return 0;
-		error = add_found(journal, frame);
-		return error ? error : add_rows(journal, bytes, frame);
+		error = journal_add_found(journal, frame);
+		return error ? error : journal_add_rows(journal, bytes, frame);
 	}
 	/* J6: this number is used up, if it can be one of ours. */
 	if (live && frame->sequence - journal->header.tail_sequence < JOURNAL_AHEAD_MAX &&
@@ -179,19 +93,6 @@ static int scan_part(struct atomicio_journal *journal, struct journal_window *wi
 	return 0;
 }
 
-void journal_forget_scan(struct atomicio_journal *journal)
-{
-	if (journal->scan.found)
-		journal->sys->release_memory(journal->scan.found);
-	if (journal->scan.rows)
-		journal->sys->release_memory(journal->scan.rows);
-	journal->scan.found = NULL;
-	journal->scan.rows = NULL;
-	journal->scan.count = journal->scan.room = journal->scan.live = 0;
-	journal->scan.row_count = journal->scan.row_room = 0;
-	journal->void_count = 0;
-}
-
 int journal_scan_again(struct atomicio_journal *journal)
 {
 	journal_forget_scan(journal);
@@ -199,10 +100,10 @@ int journal_scan_again(struct atomicio_journal *journal)
 		journal->sys->release_memory(journal->scan.bad);
 	journal->scan = (struct journal_scan){.count = 0};
 	journal->retiring = false;
-	return journal_scan(journal);
+	return journal_scan_ring(journal);
 }
 
-int journal_scan(struct atomicio_journal *journal)
+int journal_scan_ring(struct atomicio_journal *journal)
 {
 	const uint64_t tail = journal->header.tail_offset;
 	struct journal_window window;

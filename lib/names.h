@@ -12,7 +12,9 @@
 #ifndef LIBATOMICIO_NAMES_H
 #define LIBATOMICIO_NAMES_H
 
+#define journal_add_found atomicio__journal_add_found
 #define journal_add_piece atomicio__journal_add_piece
+#define journal_add_rows atomicio__journal_add_rows
 #define journal_adopt_header atomicio__journal_adopt_header
 #define journal_advance_head atomicio__journal_advance_head
 #define journal_arrive atomicio__journal_arrive
@@ -122,8 +124,8 @@
 #define journal_retire_file atomicio__journal_retire_file
 #define journal_retire_id atomicio__journal_retire_id
 #define journal_room atomicio__journal_room
-#define journal_scan atomicio__journal_scan
 #define journal_scan_again atomicio__journal_scan_again
+#define journal_scan_ring atomicio__journal_scan_ring
 #define journal_send_home atomicio__journal_send_home
 #define journal_settle atomicio__journal_settle
 #define journal_settle_header atomicio__journal_settle_header
@@ -182,6 +184,7 @@
 #define write_attach atomicio__write_attach
 #define write_back_range atomicio__write_back_range
 #define write_classify atomicio__write_classify
+#define write_classify_journal atomicio__write_classify_journal
 #define write_count_done atomicio__write_count_done
 #define write_decide atomicio__write_decide
 #define write_device_after atomicio__write_device_after
@@ -196,6 +199,7 @@
 #define write_fits_journal atomicio__write_fits_journal
 #define write_fits_limits atomicio__write_fits_limits
 #define write_fly atomicio__write_fly
+#define write_give_bounce atomicio__write_give_bounce
 #define write_interpret atomicio__write_interpret
 #define write_is_readable atomicio__write_is_readable
 #define write_journal atomicio__write_journal
@@ -216,17 +220,20 @@
 #define write_plain_open atomicio__write_plain_open
 #define write_poison atomicio__write_poison
 #define write_precheck atomicio__write_precheck
+#define write_queue_count_files atomicio__write_queue_count_files
 #define write_queue_create atomicio__write_queue_create
 #define write_queue_enter atomicio__write_queue_enter
 #define write_queue_leave atomicio__write_queue_leave
 #define write_queue_rest atomicio__write_queue_rest
+#define write_queue_sync_files atomicio__write_queue_sync_files
 #define write_queue_syncs atomicio__write_queue_syncs
 #define write_retire_range atomicio__write_retire_range
 #define write_route atomicio__write_route
 #define write_run atomicio__write_run
-#define write_rwf atomicio__write_rwf
 #define write_shape atomicio__write_shape
 #define write_shape_broken atomicio__write_shape_broken
+#define write_sync_file atomicio__write_sync_file
+#define write_take_bounce atomicio__write_take_bounce
 #define write_until_done atomicio__write_until_done
 #define write_was_not_refused atomicio__write_was_not_refused
 

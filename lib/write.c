@@ -18,29 +18,6 @@
 #include "sys_cancel.h"
 #include "trace.h"
 
-void write_poison(struct atomicio_file *file)
-{
-	atomic_store_explicit(&file->poisoned, 1, memory_order_relaxed);
-}
-
-/* Count a write that was done, by who made it untorn. */
-void write_count_done(const struct write_request *request)
-{
-	struct write_counters *counters = &request->file->counters;
-	_Atomic uint64_t *by_path = &counters->writes_plain;
-
-	if (request->path == ATOMICIO_PATH_KERNEL)
-		by_path = request->length <= request->file->unit_max_hw
-				  ? &counters->writes_hardware
-				  : &counters->writes_filesystem;
-	else if (request->path == ATOMICIO_PATH_JOURNAL)
-		by_path = &counters->writes_journal;
-	write_count(by_path, 1);
-	write_count(&counters->bytes, request->length);
-	if (!(request->flags & ATOMICIO_DSYNC) || request->path == ATOMICIO_PATH_JOURNAL)
-		loss_note_unsynced(&request->file->loss);
-}
-
 static void attempt(struct write_request *request, struct write_outcome *outcome)
 {
 	request->mark = loss_mark(&request->file->loss);
@@ -175,17 +152,7 @@ ATOMICIO_EXPORT uint64_t atomicio_check(const struct atomicio_file *file, const 
 ATOMICIO_EXPORT int atomicio_sync(struct atomicio_file *file)
 {
 	SYS_NO_CANCEL;
-	int error;
-
-	if (!file)
-		return -EINVAL;
-	if (write_is_poisoned(file) ||
-	    (file->attached && journal_is_poisoned(file->options.journal)))
-		return -ENOTRECOVERABLE;
-	error = loss_sync(&file->loss, 0);
-	if (error && write_is_poisoned(file))
-		write_lost(file);
-	return error;
+	return file ? write_sync_file(file) : -EINVAL;
 }
 
 ATOMICIO_EXPORT uint32_t atomicio_version(void)

@@ -2,9 +2,11 @@
 /*
  * The write family: validate, submit, classify, policy.
  *
- * Flow: write.c holds the order: each attempt is checked (write_validate.c), submitted
- * (write_sync.c), its result classified (write_classify.c) and a failure put to the policy
- * (write_policy.c), until the write is done or failed.  write_open.c makes handles.
+ * Flow: write.c holds the order: each attempt is checked (write_validate.c, write_check.c),
+ * submitted (write_attempt.c), its result classified (write_classify.c) and a failure put to the
+ * policy (write_policy.c), until the write is done or failed.  write_open.c makes handles, and
+ * write_handle.c has what all files do with one.  Calls lead down this list: write, policy,
+ * attempt, plain, journal, look, device, check, validate, classify, handle.
  *
  * Rules:
  * W1 a shape is checked before every submission, on every kernel (XFS of 6.13 did not refuse
@@ -63,7 +65,7 @@ struct atomicio_file {
 	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
 	bool has_loss;			 /* loss is open */
-	bool is_device;			 /* a block device: see write_sync.c */
+	bool is_device;			 /* a block device: see write_device.c */
 	uint8_t looks;			 /* around each call: WRITE_LOOK_* */
 	_Atomic uint32_t inode_state;	 /* with WRITE_LOOK_INODE: see write_look.c */
 	bool device_nowait;		 /* and it takes RWF_NOWAIT */
@@ -143,22 +145,37 @@ uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, 
 /* write_classify.c: pure. */
 void write_fail(struct write_outcome *outcome, uint32_t kind, int32_t error, uint64_t reasons);
 void write_classify(struct write_outcome *outcome, int64_t result, uint64_t length);
+/* The same, with what file and flags tell beyond the errno. */
+void write_interpret(const struct write_request *request, int64_t result,
+		     struct write_outcome *outcome);
+/* What an error of journal_commit() or of a checkpoint means for the write. */
+void write_classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
+			    int error);
+/* The outcome of a request that an earlier success has left in doubt. */
+void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_handle.c */
+void write_poison(struct atomicio_file *file);
+void write_count_done(const struct write_request *request);
+void write_lost(struct atomicio_file *file);
+void write_back_range(const struct write_request *request);
+int write_sync_file(struct atomicio_file *file);
+const void *write_take_bounce(const struct write_request *request, bool may_wait);
+void write_give_bounce(struct atomicio_file *file);
 
 /* write_policy.c */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome);
-void write_back_range(const struct write_request *request);
 
-/* write_sync.c */
+/* write_check.c: false means that nothing was done, and the outcome says why. */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
-bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
-int write_rwf(uint32_t flags);
-void write_interpret(const struct write_request *request, int64_t result,
-		     struct write_outcome *outcome);
-void write_kernel(struct write_request *request, struct write_outcome *outcome);
-/* After an error of its durable write: does it succeed without the flush?  See there. */
-bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome);
-/* Can all of the buffer be read?  False: the outcome says that it is not begun. */
 bool write_is_readable(const struct write_request *request, struct write_outcome *outcome);
+bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
+bool write_precheck(const struct write_request *request, struct write_outcome *outcome);
+
+/* write_attempt.c */
+void write_kernel(struct write_request *request, struct write_outcome *outcome);
+/* After an error of its durable write: does the write succeed without the flush?  See there. */
+bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_plain.c: the PLAIN fallback. */
 void write_plain(const struct write_request *request, struct write_outcome *outcome);
@@ -169,8 +186,6 @@ void write_journal(const struct write_request *request, struct write_outcome *ou
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome);
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome);
-void write_lost(struct atomicio_file *file); /* a page of it was lost: tell its journal */
-bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_look.c: an untorn write with looks around the call. */
 void write_look(struct write_request *request, const struct iovec *vector,
@@ -185,8 +200,6 @@ bool write_look_refused(const struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
 /* At open: does this file need looks?  Not 0: the reason why it takes no untorn write. */
 uint64_t write_look_open(struct atomicio_file *file);
-/* The outcome of a request that an earlier success has left in doubt. */
-void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_device.c: the looks of a raw block device. */
 bool write_device_before(struct write_request *request, struct write_outcome *outcome);
@@ -216,8 +229,6 @@ void write_queue_rest(struct atomicio_queue *queue, struct atomicio_op *ops, uin
 /* write.c */
 int write_run(struct write_request *request);
 int write_until_done(struct write_request *request); /* the same, but a success is not counted */
-void write_count_done(const struct write_request *request);
-void write_poison(struct atomicio_file *file);
 
 static inline bool write_is_poisoned(const struct atomicio_file *file)
 {
@@ -243,6 +254,22 @@ static inline int write_hot_rwf(uint32_t flags)
 {
 	return SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | (int)((flags & ATOMICIO_DSYNC) << 1) |
 	       (int)((flags & ATOMICIO_NOWAIT) << 2);
+}
+
+/*
+ * The RWF_ flags of any other write.  RWF_NOAPPEND is always among them: with O_APPEND the kernel
+ * moves an untorn write to the end of file after the write was validated, and XFS then zeroes old
+ * bytes (seen on 6.18 and 7.3; fs/read_write.c:generic_write_checks).  RWF_DONTCACHE never is.
+ */
+static inline int write_rwf(uint32_t flags)
+{
+	int rwf = SYS_RWF_NOAPPEND;
+
+	if (flags & ATOMICIO_DSYNC)
+		rwf |= SYS_RWF_DSYNC;
+	if (flags & ATOMICIO_NOWAIT)
+		rwf |= SYS_RWF_NOWAIT;
+	return rwf;
 }
 
 /* A shape that needs one call and nothing else; the rules are those of write_shape(). */

@@ -114,6 +114,86 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 	outcome->called = true;
 }
 
+/* Classify a result, and add what this file and these flags tell beyond the errno. */
+void write_interpret(const struct write_request *request, int64_t result,
+		     struct write_outcome *outcome)
+{
+	write_classify(outcome, result, request->length);
+	if (outcome->kind != ATOMICIO_KIND_BUSY || outcome->error != -EAGAIN)
+		return;
+	/* XFS's copy on write cannot do without blocking: fs/xfs/xfs_file.c, 6.16 to 7.3. */
+	if ((request->flags & ATOMICIO_NOWAIT) && request->length > request->file->unit_max_hw)
+		outcome->reasons |= ATOMICIO_REASON_NOWAIT_NEVER;
+	else if (!(request->flags & ATOMICIO_NOWAIT))
+		outcome->reasons |= ATOMICIO_REASON_CACHED_PAGES;
+}
+
+/* What an error of journal_commit() or of a checkpoint means for the write. */
+void write_classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
+			    int error)
+{
+	uint64_t poisoned = ATOMICIO_REASON_JOURNAL_POISONED;
+
+	if (atomic_load_explicit(&file->home.failed, memory_order_relaxed))
+		poisoned = ATOMICIO_REASON_HOME_FAILED;
+	switch (error) {
+	case -EMSGSIZE:
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_FRAME_TOO_LARGE);
+		return;
+	case -EINVAL: /* two pages of a group overlap */
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_BAD_ARGUMENT);
+		outcome->allowed = ATOMICIO_FAIL;
+		return;
+	case -EUCLEAN:
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
+			   ATOMICIO_REASON_JOURNAL_UNCLEAN);
+		return;
+	case -ENOTRECOVERABLE:
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error, poisoned);
+		return;
+	case -ENOSPC:
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_JOURNAL_FULL);
+		return;
+	case -EFBIG:
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_FILE_SIZE_LIMIT);
+		return;
+	case -ENOMEM:
+	case -EINTR:
+		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
+		return;
+	default:
+		/* The frame may be durable or not: recovery makes the page old or new, whole. */
+		write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
+		outcome->allowed = ATOMICIO_FAIL;
+		if (journal_is_poisoned(file->options.journal))
+			return;
+		/* Or it was never begun: the journal's header could not be written. */
+		outcome->reasons = 0;
+		outcome->on_disk = ATOMICIO_DISK_OLD;
+	}
+}
+
+/* Something was amiss after a success: what does that make of the outcome?  D4, E4. */
+void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome)
+{
+	const uint64_t why = request->file->looks == WRITE_LOOK_INODE
+				     ? ATOMICIO_REASON_DATA_JOURNALED
+				     : ATOMICIO_REASON_CACHED_PAGES;
+
+	if (!request->doubtful)
+		return;
+	outcome->called = true;
+	if (!request->maybe_torn) {
+		if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
+			outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
+		return;
+	}
+	write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, why);
+	outcome->called = true;
+	if (request->file->options.fallback == ATOMICIO_FALLBACK_JOURNAL)
+		outcome->allowed |= ATOMICIO_FALLBACK;
+}
+
 ATOMICIO_EXPORT const char *atomicio_kind_name(uint32_t kind)
 {
 	return kind < COUNT(kind_names) ? kind_names[kind] : NULL;

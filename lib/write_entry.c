@@ -2,7 +2,7 @@
 /*
  * One untorn write as an entry of an io_uring.  See write_entry.h.
  *
- * Flow: the steps of write_sync.c's kernel path with the submission left out.  io_uring tries
+ * Flow: the steps of write_attempt.c's kernel path with the submission left out.  io_uring tries
  * a write with IOCB_NOWAIT first and hands EAGAIN to a worker thread (io_uring/rw.c), so an
  * EAGAIN in a completion is final, as it is from pwritev2(2).
  */

@@ -9,81 +9,6 @@
 
 #include <errno.h>
 
-/* What an error of journal_commit() or of a checkpoint means for the write. */
-static void classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
-			     int error)
-{
-	uint64_t poisoned = ATOMICIO_REASON_JOURNAL_POISONED;
-
-	if (atomic_load_explicit(&file->home.failed, memory_order_relaxed))
-		poisoned = ATOMICIO_REASON_HOME_FAILED;
-	switch (error) {
-	case -EMSGSIZE:
-		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_FRAME_TOO_LARGE);
-		return;
-	case -EINVAL: /* two pages of a group overlap */
-		write_fail(outcome, ATOMICIO_KIND_SHAPE, error, ATOMICIO_REASON_BAD_ARGUMENT);
-		outcome->allowed = ATOMICIO_FAIL;
-		return;
-	case -EUCLEAN:
-		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
-			   ATOMICIO_REASON_JOURNAL_UNCLEAN);
-		return;
-	case -ENOTRECOVERABLE:
-		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error, poisoned);
-		return;
-	case -ENOSPC:
-		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_JOURNAL_FULL);
-		return;
-	case -EFBIG:
-		write_fail(outcome, ATOMICIO_KIND_SPACE, error, ATOMICIO_REASON_FILE_SIZE_LIMIT);
-		return;
-	case -ENOMEM:
-	case -EINTR:
-		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
-		return;
-	default:
-		/* The frame may be durable or not: recovery makes the page old or new, whole. */
-		write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
-		outcome->allowed = ATOMICIO_FAIL;
-		if (journal_is_poisoned(file->options.journal))
-			return;
-		/* Or it was never begun: the journal's header could not be written. */
-		outcome->reasons = 0;
-		outcome->on_disk = ATOMICIO_DISK_OLD;
-	}
-}
-
-/*
- * J3: a write past the journal may not touch a range that a live frame covers, or recovery
- * would bring the frame's page back over it.  Retire the frames first.
- */
-bool write_retire_range(const struct write_request *request, struct write_outcome *outcome)
-{
-	const struct atomicio_options *options = &request->file->options;
-	int error;
-
-	if (!options->journal || !journal_may_cover(options->journal, options->file_id,
-						    request->offset, request->length))
-		return true;
-	error = journal_retire_id(options->journal, options->file_id);
-	if (!error)
-		return true;
-	/* Nothing of this write was made. */
-	classify_journal(request->file, outcome, error);
-	outcome->kind = ATOMICIO_KIND_UNSUPPORTED;
-	outcome->on_disk = ATOMICIO_DISK_OLD;
-	outcome->allowed = ATOMICIO_FAIL;
-	return false;
-}
-
-void write_lost(struct atomicio_file *file)
-{
-	assert(write_is_poisoned(file));
-	if (file->attached)
-		journal_file_lost(file->options.journal, &file->home);
-}
-
 /* All that is known before the journal is asked.  False: the outcome says why not. */
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -92,7 +17,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	int error;
 
 	if (request->length > JOURNAL_PAGE_LIMIT) {
-		classify_journal(request->file, outcome, -EMSGSIZE);
+		write_classify_journal(request->file, outcome, -EMSGSIZE);
 		return false;
 	}
 	if (broken) {
@@ -129,7 +54,7 @@ static void commit(const struct atomicio_file *file, const void *pages, journal_
 	const int error = journal_commit(file->options.journal, pages, page_at, count);
 
 	if (error)
-		classify_journal(file, outcome, error);
+		write_classify_journal(file, outcome, error);
 	else
 		*outcome = (struct write_outcome){.kind = 0};
 }

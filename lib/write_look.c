@@ -2,7 +2,7 @@
 /*
  * Looks around a call, for files where the kernel decides at each call whether it is untorn.
  *
- * Flow: the submit step of write_sync.c for block devices (rules and looks in write_device.c) and
+ * Flow: the submit step of write_attempt.c for block devices (rules: write_device.c) and
  * for ext4; the same in steps for entries of an io_uring (write_entry.c).
  *
  * ext4 makes a direct write through the page cache if the inode, at that moment, has its data
@@ -44,31 +44,6 @@
 /* Bits of file->inode_state. */
 #define INODE_HAS_BLOCKS 1u /* it cannot become inline any more (E3) */
 #define INODE_SUSPECT 2u    /* the last look was bad (E1) */
-
-static bool is_inode(const struct write_request *request)
-{
-	return request->file->looks == WRITE_LOOK_INODE;
-}
-
-/* Something was amiss after a success: what does that make of the outcome?  D4, E4. */
-void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome)
-{
-	const uint64_t why =
-		is_inode(request) ? ATOMICIO_REASON_DATA_JOURNALED : ATOMICIO_REASON_CACHED_PAGES;
-
-	if (!request->doubtful)
-		return;
-	outcome->called = true;
-	if (!request->maybe_torn) {
-		if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
-			outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
-		return;
-	}
-	write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, why);
-	outcome->called = true;
-	if (request->file->options.fallback == ATOMICIO_FALLBACK_JOURNAL)
-		outcome->allowed |= ATOMICIO_FALLBACK;
-}
 
 /* Read the flags: 0, or the reason why a write would not be, or was not, untorn. */
 static uint64_t look(const struct write_request *request, uint32_t *flags)

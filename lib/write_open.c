@@ -102,7 +102,7 @@ static void prepare_device(struct atomicio_file *file)
 			      SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | SYS_RWF_NOWAIT) == -EINVAL;
 }
 
-/* Which writes need no more than one call: see also may_be_cut() in write_sync.c. */
+/* Which writes need no more than one call: see also may_be_cut() in write_check.c. */
 static void prepare_hot(struct atomicio_file *file)
 {
 	struct write_limits *hot = &file->hot;
@@ -284,53 +284,4 @@ ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 {
 	SYS_NO_CANCEL;
 	return file ? destroy(file) : 0;
-}
-
-ATOMICIO_EXPORT int atomicio_file_get_caps(const struct atomicio_file *file,
-					   struct atomicio_caps *caps, size_t caps_size)
-{
-	const int error = abi_check(caps, caps_size, ABI_FIRST_CAPS);
-
-	if (error)
-		return error;
-	if (!file)
-		return -EINVAL;
-	abi_write(caps, caps_size, &file->caps, sizeof(file->caps));
-	return 0;
-}
-
-static uint64_t read_counter(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-ATOMICIO_EXPORT int atomicio_file_get_stats(const struct atomicio_file *file,
-					    struct atomicio_stats *stats, size_t stats_size)
-{
-	const struct write_counters *counters;
-	struct atomicio_stats ours;
-	const int error = abi_check(stats, stats_size, ABI_FIRST_STATS);
-
-	if (error)
-		return error;
-	if (!file)
-		return -EINVAL;
-	counters = &file->counters;
-	ours = (struct atomicio_stats){
-		.writes_hardware = read_counter(&counters->writes_hardware),
-		.writes_filesystem = read_counter(&counters->writes_filesystem),
-		.writes_journal = read_counter(&counters->writes_journal),
-		.writes_plain = read_counter(&counters->writes_plain),
-		.writes_failed = read_counter(&counters->writes_failed),
-		.bytes = read_counter(&counters->bytes),
-		.retries = read_counter(&counters->retries),
-		.fallbacks = read_counter(&counters->fallbacks),
-		.bounces = read_counter(&counters->bounces),
-		.writebacks = read_counter(&counters->writebacks),
-		.syncs = read_counter(&file->loss.syncs),
-	};
-	for (size_t i = 0; i < sizeof(ours.failures) / sizeof(ours.failures[0]); i++)
-		ours.failures[i] = read_counter(&counters->failures[i]);
-	abi_write(stats, stats_size, &ours, sizeof(ours));
-	return 0;
 }

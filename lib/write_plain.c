@@ -2,7 +2,7 @@
 /*
  * One attempt of a plain write: all bytes are written, in as many pieces as the kernel likes.
  *
- * Flow: called by write.c for the PLAIN fallback; the checks are those of write_sync.c.
+ * Flow: called by write.c for the PLAIN fallback; the checks are those of write_check.c.
  *
  * It may tear, so a failure leaves the range unknown, unless nothing was begun.  It goes through
  * the caller's descriptor: if that is buffered, any shape will do.
@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "sys_refused.h"
 
@@ -151,16 +150,12 @@ static bool must_bounce(const struct write_request *request)
 
 static bool plain_bytes(const struct write_request *request, struct write_outcome *outcome)
 {
-	struct atomicio_file *file = request->file;
 	bool done;
 
 	if (!must_bounce(request))
 		return plain_pieces(request, request->buffer, outcome);
-	pthread_mutex_lock(&file->bounce_lock);
-	memcpy(file->bounce, request->buffer, request->length);
-	done = plain_pieces(request, file->bounce, outcome);
-	pthread_mutex_unlock(&file->bounce_lock);
-	write_count(&file->counters.bounces, 1);
+	done = plain_pieces(request, write_take_bounce(request, true), outcome);
+	write_give_bounce(request->file);
 	return done;
 }
 
@@ -172,7 +167,7 @@ void write_plain(const struct write_request *request, struct write_outcome *outc
 	    !write_retire_range(request, outcome) || !plain_bytes(request, outcome))
 		return;
 	if (file->plain_syncs && (request->flags & ATOMICIO_DSYNC || file->always_syncs)) {
-		const int error = atomicio_sync(file);
+		const int error = write_sync_file(file);
 
 		if (error) {
 			plain_failed(request, error, true, outcome);

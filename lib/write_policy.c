@@ -72,17 +72,6 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 	return answer & failure.allowed ? answer : ATOMICIO_FAIL;
 }
 
-/* In a guest's loop, who may not wait, the write-back is only started. */
-void write_back_range(const struct write_request *request)
-{
-	struct atomicio_file *file = request->file;
-
-	if (request->mode & WRITE_GUEST)
-		loss_start_write_back(&file->loss, request->offset, request->length);
-	else if (loss_write_back(&file->loss, request->offset, request->length))
-		write_lost(file);
-}
-
 /*
  * Make room for a retry.  EAGAIN from a call that may block means that cached pages of the
  * range could not be dropped (Linux 6.17 to 7.3, fs/iomap/direct-io.c:__iomap_dio_rw), so

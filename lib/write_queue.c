@@ -3,11 +3,6 @@
  * Make, read and free a queue, and settle a batch: ring first, durability after.
  *
  * Flow: write_batch.c calls in with what the journal did not take.
- *
- * Durability of a batch: a file with one write gets RWF_DSYNC; one with more gets plain untorn
- * writes and a single fdatasync(2) when all are done, which costs one log force and one flush
- * instead of one each (on XFS over a loop device, 16 KiB: see tests/bench/queue.sh).  A batch
- * over more than QUEUE_FILES_MAX files uses RWF_DSYNC for the files beyond.
  */
 #include "write_queue.h"
 
@@ -113,83 +108,6 @@ void write_queue_leave(struct atomicio_queue *queue)
 	atomic_store_explicit(&queue->busy, 0, memory_order_release);
 }
 
-/* The file's row, NULL if it has none. */
-static struct queue_file *find(struct atomicio_queue *queue, const struct atomicio_file *file)
-{
-	if (queue->file_hint < queue->file_count && queue->files[queue->file_hint].file == file)
-		return &queue->files[queue->file_hint];
-	for (uint32_t i = 0; i < queue->file_count; i++) {
-		if (queue->files[i].file != file)
-			continue;
-		queue->file_hint = i;
-		return &queue->files[i];
-	}
-	return NULL;
-}
-
-bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file *file)
-{
-	const struct queue_file *row = find(queue, file);
-
-	return row && row->writes > 1;
-}
-
-/* Which files have how many writes to make durable? */
-static void count_files(struct atomicio_queue *queue, const struct atomicio_op *ops, uint32_t count)
-{
-	queue->file_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		struct queue_file *row;
-
-		if (ops[i].result != WRITE_PENDING)
-			continue;
-		row = find(queue, ops[i].file);
-		if (!row) {
-			if (queue->file_count == QUEUE_FILES_MAX)
-				continue;
-			row = &queue->files[queue->file_count++];
-			*row = (struct queue_file){.file = ops[i].file};
-		}
-		row->writes++;
-	}
-}
-
-/* Make the unsynced durable, one call a file, and give each its result. */
-static void sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count)
-{
-	struct queue_file *row;
-
-	for (uint32_t i = 0; i < count; i++) {
-		row = ops[i].result > WRITE_PENDING ? find(queue, ops[i].file) : NULL;
-		if (row)
-			row->unsynced = true;
-	}
-	for (uint32_t i = 0; i < queue->file_count; i++) {
-		if (!queue->files[i].unsynced)
-			continue;
-		queue->files[i].error = atomicio_sync(queue->files[i].file);
-		write_count(&queue->counters.syncs, 1);
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		struct atomicio_op *op = &ops[i];
-		const struct write_request done = {
-			.file = op->file,
-			.length = op->length,
-			.flags = ATOMICIO_DSYNC, /* so nothing waits for a flush (L7) */
-			.path = (uint32_t)(op->result - WRITE_UNSYNCED(0)),
-		};
-
-		if (op->result <= WRITE_PENDING)
-			continue;
-		row = find(queue, op->file);
-		op->result = row ? row->error : -EIO; /* only files with a row sync later */
-		if (op->result)
-			write_count(&op->file->counters.writes_failed, 1);
-		else
-			write_count_done(&done);
-	}
-}
-
 void write_queue_rest(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 		      uint32_t flags)
 {
@@ -197,8 +115,8 @@ void write_queue_rest(struct atomicio_queue *queue, struct atomicio_op *ops, uin
 
 	queue->file_count = 0;
 	if (flags & ATOMICIO_DSYNC)
-		count_files(queue, ops, count);
+		write_queue_count_files(queue, ops, count);
 	write_fly(queue, &batch);
 	if (flags & ATOMICIO_DSYNC)
-		sync_files(queue, ops, count);
+		write_queue_sync_files(queue, ops, count);
 }

@@ -82,8 +82,14 @@ struct queue_batch {
 /* write_queue.c */
 int write_queue_create(const struct sys_calls *sys, const struct sys_ring_calls *calls,
 		       uint32_t depth, struct atomicio_queue **queue);
-/* Will one fdatasync make this file's writes durable? */
+
+/* write_queue_files.c: count the files with something to make durable, before the ring; ... */
+void write_queue_count_files(struct atomicio_queue *queue, const struct atomicio_op *ops,
+			     uint32_t count);
+/* ... will one fdatasync make this file's writes durable? ... */
 bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file *file);
+/* ... and after: make the unsynced durable, one call a file, and give each its result. */
+void write_queue_sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count);
 
 /* write_flight.c: settle every pending op; a success that is not durable yet is UNSYNCED. */
 void write_fly(struct atomicio_queue *queue, struct queue_batch *batch);

@@ -51,7 +51,7 @@ mutant() {
 
 mutant frame_not_durable journal_home.c ext4 's|own[(]journal, SYS_RWF_DSYNC, data|own(journal, 0, data|'
 mutant untorn_write_not_durable write.h xfs 's/\(int\)\(\(flags & ATOMICIO_DSYNC\) << 1\) \|/0 |/'
-mutant plain_write_not_durable write_sync.c ext4 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
+mutant plain_write_not_durable write.h ext4 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
 mutant cancelled_inside sys_cancel.h ext4 's/PTHREAD_CANCEL_DISABLE/PTHREAD_CANCEL_ENABLE/'
 mutant recovery_replays_nothing journal_recover.c ext4 's/([=(]) ?replay_all\(recovery\)/\1 (0 \&\& replay_all(recovery))/'
 # Where RWF_DSYNC may be dropped on the way (K9), for frames and for plain writes.

@@ -19,7 +19,7 @@ mutant noappend_dropped_on_the_hot_path write.h xfs \
 	's/SYS_RWF_ATOMIC \| SYS_RWF_NOAPPEND/SYS_RWF_ATOMIC/'
 mutant dsync_dropped_on_the_hot_path write.h trace \
 	's/\(flags \& ATOMICIO_DSYNC\) << 1/(flags \& ATOMICIO_DSYNC) \& 0/'
-mutant dsync_dropped_on_the_cold_path write_sync.c trace 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
+mutant dsync_dropped_on_the_cold_path write.h trace 's/rwf \|= SYS_RWF_DSYNC/rwf |= 0/'
 
 # The shape.
 mutant largest_size_unchecked write.h xfs 's/length <= hot->unit_max \&\& //'
@@ -28,7 +28,7 @@ mutant power_of_two_unchecked write.h xfs 's/ \&\& \(length \& \(length - 1\)\) 
 mutant offset_unchecked write.h xfs 's/\(offset \& \(length - 1\)\) == 0 \&\&//'
 mutant buffer_alignment_unchecked write.h xfs \
 	's/\(\(uintptr_t\)buffer \& \(hot->memory_align - 1\)\) == 0 \&\&//'
-mutant buffer_that_ends_inside_a_block_not_asked_for write_sync.c xfs \
+mutant buffer_that_ends_inside_a_block_not_asked_for write_check.c xfs \
 	's/may_be_cut\(request\) \&\& !/may_be_cut(request) \&\& 0 \&\& !/'
 mutant buffer_alignment_to_the_block_unchecked write_open.c xfs \
 	's/hot->memory_align < hot->unit_min/0/'
@@ -37,7 +37,7 @@ mutant block_larger_than_a_page_is_hot write_open.c xfs \
 mutant largest_size_off_by_one write_validate.c xfs \
 	's/length > limits->unit_max/length >= limits->unit_max/'
 mutant bounce_limit_ignored write_validate.c xfs 's/request->length <= file->options.bounce_max/1/'
-mutant file_size_limit_ignored write_sync.c xfs 's/(error \&\&) end > limit/\1 0/; s/!error \&\& end > limit/0/'
+mutant file_size_limit_ignored write_check.c xfs 's/(error \&\&) end > limit/\1 0/; s/!error \&\& end > limit/0/'
 
 # The result and the policy.
 mutant short_return_taken_for_success write.c inject 's/result != \(int64_t\)length/result < 0/'
@@ -53,7 +53,7 @@ mutant no_write_back_before_a_retry write_policy.c inject 's/outcome->error == -
 mutant no_space_may_be_retried write_classify.c inject \
 	's/(KIND_SPACE\] = .*), ATOMICIO_FAIL\}/\1, ATOMICIO_FAIL | ATOMICIO_RETRY}/'
 mutant enotblk_taken_for_layout write_classify.c inject 's/ENOTBLK, ATOMICIO_KIND_NOT_DIRECT/ENOTBLK, ATOMICIO_KIND_LAYOUT/'
-mutant plain_counted_as_untorn write.c refuse 's/request->path == ATOMICIO_PATH_KERNEL/request->path != ATOMICIO_PATH_JOURNAL/'
+mutant plain_counted_as_untorn write_handle.c refuse 's/request->path == ATOMICIO_PATH_KERNEL/request->path != ATOMICIO_PATH_JOURNAL/'
 
 # The sandbox.
 mutant refusal_of_pwritev2_not_seen sys_refused.c sandbox \

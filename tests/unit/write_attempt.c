@@ -388,5 +388,5 @@ int main(void)
 		threads_that_sync_at_once_share_calls,
 	};
 
-	return check_run("write_sync", tests, sizeof(tests) / sizeof(tests[0]), write_machine);
+	return check_run("write_attempt", tests, sizeof(tests) / sizeof(tests[0]), write_machine);
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold before this very call: limits, the buffer, the live frames of a journal (J3).
+ *
+ * Flow: before each attempt on any path, after the shape (write_validate.c).  Nothing is written
+ * to the file here.
+ */
+#include "write.h"
+
+#include <errno.h>
+
+/*
+ * Refuse a range that the kernel would cut short.  RLIMIT_FSIZE is applied after the kernel
+ * validated the write: it would write a part of the page, and on XFS zero bytes behind it (seen
+ * on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
+ * an end, at which 6.11 and early 6.12 cut writes too.
+ */
+bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	const uint64_t end = request->offset + request->length;
+	uint64_t limit;
+	int error;
+
+	if (file->is_device) {
+		error = file->sys->device_size(file->fd, &limit);
+		if (!error && end > limit) {
+			write_fail(outcome, ATOMICIO_KIND_SPACE, -ENOSPC,
+				   ATOMICIO_REASON_DEVICE_END);
+			return false;
+		}
+	} else if (file->limited) {
+		error = file->sys->file_size_limit(&limit);
+		if (!error && end > limit) {
+			write_fail(outcome, ATOMICIO_KIND_SPACE, -EFBIG,
+				   ATOMICIO_REASON_FILE_SIZE_LIMIT);
+			return false;
+		}
+	} else {
+		return true;
+	}
+	/* A limit that cannot be read cannot be kept: nothing was written. */
+	if (error)
+		write_fail(outcome, ATOMICIO_KIND_SPACE, error, 0);
+	return !error;
+}
+
+/*
+ * Could the kernel write a part of a buffer that cannot be read as a whole?  A raw disk takes the
+ * pages that it can get (block/fops.c:__blkdev_direct_IO_simple, 6.11 to 7.3).  A filesystem with
+ * one bio for the write refuses a short one (fs/iomap/direct-io.c); XFS's copy on write fails, too,
+ * if the part that can be read ends with a block, but a write beyond the end of the file that is
+ * cut inside a block reports what it has written, and keeps it (seen on 6.18).  Memory ends with a
+ * page, so that takes a buffer that is not aligned to the block, or a block of several pages.
+ */
+static bool may_be_cut(const struct write_request *request)
+{
+	const struct atomicio_file *file = request->file;
+	const uint32_t block = file->limits.unit_min; /* of a filesystem, that or more */
+
+	return file->is_device || block > WRITE_PAGE_MIN ||
+	       ((uintptr_t)request->buffer & (block - 1)) != 0;
+}
+
+/* Can all of the buffer be read?  Where not, it is not begun.  Before 5.14 nobody can tell. */
+bool write_is_readable(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct sys_calls *sys = request->file->sys;
+
+	switch (sys->populate(request->buffer, request->length)) {
+	case -EINVAL: /* not readable memory, or unknown advice */
+		if (sys->populate(NULL, 0))
+			return true;
+		break;
+	case -EFAULT:
+	case -ENOMEM: /* a hole */
+	case -EHWPOISON:
+		break;
+	default:
+		return true;
+	}
+	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EFAULT, 0);
+	outcome->allowed = ATOMICIO_FAIL;
+	return false;
+}
+
+/*
+ * J3: a write past the journal may not touch a range that a live frame covers, or recovery
+ * would bring the frame's page back over it.  Retire the frames first.
+ */
+bool write_retire_range(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_options *options = &request->file->options;
+	int error;
+
+	if (!options->journal || !journal_may_cover(options->journal, options->file_id,
+						    request->offset, request->length))
+		return true;
+	error = journal_retire_id(options->journal, options->file_id);
+	if (!error)
+		return true;
+	/* Nothing of this write was made. */
+	write_classify_journal(request->file, outcome, error);
+	outcome->kind = ATOMICIO_KIND_UNSUPPORTED;
+	outcome->on_disk = ATOMICIO_DISK_OLD;
+	outcome->allowed = ATOMICIO_FAIL;
+	return false;
+}
+
+/* All that is known before the call.  False: the outcome says why not. */
+bool write_precheck(const struct write_request *request, struct write_outcome *outcome)
+{
+	const struct atomicio_file *file = request->file;
+	uint64_t broken;
+
+	if (file->limits.unit_max == 0) {
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, file->caps.reasons);
+		return false;
+	}
+	broken = write_shape_broken(request, file->limits.unit_max);
+	if (broken) {
+		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
+		return false;
+	}
+	if (may_be_cut(request) && !write_is_readable(request, outcome))
+		return false;
+	return write_fits_limits(request, outcome);
+}
