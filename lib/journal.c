@@ -211,7 +211,7 @@ static int close_clean(struct atomicio_journal *journal)
  * The newer of the two copies; one of them may be torn by a crash, or damaged.  That one is
  * the first to be written again.
  */
-static int read_header(struct atomicio_journal *journal)
+int journal_read_header(struct atomicio_journal *journal)
 {
 	int found = -ENODATA;
 
@@ -278,7 +278,7 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 	journal->header_block = sys->allocate(JOURNAL_BLOCK, JOURNAL_BLOCK);
 	if (!journal->header_block)
 		return -ENOMEM;
-	error = read_header(journal);
+	error = journal_read_header(journal);
 	if (error)
 		return error;
 	if (size < journal->header.size)

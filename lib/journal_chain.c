@@ -34,7 +34,7 @@ struct journal_chain {
 };
 
 /* S1: half of what is not kept for carrying, so that a chain and its predecessor fit. */
-static uint64_t limit(const struct journal_header *header)
+uint64_t journal_chain_limit(const struct journal_header *header)
 {
 	return (header->size - JOURNAL_RING_START - journal_reserve(header)) / 2;
 }
@@ -77,7 +77,7 @@ static int fill(const struct atomicio_journal *journal, const struct journal_tic
 static int plan(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
 	const struct sys_calls *sys = journal->sys;
-	const uint64_t most = limit(&journal->header);
+	const uint64_t most = journal_chain_limit(&journal->header);
 	struct journal_chain *chain = ticket->chain;
 
 	chain->room = ticket->count;

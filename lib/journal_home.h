@@ -68,6 +68,9 @@ bool journal_tickets_overlap(const struct journal_ticket *a, const struct journa
 
 /* journal_chain.c */
 
+/* The longest chain, in bytes of the ring. */
+uint64_t journal_chain_limit(const struct journal_header *header);
+
 /* For a measured ticket that no frame holds: stage its chain.  -EMSGSIZE, -ENOMEM. */
 int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
 void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);

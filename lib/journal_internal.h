@@ -268,6 +268,9 @@ int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 
+/* Find the newest of the two copies, and what is wrong with the other. */
+int journal_read_header(struct atomicio_journal *journal);
+
 /*
  * Write a header with this tail into both copies, one after the other, each durable, the damaged
  * or older first (H1): only then may anything rely on it.  For who is alone.

@@ -18,6 +18,9 @@ static inline int journal_open(const struct sys_calls *sys, int fd,
 	return journal_open_with(sys, fd, 0, journal);
 }
 
+/* journal_peek.c: 1: frames are live, 0, or an error; no lock, and no call but reads. */
+int journal_peek(const struct sys_calls *sys, int fd, struct atomicio_journal_info *info);
+
 /* journal_live.c: read the live frame of this number, which lies at `offset` or at the start. */
 int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		      uint64_t sequence, struct journal_frame *frame);

@@ -24,6 +24,7 @@
 #define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_carry atomicio__journal_carry
 #define journal_chain_goes_home atomicio__journal_chain_goes_home
+#define journal_chain_limit atomicio__journal_chain_limit
 #define journal_check_append atomicio__journal_check_append
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
@@ -106,6 +107,7 @@
 #define journal_open_own atomicio__journal_open_own
 #define journal_open_targets atomicio__journal_open_targets
 #define journal_open_with atomicio__journal_open_with
+#define journal_peek atomicio__journal_peek
 #define journal_peek_frame atomicio__journal_peek_frame
 #define journal_pinned_limit atomicio__journal_pinned_limit
 #define journal_place_frame atomicio__journal_place_frame
@@ -115,6 +117,7 @@
 #define journal_put_headers atomicio__journal_put_headers
 #define journal_put_row atomicio__journal_put_row
 #define journal_read_all atomicio__journal_read_all
+#define journal_read_header atomicio__journal_read_header
 #define journal_read_live atomicio__journal_read_live
 #define journal_refused atomicio__journal_refused
 #define journal_replay_frame atomicio__journal_replay_frame

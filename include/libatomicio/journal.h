@@ -362,6 +362,34 @@ struct atomicio_journal_info {
 	uint64_t memory;	 /* taken for writes, in bytes */
 };
 
+/*
+ * Has this journal live frames, so that its files are good only after a recovery?  No lock is
+ * taken, nothing is written, and no descriptor is opened or closed; fd may be open for reading
+ * only.  Of a clean journal two blocks are read, of another the whole ring.  While somebody has
+ * the journal open, the answer is of a moment, and a live frame may be home already.
+ *
+ * info may be NULL (info_size is then ignored); else it is filled as by
+ * atomicio_journal_get_info(), without counters, where the return is 0 or 1.
+ *
+ * Returns 0: nothing is live; 1: frames are live, or the state says that some may be lost;
+ * -ENODATA: no journal is in this file; -EPROTONOSUPPORT, -EBADMSG and -ERANGE as
+ * atomicio_journal_open(); -EBADF: fd is not open for reading; -EINVAL; -ENOMEM; or an error of
+ * reading.
+ */
+int atomicio_journal_peek(int fd, struct atomicio_journal_info *info, size_t info_size);
+
+/*
+ * How much of the ring does a group take at most: `count` pages, none longer than `length`, in
+ * `files` runs of pages of one file (1: all are of one file)?  For who gathers pages and has to
+ * know, before the group is complete, whether ATOMICIO_ALL_OR_NONE will take it.  No system call,
+ * no lock, any thread.
+ *
+ * Returns the bytes, headers included; -EMSGSIZE: the journal may not take such a group, however
+ * empty it is, see atomicio_write_batch(); -EINVAL.
+ */
+int64_t atomicio_group_length(const struct atomicio_journal *journal, uint64_t count,
+			      uint64_t length, uint64_t files);
+
 /* Read a journal's state and counters.  Returns 0, -EFAULT or -EINVAL. */
 int atomicio_journal_get_info(const struct atomicio_journal *journal,
 			      struct atomicio_journal_info *info, size_t info_size);
