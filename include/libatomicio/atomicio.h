@@ -2,11 +2,11 @@
 /*
  * libatomicio: untorn writes on Linux.
  *
- * An untorn write is one page that, after a crash or a power cut, is on the disk either
- * wholly new or wholly old, never a mixture of both.  That is the whole promise.  It says
- * nothing about durability (ask for that with ATOMICIO_DSYNC or atomicio_sync()), nothing
- * about the order of two writes, and nothing about what a concurrent reader sees.  The words of
- * this header (frame, live, witness, poisoned) are in the GLOSSARY of man/atomicio.7.
+ * An untorn write puts one page on the disk so that a crash or a power cut leaves the page either
+ * wholly new or wholly old, never a mixture.  The promise ends here.  Durability is asked for with
+ * ATOMICIO_DSYNC or atomicio_sync(); the order of two writes, and the view of a concurrent reader,
+ * are not promised at all.  The GLOSSARY of man/atomicio.7 has the words of this header (frame,
+ * live, witness, poisoned).
  *
  * The library has three acts:
  *
@@ -30,20 +30,21 @@
  *	if (error)
  *		fprintf(stderr, "not written: %s\n", strerror(-error));
  *
- * Rules that hold for every call
- * ------------------------------
+ * Rules for every call
+ * --------------------
  * Returns: 0, or a negative errno.  Never a byte count: an untorn write has no short result.
- * Outputs are untouched when a call fails.  No call prints, reads the environment, installs
- * a signal handler, keeps global state or changes errno.
+ * Outputs are untouched when a call fails.  No call prints, reads the environment, installs a
+ * signal handler, keeps global state or changes errno.
  *
- * Memory is taken in the open and create calls and by a recovery.  A write that the hardware or the
- * filesystem takes costs one system call, no allocation and no lock.  On ext4 there are two system
- * calls, on raw block devices three, because there a success alone proves nothing.  A journal takes
- * more memory, until the call returns, for a batch, for a page or a group longer than the frames in
- * memory, for a checkpoint, for a walk and for atomicio_journal_read().
+ * Memory is taken in the open and create calls and by a recovery.  A write by hardware or
+ * filesystem costs one system call, no allocation and no lock.  On ext4 a write costs two system
+ * calls, on raw block devices three, because a success alone proves nothing on them.  A journal
+ * takes more memory, until the call returns, for a batch, for a page or a group longer than the
+ * frames in memory, for a checkpoint, for a walk and for atomicio_journal_read().
  *
- * Threads: a handle may be used from several threads at once.  Closing it may not overlap
- * any other use of it.  Two writes that overlap in the file and in time are yours to order.
+ * Threads: several threads may use a handle at once.  Closing a handle may not overlap any other
+ * use of the handle.  The order of two writes that overlap in the file and in time is yours to
+ * keep.
  *
  * Cancellation (pthread_cancel): no call is a cancellation point.  Calls, and the policy in them,
  * run with cancellation off and restore the state on return.  A request acts at the thread's next
@@ -51,8 +52,8 @@
  *
  * Structs that you fill or read are followed by their size as the next argument, and may grow in
  * later releases.  Zero the struct first, and pass its sizeof.  A struct of yours that is shorter
- * than the library's reads as if its tail were zero; a longer one is refused with -E2BIG if
- * its unknown tail is not zero; one shorter than the first release's gives -EINVAL.
+ * than the library's reads as if its tail were zero.  A longer struct is refused with -E2BIG if the
+ * unknown tail is not zero, a struct shorter than the first release's with -EINVAL.
  *
  * Lengths, offsets and units are in bytes unless a name says otherwise.
  */
@@ -74,12 +75,12 @@ struct atomicio_file;	 /* one open file, made by atomicio_open() */
 struct atomicio_queue;	 /* a ring of the library's own for batches, see uring.h */
 struct atomicio_journal; /* a double-write journal, see journal.h */
 
-/* The version of the library that is loaded, as major * 10000 + minor * 100 + patch. */
+/* Version of the loaded library, as major * 10000 + minor * 100 + patch. */
 uint32_t atomicio_version(void);
 
 /*
- * Probe: what can this file do?
- * =============================
+ * Probe: the abilities of a file
+ * ==============================
  */
 
 /* Who makes a write untorn (struct atomicio_limits, mechanism). */
@@ -89,20 +90,20 @@ uint32_t atomicio_version(void);
 #define ATOMICIO_MECHANISM_MIXED 3	/* device up to unit_max_hw, filesystem above it */
 
 /*
- * What one way of writing can do.  A write is untorn if its length is a power of two from
- * unit_min to unit_max and its offset is a multiple of its length.  All fields are zero
- * where the mechanism is NONE.
+ * Limits of one way of writing.  A write is untorn if its length is a power of two from unit_min to
+ * unit_max and its offset is a multiple of its length.  All fields are zero where the mechanism is
+ * NONE.
  */
 struct atomicio_limits {
 	uint32_t mechanism;    /* ATOMICIO_MECHANISM_* */
 	uint32_t unit_min;     /* smallest untorn write, a power of two */
 	uint32_t unit_max;     /* largest untorn write, a power of two */
-	uint32_t unit_max_hw;  /* largest one that the device takes alone, 0: none */
+	uint32_t unit_max_hw;  /* part of unit_max that the device takes alone, 0: none */
 	uint32_t segments_max; /* buffers a write may have: 1 on every kernel up to 7.3 */
 	uint32_t reserved;     /* zero */
 };
 
-/* Which sources the probe could hear (struct atomicio_caps, evidence). */
+/* Sources that answered the probe (struct atomicio_caps, evidence). */
 #define ATOMICIO_EVIDENCE_STATX 0x1u   /* statx(2) knows STATX_WRITE_ATOMIC */
 #define ATOMICIO_EVIDENCE_QUEUE 0x2u   /* the queue limits in sysfs were read */
 #define ATOMICIO_EVIDENCE_BLKID 0x4u   /* libblkid identified the device's contents */
@@ -110,16 +111,16 @@ struct atomicio_limits {
 #define ATOMICIO_EVIDENCE_DISK 0x10u   /* the disk below is known by name */
 
 /*
- * The answer of atomicio_probe(): the verdict, the reasons, and the evidence behind them.
- * Evidence that could not be had is zero, and `evidence` and `reasons` say so.
+ * The answer of atomicio_probe(): the verdict, the reasons, and the evidence behind them.  Missing
+ * evidence is zero, and `evidence` and `reasons` say so.
  */
 struct atomicio_caps {
 	struct atomicio_limits direct; /* through O_DIRECT */
 	struct atomicio_limits
 		buffered;      /* through the page cache: NONE on every kernel up to 7.3 */
-	uint32_t memory_align; /* a direct write's buffer address is a multiple of this */
-	uint32_t offset_align; /* and its offset and length are multiples of this */
-	uint64_t reasons;      /* ATOMICIO_REASON_*: why it cannot do more */
+	uint32_t memory_align; /* multiple for the buffer address of a direct write */
+	uint32_t offset_align; /* multiple for its offset and length */
+	uint64_t reasons;      /* ATOMICIO_REASON_*: why not more */
 
 	uint32_t evidence;		/* ATOMICIO_EVIDENCE_* */
 	int32_t confirm_result;		/* the confirming call's result: -EINVAL means capable */
@@ -149,10 +150,10 @@ struct atomicio_caps {
 };
 
 /*
- * Why a file cannot do more: one bit each.  Every bit has a stable short name, a sentence
- * and, where something can be done, the command or option that would change it.  They are plain
- * numbers, for the tools that read headers for other languages: those keep no macro that calls
- * another.
+ * Why a file cannot do more: one bit each.  Every bit has a stable short name, a sentence and,
+ * where something can be done, the command or option that would help.  The values are plain
+ * numbers, because generators of bindings for other languages drop a macro that calls another
+ * macro.
  */
 #define ATOMICIO_REASON_KERNEL_TOO_OLD 0x1ULL
 #define ATOMICIO_REASON_NOT_DIRECT 0x2ULL
@@ -183,7 +184,7 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_NO_RECHECK 0x4000000ULL
 #define ATOMICIO_REASON_NO_WITNESS 0x8000000ULL
 #define ATOMICIO_REASON_CONTENTS_AMBIGUOUS 0x10000000ULL
-/* These concern one write, not the file: see atomicio_check() and struct atomicio_failure. */
+/* Bits of one write, not of the file: see atomicio_check() and struct atomicio_failure. */
 #define ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO 0x100000000ULL
 #define ATOMICIO_REASON_LENGTH_TOO_SMALL 0x200000000ULL
 #define ATOMICIO_REASON_LENGTH_TOO_LARGE 0x400000000ULL
@@ -205,31 +206,35 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_JOURNAL_FULL 0x4000000000000ULL
 
 /*
- * Probe an open descriptor: fill *caps with what it can do, and why not more.  The file may
- * be a regular file, a block device or a partition, open in any mode; no privilege is needed,
- * nothing is written, and what a missing privilege hides is named in the reasons.  `direct`
- * is what O_DIRECT writes can do, whether or not fd has O_DIRECT set; NOT_DIRECT in the
- * reasons says that fd has not.  The answer holds for this open descriptor: a remount may
- * change it for the next one.
+ * Probe an open descriptor: fill *caps with the abilities of the file, and the reasons why not
+ * more.  The file may be a regular file, a block device or a partition, open in any mode.  No
+ * privilege is needed, and nothing is written; the reasons name what a missing privilege hides.
+ * `direct` describes O_DIRECT writes even if fd is buffered; NOT_DIRECT in the reasons says that fd
+ * is buffered.  The answer holds for this open descriptor: a remount may change the answer for the
+ * next one.
  *
- * Safe from any thread.  No allocation of the library's own.  16 system calls for a regular
- * file on a disk without untorn writes, 25 on one with them, 3 more on a partition, and more
- * where a layer such as device-mapper lies in between.  On a block device, and before Linux
- * 6.9, libblkid reads the device to see what it holds, which takes some milliseconds and leaves
- * clean pages in the device's page cache; and closing the node drops the process's POSIX record
- * locks on that device, as every close(2) does.  On a frozen filesystem (fsfreeze) the probe of a
- * writable descriptor waits, as every write does, until it is thawed.
+ * Safe from any thread.  The library allocates nothing.  A regular file costs 16 system calls on a
+ * disk without untorn writes and 25 on a disk with them; a partition costs 3 more, and each layer
+ * below (device-mapper, md) some more.  On a block device, and before Linux 6.9, libblkid reads the
+ * device to identify the contents: some milliseconds, and clean pages in the device's page cache.
+ * Closing the device node then drops the process's POSIX record locks on the device, as every
+ * close(2) does.  On a frozen filesystem (fsfreeze) the probe of a writable descriptor waits for
+ * the thaw, as every write does.
  *
- * Returns 0; -EBADF: fd is not open, or was opened with O_PATH; -EISDIR: a directory;
- * -ESPIPE: a pipe, FIFO or socket; -EINVAL: another thing that is neither a regular file nor
- * a block device, or caps_size is too small; -EFAULT: caps is NULL; or what statx(2) says.
+ * Returns 0 or:
+ *	-EBADF		fd is not open, or was opened with O_PATH
+ *	-EISDIR		a directory
+ *	-ESPIPE		a pipe, FIFO or socket
+ *	-EINVAL		neither a regular file nor a block device; caps_size is too small
+ *	-EFAULT		caps is NULL
+ *	others		from statx(2)
  */
 int atomicio_probe(int fd, struct atomicio_caps *caps, size_t caps_size);
 
 /*
- * Name and explain one reason bit.  The name is stable and short ("xfs-needs-reflink"), the
- * text one sentence, the fix the command or option that would change it, or NULL where
- * nothing would.  Constant strings, never freed; NULL for anything but one known bit.
+ * Name and explain one reason bit.  The name is stable and short ("xfs-needs-reflink").  The text
+ * is one sentence.  The fix is the command or option that would help, or NULL where nothing would.
+ * All are constant strings, never freed; NULL for anything but one known bit.
  */
 const char *atomicio_reason_name(uint64_t reason);
 const char *atomicio_reason_text(uint64_t reason);
@@ -241,18 +246,18 @@ const char *atomicio_reason_fix(uint64_t reason);
  *	while ((reason = atomicio_reason_next(&reasons)))
  *		puts(atomicio_reason_text(reason));
  *
- * Bits that this library does not know are dropped, so every bit returned has a name and a text.
+ * Bits unknown to this library are dropped, and every returned bit has a name and a text.
  */
 uint64_t atomicio_reason_next(uint64_t *left);
 
 /*
- * Policy: what happens when a write cannot be made as asked?
- * ==========================================================
+ * Policy: the answer to a failed write
+ * ====================================
  */
 
 /*
- * What went wrong (struct atomicio_failure, kind), and what is in the range on disk after a call
- * that did not sync.
+ * What went wrong (struct atomicio_failure, kind), and the state of the range on disk after a call
+ * without a sync.
  *
  *	SHAPE		our own check; no call was made.  Old.
  *	UNSUPPORTED	EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot.  EBADF, EFAULT: the
@@ -277,25 +282,24 @@ uint64_t atomicio_reason_next(uint64_t *left);
 #define ATOMICIO_KIND_BROKEN 8
 
 /*
- * What is on disk in the range (on_disk): the worst that this write's attempts so far may have
- * left there; `kind` describes the last attempt only.  The list of kinds says what is there
- * after a call that did not sync.  After any error of a call that may have synced the file
- * (ATOMICIO_DSYNC; a descriptor with O_DSYNC or O_SYNC, a file with chattr +S, a mount with sync)
- * it is old or new: such a call can make the page, and then return the error of its flush, or that
- * of another page's write-back.
+ * The state of the range on disk (on_disk): the worst that the attempts of this write may have left
+ * so far.  `kind` describes the last attempt alone, and its list above holds for a call without a
+ * sync.  After any error of a call that may have synced the file (ATOMICIO_DSYNC; O_DSYNC or O_SYNC
+ * on the descriptor; chattr +S on the file; a mount with sync) the range is old or new: the call
+ * can write the page and then return the error of its flush, or of another page's write-back.
  */
 #define ATOMICIO_DISK_OLD 1	   /* the old bytes, all of them */
 #define ATOMICIO_DISK_OLD_OR_NEW 2 /* all old or all new, undefined which */
 #define ATOMICIO_DISK_UNKNOWN 3	   /* anything: treat the range as lost */
 
-/* What a policy may answer: one bit of `allowed`. */
-#define ATOMICIO_RETRY 1u    /* the same write again on the same path */
-#define ATOMICIO_FALLBACK 2u /* the fallback that the options name */
+/* The answers of a policy: one bit of `allowed`. */
+#define ATOMICIO_RETRY 1u    /* the same write again, by the same path */
+#define ATOMICIO_FALLBACK 2u /* the fallback named by the options */
 #define ATOMICIO_FAIL 4u     /* give the error to the caller */
 
 /* Where a write went, or should go (atomicio_options.path, atomicio_failure.path). */
 #define ATOMICIO_PATH_AUTO 0	/* hardware if it fits, else journal if it fits, else filesystem */
-#define ATOMICIO_PATH_KERNEL 1	/* RWF_ATOMIC, whoever makes it untorn */
+#define ATOMICIO_PATH_KERNEL 1	/* RWF_ATOMIC, by device or filesystem */
 #define ATOMICIO_PATH_JOURNAL 2 /* the double-write journal */
 #define ATOMICIO_PATH_PLAIN 3	/* a plain write that may tear: only ever as a fallback */
 
@@ -303,31 +307,29 @@ uint64_t atomicio_reason_next(uint64_t *left);
 struct atomicio_failure {
 	uint32_t size;	  /* of this struct */
 	uint32_t kind;	  /* ATOMICIO_KIND_* */
-	int32_t error;	  /* the negative errno that FAIL will return: that of the last attempt
-			   * that may have left on_disk */
+	int32_t error;	  /* negative errno returned by FAIL; belongs to on_disk */
 	uint32_t on_disk; /* ATOMICIO_DISK_* */
-	uint32_t allowed; /* answers that make sense; any other counts as FAIL */
+	uint32_t allowed; /* sensible answers; any other counts as FAIL */
 	uint32_t attempt; /* 1 for the first failure of this write on this path */
-	uint32_t path;	  /* ATOMICIO_PATH_*: where it failed */
+	uint32_t path;	  /* ATOMICIO_PATH_* of the failed attempt */
 	uint32_t flags;	  /* the write's flags */
 	uint64_t offset;  /* the write's offset */
 	uint64_t length;  /* and length */
-	uint64_t reasons; /* ATOMICIO_REASON_*: what is known of the cause, 0: nothing more */
+	uint64_t reasons; /* ATOMICIO_REASON_* known of the cause, or 0 */
 };
 
 /*
- * Decide about one failure: answer ATOMICIO_RETRY, ATOMICIO_FALLBACK or ATOMICIO_FAIL.
- * Called on the thread that writes, with no lock held.  The answer is masked with
- * failure->allowed, and anything that is not one allowed bit counts as FAIL: a wrong policy
- * costs an error, never a torn page.  It must return: a longjmp or a C++ exception out of it leaves
- * a queue busy for ever.  The library bounds RETRY with options.retries_max and, before a retry of
- * BUSY, writes back the cached pages that are in the way.
+ * Decide about one failure: answer ATOMICIO_RETRY, ATOMICIO_FALLBACK or ATOMICIO_FAIL.  Called on
+ * the writing thread, with no lock held.  The answer is masked with failure->allowed, and anything
+ * but one allowed bit counts as FAIL: a wrong policy costs an error, never a torn page.  A policy
+ * must return: a longjmp or a C++ exception leaves a queue busy for ever.  The library bounds RETRY
+ * with options.retries_max and, before a retry of BUSY, writes back the cached pages in the way.
  */
 typedef uint32_t atomicio_policy(void *context, const struct atomicio_failure *failure);
 
 /*
- * Retry what may pass (BUSY unless ATOMICIO_NOWAIT was asked for, NOT_DIRECT once, MEDIA once),
- * then fall back if a fallback is configured, else fail.  The context is ignored.
+ * Retry what may pass (BUSY without ATOMICIO_NOWAIT, NOT_DIRECT once, MEDIA once), then fall back
+ * if a fallback is configured, else fail.  The context is ignored.
  */
 uint32_t atomicio_policy_default(void *context, const struct atomicio_failure *failure);
 
@@ -347,44 +349,45 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
 #define ATOMICIO_FALLBACK_DEFAULT 0 /* the journal if one is given, else none */
 #define ATOMICIO_FALLBACK_NONE 1    /* nothing: FALLBACK is never allowed */
 #define ATOMICIO_FALLBACK_JOURNAL 2 /* the journal: still untorn */
-#define ATOMICIO_FALLBACK_PLAIN 3   /* a plain write: it MAY TEAR, and so must be asked for */
+#define ATOMICIO_FALLBACK_PLAIN 3   /* a plain write, which MAY TEAR: never a default */
 
 /*
- * Flags of atomicio_open(): open an O_DIRECT description of the same file for the library's
- * writes where the caller's fd is buffered.  Needs /proc.  If it cannot be had, the handle
- * opens all the same, with REOPEN_FAILED in its reasons.  Closing such a handle drops the
- * process's POSIX record locks on the file, as every close(2) does; OFD locks stay.
+ * Flags of atomicio_open(): where the caller's fd is buffered, open an O_DIRECT description of the
+ * same file for the library's writes.  Needs /proc.  Without one the handle opens all the same,
+ * with REOPEN_FAILED in its reasons.  Closing the handle drops the process's POSIX record locks on
+ * the file, as every close(2) does; OFD locks stay.
  */
 #define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
 /*
  * Flag of atomicio_open(): hold a shared flock(2) on every description that the library writes
- * through, the caller's and its own.  A process that is killed with io_uring writes on their way,
- * through a queue or a ring of its own, is gone at once, and its record locks (POSIX and OFD) with
- * it, but its pages still land, seconds later on a slow disk, over what its successor wrote.  A
- * flock on the description that is written through is held until the last of them is done: a
- * successor that gets LOCK_EX on the file knows that nothing is on its way any more.  There is one
- * flock a description, without a count of those who took it, so the library never gives up that of
- * fd, neither in atomicio_close() nor where atomicio_open() fails after it: it ends with the last
- * copy of fd (dup(), fork()), or by your LOCK_UN when no handle is left and no write is on its way.
- * Do not use flock(2) on fd before.  -EBUSY from atomicio_open(): somebody holds the file
- * exclusively.
+ * through, the caller's and its own.  Reason: a process killed with io_uring writes on their way,
+ * in a queue or in a ring of its own, is gone at once, and its record locks (POSIX and OFD) with
+ * it.  Its pages land later, after seconds on a slow disk, over the successor's pages.  The kernel
+ * holds a flock on the written description until the last write is done.  A successor with LOCK_EX
+ * on the file therefore knows that no write is on its way any more.
+ *
+ * A description has one flock and no count of holders, therefore the library never gives up the
+ * flock of fd, neither in atomicio_close() nor in an atomicio_open() that fails later.  The flock
+ * ends with the last copy of fd (dup(), fork()), or by your LOCK_UN when no handle is left and no
+ * write is on its way.  Do not use flock(2) on fd before.  -EBUSY from atomicio_open(): somebody
+ * holds the file exclusively.
  */
 #define ATOMICIO_OPEN_LOCK 0x4u
 
 /*
- * Do not open a witness.  The witness is a description of the file of the library's own, on which
- * it only syncs.  The kernel tells each description once that a page was lost, so after an error
- * of a durable write the witness says whether that error was a page's that had been written
- * before.  atomicio_close() closes it, which drops the process's POSIX record locks on the file,
- * as every close(2) does; OFD locks and flock(2) stay.  Who needs POSIX locks sets this flag.
+ * Flag of atomicio_open(): open no witness.  The witness is a description of the file of the
+ * library's own, used for syncs alone.  The kernel reports a lost page once to each description.
+ * After an error of a durable write the witness therefore tells a page lost earlier from a failure
+ * of this write.  atomicio_close() closes the witness, which drops the process's POSIX record locks
+ * on the file, as every close(2) does; OFD locks and flock(2) stay.  Set this flag if you need
+ * POSIX locks.
  *
- * Without a witness, also where it cannot be had (no /proc, no right to open the file again, no
- * descriptor left; NO_WITNESS in the handle's reasons), every error of a durable write counts as
- * a possible loss: the next atomicio_sync() fails.  And the one report of a lost page goes to
- * whoever asks first: your own fsync(), fdatasync(), sync_file_range() with a wait, or write that
- * syncs, on fd or on a duplicate of it (dup(), fork(), SCM_RIGHTS), uses it up, and
- * atomicio_sync() says 0 for the lost page.  Make no such call then, or take its error for the
- * loss that it is.
+ * Without a witness (also without /proc, without the right to open the file again, without a free
+ * descriptor; NO_WITNESS in the handle's reasons) every error of a durable write counts as a
+ * possible loss: the next atomicio_sync() fails.  The report of a lost page then goes to the first
+ * caller only.  Your own fsync(), fdatasync(), sync_file_range() with a wait, or syncing write, on
+ * fd or on a duplicate (dup(), fork(), SCM_RIGHTS), uses the report up, and atomicio_sync() returns
+ * 0 for the lost page.  Make no such call without a witness, or take its error for the loss.
  */
 #define ATOMICIO_OPEN_NO_WITNESS 0x2u
 
@@ -392,50 +395,53 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
 struct atomicio_options {
 	atomicio_policy *policy;	  /* NULL: atomicio_policy_default */
 	void *policy_context;		  /* handed to the policy */
-	struct atomicio_journal *journal; /* NULL: none.  It must outlive the file */
+	struct atomicio_journal *journal; /* NULL: none.  Must outlive the file */
 	uint64_t file_id;		  /* with a journal: your name for this file, not 0 */
 	uint32_t fallback;		  /* ATOMICIO_FALLBACK_* */
 	uint32_t path;			  /* ATOMICIO_PATH_AUTO, _KERNEL or _JOURNAL */
-	uint32_t retries_max;		  /* RETRY answers allowed a write, 0: 8; at most 1000 */
-	uint32_t bounce_max;		  /* copy buffers of up to this size that are not aligned to
-					   * memory_align, 0: refuse them; at most 64 MiB */
-	uint32_t flags;			  /* ATOMICIO_OPEN_* */
-	uint32_t reserved;		  /* zero */
-	uint8_t file_tag[16];		  /* with a journal: what you know this file by, such as a
-					   * database's own id, shown again in recovery; 0: none */
+	uint32_t retries_max;		  /* RETRY answers allowed per write, 0: 8; at most 1000 */
+	uint32_t bounce_max;  /* copy unaligned buffers up to this size; at most 64 MiB */
+	uint32_t flags;	      /* ATOMICIO_OPEN_* */
+	uint32_t reserved;    /* zero */
+	uint8_t file_tag[16]; /* with a journal: your mark, shown in recovery; 0: none */
 };
 
 /*
- * Probe fd and make a handle to write through.  fd stays the caller's and must stay open, and
- * the same file, until atomicio_close(): the library does not duplicate it (closing a
- * duplicate would drop the process's POSIX record locks).  The capability is latched here, as
- * the kernel latches it at open(2); so is RLIMIT_FSIZE if it is unlimited.
+ * Probe fd and make a handle to write through.  fd stays the caller's, and must stay open on the
+ * same file until atomicio_close(): the library does not duplicate fd (closing a duplicate would
+ * drop the process's POSIX record locks).  The handle keeps the capability of this moment, as the
+ * kernel does at open(2), and an unlimited RLIMIT_FSIZE.
  *
- * A file that can do nothing opens too: its writes go to the policy with UNSUPPORTED.
- * options may be NULL for all defaults (options_size is then ignored).
+ * A file without any ability opens too: its writes go to the policy with UNSUPPORTED.  options may
+ * be NULL for all defaults (options_size is then ignored).
  *
- * Returns 0; -EFAULT: file is NULL; -EBADF: fd is not open for writing; -EINVAL: an option is
- * out of range, or a journal without file_id, or fallback or path JOURNAL without a journal;
- * -EPERM: the file is immutable, or append-only and a journal is given; -EEXIST: the journal
- * knows the file_id as another file, or the file by another file_id; -ENOTRECOVERABLE: pages of the
- * file are in live frames of the journal and not at home, because it failed, or recovery left it:
- * recover first (journal.h); -EOPNOTSUPP: a journal, fd has O_APPEND, and every write would go to
- * the end: before Linux 6.9, and on overlay, FUSE, 9p and ecryptfs; -EBUSY: ATOMICIO_OPEN_LOCK, and
- * the file is locked exclusively; -ENOMEM; or what flock(2), with that flag, or atomicio_probe()
- * says.
+ * Returns 0 or:
+ *	-EFAULT		file is NULL
+ *	-EBADF		fd is not open for writing
+ *	-EINVAL		an option is out of range; a journal without file_id; fallback or path
+ *			JOURNAL without a journal
+ *	-EPERM		the file is immutable, or append-only with a journal
+ *	-EEXIST		the journal knows the file_id as another file, or the file by another id
+ *	-ENOTRECOVERABLE  pages of the file are in live frames of the journal and not at home,
+ *			because the file failed, or recovery left it: recover first (journal.h)
+ *	-EOPNOTSUPP	a journal, and fd has O_APPEND, and every write would go to the end:
+ *			before Linux 6.9, and on overlay, FUSE, 9p and ecryptfs
+ *	-EBUSY		ATOMICIO_OPEN_LOCK, and the file is locked exclusively
+ *	-ENOMEM
+ *	others		from flock(2), with that flag, or from atomicio_probe()
  */
 int atomicio_open(int fd, const struct atomicio_options *options, size_t options_size,
 		  struct atomicio_file **file);
 
 /*
- * Free a handle.  NULL is fine.  fd stays open.  With a journal, the file is synced first so
- * that its frames can be retired; without one, nothing is synced: call atomicio_sync().
- * Returns 0, or the negative errno of that sync; the handle is gone in either case.
+ * Free a handle.  NULL is fine.  fd stays open.  With a journal, the file is synced first, for the
+ * retirement of its frames.  Without a journal nothing is synced: call atomicio_sync().  Returns 0,
+ * or the negative errno of the sync; the handle is gone in either case.
  */
 int atomicio_close(struct atomicio_file *file);
 
 /* Write flags. */
-#define ATOMICIO_DSYNC 0x1u /* durable on return, with the metadata to find it */
+#define ATOMICIO_DSYNC 0x1u /* durable on return, with the metadata needed to find it */
 /* -EAGAIN rather than block.  A fallback blocks, and so does a frozen filesystem (fsfreeze). */
 #define ATOMICIO_NOWAIT 0x2u
 #define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
@@ -444,53 +450,64 @@ int atomicio_close(struct atomicio_file *file);
  * Write `length` bytes at `offset`, untorn.
  *
  * On return 0 the page is written as the options allow: untorn, unless the options name
- * ATOMICIO_FALLBACK_PLAIN and the policy took it (the statistics count those).  On an error:
+ * ATOMICIO_FALLBACK_PLAIN and the policy took it (see writes_plain in the statistics).  On an
+ * error:
  *
- *	- refused by our own check, or kinds SHAPE to SPACE without a sync: the old page is there,
- *	  except that BUSY on a raw block device beside readers of the page leaves it old or new;
+ *	- refused by our own check, or kinds SHAPE to SPACE without a sync: the old page is there.
+ *	  Exception: BUSY on a raw block device with readers of the page leaves it old or new;
  *	- kind MEDIA, and any error of a durable write (see ATOMICIO_DISK_OLD_OR_NEW): old or new,
- *	  but whole; if a retry or fallback after it fails too, its error is the one returned;
+ *	  but whole.  If a retry or fallback after it fails too, its error is the one returned;
  *	- the PLAIN fallback was taken and failed: anything may be there, whatever the error.
  *
- * A durable write may return the error of another page of the file that was lost earlier, whatever
- * its number.  After each error of one the library therefore asks its witness (see
- * ATOMICIO_OPEN_NO_WITNESS), which costs an fdatasync: if a page was lost, the handle is poisoned,
- * and with live frames in a journal the file has failed there; if not, nothing is, and the policy
- * may retry or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync says it.  The
- * buffer is only read.
+ * A durable write may return the error of another page of the file, lost earlier, with any errno.
+ * After each error of a durable write the library therefore asks its witness (see
+ * ATOMICIO_OPEN_NO_WITNESS), at the price of an fdatasync.  If a page was lost, the handle is
+ * poisoned, and with live frames in a journal the file fails in the journal.  If not, the policy
+ * may retry or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync reports the
+ * loss.  The buffer is only read.
  *
- * Returns 0; -EINVAL: NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or a
- * shape that this file cannot take (atomicio_check() says which rule); -EOPNOTSUPP: this
- * file cannot write untorn (atomicio_file_get_caps() has the reasons); -ENOTBLK: the kernel
- * cannot do this write direct; -EPERM, -EACCES: denied; -EAGAIN: ATOMICIO_NOWAIT would block, or
- * the range is held dirty in the page cache by another writer, or, on a raw block device, a page
- * of it stays in the page cache, as one does while another process has it mapped; -ENOMEM; -ENOSPC,
- * -EDQUOT, -EFBIG: no room; -EFAULT: a part of the buffer cannot be read, and nothing is
- * written, not even in part (the journal copies the buffer, and raises SIGSEGV there); -EIO and
- * others from the device: old or new, whole; -EIO with kind BROKEN: a torn result was caught;
- * -ENOTRECOVERABLE: the handle was poisoned by that, or by a lost page: close and reopen it.
+ * Returns 0 or:
+ *	-EINVAL		NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or
+ *			a shape that this file refuses (atomicio_check() names the rule)
+ *	-EOPNOTSUPP	no untorn writes to this file (atomicio_file_get_caps() has the reasons)
+ *	-ENOTBLK	the kernel cannot do this write direct
+ *	-EPERM, -EACCES	denied
+ *	-EAGAIN		ATOMICIO_NOWAIT would block; another writer holds the range dirty in the
+ *			page cache; or, on a raw block device, a page of the range stays in the
+ *			page cache, for example while another process has it mapped
+ *	-ENOMEM
+ *	-ENOSPC, -EDQUOT, -EFBIG  no room
+ *	-EFAULT		a part of the buffer cannot be read; nothing is written, not even in part
+ *			(the journal copies the buffer, and raises SIGSEGV)
+ *	-EIO, others	from the device: old or new, whole
+ *	-EIO		with kind BROKEN: a torn result was caught
+ *	-ENOTRECOVERABLE  the handle was poisoned by a torn result or a lost page: close, reopen
  *
- * Through the journal also: -EMSGSIZE: longer than its largest
- * frame, and not for the kernel either; -EUCLEAN: it has live frames of an earlier run: recover
- * first; -ENOTRECOVERABLE: it is poisoned, or this file has failed (journal.h); -ENOSPC, -EDQUOT,
- * -EFBIG, -EPERM: no room for the page, or in the journal; -ENOMEM; -EINTR: try again; in all of
- * these the old page is there.  A write through the journal blocks, ATOMICIO_NOWAIT or not.  If it
- * fails with another error the journal is poisoned, and the page is old or new, whole, once
- * recovery has run.  0 says that the page is durable, and in the file unless the file failed.
+ * Through the journal also, and always with the old page on the disk:
+ *	-EMSGSIZE	longer than the largest frame, and not for the kernel either
+ *	-EUCLEAN	live frames of an earlier run: recover first
+ *	-ENOTRECOVERABLE  the journal is poisoned, or this file has failed (journal.h)
+ *	-ENOSPC, -EDQUOT, -EFBIG, -EPERM  no room for the page, or in the journal
+ *	-ENOMEM
+ *	-EINTR		try again
+ *
+ * A write through the journal blocks, even with ATOMICIO_NOWAIT.  Any error not listed poisons the
+ * journal, and the page is old or new, whole, once recovery has run.  0 says that the page is
+ * durable, and in the file unless the file failed.
  */
 int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset,
 		   uint32_t flags);
 
 /*
- * Check a write without making it: 0 if the kernel path would hand it to RWF_ATOMIC, else the
- * bits of all the rules it breaks (ATOMICIO_REASON_LENGTH_... and on), or the file's own
- * reasons if it can take no untorn write at all.  BAD_ARGUMENT stands for what no file
- * takes: a NULL file or buffer, a zero length, an end beyond INT64_MAX.  No system call.
+ * Check a write without making it: 0 if the kernel path would hand it to RWF_ATOMIC.  Else the bits
+ * of all broken rules (ATOMICIO_REASON_LENGTH_... and on), or the file's own reasons if no untorn
+ * write to the file is possible.  BAD_ARGUMENT stands for a NULL file or buffer, a zero length, an
+ * end beyond INT64_MAX.  No system call.
  */
 uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer, size_t length,
 			uint64_t offset);
 
-/* One write of a batch.  Filled by the caller but for `result`. */
+/* One write of a batch.  Filled by the caller, except `result`. */
 struct atomicio_op {
 	struct atomicio_file *file;
 	const void *buffer;
@@ -501,64 +518,71 @@ struct atomicio_op {
 };
 
 /*
- * Write several pages, each untorn on its own, in no order that you may rely on: ops of one
- * batch must not overlap.  With a NULL queue they run on this thread, those that go through the
- * journal first, in shared frames, and then the others one by one.  With a queue the others go
- * through its ring; those of a journal do not (journal.h says why), and go home together with a
- * queue or without.  Flags as for
- * atomicio_write(): with ATOMICIO_DSYNC all are durable on return; with ATOMICIO_ALL_OR_NONE the
- * batch is one group, which a crash leaves whole or absent (all files need the same journal).
+ * Write several pages, each untorn on its own, in no promised order: ops of one batch must not
+ * overlap.  With a NULL queue they run on this thread: first the ops of a journal, in shared
+ * frames, then the others one by one.  With a queue the others go through its ring.  Ops of a
+ * journal never do (journal.h says why); their home writes go out together with or without a queue.
+ * Flags as for atomicio_write(): with ATOMICIO_DSYNC all are durable on return.  With
+ * ATOMICIO_ALL_OR_NONE the batch is one group, which a crash leaves whole or absent (all files need
+ * the same journal).
  *
- * A failed op does not stop the others (but for ALL_OR_NONE): each has its own result.
+ * A failed op does not stop the others (except with ALL_OR_NONE): each has its own result.
  *
- * Returns 0 if every op did; else the result of the first op, by index, that failed.  With
- * no result touched: -EINVAL: NULL or zero count, an op without a file, non-zero
- * reserved, an unknown flag, two ops of a group that overlap; -EOPNOTSUPP: ALL_OR_NONE without a
- * journal; -EXDEV: ALL_OR_NONE over files of several journals; -EMSGSIZE: an op of a group that is
- * longer than the journal's largest frame, or a group that takes more than half of its ring, not
- * counting the part that is kept for failed files; what atomicio_write() would say of an op of a
- * group before it writes; -EBUSY: the queue is in use by another thread.
+ * Returns 0 if every op did, else the result of the first failed op, by index.  With no result
+ * touched:
+ *	-EINVAL		NULL or zero count, an op without a file, non-zero reserved, an unknown
+ *			flag, two ops of a group overlap
+ *	-EOPNOTSUPP	ALL_OR_NONE without a journal
+ *	-EXDEV		ALL_OR_NONE over files of several journals
+ *	-EMSGSIZE	an op of a group is longer than the journal's largest frame, or a group
+ *			takes more than half of the journal's ring, not counting the part kept
+ *			for failed files
+ *	-EBUSY		another thread uses the queue
+ *	others		for a group: from atomicio_write() before anything is written
  */
 int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 			 uint32_t flags);
 
 /*
  * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at once
- * share a call.  It asks the library's own witness, so it receives the error of every page of the
- * file that was lost since atomicio_open(), whoever else was told of it: another process, a durable
- * write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems that the library does not
- * know, your descriptor is synced too.
+ * share a call.  The sync asks the library's own witness, and so receives the error of every page
+ * of the file lost since atomicio_open(), even if somebody else received the error before: another
+ * process, a durable write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems unknown to
+ * the library, your descriptor is synced too.
  *
  * A child after fork(2) leaves the witness to the parent, and has none: an error of a durable write
- * fails its next sync, and a loss that your descriptor told the parent is not told again.  The
- * process is known by its pid: a child that is the first in a new pid namespace, of a parent that
- * is the first in its own, is taken for the parent.
+ * fails its next sync, and a loss reported through your descriptor to the parent is not reported
+ * again.  Processes are told apart by pid: the first child of a new pid namespace, made by the
+ * first process of its own namespace, is taken for the parent.
  *
- * A flush that the disk fails is told to one call alone.  If a write of this handle is told, the
- * next sync fails; if another process, another handle on the file, also one of this process, or
- * your own fsync(2) is, nobody else can know of it.
+ * The kernel reports a flush that failed in the disk to one call alone.  If a write of this handle
+ * receives the report, the next sync fails.  If another process, another handle on the file (also
+ * of this process) or your own fsync(2) receives the report, nobody else can know.
  *
  * Returns 0 or a negative errno.  A failed sync, whatever its errno, poisons the handle, because
- * the kernel reports it only once: later calls, and those that waited for it, give -ENOTRECOVERABLE
- * until the file is reopened.  With a journal that has live frames of this file, the file has
- * failed there, too: recovery brings back what went through it.  A poisoned journal gives
- * -ENOTRECOVERABLE here.  -EINTR with a handle that is not poisoned: signals, or a FUSE server, cut
- * it short again and again; nothing is lost, call again.  Without a witness it also fails if an
- * earlier call of this handle was given an error that may have been a loss; then one handle a
- * descriptor, and no fsync(2) beside it, which would use up the report.
+ * the kernel reports a loss only once.  Later calls, and calls that waited for the failed sync,
+ * give -ENOTRECOVERABLE until the file is reopened.  With live frames of this file in a journal,
+ * the file fails in the journal, too: recovery brings back what went through the journal.  A
+ * poisoned journal gives -ENOTRECOVERABLE.  -EINTR with a handle not poisoned: signals, or a FUSE
+ * server, cut the sync short again and again; nothing is lost, call again.  Without a witness a
+ * sync also fails if an earlier call of this handle received an error that may have been a loss.
+ * Use one handle per descriptor then, and no fsync(2) beside the handle, which would use up the
+ * report.
  */
 int atomicio_sync(struct atomicio_file *file);
 
-/* The capability latched in the handle.  Returns 0, -EFAULT or -EINVAL as atomicio_probe(). */
+/* The capability kept in the handle.  Returns 0, -EFAULT or -EINVAL as atomicio_probe(). */
 int atomicio_file_get_caps(const struct atomicio_file *file, struct atomicio_caps *caps,
 			   size_t caps_size);
 
-/* What a handle has done since it was opened.  Each count is exact; they are not one snapshot. */
+/*
+ * What a handle has done since it was opened.  Each count is exact; all together are no snapshot.
+ */
 struct atomicio_stats {
 	uint64_t writes_hardware;   /* done by RWF_ATOMIC, within unit_max_hw */
-	uint64_t writes_filesystem; /* done by RWF_ATOMIC, above it */
+	uint64_t writes_filesystem; /* done by RWF_ATOMIC, above unit_max_hw */
 	uint64_t writes_journal;    /* done through the journal */
-	uint64_t writes_plain;	    /* done by the PLAIN fallback: these may tear */
+	uint64_t writes_plain;	    /* done by the PLAIN fallback: may be torn */
 	uint64_t writes_failed;	    /* gave an error to the caller */
 	uint64_t bytes;		    /* in the writes done */
 	uint64_t retries;	    /* RETRY answers taken */
@@ -566,7 +590,7 @@ struct atomicio_stats {
 	uint64_t bounces;	    /* buffers copied to be aligned */
 	uint64_t writebacks;	    /* cached ranges written back before a retry */
 	uint64_t syncs;		    /* fdatasync calls */
-	uint64_t failures[9];	    /* failures that the policy saw, by ATOMICIO_KIND_* */
+	uint64_t failures[9];	    /* failures shown to the policy, by ATOMICIO_KIND_* */
 };
 
 /* Read the counters of a handle: cheap enough to poll.  Returns 0, -EFAULT or -EINVAL. */

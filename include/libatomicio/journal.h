@@ -6,9 +6,9 @@
  * direct or buffered.  A journal is a ring of frames.  Each write, or a whole batch over several
  * files, is first made durable in one frame, with one flush, and then written home, to its file.  A
  * group longer than a frame takes a chain of frames, and still one flush.  A frame is live until a
- * checkpoint has synced its files; after a crash, recovery writes every live frame home again.  So
- * a page is never torn, a group is never half there, and the caller pays one flush, as for an
- * unprotected durable write.
+ * checkpoint has synced its files.  After a crash, recovery writes every live frame home again.  A
+ * page is therefore never torn, a group is never half there, and the caller pays one flush, as for
+ * an unprotected durable write.
  *
  *	create	once: atomicio_journal_create() lays the journal out in an empty file.
  *	open	at each start: atomicio_journal_open(); if frames are live, recover first.
@@ -16,55 +16,54 @@
  *		fall back to the journal, or always go through it.
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC, and its
- * pages are in their files: who reads them then, through another descriptor, another process or
- * a mapping, sees the new ones.  So you may read through any descriptor, direct or not, attached or
- * not.  Only recovery needs the frames, and atomicio_journal_read() for a file that failed.
+ * pages are in their files.  A reader through another descriptor, another process or a mapping sees
+ * the new pages.  You may therefore read through any descriptor, direct or not, attached or not.
+ * Only recovery needs the frames, and atomicio_journal_read() for a failed file.
  *
  * A batch with ATOMICIO_ALL_OR_NONE goes through the journal whatever `path` says, because nothing
- * else can keep several pages together.  When such a batch fails, the group is whole or absent, and
- * recovery says which: examples/group.c does what is to be done then.
+ * else can keep several pages together.  When a group fails, the group is whole or absent, and
+ * recovery says which: examples/group.c shows how to go on.
  *
- * Programs that do not know the journal (backup, copy, an editor, another engine) see the files
+ * Programs without knowledge of the journal (backup, copy, an editor, another engine) see the files
  * alone.  After a crash the files are good only once they are recovered.  Let nothing else open
  * them before, copy them together with the journal, and never put a copy of a file beside the
- * journal of another time.  Recovery refuses a file that is not the one that its frames name.
+ * journal of another time.  Recovery refuses a file whose identity differs from its frames.
  *
- * How large?  Frames are retired (a checkpoint) as the ring fills, which costs a sync of each file
- * that they name.  So the journal should hold what your load writes in some seconds, and at least
- * eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer and the
- * reading after a crash longer, about a second for one or two GiB.
+ * How large?  Frames are retired (a checkpoint) as the ring fills, and a checkpoint costs a sync of
+ * each file named by the frames.  The journal should hold what your load writes in some seconds,
+ * and at least eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints
+ * rarer and the reading after a crash longer, about a second for one or two GiB.
  *
- * The pages of a batch go home together, sorted, neighbours in one write: to direct files through
- * the kernel's AIO, whose writes the exit of a killed process waits for, so that no page of a dead
- * process lands after its locks are free (io_uring has no such rule).  Where AIO is refused, and
- * beyond fs.aio-max-nr, the pages go one by one, which is only slower.
+ * The pages of a batch go home together, sorted, neighbours in one write.  Pages of direct files go
+ * through the kernel's AIO: the exit of a killed process waits for AIO writes, and no page of a
+ * dead process lands after its locks are free (io_uring has no such rule).  Where AIO is refused,
+ * and beyond fs.aio-max-nr, the pages go one by one, which is only slower.
  *
  * A home write is complete, and seen through other descriptors, when the call returns, unless the
- * file failed.  A durable frame is a commit, so a write whose home write fails returns 0.  The file
- * then has failed: its later calls give -ENOTRECOVERABLE with the reason HOME_FAILED, and
- * atomicio_journal_read() has its newest bytes.  Its pages stay in live frames until the journal is
- * opened again and recovered; where the ring needs the place of these frames, the pages are
- * carried: framed again.  Other files go on, as long as the pages of failed files take no more than
- * a quarter of the ring, and the ring holds six of the largest frames.  Beyond that writes give
- * -ENOSPC with the reason JOURNAL_FULL, before anything is written.  The pages of a file whose disk
- * only hangs are carried in the same way, so that writers of other files need not wait; beyond the
- * same limit they wait.
+ * file failed.  A durable frame is a commit: a write whose home write fails returns 0.  The file
+ * has then failed.  Later calls for the file give -ENOTRECOVERABLE with the reason HOME_FAILED, and
+ * atomicio_journal_read() has the newest bytes.  The pages of the file stay in live frames until
+ * the journal is opened again and recovered.  Where the ring needs the place of these frames, the
+ * pages are carried: framed again.  Other files go on, as long as the pages of failed files take no
+ * more than a quarter of the ring, and the ring holds six of the largest frames.  Beyond this limit
+ * writes give -ENOSPC with the reason JOURNAL_FULL, before anything is written.  The pages of a
+ * file whose disk only hangs are carried in the same way, and writers of other files need not wait;
+ * beyond the same limit they wait.
  *
- * What may refuse a home write is asked before its frame is written: room beyond the end of a file,
- * where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the size that the
- * filesystem and RLIMIT_FSIZE allow, the seals of a memfd.  A refusal has the kind SPACE and the
- * old page on disk.
+ * The library asks before the frame is written what may refuse a home write: room beyond the end of
+ * a file, where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the largest
+ * size for filesystem and RLIMIT_FSIZE, the seals of a memfd.  A refusal has the kind SPACE and
+ * leaves the old page on disk.
  *
  * Four rules are yours to keep, because the library cannot see you break them:
  *
- * 1. While a file has live frames, write to it only through handles that have this journal: a
- *    write that the journal does not know of may be undone by recovery, which brings the
- *    frame's page back.
+ * 1. While a file has live frames, write to the file only through handles with this journal.
+ *    Recovery may undo any other write, by bringing the frame's page back.
  * 2. Before a file is truncated, deleted, replaced, or its file_id given to another file, call
- *    atomicio_journal_forget(), or close its handle, which does the same.
+ *    atomicio_journal_forget(), or close its handle, with the same effect.
  * 3. A file_id names one file for as long as the journal lives, over restarts.
- * 4. Sync a file that has live frames with atomicio_sync(), not with fsync(2) on its descriptor:
- *    the kernel reports a lost write to each descriptor once, and the journal must hear of it.
+ * 4. Sync a file with live frames by atomicio_sync(), not by fsync(2) on its descriptor: the kernel
+ *    reports a lost write to each descriptor once, and the journal must receive the report.
  *
  * Rules for all calls, on returns, sizes of structs and threads, are in atomicio.h.
  */
@@ -82,7 +81,7 @@ extern "C" {
 
 /*
  * Flag of atomicio_journal_create(): lay the journal out even if the file is not empty, or is a
- * block device.  What was there is lost.
+ * block device.  The old contents are lost.
  */
 #define ATOMICIO_JOURNAL_OVERWRITE 0x1u
 
@@ -97,19 +96,22 @@ struct atomicio_journal_options {
 };
 
 /*
- * Lay out a journal in the file behind fd: its space is written, not just reserved, so that later
- * frames change no metadata.  options may be NULL for the defaults.  It is durable on return,
- * except for the file's name: sync the directory if you made the file.  A file of nothing but
- * zeroes, no longer than the journal, counts as empty: that is what a create that was cut off
- * leaves, but for a torn header, which counts as zeroes; so create, and after 0 or -EEXIST open,
- * is the way to start.
+ * Lay out a journal in the file behind fd.  The space is written, not just reserved, and later
+ * frames change no metadata.  options may be NULL for the defaults.  The journal is durable on
+ * return, except the file's name: sync the directory if you made the file.  A file of nothing but
+ * zeroes, no longer than the journal, counts as empty, because an interrupted create leaves zeroes
+ * (and perhaps a torn header, which counts as zeroes).  At each start call create, and after 0 or
+ * -EEXIST open.
  *
- * Returns 0; -EBADF: fd is not open for reading and writing; -EEXIST: the file is not empty and
- * OVERWRITE was not asked for; -EINVAL: an option is out of range, or fd is neither a regular
- * file nor a block device; -EBUSY: the journal is open elsewhere, or the device is mounted or in
- * use; -EOPNOTSUPP: fd has O_APPEND, and cannot be opened once more without it (no /proc, or no
- * right to); -EFBIG: RLIMIT_FSIZE is less; -ENOSPC and other errors of the filesystem: an empty
- * file is made empty again.
+ * Returns 0 or:
+ *	-EBADF		fd is not open for reading and writing
+ *	-EEXIST		the file is not empty and OVERWRITE is not set
+ *	-EINVAL		an option is out of range; neither a regular file nor a block device
+ *	-EBUSY		the journal is open elsewhere; the device is mounted or in use
+ *	-EOPNOTSUPP	fd has O_APPEND, and cannot be opened once more without O_APPEND
+ *			(no /proc, or no right to)
+ *	-EFBIG		RLIMIT_FSIZE is less
+ *	-ENOSPC, others	from the filesystem; an empty file is made empty again
  */
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);
@@ -122,29 +124,33 @@ struct atomicio_journal_open_options {
 };
 
 /*
- * Open a journal and lock it against every other opener.  A journal that was closed is not read
- * any further than its two headers; of another the ring is read, once, for live frames.  Nothing
- * is written, so this works on a full filesystem, too; that what was read is durable is made
- * sure of before anything relies on it, as in atomicio_open() with this journal.  fd stays the
- * caller's and must stay open; an O_DIRECT description of the library's own is used where /proc
- * can give one; where it cannot, fd may not be given O_APPEND: a write then gives -EOPNOTSUPP,
- * and writes nothing.  All memory that writes need is taken here: two frames, and an index; info
- * says how much.  With less `memory` frames are as long as half of it at most: a batch takes
- * more of them, and what must be in one, a large page or a group, takes memory of its own for as
- * long as it is written.
+ * Open a journal and lock it against every other opener.  Of a journal closed in order only the two
+ * headers are read; else the ring is read once, for live frames.  Nothing is written, so open works
+ * on a full filesystem, too.  Whatever relies on the bytes read (atomicio_open() with this journal
+ * does) makes them durable first.  fd stays the caller's and must stay open.  Where /proc allows,
+ * an O_DIRECT description of the library's own is used.  Where not, never give fd O_APPEND: a write
+ * then gives -EOPNOTSUPP, and writes nothing.  All memory for writes is taken here: two frames, and
+ * an index; info says how much.  A smaller `memory` limits frames to half of it: a batch takes more
+ * frames, and a page or a group that must be in one frame takes memory of its own during the write.
  * options may be NULL for the defaults (options_size is then ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until
  * atomicio_journal_recover() has run.
  *
- * One damaged or unreadable header is harmless, the other has the same: info says so, and it is
- * written again.
+ * One damaged or unreadable header is harmless, because the second has the same contents: info says
+ * so, and the header is written again.
  *
- * Returns 0; -EBADF: fd is not open for reading and writing; -ENODATA: no journal is in this file;
- * -EPROTONOSUPPORT: its format version is another; -EBADMSG: both headers are damaged;
- * -ERANGE: the file is shorter than the journal; -EBUSY: it is open already, in this process or
- * another, or a device that is mounted or that somebody has open with O_EXCL; -EOPNOTSUPP: fd
- * has O_APPEND and cannot be opened anew; -ENOMEM; -EINVAL; or an error of reading.
+ * Returns 0 or:
+ *	-EBADF		fd is not open for reading and writing
+ *	-ENODATA	no journal is in this file
+ *	-EPROTONOSUPPORT  another version of the format
+ *	-EBADMSG	both headers are damaged
+ *	-ERANGE		the file is shorter than the journal
+ *	-EBUSY		open already, in this process or another; a device that is mounted or
+ *			open with O_EXCL
+ *	-EOPNOTSUPP	fd has O_APPEND and cannot be opened anew
+ *	-ENOMEM, -EINVAL
+ *	others		from reading
  */
 int atomicio_journal_open(int fd, const struct atomicio_journal_open_options *options,
 			  size_t options_size, struct atomicio_journal **journal);
@@ -154,10 +160,10 @@ struct atomicio_live_page {
 	uint64_t file_id;
 	uint64_t offset;      /* in the file */
 	uint64_t length;      /* of the page */
-	const void *page;     /* its bytes, good until the call returns */
-	const void *home;     /* what the file has there now; NULL in a walk */
+	const void *page;     /* the new bytes, good until the call returns */
+	const void *home;     /* the file's present bytes; NULL in a walk */
 	uint64_t home_length; /* less than length where the file ends before */
-	uint64_t sequence;    /* number of the frame: a later frame has a larger one */
+	uint64_t sequence;    /* number of the frame: larger in a later frame */
 	uint8_t tag[16];      /* the caller's, from atomicio_options.file_tag */
 };
 
@@ -165,58 +171,58 @@ struct atomicio_live_page {
 typedef int atomicio_walk(void *context, const struct atomicio_live_page *page);
 
 /*
- * Show every page of every live frame, in the order in which recovery would write them.  Nothing is
- * written.  Between open and recovery; afterwards there is nothing to show.
+ * Show every page of every live frame, in recovery's order.  Nothing is written.  Of use between
+ * open and recovery; afterwards no frame is live.
  *
- * Returns 0; what visit returned, if not 0; -EBADMSG: a frame is damaged; -ENOMEM; or an error of
+ * Returns 0; the answer of visit, if not 0; -EBADMSG: a frame is damaged; -ENOMEM; or an error of
  * reading.
  */
 int atomicio_journal_walk(struct atomicio_journal *journal, atomicio_walk *visit, void *context);
 
 /*
- * Which descriptor has the file of this id?  Answer a descriptor open for reading and writing,
- * which stays the caller's and must stay open until recovery returns; -ENOENT: the file is gone,
- * skip its pages; any other negative errno: the file cannot be had now, its frames stay.  Called
- * once an id.  Calls with the same journal from here return -EDEADLK.
+ * Find the file of this id.  Answer a descriptor open for reading and writing, which stays the
+ * caller's and must stay open until recovery returns; -ENOENT: the file is gone, skip its pages;
+ * any other negative errno: the file is out of reach now, its frames stay.  Called once an id.
+ * Calls with the same journal from here return -EDEADLK.
  */
 typedef int atomicio_resolve(void *context, uint64_t file_id);
 
 /* Answers of atomicio_choose. */
 #define ATOMICIO_CHOOSE_REPLAY 0
-#define ATOMICIO_CHOOSE_SKIP 1 /* leave what the file has */
+#define ATOMICIO_CHOOSE_SKIP 1 /* leave the file's bytes */
 
 /*
- * Shall this page be written over what the file has now?  Asked for each page, both in hand: an
- * engine whose pages hold a sequence number of their own keeps the newer one.  Answer
- * ATOMICIO_CHOOSE_REPLAY, _SKIP, or a negative errno, which ends the recovery with it.
+ * Shall this page overwrite the file's bytes?  Asked for each page, with old and new bytes: an
+ * engine whose pages hold a sequence number keeps the newer page.  Answer ATOMICIO_CHOOSE_REPLAY,
+ * _SKIP, or a negative errno, which ends the recovery with this errno.
  */
 typedef int atomicio_choose(void *context, const struct atomicio_live_page *page);
 
-/* What differs from the file that the id named when the frame was written. */
+/* How the present file differs from the file that the frame was written for. */
 #define ATOMICIO_DIFFERS_FILESYSTEM 0x1u
 #define ATOMICIO_DIFFERS_INODE 0x2u
 #define ATOMICIO_DIFFERS_BIRTH 0x4u
 #define ATOMICIO_DIFFERS_UNKNOWN 0x100u /* nothing could be compared */
 
-/* How one file fared. */
+/* The result for one file. */
 struct atomicio_recovered_file {
 	uint64_t file_id;
 	uint64_t pages;		/* written home */
-	uint64_t pages_skipped; /* because the file is gone, or choose said so */
-	int32_t result;	     /* 0: all its pages are home and durable; -ESTALE: it is another file;
-			      * or an error: its frames stay */
+	uint64_t pages_skipped; /* file gone, or skipped by choose */
+	int32_t result;	     /* 0: all durable at home; -ESTALE: another file; else frames stay */
 	uint32_t differs;    /* ATOMICIO_DIFFERS_* */
-	uint32_t unverified; /* 1: the disk could not be asked whether it has the pages */
-	uint32_t linked;     /* 1: a group of it is shared with a file that is not done */
+	uint32_t unverified; /* 1: the disk could not be asked for the pages */
+	uint32_t linked;     /* 1: a group is shared with a file not done */
 };
 
 typedef void atomicio_report(void *context, const struct atomicio_recovered_file *file);
 
 /* Flags of a recovery. */
-#define ATOMICIO_RECOVER_ANY_FILE 0x1u	 /* write files that are not those of the frames, too */
-#define ATOMICIO_RECOVER_UNREADABLE 0x2u /* go on without frames that cannot be read */
-#define ATOMICIO_RECOVER_LOCK 0x4u /* flock(2) each file, exclusively; -EWOULDBLOCK: it fails */
-/* Let files that are done take writes although a group of theirs is not whole in another file. */
+#define ATOMICIO_RECOVER_ANY_FILE 0x1u	 /* write files even if they are not the frames' own */
+#define ATOMICIO_RECOVER_UNREADABLE 0x2u /* go on without unreadable frames */
+#define ATOMICIO_RECOVER_LOCK                                                                      \
+	0x4u /* flock(2) each file, exclusively; -EWOULDBLOCK fails the file */
+/* Let a finished file accept writes even if one of its groups is not whole in another file. */
 #define ATOMICIO_RECOVER_LINKED 0x8u
 
 /* How to recover.  Zero is the default of every field. */
@@ -227,49 +233,54 @@ struct atomicio_recover_options {
 	uint32_t reserved;	 /* zero */
 };
 
-/* What a recovery did. */
+/* The result of a recovery. */
 struct atomicio_recovery {
 	uint64_t frames;	   /* replayed, all of them whole */
 	uint64_t pages;		   /* written home */
 	uint64_t bytes;		   /* in these pages */
-	uint64_t pages_skipped;	   /* of files that are gone, or that choose skipped */
+	uint64_t pages_skipped;	   /* of files gone, or skipped by choose */
 	uint64_t files;		   /* written to, synced, and done */
-	uint64_t files_gone;	   /* for which resolve answered -ENOENT */
+	uint64_t files_gone;	   /* with the answer -ENOENT of resolve */
 	uint64_t bytes_scanned;	   /* of the ring */
 	uint64_t files_failed;	   /* their frames stay: see report */
-	uint64_t files_unverified; /* of those that are done: see report */
+	uint64_t files_unverified; /* of finished files: see report */
 	uint32_t tail_torn;	   /* 1: a frame that never became durable was dropped */
 	uint32_t unreadable;	   /* 1: a part of the ring that may have held a frame */
 };
 
 /*
- * Write every live frame home, in order, make that durable, see that the disk has it, and retire
- * the frames.  May be killed at any point and run again.  Without live frames it makes sure that
- * this is durable, once.  Nothing else may use the journal meanwhile, and no file of it may be open
- * through the library.
+ * Write every live frame home, in order, make the pages durable, check that the disk has them, and
+ * retire the frames.  May be killed at any point and run again.  Without live frames recovery makes
+ * this state durable, once.  Nothing else may use the journal meanwhile, and no file of the journal
+ * may be open through the library.
  *
- * The page cache is not believed: after a failed write-back it holds what the disk does not.  Pages
- * are written through an O_DIRECT description where one can be had, else the cache is dropped
- * first; they are read back before the frames are retired.
+ * The page cache is not believed: after a failed write-back the cache holds bytes that the disk
+ * does not.  Pages are written through an O_DIRECT description where possible, else the cache is
+ * dropped first.  The pages are read back before the frames are retired.
  *
- * A file that is not the one of the frames (a restored backup, the wrong name) is left alone, and
- * so is one whose writes fail.  All others are finished, and `report` is told of each.  The frames
- * of the rest stay: call recover again, here or after the next open, when the cause is gone, or
- * answer -ENOENT to give them up.  Until then atomicio_open() gives -ENOTRECOVERABLE for a file
- * that is left, and for one that shares a group with it (see ATOMICIO_RECOVER_LINKED), because that
- * group is whole only when both are; and the state is READY, and all others take writes.  Where the
- * pages that are left take more than a quarter of the ring, there are more than 240 files, or a
- * part of the ring cannot be read, the state stays, and writes of all files give -EUCLEAN.
+ * A file whose identity differs from the frames' (a restored backup, the wrong name) is left alone,
+ * like a file whose writes fail.  All other files are finished, and `report` is called for each
+ * file.  The frames of the rest stay: call recover again, here or after the next open, when the
+ * cause is gone, or answer -ENOENT to give them up.  Until then atomicio_open() gives
+ * -ENOTRECOVERABLE for a file left alone, and for a file that shares a group with it (see
+ * ATOMICIO_RECOVER_LINKED), because the group is whole only when both files are.  The state is
+ * READY, and all other files accept writes.  The state stays, and writes of all files give
+ * -EUCLEAN, where the pages left take more than a quarter of the ring, where they belong to more
+ * than 240 files, or where a part of the ring cannot be read.
  *
- * options may be NULL for the defaults (options_size is then ignored).  *recovery is filled, if it
- * is not NULL, also where files are left.
+ * options may be NULL for the defaults (options_size is then ignored).  *recovery is filled, if not
+ * NULL, also where files are left.
  *
- * Returns 0; the error of the first file that is left, -ESTALE if it is another file; -EBUSY: a
- * file is attached, also where an earlier recovery left another; -EBADMSG: a frame is damaged and a
- * later one is not, so an acknowledged write is lost: nothing was written, info has the place;
- * -EIO: a place that may hold a frame cannot be read, see ATOMICIO_RECOVER_UNREADABLE: nothing was
- * written; -EDEADLK: called by one of its own callbacks; -EINVAL; -ENOMEM; an answer of choose; or
- * an error of reading or writing the journal.
+ * Returns 0 or:
+ *	-ESTALE, others	the error of the first file left alone; -ESTALE: another file
+ *	-EBUSY		a file is attached, also where an earlier recovery left another
+ *	-EBADMSG	a frame is damaged and a later frame is not: an acknowledged write is
+ *			lost.  Nothing was written, info has the place
+ *	-EIO		a place that may hold a frame cannot be read (see
+ *			ATOMICIO_RECOVER_UNREADABLE): nothing was written
+ *	-EDEADLK	called by one of its own callbacks
+ *	-EINVAL, -ENOMEM
+ *	others		from choose; from reading or writing the journal
  */
 int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve *resolve,
 			     void *context, const struct atomicio_recover_options *options,
@@ -277,35 +288,40 @@ int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve 
 			     size_t recovery_size);
 
 /*
- * Sync every file with live frames and retire the frames that were live at the call.  Runs
- * automatically when the ring is full; call it to choose the moment.  Other threads write
- * meanwhile. Returns 0; -EUCLEAN: recover first; -ENOTRECOVERABLE: the journal is poisoned, or a
- * file has failed: the frames of all others are retired; the error of a sync, which fails its file;
- * -EINTR: call again; or an error of writing the journal.
+ * Sync every file with live frames and retire the frames live at the call.  Runs automatically when
+ * the ring is full; call it to choose the moment.  Other threads write meanwhile.
+ *
+ * Returns 0 or:
+ *	-EUCLEAN	recover first
+ *	-ENOTRECOVERABLE  the journal is poisoned; or a file has failed, and the frames of all
+ *			other files are retired
+ *	-EINTR		call again
+ *	others		from a sync, which fails its file; from writing the journal
  */
 int atomicio_journal_checkpoint(struct atomicio_journal *journal);
 
 /*
  * Make sure that no frame of this file is ever replayed: call it before the file is truncated,
- * deleted, replaced or renamed to another id.  No write to that file may be on its way.
- * Returns as atomicio_journal_checkpoint(), of this file alone; at once if it has no live frame. Of
- * a file that failed, or that recovery left, it gives -ENOTRECOVERABLE: its pages were acknowledged
- * and are nowhere else.  Who does not want them any more closes the file and the journal, opens
- * it, and answers -ENOENT for this id in a recovery.
+ * deleted, replaced or renamed to another id.  No write to the file may be on its way.
+ *
+ * Returns as atomicio_journal_checkpoint(), for this file alone, and at once without a live frame.
+ * A failed file, or a file left by recovery, gives -ENOTRECOVERABLE: its pages were acknowledged
+ * and are nowhere else.  To give them up, close the file and the journal, open the journal, and
+ * answer -ENOENT for this id in a recovery.
  */
 int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
 
 /*
- * Lay the newest bytes that live frames hold of a file over a buffer, which holds `length` bytes
- * of it from `offset` on, or nothing yet.  Bytes that no live frame covers stay as they are.
+ * Lay the newest bytes of a file that live frames hold over a buffer.  The buffer has `length`
+ * bytes of the file from `offset` on, or nothing yet.  Bytes without a live frame stay as they are.
  *
- * It is for a file that failed: a write through the journal returned 0, so its page is durable in
- * a frame, but the page could not be written to the file, or the file's sync failed.  Read the
- * file, if that still can be read, then call this.  No write to the range may be on its way.  It
- * reads the journal and takes memory for one frame; other threads may write meanwhile.
+ * For a failed file: a write through the journal returned 0, its page is durable in a frame, but
+ * the page could not be written to the file, or the file's sync failed.  Read the file, if a read
+ * still works, then call this.  No write to the range may be on its way.  The call reads the
+ * journal and takes memory for one frame; other threads may write meanwhile.
  *
- * Returns how many bytes were laid over, those that several frames hold counted once a frame;
- * -EINVAL; -ENOMEM; -EUCLEAN: the journal is corrupt; or an error of reading the journal.
+ * Returns the number of bytes laid over (bytes of several frames count once a frame); -EINVAL;
+ * -ENOMEM; -EUCLEAN: the journal is corrupt; or an error of reading the journal.
  */
 int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id, void *buffer,
 			      size_t length, uint64_t offset);
@@ -319,17 +335,17 @@ int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id
 /* A place that may hold an acknowledged frame cannot be read: see corrupt_offset. */
 #define ATOMICIO_JOURNAL_TAIL_UNREADABLE 5
 
-/* What is worth a warning (struct atomicio_journal_info, notes). */
+/* Warnings (struct atomicio_journal_info, notes). */
 #define ATOMICIO_JOURNAL_NOTE_DAMAGED_1 0x1u  /* open found the first header damaged */
-#define ATOMICIO_JOURNAL_NOTE_DAMAGED_2 0x2u  /* or the second: the other one was used */
+#define ATOMICIO_JOURNAL_NOTE_DAMAGED_2 0x2u  /* or the second: the sound header was used */
 #define ATOMICIO_JOURNAL_NOTE_UNREADABLE 0x4u /* a part of the ring cannot be read */
-#define ATOMICIO_JOURNAL_NOTE_UNSETTLED 0x8u  /* what was read is not yet known to be durable */
+#define ATOMICIO_JOURNAL_NOTE_UNSETTLED 0x8u  /* the bytes read are not yet known to be durable */
 #define ATOMICIO_JOURNAL_NOTE_BUFFERED 0x10u  /* the journal's file could not be opened direct */
 #define ATOMICIO_JOURNAL_NOTE_VOLATILE 0x20u  /* its filesystem does not outlive the machine */
 #define ATOMICIO_JOURNAL_NOTE_DELEGATED 0x40u /* durable if the server of its filesystem is */
 #define ATOMICIO_JOURNAL_NOTE_SMALL 0x80u     /* fewer than six frames: no room for failed files */
 
-/* What a journal is, and what it has done since it was opened. */
+/* State and counters of an open journal. */
 struct atomicio_journal_info {
 	uint32_t version;	 /* of the format: 2 */
 	uint32_t state;		 /* ATOMICIO_JOURNAL_* */
@@ -338,14 +354,14 @@ struct atomicio_journal_info {
 	uint32_t block_size;	 /* frames are multiples of it: 4096 */
 	uint32_t frame_max;	 /* the largest frame */
 	uint64_t tail_offset;	 /* where the oldest live frame starts, in the file */
-	uint64_t tail_sequence;	 /* and its sequence number */
+	uint64_t tail_sequence;	 /* and the tail's sequence number */
 	uint64_t head_offset;	 /* where the next frame will go */
-	uint64_t head_sequence;	 /* and its sequence number */
-	uint64_t live_frames;	 /* that recovery would replay; numbers may be missing */
+	uint64_t head_sequence;	 /* and the head's sequence number */
+	uint64_t live_frames;	 /* for recovery to replay; numbers may be missing */
 	uint64_t live_bytes;	 /* of the ring in use */
 	uint64_t corrupt_offset; /* of the damaged or unreadable place, else 0 */
 	uint32_t notes;		 /* ATOMICIO_JOURNAL_NOTE_* */
-	uint32_t unreadable;	 /* blocks of the ring that could not be read at open */
+	uint32_t unreadable;	 /* blocks of the ring unreadable at open */
 	/* Counters. */
 	uint64_t frames;	/* written */
 	uint64_t pages;		/* in them */
@@ -353,12 +369,12 @@ struct atomicio_journal_info {
 	uint64_t bytes_written; /* to the journal in all */
 	uint64_t flushes;	/* durable writes of the journal and syncs of files */
 	uint64_t checkpoints;
-	uint64_t group_max; /* most writers that shared a frame */
+	uint64_t group_max; /* most writers in one frame */
 	uint64_t recoveries;
-	uint64_t writers;	 /* calls that these frames served: writers / frames is the mean */
-	uint64_t group_sizes[6]; /* frames that served 1, 2, 3-4, 5-8, 9-16, more writers */
+	uint64_t writers;	 /* calls served by these frames; writers / frames is the mean */
+	uint64_t group_sizes[6]; /* frames with 1, 2, 3-4, 5-8, 9-16, more writers */
 	uint64_t files_failed;	 /* handles whose file failed: see below */
-	uint64_t pages_carried;	 /* framed again, so that their frame could be retired */
+	uint64_t pages_carried;	 /* framed again, for the retirement of their frame */
 	uint64_t memory;	 /* taken for writes, in bytes */
 };
 
@@ -395,13 +411,13 @@ int atomicio_journal_get_info(const struct atomicio_journal *journal,
 			      struct atomicio_journal_info *info, size_t info_size);
 
 /*
- * Free a journal and its lock.  All files attached to it must be closed before.  If nothing is
- * live it is marked clean, so that the next open need not read the ring.  Live frames stay live
- * and are found by the next open.  NULL is fine.  Where batches went to direct files it waits for
- * the kernel to end its AIO, some hundredths of a second.
+ * Free a journal and its lock.  All files attached to it must be closed before.  A journal without
+ * live frames is marked clean, and the next open need not read the ring.  Live frames stay live for
+ * the next open.  NULL is fine.  Where batches went to direct files, close waits some hundredths of
+ * a second for the kernel to end its AIO.
  *
- * Returns 0; -EBUSY: a file is attached, and nothing was freed; or the error of marking it clean,
- * which loses nothing: the journal is closed.
+ * Returns 0; -EBUSY: a file is attached, and nothing was freed; or the error of marking the journal
+ * clean, which loses nothing: the journal is closed.
  */
 int atomicio_journal_close(struct atomicio_journal *journal);
 

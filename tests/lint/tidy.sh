@@ -15,8 +15,8 @@ failures=0
 # allowed RULE FILE: an exception
 allowed() {
 	case "$1 $2" in
-	# The contract of the library in one place, and three quarters of it prose.
-	"length include/libatomicio/atomicio.h") true ;;
+	# Two contracts, each in one place, and three quarters of them prose.
+	"length include/libatomicio/atomicio.h" | "length include/libatomicio/journal.h") true ;;
 	*) false ;;
 	esac
 }
