@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs: pages that lie behind one another in a file, and are written to it in one call; and the
- * couriers that write many runs at the same time.
+ * Runs: neighbouring pages of a file, written in one call; and the couriers, which write many runs
+ * at the same time.
  *
  * Flow: between journal_home.c and journal_replay.c, which know the pages, and journal_runs.c and
  * journal_aio.c.
  *
  * O1 runs of direct files go out together through the kernel's AIO, all others by call.  sys_aio.h
  *    says why not through io_uring.
- * O5 a courier comes back empty: no write of it is on its way when journal_write_runs() returns,
- *    whatever failed, so no home is taken for done, and no buffer, lock or descriptor is given up,
- *    while the kernel still writes.
- * O6 what AIO does not do is done by call: all of it where the kernel has none (seccomp, a
+ * O5 a courier comes back empty: none of its writes is on its way when journal_write_runs()
+ *    returns, whatever failed.  No home is taken for done, and no buffer, lock or descriptor is
+ *    given up, while the kernel still writes.
+ * O6 what AIO does not do is done by call: every run where the kernel has no AIO (seccomp, a
  *    container's limit, a child after fork(2), where a context of the parent's is unknown), or one
- *    run that was cut short, interrupted or refused.
+ *    run cut short, interrupted or refused.
  */
 #ifndef LIBATOMICIO_JOURNAL_AIO_H
 #define LIBATOMICIO_JOURNAL_AIO_H
@@ -21,32 +21,32 @@
 #include "journal_internal.h"
 #include "sys_aio.h"
 
-/* Runs that one courier has on their way at most: as many as the default frame has pages. */
+/* Most runs on their way with one courier: as many as the default frame has pages. */
 #define JOURNAL_AIO_DEPTH 256u
 
 enum journal_run_state { JOURNAL_RUN_TODO, JOURNAL_RUN_FLYING, JOURNAL_RUN_DONE };
 
 /* A page, and after journal_merge_runs() a run of some. */
 struct journal_run {
-	void *owner; /* whose it is: runs of one owner go to one file */
+	void *owner; /* runs of one owner go to one file */
 	uint64_t offset, length;
-	struct iovec *vector; /* where its bytes lie; before merging it has `data` alone */
+	struct iovec *vector; /* its bytes; before merging `data` alone */
 	const uint8_t *data;
 	uint32_t count; /* of the vector */
 	uint32_t pages;
 	int fd, rwf;
-	bool direct; /* fd is: AIO does not wait for it */
+	bool direct; /* fd is direct: AIO does not wait */
 	enum journal_run_state state;
 	int error;
 };
 
 /*
  * Sort pages by owner and offset, and make runs of neighbours with one fd.  vectors has room for
- * `count`.  Returns how many runs there are.
+ * `count`.  Returns the number of runs.
  */
 uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iovec *vectors);
 
-/* Write them all and wait for all (O5): each has its error then, 0 if it is written whole. */
+/* Write all runs and wait for them (O5): each then has its error, 0 if written whole. */
 void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
 			struct journal_run *runs, uint32_t count);
 
@@ -54,7 +54,7 @@ void journal_write_runs(const struct sys_calls *sys, struct journal_courier *cou
 struct journal_courier {
 	aio_context_t context; /* 0: not made yet, or lost */
 	bool busy;
-	bool refused; /* there is no AIO here: not asked again */
+	bool refused; /* no AIO on this system: not asked again */
 	uint32_t depth;
 	struct iocb **list;
 	struct iocb *blocks;

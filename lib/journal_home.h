@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Home writes, all writes of the journal to its own file, and what belongs to
- * tickets and files.
+ * Home writes, all writes of the journal to its own file, and the parts of tickets and files.
  *
- * Flow: the third part of journal_internal.h, which includes it.
+ * Flow: the third part of journal_internal.h, which includes this.
  */
 #ifndef LIBATOMICIO_JOURNAL_HOME_H
 #define LIBATOMICIO_JOURNAL_HOME_H
 
 #include "journal_internal.h"
 
-/* journal_home.c */
+/* Write all bytes.  A call cut short by a signal is made again, a few times. */
 
 /* Memory for a frame and its homes: 0 or -ENOMEM. */
 int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage);
@@ -19,25 +18,25 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 /* Write all of it.  A call that a signal cut short is made again, a few times. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset);
-/* The same of a vector; and what is behind the first `done` bytes of it. */
+/* The same for a vector; and the rest behind its first `done` bytes. */
 int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 			 uint32_t count, uint64_t offset);
 int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done);
-/* Write to the journal's own file, where it belongs or not at all (-EOPNOTSUPP: O_APPEND). */
+/* Write to the journal's own file, at this offset or not at all (-EOPNOTSUPP: O_APPEND). */
 int journal_write_own(const struct atomicio_journal *journal, int rwf, const uint8_t *data,
 		      uint64_t length, uint64_t offset);
-/* The same, durably on every filesystem (K9), or sync it. */
+/* The same, durably on every filesystem (K9); or sync the file. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset);
 int journal_sync_own(const struct atomicio_journal *journal);
 
 /*
- * Write a ticket's pages home from its stage; no lock held.  What cannot be written fails its file
- * (K7): the ticket is durable all the same (E1).
+ * Write a ticket's pages home from its stage; no lock held.  A failed write fails its file (K7):
+ * the ticket is durable all the same (E1).
  */
 void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
-/* The same in steps, for a chain: list pages whose bytes lie behind one another; then send runs. */
+/* The same in steps, for a chain: list pages with contiguous bytes; then send runs. */
 void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uint32_t count,
 			const uint8_t *data, struct journal_run *runs);
 void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
@@ -50,10 +49,10 @@ void journal_end_couriers(struct atomicio_journal *journal);
 struct journal_courier *journal_take_courier(struct atomicio_journal *journal);
 void journal_give_courier(struct journal_courier *courier);
 
-/* journal_files.c: the lock is held by the caller of these. */
+/* journal_files.c: the caller of these holds the lock. */
 
 void journal_forget_rests(struct atomicio_journal *journal);
-/* K7: this file is written no more. */
+/* K7: the file is written no more. */
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
 
 /* journal_info.c: with the lock. */
@@ -71,7 +70,7 @@ bool journal_tickets_overlap(const struct journal_ticket *a, const struct journa
 /* The longest chain, in bytes of the ring. */
 uint64_t journal_chain_limit(const struct journal_header *header);
 
-/* For a measured ticket that no frame holds: stage its chain.  -EMSGSIZE, -ENOMEM. */
+/* For a measured ticket too long for a frame: stage its chain.  -EMSGSIZE, -ENOMEM. */
 int journal_stage_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
 void journal_forget_chain(struct atomicio_journal *journal, struct journal_ticket *ticket);
 /* With lock and role: write the frames, durably; errors as of journal_commit(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What reads: the scan of the ring at open, what follows from it, frames, and what a file is.
+ * All reading of the ring: the scan at open, its verdict, frames, and the identity of files.
  *
- * Flow: the second half of journal_internal.h, which includes it.
+ * Flow: the second half of journal_internal.h, which includes this.
  */
 #ifndef LIBATOMICIO_JOURNAL_RING_H
 #define LIBATOMICIO_JOURNAL_RING_H
@@ -26,8 +26,8 @@ int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, ui
 		      uint64_t sequence, struct journal_frame *frame);
 
 /*
- * All live frames, oldest first: those that open found, then our own.  The tail has to stay where
- * it is (readers); begin has the lock.
+ * All live frames, oldest first: the frames found at open, then our own.  The tail has to stay in
+ * place (readers); begin has the lock.
  */
 struct journal_cursor {
 	uint32_t index; /* in scan.found */
@@ -35,7 +35,7 @@ struct journal_cursor {
 };
 
 void journal_cursor_begin(const struct atomicio_journal *journal, struct journal_cursor *cursor);
-/* 1: a frame was read, its pages unescaped; 0: there is none below number `end`; or an error. */
+/* 1: a frame was read, its pages unescaped; 0: no frame is below number `end`; or an error. */
 int journal_cursor_next(const struct atomicio_journal *journal, struct journal_cursor *cursor,
 			uint64_t end, uint8_t *bytes, struct journal_frame *frame);
 
@@ -61,22 +61,22 @@ int journal_add_rows(struct atomicio_journal *journal, const uint8_t *bytes,
 		     const struct journal_frame *frame);
 void journal_forget_scan(struct atomicio_journal *journal);
 
-/* journal_judge.c: what follows from them. */
+/* journal_judge.c: the verdict on the frames found. */
 void journal_judge(struct atomicio_journal *journal);
-/* Is a number below this one missing that no frame names as void? */
+/* Is a number below this one missing and not named as void? */
 bool journal_has_gap(const struct atomicio_journal *journal, uint64_t below);
-/* The tail has moved, and nothing else: how many of the frames that open found are live? */
+/* The tail has moved, and nothing else: count the live frames found at open. */
 void journal_count_found(struct atomicio_journal *journal);
 
 /* journal_window.c */
 
-/* An error of the disk at this place, and not of the call. */
+/* An error of the disk at this place, not of the call. */
 bool journal_is_unreadable(int error);
 /* Read exactly `length` bytes; -ERANGE: the file ends before them; -EIO: unreadable. */
 int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 		     uint64_t offset);
 
-/* What has been read around the frame that is looked at. */
+/* Bytes read around the present frame. */
 struct journal_window {
 	uint8_t *bytes;
 	uint64_t room;
@@ -87,12 +87,12 @@ int journal_window_open(const struct atomicio_journal *journal, struct journal_w
 void journal_window_close(const struct atomicio_journal *journal, struct journal_window *window);
 /*
  * Have `length` bytes from `offset` on in the window, reading on as far as `end`; *bytes is good
- * until the next call.  With `scan`, unreadable blocks are noted there, and zero.
+ * until the next call.  With `scan`, unreadable blocks are noted in it, and read as zero.
  */
 int journal_window_at(const struct atomicio_journal *journal, struct journal_window *window,
 		      struct journal_scan *scan, uint64_t offset, uint64_t length, uint64_t end,
 		      uint8_t **bytes);
-/* Read a frame that was found, its pages escaped (K1); -EIO: it is no more what it was. */
+/* Read a frame found before, its pages escaped (K1); -EIO: the frame has changed. */
 int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame);
@@ -100,19 +100,19 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 /* journal_target.c: the pages of this file in frames below this number are home (H3). */
 uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id);
 
-/* journal_identity.c: what can be said of the file behind fd, to know it again (K4). */
+/* journal_identity.c: marks of the file behind fd, to know the file again (K4). */
 void journal_identify(const struct sys_calls *sys, int fd, struct journal_identity *identity);
-/* What both know, and know differently: ATOMICIO_DIFFERS_*. */
+/* Marks known on both sides and different: ATOMICIO_DIFFERS_*. */
 uint32_t journal_differences(const struct journal_identity *then,
 			     const struct journal_identity *now);
-/* Is this the file, or the device, that the journal itself lives in? */
+/* Is this the file, or the device, of the journal itself? */
 bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
 /* Is nothing of this file's filesystem left after a power cut? */
 bool journal_is_volatile(const struct sys_calls *sys, int fd);
 
 /*
- * Around callbacks, with the role and the lock.  A public call from inside one would wait for the
- * role of its own thread: it asks first, and returns -EDEADLK.
+ * Around callbacks, with the role and the lock.  A public call from inside a callback would wait
+ * for the role of its own thread: the call asks first, and returns -EDEADLK.
  */
 void journal_begin_callbacks(struct atomicio_journal *journal);
 void journal_end_callbacks(struct atomicio_journal *journal);
