@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The witness, and all syncs of data files.  The rules L1 to L7 are in loss.h.
+ * The witness, and all syncs of data files.  The rules L1 to L8 are in loss.h.
  *
  * Flow: called by the journal's checkpoint and by the write family; calls sys alone.
  *
  * EINTR of an fdatasync has two meanings: the sync itself was cut short (a FUSE server gives up its
- * FSYNC request when a signal comes, or passes on an EINTR of its own), or a page is lost whose
- * write-back said EINTR (mapping_set_error() takes any errno of a FUSE server).  In the second
- * case the witness has used up its report, so asking it again proves nothing.  The deputy is
- * another description with a cursor of its own, used for nothing else, so it still has the
- * report: if it has none, no page is lost, and the witness is asked again.  The deputy is looked
- * at with sync_file_range, which sends no request that a signal could cut short; only where the
- * pages are another inode's (overlay) that call sees none, and fdatasync has to do.  It is opened
- * only where an fdatasync can be cut short; ext4, XFS, btrfs and block devices wait for the disk,
- * signal or not, so there EINTR is a loss like every other error.
+ * FSYNC request on a signal, or passes on an EINTR of its own), or a page is lost whose write-back
+ * said EINTR (mapping_set_error() takes any errno of a FUSE server).  In the second case the
+ * witness has used up its report, and asking again proves nothing.  The deputy is another
+ * description with a cursor of its own, used for nothing else, and still has the report: if the
+ * deputy has none, no page is lost, and the witness is asked again.  The deputy is looked at by
+ * sync_file_range, which sends no request that a signal could cut short.  Only where the pages are
+ * another inode's (overlay) sync_file_range sees none, and fdatasync has to do.  A deputy is opened
+ * only where an fdatasync can be cut short.  ext4, XFS, btrfs and block devices wait for the disk,
+ * signal or not: EINTR is a loss like every other error.
  */
 #define _GNU_SOURCE
 #include "loss.h"
@@ -26,7 +26,7 @@
 #include "sys_refused.h"
 #include "sys_reopen.h"
 
-/* How often an fdatasync that a signal cuts short is made again. */
+/* Repeats of an fdatasync cut short by a signal. */
 #define INTERRUPTS_MAX 32
 
 int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller_fd, uint32_t flags,
@@ -61,8 +61,8 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 	if (flags & LOSS_NO_WITNESS)
 		return 0;
 	/*
-	 * Where reading is allowed, not even open for writing: its close tells nobody of a change
-	 * (inotify's IN_CLOSE_WRITE, at which udev reads a whole disk's signatures).
+	 * Where reading is allowed, not even open for writing: closing then causes no notice of a
+	 * change (inotify's IN_CLOSE_WRITE, at which udev reads a whole disk's signatures).
 	 */
 	mode = (status & O_ACCMODE) == O_WRONLY ? O_WRONLY : O_RDONLY;
 	loss->witness = sys_reopen(sys, caller_fd, mode, &stat);
@@ -94,7 +94,7 @@ static int look_at_deputy(const struct loss *loss)
 			     : loss->sys->write_back(loss->deputy, 0, 0);
 }
 
-/* Sync the witness.  *lost: the error is a loss, or cannot be told from one (L2). */
+/* Sync the witness.  *lost: the error is a loss, or looks like one (L2). */
 static int sync_witness(const struct loss *loss, bool *lost)
 {
 	int error = 0;
@@ -114,7 +114,7 @@ static int sync_witness(const struct loss *loss, bool *lost)
 	return error;
 }
 
-/* Sync a description that is written through; with a witness, EINTR is for that to judge. */
+/* Sync a written description; with a witness, EINTR is for the witness to judge. */
 static int sync_written(const struct loss *loss, int fd, bool witnessed, bool *lost)
 {
 	const bool judged = witnessed && loss->deputy >= 0;
@@ -129,7 +129,7 @@ static int sync_written(const struct loss *loss, int fd, bool witnessed, bool *l
 	return error;
 }
 
-/* One sync of all that has to be synced. */
+/* One sync of all descriptions that need one. */
 static int sync_once(const struct loss *loss, bool *lost)
 {
 	const bool witnessed = may_ask_witness(loss);
@@ -157,7 +157,7 @@ static void note(struct loss *loss, int error)
 		atomic_store_explicit(loss->poison, 1, memory_order_relaxed);
 }
 
-/* Count a sync as done, or note what was lost.  The lock is held. */
+/* Count a sync as done, or note the loss.  The lock is held. */
 static int finish_sync(struct loss *loss, uint64_t number, int error, bool lost)
 {
 	assert(!lost || error);
@@ -179,7 +179,7 @@ static int sync_locked(struct loss *loss, uint32_t flags)
 	bool lost = false;
 	int error;
 
-	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
+	/* Before the sync, which may miss a write acknowledged meanwhile. */
 	if (takes) {
 		atomic_fetch_add(&loss->took, 1);
 		atomic_store(&loss->unsynced, 0);
@@ -198,8 +198,8 @@ static int sync_locked(struct loss *loss, uint32_t flags)
 }
 
 /*
- * Of two syncs at once the kernel tells only one of a lost page, so they go one by one.  Those
- * who wait for the same sync, begun after they came, share its success.
+ * Of two syncs at once the kernel reports a lost page only to one: syncs go one by one.  Threads
+ * waiting for the same sync, begun after they came, share its success.
  */
 int loss_sync(struct loss *loss, uint32_t flags)
 {
@@ -217,14 +217,14 @@ int loss_sync(struct loss *loss, uint32_t flags)
 	return error;
 }
 
-/* Errors with which the kernel itself refuses a write before anything is done (L7). */
+/* Errors by which the kernel refuses a write before anything is done (L7). */
 static bool refuses_a_write(int error)
 {
 	return error == -EINVAL || error == -EAGAIN || error == -EOPNOTSUPP || error == -ENOTBLK ||
 	       error == -EFAULT || error == -ENOSYS || error == -EPERM || error == -EACCES;
 }
 
-/* L7: does a write wait for a flush, or did one when a call that has ended began? */
+/* L7: does a write wait for a flush, or did one wait when a finished call began? */
 static bool waits_for_flush(const struct loss *loss, uint64_t mark)
 {
 	return atomic_load(&loss->unsynced) || mark & 1 || atomic_load(&loss->took) != mark;
@@ -242,7 +242,7 @@ void loss_doubt(struct loss *loss, int error)
 	atomic_store(&loss->unreported, error);
 }
 
-/* May this error be a loss that no witness has heard of? */
+/* May this error be a loss unknown to every witness? */
 static bool is_strict(const struct loss *loss, int error, uint64_t mark)
 {
 	if (!may_ask_witness(loss)) /* L4 */
@@ -267,7 +267,7 @@ static int ask_locked(struct loss *loss)
 int loss_ask(struct loss *loss, int error, uint64_t mark, bool may_wait)
 {
 	assert(error < 0);
-	/* Before the lock: a sync that holds it, and waits for the disk, has to fail, too. */
+	/* Before the lock: a sync that holds the lock and waits for the disk has to fail, too. */
 	if (is_strict(loss, error, mark))
 		atomic_store(&loss->unreported, error);
 	if (!may_wait)
@@ -280,8 +280,8 @@ int loss_ask(struct loss *loss, int error, uint64_t mark, bool may_wait)
 
 /*
  * sync_file_range with a wait reports lost pages (fs/sync.c:ksys_sync_file_range, 4.13 to 7.3), to
- * the description that is written through: the witness has its own report.  Without a witness no
- * sync may come between the report and its note.
+ * the written description: the witness has its own report.  Without a witness no sync may come
+ * between the report and its note.
  */
 int loss_write_back(struct loss *loss, uint64_t offset, uint64_t length)
 {
@@ -303,7 +303,7 @@ void loss_start_write_back(struct loss *loss, uint64_t offset, uint64_t length)
 	(void)loss->sys->start_write_back(loss->fd, offset, length);
 }
 
-/* An answer that cannot be had counts as yes: the witness decides. */
+/* An unknown answer counts as yes: the witness decides. */
 bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait)
 {
 	const struct sys_calls *sys = loss->sys;

@@ -5,18 +5,18 @@
  * Flow: write.c holds the order: each attempt is checked (write_validate.c, write_check.c),
  * submitted (write_attempt.c), its result classified (write_classify.c) and a failure put to the
  * policy (write_policy.c), until the write is done or failed.  write_open.c makes handles, and
- * write_handle.c has what all files do with one.  Calls lead down this list: write, policy,
+ * write_handle.c has the common work on a handle.  Calls lead down this list: write, policy,
  * attempt, plain, journal, look, device, check, validate, classify, handle.
  *
  * Rules:
- * W1 a shape is checked before every submission, on every kernel (XFS of 6.13 did not refuse
- *    writes that were too large).
- * W2 only a result equal to the length is a success; a shorter one is never continued.
- * W3 the policy's answer is masked with what is allowed; what is not one allowed bit is FAIL.
+ * W1 a shape is checked before every submission, on every kernel (XFS of 6.13 did not refuse too
+ *    large writes).
+ * W2 only a result equal to the length is a success; a shorter result is never continued.
+ * W3 the policy's answer is masked with the allowed answers; anything but one allowed bit is FAIL.
  * W4 no success is reported for a write that may have gone through the page cache.
  * W5 every loop is bounded: retries by retries_max, fallbacks by one a write.
- * W6 an error of a call that may have synced says nothing of this page, which is old or new;
- *    whether another page is lost, loss.h is asked, and its word alone poisons.
+ * W6 an error of a call that may have synced says nothing of this page, which is old or new; only
+ *    loss.h knows whether another page is lost, and only its word poisons.
  */
 #ifndef LIBATOMICIO_WRITE_H
 #define LIBATOMICIO_WRITE_H
@@ -36,7 +36,7 @@
 #define WRITE_BOUNCE_ALIGN 4096
 #define WRITE_PAGE_MIN 4096u /* no machine's page of memory is smaller */
 
-/* The untorn writes that one way of writing takes: 0 units mean none. */
+/* The untorn writes of one way of writing: 0 units mean none. */
 struct write_limits {
 	uint32_t unit_min;
 	uint32_t unit_max;
@@ -50,7 +50,7 @@ struct write_counters {
 };
 
 struct atomicio_file {
-	/* What the hot path reads, together in one cache line. */
+	/* Read on the hot path: together in one cache line. */
 	const struct sys_calls *sys;
 	int fd;			   /* of the writes: the caller's, or our own (own_fd) */
 	_Atomic uint32_t poisoned; /* after BROKEN or a failed sync */
@@ -61,15 +61,15 @@ struct atomicio_file {
 
 	struct write_limits limits; /* of the kernel path */
 	int caller_fd;
-	uint32_t home_align;		 /* journaled pages are multiples of it: 1 if buffered */
+	uint32_t home_align;		 /* unit of journaled pages: 1 if buffered */
 	bool attached;			 /* to options.journal */
 	bool own_fd;			 /* fd is ours to close */
 	bool has_loss;			 /* loss is open */
 	bool is_device;			 /* a block device: see write_device.c */
 	uint8_t looks;			 /* around each call: WRITE_LOOK_* */
 	_Atomic uint32_t inode_state;	 /* with WRITE_LOOK_INODE: see write_look.c */
-	bool device_nowait;		 /* and it takes RWF_NOWAIT */
-	bool limited;			 /* RLIMIT_FSIZE is finite: read it at each write */
+	bool device_nowait;		 /* and with RWF_NOWAIT */
+	bool limited;			 /* RLIMIT_FSIZE is finite: read at each write */
 	bool plain_noappend;		 /* RWF_NOAPPEND (6.9) holds for this file */
 	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain.c */
 	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open: PLAIN keeps it */
@@ -79,9 +79,9 @@ struct atomicio_file {
 	struct atomicio_caps caps;
 
 	struct loss loss;	  /* who lost a page, and all syncs */
-	struct journal_file home; /* with a journal: how it knows this file */
+	struct journal_file home; /* with a journal: its view of this file */
 
-	pthread_mutex_t bounce_lock; /* of the one bounce buffer; never on the hot path */
+	pthread_mutex_t bounce_lock; /* guards the bounce buffer; never on the hot path */
 	void *bounce;
 };
 
@@ -90,12 +90,12 @@ struct atomicio_file {
 #define WRITE_LOOK_INODE 1
 #define WRITE_LOOK_DEVICE 2
 
-/* Calls for one attempt where a look is in doubt. */
+/* Calls for one attempt where a look leaves doubt. */
 #define WRITE_TRIES 16
 
 /* How a request is made (struct write_request, mode). */
 #define WRITE_GUEST 0x1u      /* in the caller's ring: neither sleep nor wait, no bounce buffer */
-#define WRITE_SYNC_LATER 0x2u /* a batch will sync the file, so `flags` is without DSYNC */
+#define WRITE_SYNC_LATER 0x2u /* a batch will sync the file: `flags` is without DSYNC */
 
 /* One write on its way, on the caller's stack or in the caller's io_uring request. */
 struct write_request {
@@ -107,16 +107,16 @@ struct write_request {
 	uint32_t path;	  /* the path now tried, ATOMICIO_PATH_* but AUTO */
 	uint32_t attempt; /* failures so far on this path */
 	uint32_t retries; /* RETRY answers so far */
-	uint32_t on_disk; /* the worst that an attempt so far may have left, 0: no failure yet */
-	int32_t error;	  /* of that attempt: what the caller will be told */
+	uint32_t on_disk; /* the worst left by an attempt, 0: no failure yet */
+	int32_t error;	  /* of the worst attempt: the caller's errno */
 	uint64_t mark;	  /* loss_mark() before the last call */
 	uint32_t mode;	  /* WRITE_GUEST, WRITE_SYNC_LATER */
 	uint32_t tries;	  /* with looks: calls since the policy was last asked */
-	bool doubtful;	  /* with looks: a success was not proven, and so is made durable */
-	bool maybe_torn;  /* and it probably went through the page cache */
-	bool first;	  /* ext4: its success cannot prove anything */
-	bool may_wait;	  /* on a raw device: the request queue was full, so without RWF_NOWAIT */
-	bool broken; /* an attempt ended BROKEN: poison the handle, unless a fallback heals it */
+	bool doubtful;	  /* with looks: a success without proof; the repeat is durable */
+	bool maybe_torn;  /* and probably through the page cache */
+	bool first;	  /* ext4: a first success proves nothing */
+	bool may_wait;	  /* raw device with a full request queue: no RWF_NOWAIT */
+	bool broken;	  /* an attempt ended BROKEN: poison, unless a fallback heals */
 };
 
 /* How one attempt ended; kind 0: done. */
@@ -125,11 +125,11 @@ struct write_outcome {
 	int32_t error;
 	uint32_t on_disk;
 	uint32_t allowed; /* by its kind alone: FALLBACK and RETRY are narrowed later */
-	bool called;	  /* it is the kernel's answer; false: our own check, nothing was done */
+	bool called;	  /* the kernel's answer; false: our own check, nothing done */
 	uint64_t reasons;
 };
 
-/* What to do after a failure (write_decide). */
+/* The next step after a failure (write_decide). */
 enum write_action { WRITE_TRY_AGAIN, WRITE_GIVE_UP };
 
 /* write_validate.c: pure. */
@@ -145,13 +145,13 @@ uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, 
 /* write_classify.c: pure. */
 void write_fail(struct write_outcome *outcome, uint32_t kind, int32_t error, uint64_t reasons);
 void write_classify(struct write_outcome *outcome, int64_t result, uint64_t length);
-/* The same, with what file and flags tell beyond the errno. */
+/* The same, with the knowledge of file and flags beyond the errno. */
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome);
-/* What an error of journal_commit() or of a checkpoint means for the write. */
+/* The meaning of an error of journal_commit() or a checkpoint for the write. */
 void write_classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
 			    int error);
-/* The outcome of a request that an earlier success has left in doubt. */
+/* The outcome of a request left in doubt by an earlier success. */
 void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_handle.c */
@@ -166,7 +166,7 @@ void write_give_bounce(struct atomicio_file *file);
 /* write_policy.c */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome);
 
-/* write_check.c: false means that nothing was done, and the outcome says why. */
+/* write_check.c: false means nothing done, and the outcome says why. */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
 bool write_is_readable(const struct write_request *request, struct write_outcome *outcome);
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);
@@ -174,7 +174,7 @@ bool write_precheck(const struct write_request *request, struct write_outcome *o
 
 /* write_attempt.c */
 void write_kernel(struct write_request *request, struct write_outcome *outcome);
-/* After an error of its durable write: does the write succeed without the flush?  See there. */
+/* Does a durable write with an error succeed without the flush?  For L7: see there. */
 bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome);
 
 /* write_plain.c: the PLAIN fallback. */
@@ -190,23 +190,23 @@ void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 /* write_look.c: an untorn write with looks around the call. */
 void write_look(struct write_request *request, const struct iovec *vector,
 		struct write_outcome *outcome);
-/* The same in steps, for writes that are submitted elsewhere, and for files without looks too. */
+/* The same in steps, for writes submitted elsewhere, and for files without looks too. */
 bool write_look_before(struct write_request *request, struct write_outcome *outcome);
 int write_look_rwf(const struct write_request *request);
 /* False: the result proves nothing, make the call again. */
 bool write_look_after(struct write_request *request, int64_t result, struct write_outcome *outcome);
-/* Was it a sandbox that refused pwritev2(2), and not the file?  Then nothing was done. */
+/* Did a sandbox refuse pwritev2(2), and not the file?  Then nothing was done. */
 bool write_look_refused(const struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
-/* At open: does this file need looks?  Not 0: the reason why it takes no untorn write. */
+/* At open: does this file need looks?  Not 0: the reason against any untorn write. */
 uint64_t write_look_open(struct atomicio_file *file);
 
 /* write_device.c: the looks of a raw block device. */
 bool write_device_before(struct write_request *request, struct write_outcome *outcome);
-int write_device_rwf(const struct write_request *request); /* what is special in it */
+int write_device_rwf(const struct write_request *request); /* its special flags */
 bool write_device_after(struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
-void write_device_note(struct write_request *request); /* are there dirty pages: maybe_torn */
+void write_device_note(struct write_request *request); /* dirty pages: maybe_torn */
 
 /* write_attach.c: part of open, with the flags of the caller's descriptor. */
 int write_attach(struct atomicio_file *file, int status);
@@ -215,14 +215,14 @@ int write_attach(struct atomicio_file *file, int status);
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
 	       size_t options_size, struct atomicio_file **file);
 
-/* write_batch.c and write_queue.c: what stands in an op's result until it is settled. */
-#define WRITE_PENDING 1 /* its turn has not come; no call of the kernel returns it */
-#define WRITE_UNSYNCED(path) (1 + (int32_t)(path)) /* written by this path, but not yet durable */
+/* write_batch.c and write_queue.c: an op's result until it is settled. */
+#define WRITE_PENDING 1 /* not begun; no call of the kernel returns this */
+#define WRITE_UNSYNCED(path) (1 + (int32_t)(path)) /* written by this path, not yet durable */
 
-/* Take the queue for one batch of `count` ops; false: another thread has it. */
+/* Take the queue for one batch of `count` ops; false: another thread has the queue. */
 bool write_queue_enter(struct atomicio_queue *queue, uint32_t count);
 void write_queue_leave(struct atomicio_queue *queue);
-/* The ops that are still pending; flags are those of the batch. */
+/* The ops still pending; flags are the batch's. */
 void write_queue_rest(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count,
 		      uint32_t flags);
 
@@ -236,8 +236,8 @@ static inline bool write_is_poisoned(const struct atomicio_file *file)
 }
 
 /*
- * The error of a write whose handle is poisoned: nothing more is written, so it is what an attempt
- * before may have left on the disk that counts.
+ * The error of a write to a poisoned handle: nothing more is written, and the disk holds what an
+ * earlier attempt may have left.
  */
 static inline int write_poisoned_error(const struct write_request *request)
 {
@@ -257,9 +257,9 @@ static inline int write_hot_rwf(uint32_t flags)
 }
 
 /*
- * The RWF_ flags of any other write.  RWF_NOAPPEND is always among them: with O_APPEND the kernel
- * moves an untorn write to the end of file after the write was validated, and XFS then zeroes old
- * bytes (seen on 6.18 and 7.3; fs/read_write.c:generic_write_checks).  RWF_DONTCACHE never is.
+ * The RWF_ flags of any other write, always with RWF_NOAPPEND: with O_APPEND the kernel moves an
+ * untorn write to the end of file after its validation, and XFS then zeroes old bytes (seen on 6.18
+ * and 7.3; fs/read_write.c:generic_write_checks).  Never with RWF_DONTCACHE.
  */
 static inline int write_rwf(uint32_t flags)
 {
@@ -272,7 +272,7 @@ static inline int write_rwf(uint32_t flags)
 	return rwf;
 }
 
-/* A shape that needs one call and nothing else; the rules are those of write_shape(). */
+/* A shape for one call and nothing else, by the rules of write_shape(). */
 static inline bool write_is_hot(const struct atomicio_file *file, const void *buffer,
 				uint64_t length, uint64_t offset, uint32_t flags)
 {

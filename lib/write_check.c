@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What must hold before this very call: limits, the buffer, the live frames of a journal (J3).
+ * Conditions of this very call: limits, the buffer, the live frames of a journal (J3).
  *
- * Flow: before each attempt on any path, after the shape (write_validate.c).  Nothing is written
- * to the file here.
+ * Flow: before each attempt on any path, after the shape (write_validate.c).  Nothing is written to
+ * the file in this step.
  */
 #include "write.h"
 
@@ -11,9 +11,9 @@
 
 /*
  * Refuse a range that the kernel would cut short.  RLIMIT_FSIZE is applied after the kernel
- * validated the write: it would write a part of the page, and on XFS zero bytes behind it (seen
- * on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
- * an end, at which 6.11 and early 6.12 cut writes too.
+ * validated the write: the kernel would write a part of the page, and on XFS zero the bytes behind
+ * (seen on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
+ * an end, where 6.11 and early 6.12 cut writes too.
  */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -39,30 +39,30 @@ bool write_fits_limits(const struct write_request *request, struct write_outcome
 	} else {
 		return true;
 	}
-	/* A limit that cannot be read cannot be kept: nothing was written. */
+	/* An unreadable limit cannot be kept: nothing was written. */
 	if (error)
 		write_fail(outcome, ATOMICIO_KIND_SPACE, error, 0);
 	return !error;
 }
 
 /*
- * Could the kernel write a part of a buffer that cannot be read as a whole?  A raw disk takes the
- * pages that it can get (block/fops.c:__blkdev_direct_IO_simple, 6.11 to 7.3).  A filesystem with
- * one bio for the write refuses a short one (fs/iomap/direct-io.c); XFS's copy on write fails, too,
- * if the part that can be read ends with a block, but a write beyond the end of the file that is
- * cut inside a block reports what it has written, and keeps it (seen on 6.18).  Memory ends with a
- * page, so that takes a buffer that is not aligned to the block, or a block of several pages.
+ * Could the kernel write a part of a buffer with an unreadable rest?  A raw disk takes all readable
+ * pages (block/fops.c:__blkdev_direct_IO_simple, 6.11 to 7.3).  A filesystem with one bio for the
+ * write refuses a short bio (fs/iomap/direct-io.c).  XFS's copy on write fails, too, if the
+ * readable part ends with a block.  But a write beyond the end of the file, cut inside a block,
+ * reports and keeps the written part (seen on 6.18).  Memory ends with a page: only a buffer not
+ * aligned to the block, or a block of several pages, can be cut inside a block.
  */
 static bool may_be_cut(const struct write_request *request)
 {
 	const struct atomicio_file *file = request->file;
-	const uint32_t block = file->limits.unit_min; /* of a filesystem, that or more */
+	const uint32_t block = file->limits.unit_min; /* of a filesystem: this or more */
 
 	return file->is_device || block > WRITE_PAGE_MIN ||
 	       ((uintptr_t)request->buffer & (block - 1)) != 0;
 }
 
-/* Can all of the buffer be read?  Where not, it is not begun.  Before 5.14 nobody can tell. */
+/* Can all of the buffer be read?  Where not, nothing is begun.  Before 5.14 nobody can tell. */
 bool write_is_readable(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct sys_calls *sys = request->file->sys;
@@ -85,8 +85,8 @@ bool write_is_readable(const struct write_request *request, struct write_outcome
 }
 
 /*
- * J3: a write past the journal may not touch a range that a live frame covers, or recovery
- * would bring the frame's page back over it.  Retire the frames first.
+ * J3: a write past the journal may not touch a range covered by a live frame, or recovery would
+ * bring the frame's page back over it.  Retire the frames first.
  */
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -99,7 +99,7 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	error = journal_retire_id(options->journal, options->file_id);
 	if (!error)
 		return true;
-	/* Nothing of this write was made. */
+	/* No byte of this write was written. */
 	write_classify_journal(request->file, outcome, error);
 	outcome->kind = ATOMICIO_KIND_UNSUPPORTED;
 	outcome->on_disk = ATOMICIO_DISK_OLD;
@@ -107,7 +107,7 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	return false;
 }
 
-/* All that is known before the call.  False: the outcome says why not. */
+/* All checks known before the call.  False: the outcome says why not. */
 bool write_precheck(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct atomicio_file *file = request->file;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What does a result of the kernel mean: which kind of failure, what is on disk, what helps?
+ * The meaning of a result: the kind of failure, the state of the disk, the answers that help.
  *
- * Flow: after every submission, synchronous or through io_uring; pure.
+ * Flow: after every submission, by call or through io_uring; pure.
  *
- * One table, from errno to kind, and one from kind to meaning.  The errnos were read in
- * Linux 6.12 to 7.3 and observed on 6.18 and 7.3; what is not in the table is MEDIA, the
- * kind that assumes least.  ENOTBLK and EIO are both there because kernels differ in which
- * of them they give for one cause.
+ * One table leads from errno to kind, a second one from kind to meaning.  The errnos were read in
+ * Linux 6.12 to 7.3 and observed on 6.18 and 7.3.  An errno outside the table is MEDIA, the kind
+ * that assumes least.  ENOTBLK and EIO are both in the table because kernels differ between them
+ * for one cause.
  */
 #include "write.h"
 
@@ -19,7 +19,7 @@
 struct errno_row {
 	int error;
 	uint32_t kind;
-	uint32_t allowed; /* 0: what the kind allows */
+	uint32_t allowed; /* 0: as the kind allows */
 };
 
 static const struct errno_row errno_table[] = {
@@ -32,13 +32,13 @@ static const struct errno_row errno_table[] = {
 	{ENOSPC, ATOMICIO_KIND_SPACE, 0}, /* XFS copy on write allocates for an overwrite too */
 	{EDQUOT, ATOMICIO_KIND_SPACE, 0},
 	{EFBIG, ATOMICIO_KIND_SPACE, 0},
-	/* Never started: the link before it broke, and its place in the chain is gone.  But Q5. */
+	/* Never started: the link before broke, and the place in the chain is gone.  But Q5. */
 	{ECANCELED, ATOMICIO_KIND_BUSY, ATOMICIO_FAIL},
 	/* Closed under the write: the number may name another file by now. */
 	{EBADF, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},
 	/* The buffer cannot be read, and will not be at a second try. */
 	{EFAULT, ATOMICIO_KIND_UNSUPPORTED, ATOMICIO_FAIL},
-	/* A filter (seccomp) that came after open; or the file is immutable or sealed now. */
+	/* A filter (seccomp) set after open; or the file is immutable or sealed now. */
 	{EPERM, ATOMICIO_KIND_UNSUPPORTED, 0},
 	{EACCES, ATOMICIO_KIND_UNSUPPORTED, 0},
 	{ENOMEM, ATOMICIO_KIND_BUSY, 0}, /* of the kernel: a bio, pinned pages */
@@ -114,7 +114,7 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 	outcome->called = true;
 }
 
-/* Classify a result, and add what this file and these flags tell beyond the errno. */
+/* Classify a result, with the knowledge of file and flags beyond the errno. */
 void write_interpret(const struct write_request *request, int64_t result,
 		     struct write_outcome *outcome)
 {
@@ -128,7 +128,7 @@ void write_interpret(const struct write_request *request, int64_t result,
 		outcome->reasons |= ATOMICIO_REASON_CACHED_PAGES;
 }
 
-/* What an error of journal_commit() or of a checkpoint means for the write. */
+/* The meaning of an error of journal_commit() or a checkpoint for the write. */
 void write_classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
 			    int error)
 {
@@ -167,13 +167,13 @@ void write_classify_journal(const struct atomicio_file *file, struct write_outco
 		outcome->allowed = ATOMICIO_FAIL;
 		if (journal_is_poisoned(file->options.journal))
 			return;
-		/* Or it was never begun: the journal's header could not be written. */
+		/* Or never begun: the journal's header could not be written. */
 		outcome->reasons = 0;
 		outcome->on_disk = ATOMICIO_DISK_OLD;
 	}
 }
 
-/* Something was amiss after a success: what does that make of the outcome?  D4, E4. */
+/* Something was amiss after a success: correct the outcome by D4 or E4. */
 void write_judge_doubt(const struct write_request *request, struct write_outcome *outcome)
 {
 	const uint64_t why = request->file->looks == WRITE_LOOK_INODE

@@ -4,30 +4,30 @@
  *
  * Flow: below write_look.c, which makes the calls and counts the tries.
  *
- * If a page of the range is in the page cache and cannot be dropped, the kernel writes through
- * the cache instead, in pieces that may tear, and reports success (block/fops.c:
- * blkdev_direct_write and blkdev_write_iter, 6.11 to 7.3; seen on 7.3 with an mmap writer: 6000
- * successes, 469 untorn commands at the disk).  Hence W4:
+ * If a page of the range is in the page cache and cannot be dropped, the kernel writes through the
+ * cache instead, in pieces that may tear, and reports success (block/fops.c: blkdev_direct_write
+ * and blkdev_write_iter, 6.11 to 7.3; seen on 7.3 with an mmap writer: 6000 successes, 469 untorn
+ * commands at the disk).  Hence W4:
  *
  * D1 the call carries RWF_NOWAIT: the kernel then answers EAGAIN, before any write, if the range
  *    has a cached page (mm/filemap.c:kiocb_invalidate_pages).
- * D2 after EAGAIN the cached pages, if any, are written back and dropped, and the call repeated,
- *    a bounded number of times.  No page cached means that the disk's request queue is full: the
- *    call is repeated without RWF_NOWAIT, unless the caller would not wait, and the range is
- *    looked at before it, as it is for a driver that cannot do RWF_NOWAIT at all.
- * D3 after a success the range is looked at again: a page there may mean that the kernel fell
- *    back after all, so the write is repeated, with RWF_DSYNC.  Only a write with nothing
- *    cached after it is reported as done.
- * D4 a page that cannot be dropped is dirty, and stays in the cache for a while: who saw dirty
- *    pages or write-back after a success may have seen a torn write, and ends BROKEN if no later
- *    try is clean.  Clean pages are a reader's, who comes between the write and the look (on 6.18
- *    after 39 % of good writes): who saw no others ends BUSY, with a page old or new.
+ * D2 after EAGAIN the cached pages, if any, are written back and dropped, and the call repeated, a
+ *    bounded number of times.  No page cached means that the disk's request queue is full: the call
+ *    is repeated without RWF_NOWAIT, unless the caller would not wait, and the range is looked at
+ *    before.  A driver without RWF_NOWAIT is served in the same way from the start.
+ * D3 after a success the range is looked at again: a cached page may mean that the kernel fell back
+ *    after all, and the write is repeated, with RWF_DSYNC.  Only a write with nothing cached after
+ *    it is reported as done.
+ * D4 a page that cannot be dropped is dirty, and stays in the cache for a while.  A look at dirty
+ *    pages or write-back after a success may have seen a torn write: BROKEN, if no later try is
+ *    clean.  Clean pages are a reader's, who comes between the write and the look (on 6.18 after 39
+ *    % of good writes): a look at clean pages alone ends BUSY, with a page old or new.
  */
 #include "write.h"
 
 #include <errno.h>
 
-/* What the page cache holds of a range; what is not known is taken for the worst. */
+/* The page cache's contents in a range; unknown is taken for the worst. */
 enum cached { CACHED_NOTHING, CACHED_CLEAN, CACHED_DIRTY, CACHED_UNKNOWN };
 
 static enum cached look(const struct write_request *request)
@@ -46,7 +46,7 @@ static void drop_cached(const struct write_request *request)
 {
 	const struct atomicio_file *file = request->file;
 
-	/* Failures show in the next look; so does what a guest, who may not wait, leaves dirty. */
+	/* Failures show in the next look, like pages left dirty by a guest, who may not wait. */
 	write_back_range(request);
 	(void)file->sys->drop_cache(file->fd, request->offset, request->length);
 }
@@ -56,13 +56,13 @@ static void busy(struct write_outcome *outcome)
 	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, ATOMICIO_REASON_CACHED_PAGES);
 }
 
-/* Does this try carry RWF_NOWAIT?  Then the kernel itself looks before it writes. */
+/* Does this try carry RWF_NOWAIT?  Then the kernel itself looks before writing. */
 static bool carries_nowait(const struct write_request *request)
 {
 	return request->file->device_nowait && !request->may_wait;
 }
 
-/* Without RWF_NOWAIT: is the range free of cached pages, or can it be made so? */
+/* Without RWF_NOWAIT: is the range free of cached pages, or can it be freed? */
 bool write_device_before(struct write_request *request, struct write_outcome *outcome)
 {
 	enum cached pages;
@@ -76,7 +76,7 @@ bool write_device_before(struct write_request *request, struct write_outcome *ou
 	}
 	if (pages == CACHED_NOTHING)
 		return true;
-	/* The request queue was full, and now a page is there: D1 is for that. */
+	/* The request queue was full, and now a page is cached: a case for D1. */
 	request->may_wait = false;
 	if (carries_nowait(request))
 		return true;
@@ -94,14 +94,14 @@ int write_device_rwf(const struct write_request *request)
 	return carries_nowait(request) ? SYS_RWF_NOWAIT : 0;
 }
 
-/* One more try is due, unless there were enough of them. */
+/* Another try is due, up to the limit. */
 static bool another_try(struct write_request *request)
 {
 	drop_cached(request);
 	return ++request->tries < WRITE_TRIES;
 }
 
-/* EAGAIN: is there another way to try? */
+/* EAGAIN: is another way left? */
 static bool try_again(struct write_request *request, enum cached pages)
 {
 	const bool asked = request->flags & ATOMICIO_NOWAIT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handle: its counters, its poison, its bounce buffer, its sync.
+ * The handle: counters, poison, bounce buffer, sync.
  *
- * Flow: below all other files of the write family, which lead here and are never called from here.
+ * Flow: below all other files of the write family.
  */
 #include "write.h"
 
@@ -17,7 +17,7 @@ void write_poison(struct atomicio_file *file)
 	atomic_store_explicit(&file->poisoned, 1, memory_order_relaxed);
 }
 
-/* Count a write that was done, by who made it untorn. */
+/* Count a finished write, by device, filesystem, journal or plain. */
 void write_count_done(const struct write_request *request)
 {
 	struct write_counters *counters = &request->file->counters;
@@ -54,7 +54,7 @@ void write_back_range(const struct write_request *request)
 		write_lost(file);
 }
 
-/* Make all that was written through the handle durable; the body of atomicio_sync(). */
+/* Make all writes through the handle durable; the body of atomicio_sync(). */
 int write_sync_file(struct atomicio_file *file)
 {
 	int error;
@@ -69,8 +69,8 @@ int write_sync_file(struct atomicio_file *file)
 }
 
 /*
- * Copy the buffer of a write into the bounce buffer, which is then locked.  NULL: another write
- * has the lock, and this caller would not wait.
+ * Copy the buffer of a write into the bounce buffer, and lock it.  NULL: another write has the
+ * lock, and this caller would not wait.
  */
 const void *write_take_bounce(const struct write_request *request, bool may_wait)
 {

@@ -2,35 +2,36 @@
 /*
  * Looks around a call, for files where the kernel decides at each call whether it is untorn.
  *
- * Flow: the submit step of write_attempt.c for block devices (rules: write_device.c) and
- * for ext4; the same in steps for entries of an io_uring (write_entry.c).
+ * Flow: the submit step of write_attempt.c for block devices (rules: write_device.c) and for ext4;
+ * the same in steps for entries of an io_uring (write_entry.c).
  *
- * ext4 makes a direct write through the page cache if the inode, at that moment, has its data
- * inline or journaled; RWF_ATOMIC is then lost without a word, and the result is the length
+ * ext4 makes a direct write through the page cache if the inode, at this moment, has its data
+ * inline or journaled.  RWF_ATOMIC is then lost without a word, and the result is the length
  * (fs/ext4/file.c:ext4_dio_write_iter and ext4_should_use_dio, 6.13 to 7.3; seen on 7.3).  Anybody
- * who may write the file can make it so after it was opened: by 20 bytes into an empty file on a
- * filesystem with inline_data, or by chattr +j.  Hence W4:
+ * with write access can change the inode after open: by 20 bytes into an empty file on a filesystem
+ * with inline_data, or by chattr +j.  Hence W4:
  *
  * E1 after each success the inode's flags are read; one of the two set means that the page may be
  *    dirty in the cache, to be torn by its write-back.  The look also serves the next write: a
- *    steady write costs two calls.  After a bad look, and as long as E3 holds, one comes before.
- * E2 a flag that was set and cleared again between two looks does no harm.  FS_IOC_SETFLAGS and a
- *    buffered write take the inode's lock, and clearing JOURNAL_DATA ends with a flush of the
- *    whole journal (fs/ext4/inode.c:ext4_change_inode_journal_flag): the page was whole on the
- *    disk before the flag was gone.  JOURNAL_DATA has no effect on a mount with delalloc, but a
- *    remount could give it one: it counts as set.
- * E3 INLINE_DATA is cleared by the very write that it spoils, so there a look after proves nothing
- *    while the file *may* become inline: until its first block (fs/ext4/inline.c,
- *    EXT4_STATE_MAY_INLINE_DATA; kept in memory while we hold the file open).  Every way to write
- *    a page, direct or not, ends that state for ever.  So the first write to a file that is not
- *    known to have blocks is made twice, the second time with RWF_DSYNC and knowing better.
- * E4 a bad look after a success is BROKEN: the page may be torn by a power cut from then on.  But a
- *    journal's frame would heal it, so that fallback stays allowed, and then nothing is poisoned.
+ *    steady write costs two calls.  After a bad look, and as long as E3 holds, a look comes before
+ *    the call, too.
+ * E2 a flag set and cleared again between two looks does no harm.  FS_IOC_SETFLAGS and a buffered
+ *    write take the inode's lock, and clearing JOURNAL_DATA ends with a flush of the whole journal
+ *    (fs/ext4/inode.c:ext4_change_inode_journal_flag): the page was whole on the disk before the
+ *    flag was gone.  JOURNAL_DATA has no effect on a mount with delalloc, but counts as set,
+ *    because a remount could give it one.
+ * E3 INLINE_DATA is cleared by the very write that it spoils: a look after proves nothing while the
+ *    file *may* become inline, until its first block (fs/ext4/inline.c, EXT4_STATE_MAY_INLINE_DATA;
+ *    kept in memory while we hold the file open).  Every way to write a page, direct or not, ends
+ *    this state for ever.  The first write to a file without known blocks is therefore made twice,
+ *    the second time with RWF_DSYNC and knowing better.
+ * E4 a bad look after a success is BROKEN: the page may be torn by a power cut from now on.  A
+ *    journal's frame would heal the page: the fallback stays allowed, and poisons nothing.
  *
- * What no look can cover: a page on its way, in such a file, when the power goes.
+ * Beyond every look: a page on its way, in such a file, when the power goes.
  *
- * XFS decides anew, too (the realtime flag of an empty file), but refuses what it cannot make
- * untorn (fs/xfs/xfs_file.c:xfs_file_write_iter, 6.13 to 7.3): no look is needed.
+ * XFS decides anew, too (the realtime flag of an empty file), but refuses every write that it
+ * cannot make untorn (fs/xfs/xfs_file.c:xfs_file_write_iter, 6.13 to 7.3): no look is needed.
  */
 #include "write.h"
 
@@ -42,7 +43,7 @@
 #define SPOILED (SYS_INODE_INLINE_DATA | SYS_INODE_JOURNAL_DATA)
 
 /* Bits of file->inode_state. */
-#define INODE_HAS_BLOCKS 1u /* it cannot become inline any more (E3) */
+#define INODE_HAS_BLOCKS 1u /* can never become inline again (E3) */
 #define INODE_SUSPECT 2u    /* the last look was bad (E1) */
 
 /* Read the flags: 0, or the reason why a write would not be, or was not, untorn. */
@@ -75,7 +76,10 @@ static bool inode_before(struct write_request *request, struct write_outcome *ou
 		atomic_fetch_and_explicit(&file->inode_state, ~INODE_SUSPECT, memory_order_relaxed);
 		return true;
 	}
-	/* A write before made it so, and only another can end it; the tries are counted. */
+	/*
+	 * An earlier write made the file inline, and only another can end the state; tries are
+	 * counted.
+	 */
 	if (request->doubtful && flags & SYS_INODE_INLINE_DATA)
 		return true;
 	write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, -EOPNOTSUPP, why);
@@ -102,11 +106,11 @@ static bool inode_after(struct write_request *request, int64_t result,
 		request->maybe_torn = true;
 	else
 		write_device_note(request);
-	if (!why) /* E3: this write ended it */
+	if (!why) /* E3: this write ended the state */
 		atomic_fetch_or_explicit(&request->file->inode_state, INODE_HAS_BLOCKS,
 					 memory_order_relaxed);
 	else if (flags & SYS_INODE_INLINE_DATA)
-		write_back_range(request); /* which ends it */
+		write_back_range(request); /* the write-back ends the state */
 	if ((!why || flags & SYS_INODE_INLINE_DATA) && ++request->tries < WRITE_TRIES)
 		return false;
 	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, why);
@@ -133,7 +137,7 @@ int write_look_rwf(const struct write_request *request)
 
 	if (request->file->looks == WRITE_LOOK_DEVICE)
 		rwf |= write_device_rwf(request);
-	/* What may be torn is perhaps in the device's cache: the repeat must not be lost there. */
+	/* A torn page may be in the device's cache: the repeat must not be lost there. */
 	if (request->doubtful)
 		rwf |= SYS_RWF_DSYNC;
 	return rwf;
@@ -157,7 +161,7 @@ bool write_look_after(struct write_request *request, int64_t result, struct writ
 	const bool syncs = request->flags & ATOMICIO_DSYNC || request->doubtful;
 	const bool done = look_after(request, result, outcome);
 
-	/* An error that is not shown to the policy may have been a lost page's (W6). */
+	/* An error hidden from the policy may have been a lost page's (W6). */
 	if (!done && result < 0 && syncs)
 		(void)loss_ask(&request->file->loss, (int)result, request->mark, false);
 	if (done && outcome->kind && result != -ECANCELED)

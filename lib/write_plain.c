@@ -2,14 +2,14 @@
 /*
  * One attempt of a plain write: all bytes are written, in as many pieces as the kernel likes.
  *
- * Flow: called by write.c for the PLAIN fallback; the checks are those of write_check.c.
+ * Flow: called by write.c for the PLAIN fallback; the checks are in write_check.c.
  *
- * It may tear, so a failure leaves the range unknown, unless nothing was begun.  It goes through
- * the caller's descriptor: if that is buffered, any shape will do.
+ * A plain write may tear: a failure leaves the range unknown, unless nothing was begun.  The write
+ * goes through the caller's descriptor; a buffered descriptor accepts any shape.
  *
  * RWF_DSYNC, or O_DSYNC, is relied on only where the descriptor is direct and the filesystem is
- * known to keep it (sys_keeps_dsync).  A buffered descriptor is synced instead: without a witness
- * the error of an earlier page would count as this page's.
+ * known to keep the flag (sys_keeps_dsync).  A buffered descriptor is synced instead: without a
+ * witness the error of an earlier page would count as this page's.
  */
 #include "write.h"
 
@@ -22,11 +22,11 @@
 #define SECTOR_MIN 512u
 
 /*
- * What a direct write of this shape breaks where the kernel refuses it each time: XFS and a block
- * device (fs/xfs/xfs_file.c:xfs_file_dio_write, block/fops.c:blkdev_dio_invalid, 4.7 to 7.3).  Of
- * the memory's alignment they are not sure: a device that is asked piece by piece may refuse the
- * first and take the next (fs/iomap/direct-io.c, 6.18), so what statx says is kept.  Other
- * filesystems write it through the page cache instead.
+ * The rules of a direct write broken by this shape, where the kernel refuses the write each time:
+ * XFS and a block device (fs/xfs/xfs_file.c:xfs_file_dio_write, block/fops.c:blkdev_dio_invalid,
+ * 4.7 to 7.3).  For memory alignment no kernel is sure: a device asked piece by piece may refuse
+ * the first and take the next (fs/iomap/direct-io.c, 6.18); statx's word is kept.  On all other
+ * filesystems the kernel writes through the page cache instead.
  */
 static uint64_t plain_shape(const struct write_request *request, const void *buffer)
 {
@@ -44,7 +44,7 @@ static uint64_t plain_shape(const struct write_request *request, const void *buf
 	return broken;
 }
 
-/* False: it is not begun, because the descriptor, direct at this moment, would refuse it. */
+/* False: nothing is begun, because the descriptor, direct at this moment, would refuse it. */
 static bool plain_fits(const struct write_request *request, const void *buffer,
 		       struct write_outcome *outcome)
 {
@@ -63,7 +63,8 @@ static bool plain_fits(const struct write_request *request, const void *buffer,
 
 /*
  * The RWF_ flags of one call, or a negative errno.  Kernels before 6.9 do not know RWF_NOAPPEND,
- * and overlayfs loses it; there the write may go out without it, unless O_APPEND would move it.
+ * and overlayfs loses it.  On these the write may go out without the flag, unless O_APPEND would
+ * move the write.
  */
 static int plain_rwf(const struct write_request *request)
 {
@@ -81,11 +82,11 @@ static int plain_rwf(const struct write_request *request)
 	return status & O_APPEND ? -EOPNOTSUPP : rwf & ~SYS_RWF_NOAPPEND;
 }
 
-/* The error of a plain write, or of the sync that makes it durable. */
+/* The error of a plain write, or of its sync. */
 static void plain_failed(const struct write_request *request, int64_t error, bool by_sync,
 			 struct write_outcome *outcome)
 {
-	/* The handle or the journal was poisoned before: that is no news of the medium. */
+	/* The handle or the journal was poisoned before: no news of the medium. */
 	const bool refused = by_sync && error == -ENOTRECOVERABLE;
 
 	if (refused)
@@ -135,8 +136,8 @@ static bool plain_pieces(const struct write_request *request, const void *buffer
 }
 
 /*
- * Does the buffer have to be copied to be aligned?  A direct descriptor's alignment that statx does
- * not tell (before 6.1, and many filesystems since) is taken for a page's.  A guest's, too: its
+ * Does the buffer have to be copied for alignment?  A direct descriptor's alignment unknown to
+ * statx (before 6.1, and many filesystems since) is taken for a page's.  For a guest, too: its
  * fallback is a call like any other.
  */
 static bool must_bounce(const struct write_request *request)
@@ -190,7 +191,7 @@ void write_plain_open(struct atomicio_file *file, int status)
 	file->plain_align = 1;
 	if (!(status & O_DIRECT))
 		return;
-	/* What it tells as 0 is written buffered, whatever the descriptor says. */
+	/* An alignment of 0 means written buffered, whatever the descriptor says. */
 	file->plain_align = told ? file->limits.memory_align : WRITE_BOUNCE_ALIGN;
 	file->plain_strict =
 		told && caps->memory_align &&

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Put a failure to the application's policy, and do what it may answer.
+ * Put a failure to the application's policy, and carry out the answer.
  *
- * Flow: after a failed attempt on any path; the answer is to try again, on the same path or on
- * the fallback's, or to give up.  The two stock policies are here too.
+ * Flow: after a failed attempt on any path.  The answer is to try again, on the same path or on the
+ * fallback's, or to give up.  The two stock policies are here too.
  */
 #include "write.h"
 
@@ -16,7 +16,7 @@
 #define PAUSE_MAX_US 5000u
 #define PAUSE_MIN_US 50u
 
-/* The path that FALLBACK leads to from here, or AUTO if there is none. */
+/* The path of FALLBACK from here, or AUTO: none. */
 static uint32_t fallback_path(const struct write_request *request)
 {
 	switch (request->file->options.fallback) {
@@ -32,7 +32,7 @@ static uint32_t fallback_path(const struct write_request *request)
 	}
 }
 
-/* Narrow what the kind allows to what this write, now, can still do (W5). */
+/* Narrow the answers allowed by the kind to the ones still possible for this write (W5). */
 static uint32_t allowed_now(const struct write_request *request,
 			    const struct write_outcome *outcome)
 {
@@ -66,17 +66,17 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 	};
 	const uint32_t answer = options->policy(options->policy_context, &failure);
 
-	/* W3: one bit, and an allowed one. */
+	/* W3: one allowed bit. */
 	if (answer != ATOMICIO_RETRY && answer != ATOMICIO_FALLBACK)
 		return ATOMICIO_FAIL;
 	return answer & failure.allowed ? answer : ATOMICIO_FAIL;
 }
 
 /*
- * Make room for a retry.  EAGAIN from a call that may block means that cached pages of the
- * range could not be dropped (Linux 6.17 to 7.3, fs/iomap/direct-io.c:__iomap_dio_rw), so
- * write them back; their writer may dirty them again, so pause longer each time.  In a guest's
- * loop nothing waits: the write-back is only started.
+ * Make room for a retry.  EAGAIN from a call that may block means that cached pages of the range
+ * could not be dropped (Linux 6.17 to 7.3, fs/iomap/direct-io.c:__iomap_dio_rw).  Write them back,
+ * and pause longer each time, because the writer may dirty the pages again.  In a guest's loop
+ * nothing waits: the write-back is only started.
  */
 static void prepare_retry(const struct write_request *request, const struct write_outcome *outcome)
 {
@@ -87,7 +87,7 @@ static void prepare_retry(const struct write_request *request, const struct writ
 	if (request->flags & ATOMICIO_NOWAIT)
 		return;
 	if (outcome->error == -EAGAIN) {
-		/* Its failure shows in the retry. */
+		/* A failure shows in the retry. */
 		write_back_range(request);
 		write_count(&file->counters.writebacks, 1);
 	}
@@ -99,9 +99,9 @@ static void prepare_retry(const struct write_request *request, const struct writ
 }
 
 /*
- * What an earlier attempt may have done to the disk outlives a later, harmless failure: a write
- * that may be there after EIO is still there when its retry gets EAGAIN.  So policy and caller
- * are told the worst of the attempts, and of equal ones the last.
+ * The mark that an earlier attempt left on the disk outlives a later, harmless failure: a page
+ * perhaps written before EIO is still on the disk when the retry gets EAGAIN.  Policy and caller
+ * therefore receive the worst of the attempts, and of equal ones the last.
  */
 static void remember_worst(struct write_request *request, const struct write_outcome *outcome)
 {
@@ -111,7 +111,7 @@ static void remember_worst(struct write_request *request, const struct write_out
 	request->error = outcome->error;
 }
 
-/* May the call that failed have synced the file, and so have been told of another page? */
+/* May the failed call have synced the file, and so have received another page's error? */
 static bool may_have_synced(const struct write_request *request, bool may_wait)
 {
 	const struct atomicio_file *file = request->file;
@@ -124,7 +124,7 @@ static bool may_have_synced(const struct write_request *request, bool may_wait)
 }
 
 /*
- * W6.  An fdatasync waits, so where the caller would not, nobody is asked: the witness keeps the
+ * W6.  An fdatasync waits.  Where the caller would not wait, nobody is asked: the witness keeps the
  * report for the next sync.
  */
 static void ask_who_lost(const struct write_request *request, struct write_outcome *outcome)
@@ -146,7 +146,7 @@ static void ask_who_lost(const struct write_request *request, struct write_outco
 	}
 }
 
-/* At WRITE_GIVE_UP, outcome->error is what the caller is told. */
+/* At WRITE_GIVE_UP, outcome->error is the caller's error. */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
@@ -158,13 +158,13 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
 	TRACE_CLASSIFY(file->fd, request->offset, outcome->kind, outcome->error);
-	/* A journal may heal it (E4 of write_look.c); a policy that never returns does not. */
+	/* A journal may heal BROKEN (E4 of write_look.c); a policy that never returns does not. */
 	request->broken |= outcome->kind == ATOMICIO_KIND_BROKEN;
 	if (outcome->kind == ATOMICIO_KIND_BROKEN && !(outcome->allowed & ATOMICIO_FALLBACK))
 		write_poison(file);
 	answer = ask(request, outcome);
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
-	/* W3; and no call may have synced and left it certain that the old page is there (W6). */
+	/* W3; and after a call with a possible sync, the old page is never certain (W6). */
 	assert(answer == ATOMICIO_FAIL || (answer & outcome->allowed) == answer);
 	assert(!outcome->called || !(request->flags & ATOMICIO_DSYNC) ||
 	       request->on_disk > ATOMICIO_DISK_OLD);
