@@ -15,8 +15,8 @@
 #define ATOMICIO_EXPORT __attribute__((visibility("default")))
 
 /*
- * Read a caller's struct of `size` bytes into ours of `ours` bytes.  `first` is the size that
- * the first release had (abi_first.h).  -EINVAL: too small; -E2BIG: an unknown tail is not zero.
+ * Read a caller's struct of `size` bytes into ours of `ours` bytes.  `first` is the size of the
+ * first release (abi_first.h).  -EINVAL: too small; -E2BIG: an unknown tail is not zero.
  */
 static inline int abi_read(void *out, size_t ours, const void *theirs, size_t size, size_t first)
 {
@@ -32,7 +32,7 @@ static inline int abi_read(void *out, size_t ours, const void *theirs, size_t si
 	return 0;
 }
 
-/* Check the size of a caller's struct before the work that fills it. */
+/* Check the size of a caller's struct before the work to fill it. */
 static inline int abi_check(const void *theirs, size_t size, size_t first)
 {
 	if (!theirs)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the structs that travel with their size were in the first release, 0.1.
+ * The structs that travel with their size, as of the first release, 0.1.
  *
  * Flow: used at the public border by every family, with abi.h.
  *
- * F1 a caller may be as old as the first release, so that is the size which a call demands; sizeof
- *    is that of today, and would refuse such a caller once a struct has grown.
+ * F1 a caller may be as old as the first release: a call demands the size of the first release.
+ *    sizeof is today's size, and would refuse an old caller once a struct has grown.
  * F2 the size is where the last member of the first release ends, on 32-bit machines, too: none of
- *    these structs has padding behind it.  A release that adds a member leaves this file alone.
- * F3 tests/abi/growth.sh grows every struct that is named here and runs programs compiled before.
+ *    the structs has padding at its end.  A release with a new member leaves this file alone.
+ * F3 tests/abi/growth.sh grows every struct in this file and runs programs compiled before.
  */
 #ifndef LIBATOMICIO_ABI_FIRST_H
 #define LIBATOMICIO_ABI_FIRST_H
@@ -32,7 +32,7 @@
 #define ABI_FIRST_RECOVER ABI_FIRST(atomicio_recover_options, reserved)
 #define ABI_FIRST_RECOVERY ABI_FIRST(atomicio_recovery, unreadable)
 
-/* Said twice, so that a member in the middle or a wrong name above does not compile. */
+/* Said twice: a member in the middle or a wrong name above does not compile. */
 #if UINTPTR_MAX == UINT64_MAX
 static_assert(ABI_FIRST_OPTIONS == 72, "first release");
 #endif

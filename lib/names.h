@@ -2,12 +2,12 @@
 /*
  * The prefix of the library's internal names.
  *
- * Flow: the build includes it first in every file of lib/, and of the tests that see the inside.
+ * Flow: the build includes this first in every file of lib/, and of the tests that see the inside.
  *
  * NM1 in the archive every global name begins with atomicio_: the source says journal_commit, the
  *     linker sees atomicio__journal_commit.  An engine may have a journal_commit, too.
- * NM2 one line for each global name that is not in libatomicio.map, sorted.  tests/abi/names.sh
- *     says by name what is missing or gone; with --write it makes the list anew.
+ * NM2 one line for each global name outside libatomicio.map, sorted.  tests/abi/names.sh names
+ *     missing and stale lines; with --write it makes the list anew.
  */
 #ifndef LIBATOMICIO_NAMES_H
 #define LIBATOMICIO_NAMES_H

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio_probe(): what can this open file do, and why not more?
+ * atomicio_probe(): the abilities of an open file, and why not more.
  *
- * Flow: public border -> the order of the sources -> verdict (probe_verdict.c).  The rules
- * are in probe_internal.h.
+ * Flow: public border -> the order of the sources -> verdict (probe_verdict.c).  The rules are in
+ * probe_internal.h.
  *
- * System calls, in order: statx, fcntl, uname; for a regular file fstatfs and
- * FS_IOC_GETFSUUID; readlink; three for each file of sysfs; pwritev2.  That makes 16 where the
- * disk has no untorn writes, because its other limits are then zero and need not be read; 25
- * where it has; 3 more on a partition.  libblkid reads every place where a signature may be,
- * over a hundred calls and some milliseconds, and so is asked only where the one ioctl has no
- * answer: block devices, and kernels before 6.9.
+ * System calls, in order: statx, fcntl, uname; for a regular file fstatfs and FS_IOC_GETFSUUID;
+ * readlink; three for each file of sysfs; pwritev2.  16 in all on a disk without untorn writes,
+ * whose other limits are zero and need not be read; 25 on a disk with untorn writes; 3 more on a
+ * partition.  libblkid reads every possible place of a signature, over a hundred calls and some
+ * milliseconds, and is asked only where the one ioctl has no answer: block devices, and kernels
+ * before 6.9.
  */
 #include "probe.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe family: what can this open file do, and why not more?
+ * The probe family: the abilities of an open file, and why not more.
  *
- * Flow: probe.c holds the order and the verdict; probe_statx.c, probe_sysfs.c and
- * probe_blkid.c are its sources; reason.c puts the verdict's reasons into words.
+ * Flow: probe.c holds the order and the verdict; probe_statx.c, probe_sysfs.c and probe_blkid.c are
+ * its sources; reason.c puts the verdict's reasons into words.
  */
 #ifndef LIBATOMICIO_PROBE_H
 #define LIBATOMICIO_PROBE_H

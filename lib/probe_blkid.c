@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Name what holds the file: filesystem type and UUID.
+ * Name the filesystem of the file: type and UUID.
  *
  * Flow: steps of a probe (probe.c), before and after the disk is found.
  *
  * The type comes from fstatfs, the UUID from FS_IOC_GETFSUUID (Linux 6.9): one call each, no
- * privilege.  libblkid reads the device and so needs both a device node and permission; it is
- * asked about block devices, and about filesystems whose UUID the kernel did not tell.  What
- * it says is for people: only the magic number enters the verdict.
+ * privilege.  libblkid reads the device and so needs both a device node and permission.  It is
+ * asked about block devices, and about filesystems without a UUID from the kernel.  Its answers are
+ * for people: only the magic number enters the verdict.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct filesystem {
 	const char *type;
 };
 
-/* Those that people put databases on, and the usual suspects below them (uapi/linux/magic.h). */
+/* Filesystems of databases, and the usual suspects below them (uapi/linux/magic.h). */
 static const struct filesystem filesystems[] = {
 	{SYS_MAGIC_XFS, "xfs"},
 	{SYS_MAGIC_EXT4, "ext4"},
@@ -85,7 +85,7 @@ void probe_filesystem(struct probe *probe)
 	if (probe->sys->fs_uuid(probe->fd, uuid) == 0) {
 		static const uint8_t unset[16];
 
-		/* All zero is how ext4 says that none was ever set. */
+		/* ext4 without a UUID says all zero. */
 		probe->uuid_answered = true;
 		if (memcmp(uuid, unset, sizeof(unset)) != 0)
 			format_uuid(caps->filesystem_uuid, uuid);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the probe family share: one probe under way, and its steps.
+ * Shared by the files of the probe family: one probe under way, and its steps.
  *
- * Flow: probe.c calls the steps in the order below; each fills its part of probe->caps, and
- * probe_verdict() draws the conclusion from what they found.
+ * Flow: probe.c calls the steps in the order below.  Each step fills its part of probe->caps, and
+ * probe_verdict() draws the conclusion.
  *
  * Rules:
- * P1 only statx(2) can say yes.  Every other source narrows, explains, or takes it back.
- * P2 a source that cannot be heard costs a reason, and never makes the verdict larger.
- * P3 the caller's struct is written once, at the end of a probe that succeeded.
+ * P1 only statx(2) can say yes.  Every other source narrows, explains, or takes the yes back.
+ * P2 a source without an answer costs a reason, and never makes the verdict larger.
+ * P3 the caller's struct is written once, at the end of a successful probe.
  */
 #ifndef LIBATOMICIO_PROBE_INTERNAL_H
 #define LIBATOMICIO_PROBE_INTERNAL_H
@@ -26,10 +26,10 @@ struct probe {
 	uint32_t segments_max;		/* stx_atomic_write_segments_max */
 	uint32_t fs_magic;		/* f_type, 0: unknown or a block device */
 	bool writable;			/* fd may be written through */
-	bool queue_failed;		/* the queue limits should be there and were not read */
-	bool uuid_answered;		/* the kernel was heard on the UUID, be it none */
+	bool queue_failed;		/* queue limits should exist and were not read */
+	bool uuid_answered;		/* the kernel answered on the UUID, even with none */
 	bool may_have_slaves;		/* the disk may be a layer over others */
-	bool layer_blocks;		/* it cannot, but a device below it can */
+	bool layer_blocks;		/* not able, but a device below is */
 	char device_name[SYS_NAME_MAX]; /* the device itself: "nvme0n1p2", "" unknown */
 };
 
@@ -38,22 +38,22 @@ static inline bool probe_is_power_of_two(uint32_t value)
 	return value && !(value & (value - 1));
 }
 
-/* Ask statx and check the type.  0, or the negative errno that the probe returns. */
+/* Ask statx and check the type.  0, or the negative errno for the caller. */
 int probe_statx(struct probe *probe);
 
-/* Read the descriptor's open flags.  0, or the negative errno that the probe returns. */
+/* Read the descriptor's open flags.  0, or the negative errno for the caller. */
 int probe_flags(struct probe *probe);
 
 /* Read and parse the running kernel's release; zeros where that fails. */
 void probe_release(struct probe *probe);
 
-/* Name the filesystem that the file is on, and find its UUID where one call does it. */
+/* Name the file's filesystem, and find its UUID where one call does. */
 void probe_filesystem(struct probe *probe);
 
-/* Find the disk below the device, its queue limits, and what layers are in between. */
+/* Find the disk below the device, its queue limits, and the layers in between. */
 void probe_disk(struct probe *probe);
 
-/* Ask libblkid for what is still unknown of the device's contents. */
+/* Ask libblkid for all still unknown contents of the device. */
 void probe_contents(struct probe *probe);
 
 /* Make the confirming call, which writes nothing, if the descriptor is open for writing. */

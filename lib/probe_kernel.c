@@ -13,7 +13,7 @@
 #define RELEASE_MAX 64
 #define NUMBER_MAX 65535u
 
-/* Parse one number of a release and step behind it; false if there is none. */
+/* Parse one number of a release and step behind it; false: no number. */
 static bool parse_number(const char **text, uint32_t *number)
 {
 	const char *at = *text;
@@ -73,17 +73,17 @@ int probe_flags(struct probe *probe)
 }
 
 /*
- * Three bytes are no power of two: a file that takes RWF_ATOMIC refuses them with EINVAL, one
- * that does not says EOPNOTSUPP before it looks at the length (fs.h:kiocb_set_rw_flags and
- * fs/read_write.c:generic_atomic_write_valid, 6.11 to 7.3).  Both come before anything is
- * written, and there would be nothing to write: the buffer is NULL.  Length 0 would not do,
- * because pwritev2 then returns before it looks at the flags.
+ * Three bytes are no power of two.  A file with RWF_ATOMIC refuses them with EINVAL; a file without
+ * says EOPNOTSUPP before a look at the length (fs.h:kiocb_set_rw_flags and
+ * fs/read_write.c:generic_atomic_write_valid, 6.11 to 7.3).  Both answers come before any write,
+ * and nothing could be written: the buffer is NULL.  Length 0 would not do, because pwritev2 then
+ * returns before a look at the flags.
  *
- * Kernels before 4.13 answer EINVAL to every flag that they do not know, so this alone never
- * says yes (P1).  Like every write, the call waits while the filesystem is frozen.
+ * Kernels before 4.13 answer EINVAL to every unknown flag: the confirming call alone never says yes
+ * (P1).  Like every write, the call waits while the filesystem is frozen.
  *
- * RWF_NOAPPEND is there because every untorn write carries it: what is confirmed is that
- * combination.
+ * Every untorn write carries RWF_NOAPPEND, and the confirming call does, too: the combination is
+ * confirmed.
  */
 void probe_confirm(struct probe *probe)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ask statx(2): the one source that can say that a file can be written untorn.
+ * Ask statx(2): the one source that can say yes to untorn writes.
  *
- * Flow: first step of a probe (probe.c); also decides which kinds of file are probed at all.
- * Where statx is refused, fstat says at least which file on which device this is.
+ * Flow: first step of a probe (probe.c); also decides which kinds of file are probed at all.  Where
+ * statx is refused, fstat tells at least the file and its device.
  *
- * The answer is copied here and judged in probe_verdict.c.
+ * The answer is copied, and judged in probe_verdict.c.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 #include "probe_internal.h"
 #include "sys_refused.h"
 
-/* What a file that cannot be probed is refused with. */
+/* The error for a file that cannot be probed. */
 static int check_type(uint32_t mode)
 {
 	switch (mode & S_IFMT) {

@@ -4,8 +4,8 @@
  *
  * Flow: a step of a probe (probe.c); judged in probe_verdict.c.
  *
- * PS1 a file that is not exactly one decimal number and a newline counts as unreadable.
- * PS2 limits count as heard (ATOMICIO_EVIDENCE_QUEUE) only if every one of them was.
+ * PS1 a file with anything but one decimal number and a newline counts as unreadable.
+ * PS2 limits count as read (ATOMICIO_EVIDENCE_QUEUE) only if every limit was.
  * PS3 every walk is bounded: names in a directory, depth, and devices looked at in all.
  */
 #include <errno.h>
@@ -27,7 +27,7 @@ struct attribute {
 	bool capable;	  /* of interest only on a disk with untorn writes */
 };
 
-/* The first line decides whether the capable ones are read: without it they are all zero. */
+/* The first line alone of a disk without untorn writes is read: all its capable lines are zero. */
 static const struct attribute attributes[] = {
 	{"atomic_write_unit_max_bytes", offsetof(struct atomicio_caps, queue_unit_max), false},
 	{"atomic_write_unit_min_bytes", offsetof(struct atomicio_caps, queue_unit_min), true},
@@ -73,9 +73,9 @@ static int read_number(const struct sys_calls *sys, const char *path, uint64_t m
 }
 
 /*
- * Is `name`, whose directory lies in that of `parent`, a partition of it?  By the kernel's
- * rule of naming (block/partitions/core.c:add_partition): the disk's name, a "p" if that ends
- * in a digit, and the number.  A directory alone proves nothing: nvme0n1 lies in nvme0.
+ * Is `name`, in the directory of `parent`, a partition of `parent`?  By the kernel's rule of naming
+ * (block/partitions/core.c:add_partition): the disk's name, a "p" if the name ends in a digit, and
+ * the number.  A directory alone proves nothing: nvme0n1 lies in nvme0.
  */
 static bool is_partition_name(const char *name, const char *parent, size_t parent_length)
 {
@@ -92,9 +92,9 @@ static bool is_partition_name(const char *name, const char *parent, size_t paren
 }
 
 /*
- * May the disk that the link leads to be a layer over others?  A layer has no parent device, so
- * that it lies in devices/virtual/block (drivers/base/core.c:get_device_parent(), 6.18).  Loop
- * devices lie there too, and never have slaves: they are spared the look.
+ * May the linked disk be a layer over others?  A layer has no parent device, and lies in
+ * devices/virtual/block (drivers/base/core.c:get_device_parent(), 6.18).  Loop devices lie there
+ * too, and never have slaves: no look is made for them.
  */
 static bool is_virtual(const char *link)
 {
@@ -187,11 +187,10 @@ static bool limits_are_sane(const struct atomicio_caps *caps)
 }
 
 /*
- * Can any device below this one write untorn?  `base` is its directory in sysfs, `left` the
- * devices that may still be looked at.  A layer is what has slaves, whatever its name:
- * device-mapper, md, bcache and DRBD link theirs (block/holder.c:bd_link_disk_holder(), 6.18),
- * and the directory of a plain disk is empty.  A partition's limits and slaves are its disk's.
- * What cannot be read counts as no.
+ * Can any device below this one write untorn?  `base` is its directory in sysfs, `left` the number
+ * of devices still to look at.  A layer has slaves, whatever its name: device-mapper, md, bcache
+ * and DRBD link theirs (block/holder.c:bd_link_disk_holder(), 6.18), and the directory of a plain
+ * disk is empty.  A partition's limits and slaves are its disk's.  Unreadable counts as no.
  */
 /* NOLINTNEXTLINE(misc-no-recursion): `depth` counts down */
 static bool lower_device_can(const struct sys_calls *sys, const char *base, int depth, int *left)

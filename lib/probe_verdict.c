@@ -5,15 +5,15 @@
  * Flow: last step of a probe (probe.c).  Pure: reads and writes struct probe, calls nothing.
  *
  * V1 nothing without the claim of statx: mask bit, attribute, and the attribute's mask bit.
- * V2 a claim that the confirming call denies is void.  A filesystem that is not known to make
- *    claims of its own must have been confirmed: overlayfs hands through those of the file
- *    below and then refuses every write (fs/overlayfs/inode.c:ovl_getattr, 6.11 to 7.3).
+ * V2 a claim denied by the confirming call is void.  A filesystem not known for claims of its own
+ *    must have been confirmed: overlayfs hands through the claims of the file below and then
+ *    refuses every write (fs/overlayfs/inode.c:ovl_getattr, 6.11 to 7.3).
  * V3 direct I/O that would become buffered is not untorn, whatever is claimed.
  * V4 hardware is credited only where the queue limits bear it out.
  *
- * Limits of `buffered` stay zero.  Up to 7.3 no kernel takes RWF_ATOMIC through the page
- * cache, and the bits proposed for it on the lists have changed from one series to the next:
- * a number written down here today could mean something else when it arrives.
+ * Limits of `buffered` stay zero.  Up to 7.3 no kernel takes RWF_ATOMIC through the page cache, and
+ * the bits proposed on the lists have changed from one series to the next: a number written down
+ * today could have another meaning when it arrives.
  */
 #include <errno.h>
 #include <string.h>
@@ -75,7 +75,7 @@ static bool confirm_answered(const struct atomicio_caps *caps)
 	return caps->evidence & ATOMICIO_EVIDENCE_CONFIRM;
 }
 
-/* What the disk itself has against untorn writes; 0: nothing that is known. */
+/* The disk's own reasons against untorn writes; 0: none known. */
 static uint64_t disk_reasons(const struct probe *probe)
 {
 	if (!heard_queue(probe))
@@ -88,7 +88,7 @@ static uint64_t disk_reasons(const struct probe *probe)
 	return 0;
 }
 
-/* A block device that claims nothing.  The mask bit is then absent on every kernel. */
+/* A block device without a claim: the mask bit is then absent on every kernel. */
 static uint64_t why_not_device(const struct probe *probe)
 {
 	const uint64_t reasons = disk_reasons(probe);
@@ -102,8 +102,8 @@ static uint64_t why_not_device(const struct probe *probe)
 }
 
 /*
- * XFS that knows of untorn writes and has none.  Since 6.16 it needs no device for them, but
- * reflink; before that a device whose unit covers one block.
+ * XFS with knowledge of untorn writes, but none to offer.  Since 6.16 XFS needs no device for them,
+ * but reflink; before, a device whose unit covers one block.
  */
 static uint64_t why_not_xfs(const struct probe *probe)
 {
@@ -129,7 +129,7 @@ static uint64_t why_not_ext4(const struct probe *probe)
 	if (caps->queue_unit_min > probe->block_size)
 		return ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC |
 		       (kernel_since(caps, 6, 16, 0) ? 0 : ATOMICIO_REASON_KERNEL_TOO_OLD);
-	/* The device would do.  What is left is this file: no extents. */
+	/* The device would do.  The file itself is left: no extents. */
 	return ATOMICIO_REASON_FS_UNSUPPORTED;
 }
 
@@ -153,7 +153,7 @@ static uint64_t why_not(const struct probe *probe)
 			return why_not_ext4(probe);
 		return ATOMICIO_REASON_FS_UNSUPPORTED;
 	}
-	/* A newer kernel is all that XFS and ext4 need (6.13); others it does not help. */
+	/* A newer kernel is all that XFS and ext4 need (6.13); no other filesystem gains by one. */
 	too_old = !kernel_since(caps, 6, native ? 13 : 11, 0);
 	if (too_old)
 		reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
@@ -162,7 +162,7 @@ static uint64_t why_not(const struct probe *probe)
 	return reasons;
 }
 
-/* What in the file itself forbids untorn writes, whatever the filesystem can do. */
+/* Properties of the file itself that forbid untorn writes, on any filesystem. */
 static uint64_t obstacles(const struct probe *probe)
 {
 	const uint64_t attributes = probe->caps.statx_attributes;
@@ -181,7 +181,7 @@ static uint64_t obstacles(const struct probe *probe)
 	return reasons;
 }
 
-/* Why a claim is void (V2, V3, and values that make no sense); 0: it stands. */
+/* Why a claim is void (V2, V3, and impossible values); 0: valid. */
 static uint64_t void_claim(const struct probe *probe)
 {
 	const struct atomicio_caps *caps = &probe->caps;
@@ -212,7 +212,7 @@ static void set_limits(struct probe *probe, uint32_t mechanism, uint32_t unit_mi
 	};
 }
 
-/* Block devices and ext4 have nothing but hardware, so the queue must bear the claim out. */
+/* Block devices and ext4 have nothing but hardware: the queue must bear the claim out. */
 static void judge_hardware(struct probe *probe)
 {
 	struct atomicio_caps *caps = &probe->caps;
@@ -237,13 +237,13 @@ static void judge_hardware(struct probe *probe)
 }
 
 /*
- * The largest write that XFS can hand to the device, 0: none.  unit_min is the block size.
+ * The largest write from XFS to the device, 0: none.  unit_min is the block size.
  *
- * stx_atomic_write_unit_max_opt is the device's share, of the data or the realtime device
- * as the file has it, but only where unit_max is more than one block; for one block it is
- * always 0 (fs/xfs/xfs_iops.c:xfs_get_atomic_write_max_opt, 6.16 to 7.3).  So with several
- * blocks 0 means software; statx(2) says the contrary, which holds for the other filesystems.
- * For one block only the queue can tell.  Which units XFS can use at all:
+ * stx_atomic_write_unit_max_opt is the share of the device (the file's: data or realtime), but only
+ * where unit_max is more than one block; for one block it is always 0
+ * (fs/xfs/xfs_iops.c:xfs_get_atomic_write_max_opt, 6.16 to 7.3).  With several blocks 0 therefore
+ * means software; statx(2) says the contrary, which holds for all other filesystems.  For one block
+ * only the queue can tell.  The units that XFS can use at all:
  * fs/xfs/xfs_buf.c:xfs_configure_buftarg_atomic_writes().
  */
 static uint32_t xfs_hardware(const struct probe *probe)
@@ -253,7 +253,7 @@ static uint32_t xfs_hardware(const struct probe *probe)
 	uint32_t unit_max = caps->statx_unit_max;
 
 	if (!heard_queue(probe)) {
-		/* Before 6.16 XFS had no software path: its one block is the device's. */
+		/* Before 6.16 XFS had no software path: one block is the device's. */
 		const bool hardware_only =
 			kernel_since(caps, 6, 13, 0) && !kernel_since(caps, 6, 16, 0);
 
@@ -278,7 +278,7 @@ static void judge_xfs(struct probe *probe)
 
 	if (hardware == 0) {
 		mechanism = ATOMICIO_MECHANISM_FILESYSTEM;
-		/* That the device has none is what XFS_SOFTWARE says already. */
+		/* XFS_SOFTWARE says already that the device has none. */
 		caps->reasons |= ATOMICIO_REASON_XFS_SOFTWARE |
 				 (disk_reasons(probe) & ~ATOMICIO_REASON_DEVICE_UNSUPPORTED);
 	} else if (hardware == unit_max) {
@@ -293,8 +293,8 @@ static void judge_xfs(struct probe *probe)
 			caps->reasons |= ATOMICIO_REASON_XFS_NEEDS_REFLINK;
 	}
 	/*
-	 * More than one block means that copy on write is there to fall back to, also within
-	 * the device's units: a fragmented range takes it.
+	 * More than one block means that copy on write can take over, also within the device's
+	 * units: a fragmented range goes by copy on write.
 	 */
 	if ((mechanism != ATOMICIO_MECHANISM_HARDWARE || unit_max > block) &&
 	    kernel_since(caps, 6, 16, 0) && !kernel_since(caps, 6, 17, 8))
@@ -308,15 +308,15 @@ static uint64_t evidence_reasons(const struct probe *probe, bool claims)
 	uint64_t reasons = ATOMICIO_REASON_BUFFERED_NOT_IN_KERNEL;
 
 	/*
-	 * Without a device there is no disk to know, and none to miss: tmpfs, overlay.  Before
-	 * 6.11 the queue has no such limits, and the kernel's age says it all.
+	 * Without a device no disk is missing: tmpfs, overlay.  Before 6.11 the queue has no such
+	 * limits, and the kernel's age explains everything.
 	 */
 	if (!(caps->evidence & ATOMICIO_EVIDENCE_DISK) &&
 	    (caps->device_major || (claims && probe->fs_magic != SYS_MAGIC_OVERLAY)))
 		reasons |= ATOMICIO_REASON_DISK_UNKNOWN;
 	if (probe->queue_failed && (claims || kernel_since(caps, 6, 11, 0)))
 		reasons |= ATOMICIO_REASON_QUEUE_UNREADABLE;
-	/* One block may also be all that the namespace claims: the reason says "may". */
+	/* The namespace may also claim no more than one block: the reason says "may". */
 	if (heard_queue(probe) && kernel_since(caps, 7, 0, 0) &&
 	    strncmp(caps->disk_name, "nvme", 4) == 0 && caps->queue_unit_max != 0 &&
 	    caps->queue_unit_max == caps->logical_block)
@@ -332,7 +332,7 @@ void probe_verdict(struct probe *probe)
 	uint64_t against = obstacles(probe);
 
 	caps->reasons |= evidence_reasons(probe, claims);
-	/* Where these are the reason, the absence of a claim has no other. */
+	/* Besides these reasons the absence of a claim has no other. */
 	if (!claims && !(against & file_wide))
 		against |= why_not(probe);
 	if (claims && !against)

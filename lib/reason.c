@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reasons in words: a stable name, a sentence, and what would change it.
+ * The reasons in words: a stable name, a sentence, and a command or option that helps.
  *
- * Flow: public border, used by no other file; the bits are set by probe_verdict.c and, for
- * one write, by the write family.
+ * Flow: public border, used by no other file; the bits are set by probe_verdict.c and, for one
+ * write, by the write family.
  *
  * Names never change once released: scripts match them.  Texts may be improved.
  */
@@ -17,7 +17,7 @@ struct reason {
 	uint64_t bit;
 	const char *name;
 	const char *text; /* one sentence */
-	const char *fix;  /* what to type or change, NULL: nothing would help */
+	const char *fix;  /* text to type or change, NULL: nothing would help */
 };
 
 static const struct reason reasons[] = {

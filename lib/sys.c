@@ -28,7 +28,7 @@
 #include "sys_blkid.h"
 #include "sys_list.h"
 
-/* Numbers that are the same on every architecture; Debian 12's headers lack the second. */
+/* Same numbers on every architecture; Debian 12's headers lack the second. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -52,7 +52,7 @@ struct cachestat_range {
 /* Files beyond 2 GiB: on 32-bit machines the build defines _FILE_OFFSET_BITS=64. */
 static_assert(sizeof(off_t) == sizeof(int64_t), "build with -D_FILE_OFFSET_BITS=64");
 
-/* The result of one call as S1 wants it: `call` is evaluated once, errno restored. */
+/* The result of one call by S1: `call` is evaluated once, errno restored. */
 #define SYS_RESULT(type, call)                                                                     \
 	__extension__({                                                                            \
 		const int sys_saved = errno;                                                       \
@@ -175,8 +175,8 @@ static ssize_t linux_pwrite(int fd, const void *buffer, size_t length, uint64_t 
 }
 
 /*
- * The write.  The kernel takes the position in two halves and ignores the high one where a
- * long holds all of it (fs/read_write.c:pos_from_hilo, every version).
+ * The write.  The kernel takes the position in two halves and ignores the high half where a long
+ * holds all of it (fs/read_write.c:pos_from_hilo, every version).
  */
 static ssize_t linux_pwritev2(int fd, const struct iovec *vector, int count, uint64_t offset,
 			      int flags)
@@ -306,8 +306,8 @@ static int linux_populate(const void *start, size_t length)
 
 /*
  * The raw call takes two longs, also where the C library's time_t is longer (32-bit, musl, or
- * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine that
- * is younger than that type has only the other call.
+ * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine younger
+ * than the longer type has only the second call.
  */
 static void linux_sleep_us(uint32_t microseconds)
 {

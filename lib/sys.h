@@ -2,15 +2,15 @@
 /*
  * The seam: every system call of the library, as one table.
  *
- * Flow: below everything else; probe, write and journal hold a pointer to a table and call
- * through it.  Production code uses sys_linux; tests pass a table of their own.
+ * Flow: below everything else; probe, write and journal hold a pointer to a table and call through
+ * it.  Production code uses sys_linux; tests pass a table of their own.
  *
  * Rules:
  * S1 an entry returns its result, or a negative errno.  Nothing outside sys.c sees errno, and sys.c
- *    leaves errno as it found it.
- * S2 pthread_cancel() cuts no entry: it is a raw syscall(), or runs below a public function that
- *    has cancellation off (sys_cancel.h).
- * S3 no entry retries, and none interprets: that is for the callers.
+ *    leaves errno unchanged.
+ * S2 pthread_cancel() cuts no entry: an entry is a raw syscall(), or runs below a public function
+ *    with cancellation off (sys_cancel.h).
+ * S3 no entry retries, and none interprets: the callers do.
  */
 #ifndef LIBATOMICIO_SYS_H
 #define LIBATOMICIO_SYS_H
@@ -95,7 +95,7 @@ static_assert(offsetof(struct sys_statx, dio_mem_align) == 0x98, "statx layout")
 static_assert(offsetof(struct sys_statx, atomic_write_unit_min) == 0xa8, "statx layout");
 static_assert(offsetof(struct sys_statx, atomic_write_unit_max_opt) == 0xb8, "statx layout");
 
-/* What libblkid can say of a block device. */
+/* libblkid's word about a block device. */
 struct sys_identity {
 	char type[16]; /* filesystem type, "" if none found */
 	char uuid[40];
@@ -123,7 +123,7 @@ struct sys_calls {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
 	int (*statx)(int fd, const char *path, uint32_t mask, struct sys_statx *out);
-	int (*fstat)(int fd, struct sys_statx *out);	/* mask and what it has, the rest zero */
+	int (*fstat)(int fd, struct sys_statx *out);	/* mask and its fields, the rest zero */
 	int (*inode_flags)(int fd, uint32_t *flags);	/* ioctl(FS_IOC_GETFLAGS) */
 	int (*set_inode_flags)(int fd, uint32_t flags); /* ioctl(FS_IOC_SETFLAGS) */
 	int (*getfl)(int fd);				/* fcntl(F_GETFL) */
@@ -136,7 +136,7 @@ struct sys_calls {
 	ssize_t (*pwrite)(int fd, const void *buffer, size_t length, uint64_t offset);
 	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,
 			    int flags);
-	const struct sys_aio_calls *aio; /* NULL: there is none */
+	const struct sys_aio_calls *aio; /* NULL: none */
 	int (*fdatasync)(int fd);
 	int (*write_back)(int fd, uint64_t offset, uint64_t length); /* sync_file_range, and wait */
 	int (*start_write_back)(int fd, uint64_t offset, uint64_t length); /* without waiting */
@@ -146,7 +146,7 @@ struct sys_calls {
 	int (*keep_blocks)(int fd, uint64_t offset, uint64_t length); /* FALLOC_FL_KEEP_SIZE */
 	int (*seals)(int fd); /* fcntl(F_GET_SEALS); -EINVAL: no memfd */
 
-	/* What a file lies on. */
+	/* The filesystem of a file, and more about files. */
 	int (*fs_magic)(int fd, uint32_t *magic);    /* fstatfs, f_type */
 	int (*mount_flags)(int fd, uint64_t *flags); /* fstatfs, f_flags */
 	int (*fs_uuid)(int fd, uint8_t uuid[16]);    /* ioctl(FS_IOC_GETFSUUID), 6.9 */
@@ -170,18 +170,18 @@ struct sys_calls {
 extern const struct sys_calls sys_linux;
 
 /*
- * The table's `identify`.  It is called through this function, which lies beside the real one, and
- * so brings libblkid into a static link only where something probes.
+ * The table's `identify`, called through this function beside the real one.  A static link thus
+ * contains libblkid only where something probes.
  */
 int sys_identify(const struct sys_calls *sys, const char *device, uint32_t major, uint32_t minor,
 		 struct sys_identity *out);
 
 /*
- * Does RWF_NOAPPEND, which the kernel may know, reach the file that is written in the end?
- * Overlayfs writes through a second description, opened with the flags of the first, and hands
- * on only some of a call's flags: with O_APPEND the bytes go to the end of the file, and the call
- * reports success (seen on 6.18; fs/backing-file.c:backing_file_write_iter).  FUSE, 9p and
- * ecryptfs have a second description too.  An unknown filesystem is one that might.
+ * Does RWF_NOAPPEND, if the kernel knows the flag, reach the file written in the end?  Overlayfs
+ * writes through a second description, opened with the flags of the first, and hands on only some
+ * of a call's flags: with O_APPEND the bytes go to the end of the file, and the call reports
+ * success (seen on 6.18; fs/backing-file.c:backing_file_write_iter).  FUSE, 9p and ecryptfs have a
+ * second description too.  An unknown filesystem may have one.
  */
 static inline bool sys_keeps_noappend(const struct sys_calls *sys, int fd)
 {
@@ -193,10 +193,10 @@ static inline bool sys_keeps_noappend(const struct sys_calls *sys, int fd)
 
 /*
  * Is a write with RWF_DSYNC, or through an O_DSYNC description, durable when it returns?  On these
- * filesystems and on block devices it ends in an fsync of the range or a FUA write
+ * filesystems and on block devices the write ends in an fsync of the range or a FUA write
  * (fs/sync.c:generic_write_sync, iomap_dio_complete).  FUSE only passes the bit on to its server,
- * which may drop it (seen on 6.18: direct_io, 30 writes, no FSYNC); 9p and overlay depend on what
- * is below, and an unknown filesystem may do the same: there an fdatasync has to follow.
+ * which may drop it (seen on 6.18: direct_io, 30 writes, no FSYNC).  9p and overlay depend on the
+ * filesystem below, and an unknown filesystem may, too: an fdatasync has to follow.
  */
 static inline bool sys_keeps_dsync(const struct sys_calls *sys, int fd)
 {

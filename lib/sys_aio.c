@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Machines that are younger than a 64-bit time_t have no io_getevents: no AIO there. */
+/* Machines younger than a 64-bit time_t have no io_getevents, and get no AIO. */
 #ifdef SYS_io_getevents
 #define HAS_AIO 1
 #else
@@ -16,7 +16,7 @@
 #define SYS_io_getevents 0
 #endif
 
-/* Raw calls give -1 and errno, which is left as it was (S1 of sys.h). */
+/* Raw calls give -1 and errno, which is left unchanged (S1 of sys.h). */
 static int result_of(long result, int saved)
 {
 	const int error = errno;

@@ -4,10 +4,10 @@
  *
  * Flow: below journal_aio.c, its only user; sys.h has the rules.
  *
- * It is this interface, and not io_uring, for what happens to a killed process.  exit_mm() waits
- * until each AIO write has ended (fs/aio.c:exit_aio), and only then are the process's locks
- * dropped.  Writes of a ring go on after its locks are gone: a successor recovers, writes and
- * syncs, and then the dead process's pages land over that (seen on 6.18, 512 of 512 pages).
+ * AIO, and not io_uring, because of killed processes.  exit_mm() waits until each AIO write has
+ * ended (fs/aio.c:exit_aio), and only then are the process's locks dropped.  Writes of a ring go on
+ * after the locks are gone: a successor recovers, writes and syncs, and then the dead process's
+ * pages land on top (seen on 6.18, 512 of 512 pages).
  */
 #ifndef LIBATOMICIO_SYS_AIO_H
 #define LIBATOMICIO_SYS_AIO_H

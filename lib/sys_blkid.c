@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ask libblkid what a block device holds: filesystem type and UUID.
+ * Ask libblkid for the contents of a block device: filesystem type and UUID.
  *
  * Flow: an entry of the system table (sys.h); called by probe_blkid.c.
  *
- * The device is opened read-only, must be the one with the numbers given (a node in a
- * container's /dev may be another disk), and is closed again.  Partition tables are not
- * probed: a device with a filesystem is what matters here.
+ * The device is opened read-only, must be the one with the numbers given (a node in a container's
+ * /dev may be another disk), and is closed again.  Partition tables are not probed: only a
+ * filesystem matters.
  */
 #define _GNU_SOURCE
 #include "sys_blkid.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The libblkid entry of the system table, in a file of its own to keep sys.c free of it.
- */
+/* The libblkid entry of the system table, in a file of its own to keep sys.c free of libblkid. */
 #ifndef LIBATOMICIO_SYS_BLKID_H
 #define LIBATOMICIO_SYS_BLKID_H
 

@@ -5,7 +5,7 @@
  * Flow: the first line of every public function that waits, locks or calls the system; the fast
  * path of a hardware write does without, because its one raw syscall() is no cancellation point.
  *
- * A thread that dies at a cancellation point (pthread_cond_wait, and what the C library wraps:
+ * A thread killed at a cancellation point (pthread_cond_wait, and wrappers of the C library:
  * pread64, sync_file_range, open, close) would keep a lock or the journal's role for ever, and
  * everybody else would wait.  The state is restored on every return; a cancellation that came
  * meanwhile acts at the thread's next cancellation point, outside.

@@ -32,7 +32,7 @@ static bool knows_no_flags(const struct sys_calls *sys)
 	return major < 4 || (major == 4 && strtol(minor + 1, NULL, 10) < 7);
 }
 
-/* The vectors one by one; a short result ends it, as it would end pwritev2. */
+/* The vectors one by one; a short result ends the call, as for pwritev2. */
 static ssize_t write_each(const struct sys_calls *sys, int fd, const struct iovec *vector,
 			  int count, uint64_t offset)
 {
@@ -84,7 +84,7 @@ ssize_t sys_write_at(const struct sys_calls *sys, int fd, const struct iovec *ve
 	return write_without_flags(sys, fd, vector, count, offset, rwf);
 }
 
-/* What fstat cannot say and a write must know; the bits are those of statx's attributes. */
+/* Facts a write needs and fstat lacks; the bits are statx's attributes. */
 static void add_attributes(const struct sys_calls *sys, int fd, struct sys_statx *out)
 {
 	const uint32_t both = SYS_STATX_ATTR_IMMUTABLE | SYS_STATX_ATTR_APPEND;
@@ -104,7 +104,7 @@ int sys_stat(const struct sys_calls *sys, int fd, uint32_t mask, struct sys_stat
 
 	if (!error || error == -EBADF)
 		return error;
-	/* The first error is the one that tells: fstat's would only repeat it. */
+	/* The first error counts: fstat's would only repeat it. */
 	if (sys->fstat(fd, out))
 		return error;
 	out->mask |= SYS_STATX_STAND_IN;

@@ -2,8 +2,8 @@
 /*
  * Another description of a file that is open.
  *
- * Flow: next to the sys table; the witness, the direct description of a buffered file, those of
- * home writes and of recovery are made here.
+ * Flow: next to the sys table; makes the witness, the direct description of a buffered file, and
+ * the descriptions for home writes and recovery.
  */
 #ifndef LIBATOMICIO_SYS_REOPEN_H
 #define LIBATOMICIO_SYS_REOPEN_H
@@ -12,8 +12,8 @@
 
 /*
  * Open the file behind fd once more, with the flags of open(2).  /proc leads to the very file, also
- * if it was renamed or unlinked; inode and device are compared all the same, for /proc may be
- * somebody's own.  `theirs` is what sys_stat() said of fd; NULL: it is asked.
+ * after a rename or unlink; inode and device are compared all the same, because /proc may be
+ * somebody's own.  `theirs` is the answer of sys_stat() for fd; NULL: fd is asked.
  *
  * Returns a descriptor, the caller's to close, or a negative errno: -ESTALE: another file.
  */

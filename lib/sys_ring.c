@@ -25,7 +25,7 @@ static int linux_ring_create(void *ring, uint32_t depth)
 		params = (struct io_uring_params){.flags = 0};
 		error = io_uring_queue_init_params(depth, ring, &params);
 	}
-	/* Without it a full completion queue would lose completions (before 5.5). */
+	/* Without NODROP a full completion queue would lose completions (before 5.5). */
 	if (!error && !(params.features & IORING_FEAT_NODROP)) {
 		io_uring_queue_exit(ring);
 		error = -ENOSYS;
@@ -89,7 +89,7 @@ const struct sys_ring_calls sys_ring_linux = {
 	.reap = linux_ring_reap,
 };
 
-#else /* Built without liburing: a queue then works through pwritev2(2), and says why. */
+#else /* Built without liburing: a queue works through pwritev2(2), and says why. */
 
 static int no_ring_create(void *ring, uint32_t depth)
 {
@@ -99,7 +99,7 @@ static int no_ring_create(void *ring, uint32_t depth)
 }
 
 const struct sys_ring_calls sys_ring_linux = {
-	.size = 1, /* of a ring that is never made; no other call follows a failed create */
+	.size = 1, /* of a ring never made; no other call follows a failed create */
 	.create = no_ring_create,
 };
 #endif

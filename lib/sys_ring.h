@@ -19,17 +19,17 @@ struct sys_completion {
 };
 
 struct sys_ring_calls {
-	size_t size; /* of the memory, zeroed, that `ring` points to in all of these */
+	size_t size; /* of the zeroed memory behind `ring` in all calls */
 	int (*create)(void *ring, uint32_t depth);
 	void (*destroy)(void *ring);
 
-	/* The next free entry, NULL: none until some were consumed.  It goes out with enter(). */
+	/* The next free entry, NULL: none until some were consumed.  enter() submits the entry. */
 	struct io_uring_sqe *(*next)(void *ring);
 
 	/*
 	 * Give all filled entries to the kernel, in order, and wait until `wait` completions can be
-	 * reaped.  Returns how many entries it consumed, or a negative errno; what was consumed is
-	 * told by left() alone, for a call that consumed entries may end with an error.
+	 * reaped.  Returns the number of entries consumed, or a negative errno.  Only left() tells
+	 * for sure, because a call that consumed entries may end with an error.
 	 */
 	int (*enter)(void *ring, uint32_t wait);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Points that bpftrace, perf and SystemTap can watch: static probes of provider libatomicio.
+ * Points for bpftrace, perf and SystemTap to watch: static probes of provider libatomicio.
  *
- * Flow: for every family; man/atomicio-trace.7 says what each means and how to watch it.
+ * Flow: for every family; man/atomicio-trace.7 explains each probe and how to watch it.
  *
- * T1 a probe is one nop and a note in the binary, of values that are at hand anyway: nothing is
- *    computed for it.  Without <sys/sdt.h> when configured, it is nothing at all.
+ * T1 a probe is one nop and a note in the binary, of values at hand anyway: nothing is computed for
+ *    a probe.  Without <sys/sdt.h> at configuration a probe is nothing at all.
  * T2 names and arguments only grow at the end: scripts rely on them.
  */
 #ifndef LIBATOMICIO_TRACE_H
@@ -26,7 +26,7 @@
 #define TRACE_CLASSIFY(fd, offset, kind, error)                                                    \
 	DTRACE_PROBE4(libatomicio, classify, fd, offset, kind, error)
 
-/* What to do about it: ATOMICIO_RETRY, _FALLBACK or _FAIL, and which try it was. */
+/* The answer: ATOMICIO_RETRY, _FALLBACK or _FAIL, and the number of the try. */
 #define TRACE_POLICY(fd, kind, answer, attempt)                                                    \
 	DTRACE_PROBE4(libatomicio, policy, fd, kind, answer, attempt)
 

@@ -2,8 +2,8 @@
 /*
  * Make a handle's file known to its journal.
  *
- * Flow: a step of open (write_open.c): which description takes the home writes, what shapes they
- * need, and what can be asked before them.
+ * Flow: a step of open (write_open.c): the description for home writes, their shapes, and the
+ * questions before them.
  */
 #define _GNU_SOURCE
 #include "write.h"
@@ -15,14 +15,14 @@
 #include "sys_refused.h"
 #include "sys_reopen.h"
 
-/* Direct home writes are multiples of it where the kernel does not tell of what. */
+/* Unit of direct home writes where the kernel does not tell. */
 #define HOME_BLOCK 4096u
 
 /*
- * What journaled pages are multiples of: what their home writes need, because one that is refused
- * would poison the journal.  A direct descriptor whose alignment the kernel does not tell (before
- * 6.1, and many filesystems since) is taken for one that needs whole blocks; one that tells 0
- * is written buffered (ext4, data=journal).
+ * The unit of journaled pages, taken from their home writes, because a refused home write would
+ * fail the file.  Whole blocks for a direct descriptor whose alignment the kernel does not tell
+ * (before 6.1, and many filesystems since).  An alignment of 0 means that the kernel writes
+ * buffered (ext4, data=journal).
  */
 static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
 {
@@ -34,9 +34,10 @@ static uint32_t home_alignment(const struct atomicio_caps *caps, int status)
 }
 
 /*
- * Home writes go through a description of the library's own, as direct as the caller's: O_APPEND
- * or O_DIRECT set by fcntl(2) later would move or refuse them.  Where none can be had, or closing
- * one would drop the caller's POSIX locks, the caller's is looked at before each write.
+ * Home writes go through a description of the library's own, as direct as the caller's: O_APPEND or
+ * O_DIRECT set by fcntl(2) later would move or refuse writes through the caller's.  Where no
+ * description can be had, or closing it would drop the caller's POSIX locks, the caller's is looked
+ * at before each write.
  */
 static void open_home(struct atomicio_file *file, int status)
 {
@@ -58,7 +59,7 @@ static void open_home(struct atomicio_file *file, int status)
 	loss_add_home(&file->loss, home->fd);
 }
 
-/* What a home write may find in its way, and can be asked before (K6). */
+/* Obstacles of a home write that can be asked for before (K6). */
 static void prepare_claims(struct atomicio_file *file, const struct sys_statx *stat)
 {
 	struct journal_file *home = &file->home;

@@ -43,8 +43,8 @@ void write_kernel(struct write_request *request, struct write_outcome *outcome)
 
 /*
  * For L7 of loss.h: only where a success alone is proof of an untorn write (no looks), and where
- * the repeat really does not sync.  The page may be there after the error anyway (W6), and the
- * repeat writes the same.  If it is the repeat that tears, *outcome becomes its outcome.
+ * the repeat really does not sync.  The page may be on the disk after the error anyway (W6), and
+ * the repeat writes the same bytes.  If the repeat tears, *outcome becomes its outcome.
  */
 bool write_was_not_refused(const struct write_request *request, struct write_outcome *outcome)
 {

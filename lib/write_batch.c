@@ -2,10 +2,10 @@
 /*
  * A batch: several writes in one call, each with its own result, or all as one group.
  *
- * Flow: above write.c.  Ops whose path is the journal share frames, so that a batch costs one
- * flush a frame and not one an op; they go first, and all others after them, so that no write
- * is under way past the journal while a frame covers its range (J3).  The others run one by
- * one here, or through a queue (write_queue.c).
+ * Flow: above write.c.  Ops with the journal path share frames: a batch costs one flush a frame
+ * instead of one an op.  Frames go first, and all remaining ops after them: no write is under way
+ * past the journal while a frame covers its range (J3).  The remaining ops run one by one, or
+ * through a queue (write_queue.c).
  */
 #include "write.h"
 
@@ -37,7 +37,7 @@ static int check_batch(const struct atomicio_op *ops, uint32_t count, uint32_t f
 	return 0;
 }
 
-/* May this op take part in a frame?  Its own outcome, if not, comes when it runs alone. */
+/* May this op take part in a frame?  If not, its outcome comes when the op runs alone. */
 static bool is_journaled(const struct atomicio_op *op, uint32_t flags)
 {
 	struct write_request request = request_of(op, flags);
@@ -65,8 +65,8 @@ static void settle_group(struct atomicio_op *ops, uint32_t count, int error)
 }
 
 /*
- * ATOMICIO_ALL_OR_NONE: one frame, or one chain of them.  There is no other way to keep that
- * promise, so no policy is asked: a group is done or failed.
+ * ATOMICIO_ALL_OR_NONE: one frame, or one chain of frames.  Nothing else keeps the promise, and no
+ * policy is asked: a group is done or failed.
  */
 static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
@@ -96,7 +96,7 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 	return outcome.kind ? outcome.error : 0;
 }
 
-/* How many ops from the first on can share its frame; 0: it is not one for the journal. */
+/* Count the ops, from the first on, for one shared frame; 0: not for the journal. */
 static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	const struct atomicio_journal *journal = ops[0].file->options.journal;
@@ -114,9 +114,9 @@ static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_
 }
 
 /*
- * The policy of each file hears of a failed frame.  An op of which nothing is written is tried
- * alone; one whose page may be there after a recovery is not, or the answer would be the poisoned
- * journal's, which says that the old page is there.
+ * The policy of each file receives the error of a failed frame.  An op with nothing written is
+ * tried alone.  An op whose page may appear after a recovery is not: the poisoned journal would
+ * answer that the old page is on the disk.
  */
 static void settle_failed(struct atomicio_op *op, uint32_t flags,
 			  const struct write_outcome *outcome)
@@ -134,7 +134,7 @@ static void settle_failed(struct atomicio_op *op, uint32_t flags,
 }
 
 /*
- * One run of ops in a frame.  Two that overlap cannot share it (N3), and keep their order: the
+ * One run of ops in a frame.  Ops that overlap cannot share a frame (N3), and keep their order: the
  * first half goes before the second.
  */
 static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t flags)
@@ -159,7 +159,7 @@ static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t fla
 	}
 }
 
-/* Write what the journal takes, in shared frames; the rest stays WRITE_PENDING. */
+/* Write the journal's ops, in shared frames; the rest stays WRITE_PENDING. */
 static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	uint32_t run;
@@ -173,7 +173,7 @@ static void write_frames(struct atomicio_op *ops, uint32_t count, uint32_t flags
 	}
 }
 
-/* The other ops, one by one and in order. */
+/* The remaining ops, one by one and in order. */
 static void write_rest(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	for (uint32_t i = 0; i < count; i++) {

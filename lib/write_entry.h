@@ -2,8 +2,8 @@
 /*
  * One untorn write as an entry of an io_uring: before it is submitted, and after.
  *
- * Flow: shared by the guest (write_uring.c), whose caller owns the ring, and by the queue
- * (write_flight.c), which has one; checks, classification and policy are those of every write.
+ * Flow: shared by the guest (write_uring.c), in the caller's ring, and the queue (write_flight.c),
+ * in its own ring; checks, classification and policy are the same for every write.
  */
 #ifndef LIBATOMICIO_WRITE_ENTRY_H
 #define LIBATOMICIO_WRITE_ENTRY_H
@@ -18,13 +18,13 @@
 
 /* write_entry.c */
 
-/* All that must be true before the kernel sees it.  False: the outcome says why not. */
+/* Everything to be checked before the kernel sees the entry.  False: the outcome says why not. */
 bool write_entry_ready(struct write_request *request, struct write_outcome *outcome);
 
-/* The flags it carries, RWF_ATOMIC among them. */
+/* The entry's RWF_ flags, with RWF_ATOMIC. */
 int write_entry_rwf(const struct write_request *request);
 
-/* Judge a completion.  False: it proves nothing, submit the same entry again. */
+/* Judge a completion.  False: a proof of nothing, submit the same entry again. */
 bool write_entry_result(struct write_request *request, int64_t result,
 			struct write_outcome *outcome);
 

@@ -2,14 +2,13 @@
 /*
  * The journal path of a write, and of a group of writes.
  *
- * Flow: an attempt of write.c like any other: check, commit, classify; below it is the journal
- * family.  Also here: what a write that bypasses the journal owes to it (J3).
+ * Flow: an attempt of write.c like any other: check, commit, classify; the journal family is below.
  */
 #include "write.h"
 
 #include <errno.h>
 
-/* All that is known before the journal is asked.  False: the outcome says why not. */
+/* All checks known before the journal is asked.  False: the outcome says why not. */
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome)
 {
 	const uint64_t broken =
@@ -24,7 +23,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 		write_fail(outcome, ATOMICIO_KIND_SHAPE, -EINVAL, broken);
 		return false;
 	}
-	/* K6: a home write that fails would fail the file: find out before. */
+	/* K6: a failed home write would fail the file: find out before. */
 	if (!write_fits_limits(request, outcome))
 		return false;
 	error = journal_claim(request->file->options.journal, &request->file->home, request->offset,
@@ -39,7 +38,7 @@ static void page_of_request(const void *pages, uint32_t index, struct journal_pa
 {
 	const struct write_request *request = pages;
 
-	(void)index; /* it is the only one */
+	(void)index; /* always 0 */
 	*page = (struct journal_page){
 		.file = &request->file->home,
 		.buffer = request->buffer,
@@ -78,8 +77,8 @@ static void page_of_op(const void *pages, uint32_t index, struct journal_page *p
 }
 
 /*
- * Put ops into one frame, all or none.  The caller has checked each with write_fits_journal(),
- * and that all their files have this journal.
+ * Put ops into one frame, all or none.  The caller has checked each with write_fits_journal(), and
+ * their common journal.
  */
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome)

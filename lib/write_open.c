@@ -44,11 +44,11 @@ static int check_options(struct atomicio_options *options)
 	return 0;
 }
 
-/* Make a direct description of our own, and write untorn through that. */
+/* Make a direct description of our own, for untorn writes. */
 static int reopen_direct(struct atomicio_file *file, int status)
 {
 	const struct sys_calls *sys = file->sys;
-	/* A write through it is as durable as one through the caller's. */
+	/* Our writes are as durable as writes through the caller's. */
 	const int flags = (status & (O_ACCMODE | O_DSYNC | O_SYNC)) | O_DIRECT;
 	const int fd = sys_reopen(sys, file->caller_fd, flags, NULL);
 	int error;
@@ -73,7 +73,7 @@ static void take_no_writes(struct atomicio_file *file, uint64_t reason)
 	file->caps.reasons |= reason;
 }
 
-/* A filesystem that may decide anew at each call: see write_look.c. */
+/* A filesystem with a decision at each call: see write_look.c. */
 static void prepare_inode(struct atomicio_file *file)
 {
 	const uint64_t reason = file->limits.unit_max ? write_look_open(file) : 0;
@@ -82,7 +82,7 @@ static void prepare_inode(struct atomicio_file *file)
 		take_no_writes(file, reason);
 }
 
-/* What a raw device needs besides: see write_device.c. */
+/* Needs of a raw device: see write_device.c. */
 static void prepare_device(struct atomicio_file *file)
 {
 	const struct sys_calls *sys = file->sys;
@@ -102,7 +102,7 @@ static void prepare_device(struct atomicio_file *file)
 			      SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | SYS_RWF_NOWAIT) == -EINVAL;
 }
 
-/* Which writes need no more than one call: see also may_be_cut() in write_check.c. */
+/* Shapes for one call alone: see also may_be_cut() in write_check.c. */
 static void prepare_hot(struct atomicio_file *file)
 {
 	struct write_limits *hot = &file->hot;
@@ -117,7 +117,7 @@ static void prepare_hot(struct atomicio_file *file)
 		hot->unit_min = 1;
 }
 
-/* From the verdict to the numbers that each write is checked against. */
+/* From the verdict to the numbers checked before each write. */
 static int prepare_limits(struct atomicio_file *file)
 {
 	const struct atomicio_limits *direct = &file->caps.direct;
@@ -159,11 +159,11 @@ static int open_loss(struct atomicio_file *file)
 }
 
 /*
- * Lock what is written through: the kernel gives a flock up when the description's last user is
- * gone, and a write on its way is one; record locks go with the process (fs/locks.c:
- * locks_remove_flock and locks_remove_posix, io_uring/io_uring.c; seen on 6.18).  Nothing here
- * gives one up: a description has one flock, and no count of those who took it, so an unlock would
- * take it from another handle on the descriptor, or from the parent of a forked child.
+ * Lock the written descriptions.  The kernel gives a flock up when the description's last user is
+ * gone, and a write on its way is a user; record locks go with the process (fs/locks.c:
+ * locks_remove_flock and locks_remove_posix, io_uring/io_uring.c; seen on 6.18).  No code of ours
+ * gives a flock up: a description has one flock, and no count of holders.  An unlock would take the
+ * flock from another handle on the descriptor, or from the parent of a forked child.
  */
 static int lock_descriptions(struct atomicio_file *file)
 {
@@ -173,7 +173,7 @@ static int lock_descriptions(struct atomicio_file *file)
 	if (!(file->options.flags & ATOMICIO_OPEN_LOCK))
 		return 0;
 	error = sys->lock_shared(file->caller_fd);
-	/* Our own description needs one of its own. */
+	/* Our own description needs its own flock. */
 	if (!error && file->own_fd)
 		error = sys->lock_shared(file->fd);
 	return error == -EWOULDBLOCK ? -EBUSY : error;
@@ -263,7 +263,7 @@ int write_open(const struct sys_calls *sys, int fd, const struct atomicio_option
 	made->sys = sys;
 	made->fd = made->caller_fd = fd;
 	made->options = ours;
-	pthread_mutex_init(&made->bounce_lock, NULL); /* these cannot fail without attributes */
+	pthread_mutex_init(&made->bounce_lock, NULL); /* cannot fail without attributes */
 	error = prepare(made);
 	if (error) {
 		(void)destroy(made); /* nothing was written through it */

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue: a ring of the library's own, and the writes of one batch on their way through it.
+ * The queue: a ring of the library's own, and the writes of one batch on their way.
  *
- * Flow: write_batch.c gives what the journal did not take to write_queue.c, which decides how
- * it becomes durable and settles it; write_flight.c moves it through the ring.
+ * Flow: write_batch.c leaves all ops but the journal's to write_queue.c, which decides how they
+ * become durable, and settles them; write_flight.c moves them through the ring.
  *
  * Rules:
  * Q1 every op is settled once: a completion counts only for the submission that it names.
- * Q2 never more writes in flight than the completion queue holds, so that it cannot overflow.
- * Q3 a ring that fails is not used again.  What it never took goes through pwritev2(2); what it
- *    took and never answered is MEDIA, never a success, and poisons its handle: the kernel may
- *    still be at it, and could put it over a newer page.
+ * Q2 never more writes are in flight than the completion queue holds: no overflow.
+ * Q3 a failed ring is not used again.  Writes never taken go through pwritev2(2).  A write taken
+ *    and never answered is MEDIA, never a success, and poisons its handle: the kernel may still
+ *    write it, and could put it over a newer page.
  * Q4 memory is taken at creation only.
- * Q5 a cancelled write was never started, and nothing of ours cancels: the kernel could not make
- *    a worker for it, as when signals keep coming (io_uring/io-wq.c gives up after 3 attempts,
- *    seen on 6.18).  It goes through pwritev2(2), which needs none.
+ * Q5 a cancelled write was never started, and nothing of ours cancels: the kernel had no worker for
+ *    the write, as when signals keep coming (io_uring/io-wq.c gives up after 3 attempts, seen on
+ *    6.18).  The write then goes through pwritev2(2), which needs no worker.
  */
 #ifndef LIBATOMICIO_WRITE_QUEUE_H
 #define LIBATOMICIO_WRITE_QUEUE_H
@@ -24,11 +24,11 @@
 #include "write.h"
 
 #define QUEUE_DEPTH_MAX 4096
-#define QUEUE_FILES_MAX 64 /* files of one batch that share an fdatasync */
+#define QUEUE_FILES_MAX 64 /* files of one batch with an fdatasync to share */
 
 enum queue_state {
 	QUEUE_FREE,
-	QUEUE_STAGED, /* in an entry that the kernel has not consumed */
+	QUEUE_STAGED, /* in an entry not consumed by the kernel */
 	QUEUE_FLYING, /* consumed, not completed */
 	QUEUE_AGAIN,  /* waits for an entry */
 };
@@ -38,15 +38,15 @@ struct queue_slot {
 	struct write_request request;
 	struct atomicio_op *op;
 	enum queue_state state;
-	uint32_t turn; /* number of its submission: completions name it (Q1) */
+	uint32_t turn; /* number of its submission, named by completions (Q1) */
 };
 
-/* A file of the batch with the ops that one fdatasync will make durable. */
+/* A file of the batch, and the count of ops for one fdatasync. */
 struct queue_file {
 	struct atomicio_file *file;
 	uint32_t writes;
 	bool unsynced;
-	int error; /* of that fdatasync */
+	int error; /* of the fdatasync */
 };
 
 struct queue_counters {
@@ -58,7 +58,7 @@ struct atomicio_queue {
 	const struct sys_ring_calls *calls;
 	void *ring;
 	_Atomic uint32_t busy;	    /* a thread is in a batch */
-	_Atomic int32_t ring_error; /* 0: there is a ring */
+	_Atomic int32_t ring_error; /* 0: the ring works */
 	uint32_t depth;
 	uint32_t flying;
 	uint32_t free_count, staged_count, again_count;
@@ -66,12 +66,12 @@ struct atomicio_queue {
 	struct queue_slot *slots;
 	uint32_t *free, *staged, *again; /* slot numbers, `depth` of each */
 	uint32_t file_count;
-	uint32_t file_hint; /* where the last one was found */
+	uint32_t file_hint; /* row of the last file found */
 	struct queue_file files[QUEUE_FILES_MAX];
 	struct queue_counters counters;
 };
 
-/* The ops of a batch and how far it has got. */
+/* The ops of a batch, and the progress. */
 struct queue_batch {
 	struct atomicio_op *ops;
 	uint32_t count;
@@ -88,10 +88,10 @@ void write_queue_count_files(struct atomicio_queue *queue, const struct atomicio
 			     uint32_t count);
 /* ... will one fdatasync make this file's writes durable? ... */
 bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file *file);
-/* ... and after: make the unsynced durable, one call a file, and give each its result. */
+/* ... and after: make the unsynced durable, one call a file, and give each op its result. */
 void write_queue_sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count);
 
-/* write_flight.c: settle every pending op; a success that is not durable yet is UNSYNCED. */
+/* write_flight.c: settle every pending op; a success not yet durable is UNSYNCED. */
 void write_fly(struct atomicio_queue *queue, struct queue_batch *batch);
 
 #endif /* LIBATOMICIO_WRITE_QUEUE_H */

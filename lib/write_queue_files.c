@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a durable batch: which of them share one fdatasync(2), and that sync.
+ * The files of a durable batch: the writes that share an fdatasync(2), and the fdatasync.
  *
  * Flow: write_queue.c counts the files before the ring has the writes and syncs them after.
  *
  * A file with one write gets RWF_DSYNC.  A file with more gets plain untorn writes and a single
- * fdatasync(2) when all are done: one log force and one flush instead of one each (on XFS over a
- * loop device, 16 KiB: see tests/bench/queue.sh).  Beyond QUEUE_FILES_MAX files of a batch each
- * write gets RWF_DSYNC.
+ * fdatasync(2) when all are done: one log force and one flush instead of many (on XFS over a loop
+ * device, 16 KiB: see tests/bench/queue.sh).  Beyond QUEUE_FILES_MAX files of a batch each write
+ * gets RWF_DSYNC.
  */
 #include "write_queue.h"
 
 #include <errno.h>
 
-/* The file's row, NULL if it has none. */
+/* The file's row, NULL: none. */
 static struct queue_file *find(struct atomicio_queue *queue, const struct atomicio_file *file)
 {
 	if (queue->file_hint < queue->file_count && queue->files[queue->file_hint].file == file)
@@ -34,7 +34,7 @@ bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file 
 	return row && row->writes > 1;
 }
 
-/* Which files have how many writes to make durable? */
+/* Count the writes to make durable, by file. */
 void write_queue_count_files(struct atomicio_queue *queue, const struct atomicio_op *ops,
 			     uint32_t count)
 {
@@ -55,7 +55,7 @@ void write_queue_count_files(struct atomicio_queue *queue, const struct atomicio
 	}
 }
 
-/* Make the unsynced durable, one call a file, and give each its result. */
+/* Make the unsynced durable, one call a file, and give each op its result. */
 void write_queue_sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count)
 {
 	struct queue_file *row;
@@ -76,7 +76,7 @@ void write_queue_sync_files(struct atomicio_queue *queue, struct atomicio_op *op
 		const struct write_request done = {
 			.file = op->file,
 			.length = op->length,
-			.flags = ATOMICIO_DSYNC, /* so nothing waits for a flush (L7) */
+			.flags = ATOMICIO_DSYNC, /* nothing waits for a flush (L7) */
 			.path = (uint32_t)(op->result - WRITE_UNSYNCED(0)),
 		};
 

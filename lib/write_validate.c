@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is this write one that the kernel could make untorn, and which path should it take?
+ * Could the kernel make this write untorn, and by which path should it go?
  *
  * Flow: the first step of every attempt; pure, no call is made and nothing is changed.
  *
- * The rules of shape are those of generic_atomic_write_valid() (fs/read_write.c, the same text
- * from 6.12 to 7.3) and of the direct I/O alignment, checked here because the kernel
- * answers all of them, and others, with one EINVAL.
+ * The rules of shape are the rules of generic_atomic_write_valid() (fs/read_write.c, the same text
+ * from 6.12 to 7.3) and of the direct I/O alignment.  They are checked before the call because the
+ * kernel answers all broken rules, and more, with one EINVAL.
  */
 #include "write.h"
 
@@ -25,7 +25,7 @@ int write_misuse(const void *buffer, uint64_t length, uint64_t offset, uint32_t 
 	return 0;
 }
 
-/* The rules that a write breaks, as reason bits; 0: none. */
+/* The rules broken by a write, as reason bits; 0: none. */
 uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint64_t length,
 		     uint64_t offset)
 {
@@ -44,7 +44,7 @@ uint64_t write_shape(const struct write_limits *limits, const void *buffer, uint
 	return broken;
 }
 
-/* What the home write of a journaled page needs of its shape: nothing, if it is buffered. */
+/* Shape rules for the home write of a journaled page: none, if buffered. */
 uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, uint64_t offset)
 {
 	const uint64_t mask = file->home_align - 1;
@@ -57,7 +57,7 @@ uint64_t write_journal_shape(const struct atomicio_file *file, uint64_t length, 
 	return broken;
 }
 
-/* write_shape(), with what a bounce buffer can put right left out; guests have none. */
+/* write_shape(), less the faults that a bounce buffer can mend; guests have none. */
 uint64_t write_shape_broken(const struct write_request *request, uint32_t unit_max)
 {
 	const struct atomicio_file *file = request->file;
@@ -78,10 +78,10 @@ bool write_fits_frame(const struct write_request *request)
 }
 
 /*
- * The path a write takes first.  AUTO: the hardware if the write fits it, else the journal if
- * there is one, else the filesystem's copy on write.  Where a live frame may cover the range,
- * AUTO takes the journal, whatever the hardware can do (J3).  What no frame can hold goes to the
- * kernel, if that can take it; the live frames of its range are then retired first.
+ * The first path of a write.  AUTO: the hardware if the write fits, else the journal if one is
+ * given, else the filesystem's copy on write.  Where a live frame may cover the range, AUTO takes
+ * the journal, whatever the hardware can do (J3).  A write too long for any frame goes to the
+ * kernel, if the kernel can take it; the live frames of its range are then retired first.
  */
 uint32_t write_route(const struct write_request *request)
 {
