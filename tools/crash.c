@@ -41,6 +41,10 @@ static int run_crash(const struct tool_command *command, int argc, char **argv)
 	start_beside("../libexec/libatomicio", argv);
 	execv(ATOMICIO_LIBEXEC "/" PROGRAM, argv);
 	start_beside("crash", argv);
+	if (access("/proc/self/exe", F_OK) < 0)
+		return tool_error("crash: where this program lies is not known: /proc/self/exe: "
+				  "%s: type mount -t proc proc /proc",
+				  strerror(errno));
 	if (errno != ENOENT && errno != ENOTDIR)
 		return tool_error("crash: " PROGRAM " cannot be started: %s", strerror(errno));
 	return tool_error("crash: the program " PROGRAM " is not installed: install the package "

@@ -101,6 +101,39 @@ crash_needs_root() {
 	says_alone 'needs root'
 }
 
+# in_chroot STEPS: a run in a bare chroot, after the first so many mounts, which end with it
+in_chroot() {
+	local root=$work/crash-chroot build step at
+	local steps=("mount -t proc proc proc" "mount -t sysfs sysfs sys" "mount --rbind /dev dev"
+		"mount --rbind . .")
+	build=$(realpath "$(dirname "$tool")/..")
+	mkdir -p "$root"/{proc,sys,dev,tmp} && cd "$root" || return
+	for at in usr bin sbin lib lib64 "${build#/}"; do
+		[ ! -d "/$at" ] || { mkdir -p "$at" && mount --bind "/$at" "$at"; } || return
+	done
+	for ((step = 0; step < $1; step++)); do
+		${steps[step]} && cd "$root" || return
+	done
+	chroot . env TMPDIR=/tmp LD_LIBRARY_PATH="$build" "$build/tools/atomicio" crash run --fs ext4 --cuts 3 --keep /tmp \
+		--work "$build/examples/crash_page work journal {}" \
+		--check "$build/examples/crash_page check journal {}"
+}
+export -f in_chroot
+export work
+
+crash_says_what_a_bare_chroot_lacks() {
+	local step lacks=('/proc/self/exe: .*mount -t proc' '/sys/block: .*mount -t sysfs'
+		'/dev/null: .*mount -t devtmpfs' 'no mount point.*mount --rbind DIR DIR')
+	for step in 0 1 2 3; do
+		expect 2 unshare --mount --propagation private bash -c "in_chroot $step"
+		says "${lacks[step]}"
+		one_sentence
+	done
+	# And with all of it there, it runs.
+	expect 0 unshare --mount --propagation private bash -c "in_chroot 4"
+	prints '^3 cuts of ext4: 3 good'
+}
+
 crash_says_what_to_install() {
 	local copy=$work/crash-copy
 	mkdir -p "$copy"
@@ -324,6 +357,7 @@ crash_serves_a_directory_with_faults() {
 if [ -x "$crash_program" ]; then
 	try crash_says_what_is_missing_in_its_arguments
 	try crash_needs_root nobody
+	try crash_says_what_a_bare_chroot_lacks crash
 	try crash_refuses_a_disk_below_the_minimum_of_its_filesystem crash
 	try crash_says_that_there_is_no_room_for_its_directories crash
 	try crash_says_how_a_bad_work_ended crash

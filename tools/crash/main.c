@@ -235,6 +235,21 @@ static int check_run(struct run_options *run)
 	return 0;
 }
 
+/* What has to be there: in a chroot nothing of it may be. */
+static const struct {
+	const char *path;
+	int mode;
+	const char *remedy;
+} needed[] = {
+	{"/proc/self", F_OK, "type mount -t proc proc /proc"},
+	{"/sys/block", F_OK, "type mount -t sysfs sysfs /sys"},
+	{"/dev/null", R_OK | W_OK, "type mount -t devtmpfs devtmpfs /dev"},
+	{"/dev/ptmx", R_OK | W_OK, "type mount -t devtmpfs devtmpfs /dev"},
+	{"/dev/pts/ptmx", F_OK, "type mount -t devpts devpts /dev/pts"},
+	{"/dev/fuse", R_OK | W_OK, "load the kernel module fuse"},
+	{"/dev/loop-control", R_OK | W_OK, "load the kernel module loop"},
+};
+
 /* What the machine has to have: 0, or a sentence that says what to do. */
 static int check_machine(const struct run_options *run)
 {
@@ -242,11 +257,10 @@ static int check_machine(const struct run_options *run)
 
 	if (geteuid() != 0)
 		return crash_error("needs root, to mount filesystems and make loop devices");
-	if (access("/dev/fuse", R_OK | W_OK) < 0)
-		return crash_error("/dev/fuse: %s: load the kernel module fuse", strerror(errno));
-	if (access("/dev/loop-control", R_OK | W_OK) < 0)
-		return crash_error("/dev/loop-control: %s: load the kernel module loop",
-				   strerror(errno));
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (access(needed[i].path, needed[i].mode) < 0)
+			return crash_error("%s: %s: %s", needed[i].path, strerror(errno),
+					   needed[i].remedy);
 	snprintf(path, sizeof(path), "command -v mkfs.%s >/dev/null", run->fs->name);
 	if (system(path) != 0) /* NOLINT(cert-env33-c): a constant, in a PATH of root's */
 		return crash_error("mkfs.%s is missing: install the package %s", run->fs->name,

@@ -91,8 +91,13 @@ int run_supervised(const struct run_options *options)
 
 	if (!run.undo || process_watch_signals())
 		return crash_error("not enough memory");
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
 		return crash_error("no mount namespace of its own: %s", strerror(errno));
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return errno == EINVAL
+			       ? crash_error("/ is no mount point, as in a chroot: type mount "
+					     "--rbind DIR DIR for its directory before chroot DIR")
+			       : crash_error("/ cannot be made private: %s", strerror(errno));
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fflush(stdout);
 	pid = fork();
