@@ -33,8 +33,8 @@ uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
 #include <nmmintrin.h>
 
 /*
- * The instruction takes three cycles for eight bytes: about 8 GB/s, faster than any disk here.
- * Eight of them a round: else three of four instructions would be the loop's.
+ * The instruction takes three cycles for eight bytes: about 8 GB/s, faster than any disk of today.
+ * Eight a round: else three of four instructions would be the loop's.
  */
 __attribute__((target("sse4.2"))) static uint32_t
 crc_instruction(uint32_t crc, const uint8_t *bytes, size_t length)

@@ -13,7 +13,7 @@
 /* The CRC of `length` bytes, continued from `crc`: 0 to start.  "123456789" gives 0xE3069283. */
 uint32_t journal_crc32c(uint32_t crc, const void *data, size_t length);
 
-/* The same by table, on every machine; the other uses the processor's instruction if it can. */
+/* By table, on every machine; journal_crc() uses the processor's instruction where it can. */
 uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length);
 
 #endif /* LIBATOMICIO_JOURNAL_CRC_H */

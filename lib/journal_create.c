@@ -2,7 +2,7 @@
 /*
  * Lay out a journal in a file.
  *
- * Flow: once in a journal's life; journal.c opens what is made here.
+ * Flow: once in a journal's life; journal.c opens the result.
  */
 #include "journal_internal.h"
 
@@ -42,9 +42,9 @@ static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, 
 }
 
 /*
- * End the journal that was here, if one was: the older header first, or a crash could leave
- * that one alone, and it knows frames that were retired long ago.  Before that the newer one is
- * written again, as it need not be durable yet (see settle()).
+ * End the journal that was here, if any.  The older header goes first, or a crash could leave the
+ * older one alone, with frames retired long ago.  Before, the newer header is written again,
+ * because it need not be durable yet (see settle()).
  */
 static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
 {
@@ -73,7 +73,7 @@ static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
 	return error;
 }
 
-/* Fill the file with zeroes, then the first header: a crash before that leaves no journal. */
+/* Fill the file with zeroes, then write the first header: a crash before leaves no journal. */
 static int lay_out(const struct sys_calls *sys, int fd, const struct journal_header *header)
 {
 	uint8_t *piece = sys->allocate(JOURNAL_BLOCK, ZERO_PIECE);
@@ -100,7 +100,7 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 	return error;
 }
 
-/* A header torn so that only its checksum is there? */
+/* A torn header with nothing but its checksum? */
 static bool is_last_part(const uint8_t *block)
 {
 	for (uint32_t i = 0; i < JOURNAL_BLOCK - 4; i++)
@@ -110,9 +110,9 @@ static bool is_last_part(const uint8_t *block)
 }
 
 /*
- * Is there nothing to lose?  A file of zeroes, no longer than the journal will be, is empty, too:
- * a process killed in lay_out() leaves one, and so may one who reserved the space; and a power
- * cut there may tear the header, the only block that is not zero.
+ * Is nothing there to lose?  A file of zeroes, no longer than the journal will be, is empty, too: a
+ * process killed in lay_out() leaves one, and whoever reserved the space.  A power cut in lay_out()
+ * may tear the header, the only block with a byte not zero.
  */
 static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 {
@@ -132,7 +132,7 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 	while (!error && offset < size) {
 		const ssize_t length = sys->pread(fd, piece, ZERO_PIECE, offset);
 
-		/* No end before the size: it is being cut short by somebody. */
+		/* No end before the size: somebody is cutting the file short. */
 		error = length > 0 ? 0 : length < 0 ? (int)length : -EEXIST;
 		if (offset == 0 && length >= (ssize_t)JOURNAL_BLOCK &&
 		    (journal_decode_header(piece, &torn) == -EBADMSG || is_last_part(piece)))
@@ -147,9 +147,9 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 }
 
 /*
- * On btrfs each frame would be written to a new place, so that frames need room that a full disk
- * does not have.  NOCOW can be given to an empty file alone (btrfs/ioctl.c, 6.18); where it
- * cannot, the journal works all the same.
+ * On btrfs each frame would be written to a new place, and need room that a full disk does not
+ * have.  NOCOW can be given to an empty file alone (btrfs/ioctl.c, 6.18); where it cannot, the
+ * journal works all the same.
  */
 static void keep_in_place(const struct sys_calls *sys, int fd)
 {
@@ -227,7 +227,7 @@ int journal_create(const struct sys_calls *sys, int fd,
 			sys->close(own);
 		return error == -EWOULDBLOCK ? -EBUSY : error;
 	}
-	/* Another may have made one between the look and the lock. */
+	/* Somebody may have made a journal between the look and the lock. */
 	if (!(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
 		error = check_empty(sys, own, header.size);
 	if (!error && mode == S_IFREG && size == 0)
@@ -235,7 +235,7 @@ int journal_create(const struct sys_calls *sys, int fd,
 	if (!error) {
 		error = lay_out(sys, own, &header);
 		if (error && size == 0)
-			(void)sys->truncate(fd, 0); /* the error that counts is the first */
+			(void)sys->truncate(fd, 0); /* the first error counts */
 	}
 	journal_close_own(sys, own, fd);
 	return error;

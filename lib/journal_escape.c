@@ -2,9 +2,9 @@
 /*
  * The pages in a frame: their escape (K1) and their checksums.
  *
- * Flow: pure; see journal_format.h for the layout.  Commit puts the escape on before it writes a
- * frame, and takes it off before the first home write; scan and recovery do the same on what
- * they read.
+ * Flow: pure; see journal_format.h for the layout.  Commit puts the escape on before the write of a
+ * frame, and takes the escape off before the first home write; scan and recovery take it off after
+ * reading.
  */
 #include "journal_format.h"
 
@@ -28,8 +28,8 @@ static uint32_t get32(const uint8_t *at)
 }
 
 /*
- * Of n blocks each forbids one key, so one from 1 to n + 1 is free: the smallest is taken.  A bit
- * for each keeps this linear for a page that was made to be hard.
+ * Each of n blocks forbids one key, and the smallest free key from 1 to n + 1 is taken.  A bit for
+ * each key keeps the search linear for a page made to be hard.
  */
 static uint32_t free_key(const uint8_t *page, uint64_t blocks)
 {
@@ -75,7 +75,7 @@ void journal_unescape(uint8_t *bytes, const struct journal_frame *frame)
 	}
 }
 
-/* The CRC of a page under its escape, without taking that off. */
+/* The CRC of a page under its escape, without taking the escape off. */
 static uint32_t page_crc(const uint8_t *page, uint32_t length, uint32_t key)
 {
 	uint32_t crc = 0;
@@ -97,8 +97,8 @@ static uint32_t page_crc(const uint8_t *page, uint32_t length, uint32_t key)
 }
 
 /*
- * Is what lies behind the page zero?  A frame may have been written over the last block of an
- * older one, and of that block the page's checksum may cover no more than a byte.
+ * Is all behind the page zero?  A frame may have been written over the last block of an older one,
+ * and the page's checksum may cover no more than a byte of this block.
  */
 static bool is_padding_zero(const uint8_t *page, const struct journal_entry *entry)
 {

@@ -94,7 +94,7 @@ static bool is_ring_offset(uint64_t offset, uint64_t size)
 	return offset >= JOURNAL_RING_START && offset <= size && offset % JOURNAL_BLOCK == 0;
 }
 
-/* Numbers that one of our headers can have. */
+/* Numbers possible in a header of ours. */
 static bool is_sane_header(const struct journal_header *header)
 {
 	const bool empty = header->tail_offset == header->head_offset &&
@@ -231,7 +231,7 @@ void journal_encode_frame(uint8_t *frame, const uint8_t id[JOURNAL_ID_SIZE],
 	put32(frame + FRAME_CRC, journal_crc32c(0, frame, header->header_length));
 }
 
-/* Sequence numbers that one of our frames can have. */
+/* Sequence numbers possible in a frame of ours. */
 static bool is_sane_chain(const struct journal_frame *frame)
 {
 	const bool chain = frame->flags & JOURNAL_CHAIN;

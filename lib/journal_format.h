@@ -64,8 +64,8 @@
 /* No journal counts so far: a larger sequence number or generation is damage. */
 #define JOURNAL_SEQUENCE_LIMIT (UINT64_C(1) << 62)
 /*
- * No frame starts farther than this many times frame_max behind the end of the last durable one,
- * the gap of a wrap not counted: what lies beyond cannot be a frame that was acknowledged (H4).
+ * No frame starts farther than this many times frame_max behind the end of the last durable frame,
+ * the gap of a wrap not counted: beyond is no acknowledged frame (H4).
  */
 #define JOURNAL_REACH 4u
 
@@ -78,7 +78,7 @@
 #define JOURNAL_CLEAN 0x1u /* journal_header.flags */
 
 /* journal_frame.flags */
-#define JOURNAL_CHAIN 0x1u /* one of several frames that are replayed together or not at all */
+#define JOURNAL_CHAIN 0x1u /* one of several frames, replayed together or not at all */
 #define JOURNAL_LAST 0x2u  /* the last of its chain */
 #define JOURNAL_CARRY 0x4u /* pages of older frames, framed again */
 
@@ -96,7 +96,7 @@ struct journal_done {
 	uint64_t up_to;
 };
 
-/* What the header blocks hold. */
+/* Contents of the header blocks. */
 struct journal_header {
 	uint8_t id[JOURNAL_ID_SIZE];
 	uint64_t size;
@@ -111,12 +111,12 @@ struct journal_header {
 	struct journal_done done[JOURNAL_DONE_ROWS];
 };
 
-/* What a frame's header holds. */
+/* Contents of a frame's header. */
 struct journal_frame {
 	uint64_t sequence;
 	uint64_t offset;
 	uint64_t durable_to;  /* every lower sequence number was durable, or named as void */
-	uint64_t chain_first; /* sequence of the first of the chain, or its own */
+	uint64_t chain_first; /* sequence of the chain's first frame, or its own */
 	uint64_t void_first;
 	uint32_t void_count;
 	uint32_t chain_index;
@@ -127,13 +127,13 @@ struct journal_frame {
 	uint32_t header_length;
 };
 
-/* Which file an id named when the frame was written (K4). */
+/* Identity of the file that an id named when the frame was written (K4). */
 struct journal_identity {
 	uint64_t file_id;
 	uint64_t inode;
 	int64_t birth_seconds;
 	uint32_t birth_nanoseconds;
-	uint32_t known; /* JOURNAL_KNOWS_*: the other fields are zero */
+	uint32_t known; /* JOURNAL_KNOWS_*: unknown fields are zero */
 	uint8_t fs_uuid[16];
 	uint8_t tag[16];
 };
@@ -159,7 +159,7 @@ static inline uint64_t journal_header_length(uint64_t files, uint64_t count)
 			      count * JOURNAL_ENTRY_SIZE);
 }
 
-/* Is this geometry one that create would make?  0 or -EINVAL. */
+/* Could create have made this geometry?  0 or -EINVAL. */
 int journal_check_geometry(uint64_t size, uint32_t frame_max);
 
 void journal_encode_header(uint8_t block[JOURNAL_BLOCK], const struct journal_header *header);
@@ -171,8 +171,8 @@ void journal_encode_header(uint8_t block[JOURNAL_BLOCK], const struct journal_he
 int journal_decode_header(const uint8_t block[JOURNAL_BLOCK], struct journal_header *header);
 
 /*
- * Finish a frame in place: rows and entries are put before, with header->files and count as here;
- * the pages are not looked at.
+ * Finish a frame in place: rows and entries are already in it, with header->files and count; the
+ * pages are not looked at.
  */
 void journal_encode_frame(uint8_t *frame, const uint8_t id[JOURNAL_ID_SIZE],
 			  const struct journal_frame *header);
@@ -182,16 +182,16 @@ void journal_put_row(uint8_t *frame, uint32_t index, const uint8_t row[JOURNAL_F
 void journal_put_entry(uint8_t *frame, uint32_t files, uint32_t index,
 		       const struct journal_entry *entry);
 
-/* The key that this padded page needs, 0: none of its blocks starts with the magic (K1). */
+/* The key for this padded page, 0: no block starts with the magic (K1). */
 uint32_t journal_escape_key(const uint8_t *page, uint64_t padded);
 /* Put an escape on, or take it off. */
 void journal_escape(uint8_t *page, uint64_t padded, uint32_t key);
-/* Make all pages of a frame, read or staged whole, again what the callers gave (N3). */
+/* Restore the caller's bytes in all pages of a frame, read or staged whole (N3). */
 void journal_unescape(uint8_t *bytes, const struct journal_frame *frame);
 
 /*
- * Could this block start a frame of this journal that lies at `offset`?  Looks at the first
- * block only; fills *frame with lengths that are inside the ring and frame_max.
+ * Could this block at `offset` start a frame of this journal?  Looks at the first block only; fills
+ * *frame with lengths inside the ring and frame_max.
  */
 bool journal_peek_frame(const uint8_t block[JOURNAL_BLOCK], const struct journal_header *journal,
 			uint64_t offset, struct journal_frame *frame);
@@ -203,7 +203,7 @@ void journal_get_file(const uint8_t *bytes, uint32_t index, struct journal_ident
 void journal_get_entry(const uint8_t *bytes, uint32_t files, uint32_t index,
 		       struct journal_entry *entry);
 
-/* Are all pages of a frame, read whole into `bytes`, those that its entries name? */
+/* Do all pages of a frame, read whole into `bytes`, match their entries? */
 bool journal_check_pages(const uint8_t *bytes, const struct journal_frame *frame);
 
 #endif /* LIBATOMICIO_JOURNAL_FORMAT_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lists of what a scan has found: frames, and the files that their rows name.
+ * The lists made by a scan: frames, and the files named by their rows.
  *
  * Flow: the scan adds, journal_judge.c and recovery read and forget.  No call but for memory.
  */
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The list with room for one more member, moved if it was full; NULL: no memory. */
+/* The list with room for one more member, moved if full; NULL: no memory. */
 static void *grown(const struct sys_calls *sys, void *list, uint32_t count, uint32_t *room,
 		   size_t size)
 {
@@ -54,7 +54,7 @@ int journal_add_found(struct atomicio_journal *journal, const struct journal_fra
 	return 0;
 }
 
-/* Rows that were met before are not kept again; those of the last frames are looked through. */
+/* A known row is not kept again; the last rows are searched. */
 #define ROWS_ASKED 64u
 
 static bool know_row(struct journal_scan *scan, const struct journal_identity *file, uint64_t last)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which file is this?  What a frame says of its files, so that recovery knows them again (K4).
+ * The identity of a file: marks in a frame, by which recovery knows the file again (K4).
  *
- * Flow: attach asks once a file, for the rows of its frames; recovery asks for each file that it
- * is given, and compares.
+ * Flow: attach asks once a file, for the rows of its frames; recovery asks for each given file, and
+ * compares.
  *
- * A field that the filesystem does not keep is unknown, and is not compared.
+ * A field not kept by the filesystem is unknown, and is not compared.
  */
 #include "journal_internal.h"
 
@@ -36,7 +36,7 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 		identity->birth_nanoseconds = stat.btime.nsec;
 		identity->known |= JOURNAL_KNOWS_BIRTH;
 	}
-	/* All zero is how ext4 says that none was ever set. */
+	/* ext4 without a UUID says all zero. */
 	if (sys->fs_uuid && sys->fs_uuid(fd, identity->fs_uuid) == 0 &&
 	    memcmp(identity->fs_uuid, unset, sizeof(unset)) != 0)
 		identity->known |= JOURNAL_KNOWS_FS;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ranges of which files may live frames cover?
+ * Ranges of files that live frames may cover.
  *
- * Flow: filled when a frame is durable, emptied when its generation is retired (O3: with one filter
- * for all it would fill up for ever), asked by every write that would bypass the journal (J3),
- * without a lock.
+ * Flow: filled when a frame is durable; emptied when its generation is retired (O3: a single filter
+ * would fill up for ever); asked by every write that would bypass the journal (J3), without a lock.
  *
- * A flag for each hash of a file and a piece of it: the answer may be a wrong yes, which costs
+ * A flag for each hash of a file and a piece of it: the answer may be a wrong yes, at the price of
  * a journal write or a checkpoint, and is never a wrong no.
  */
 #include "journal_internal.h"
@@ -36,7 +35,7 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 	const uint64_t first = offset >> JOURNAL_CHUNK_SHIFT;
 	const uint64_t last = (offset + length - 1) >> JOURNAL_CHUNK_SHIFT;
 
-	/* A long range asks about every slot there is, sooner or later. */
+	/* A long range asks about every slot, sooner or later. */
 	if (last - first >= 1u << JOURNAL_FILTER_BITS)
 		return true;
 	for (uint64_t chunk = first; chunk <= last; chunk++) {

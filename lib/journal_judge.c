@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows from the frames that the scan has found: the state, the head, and which frames
- * are replayed.
+ * Conclusions from the frames found by the scan: the state, the head, and the frames to replay.
  *
  * Flow: called by the scan, once.  Pure: no call.
  *
- * A number is missing if it is not below the tail's, below that of a whole frame or below
- * durable_to, and no whole frame has it.  It was durable if it is below the durable_to of any
- * frame, and no frame names it as void: then an acknowledged frame is lost, which is corruption
- * (J6).  Else it is void: its frame was torn, or never written (N1).
+ * A number is missing if no whole frame has it, but a larger number exists: the tail's, a whole
+ * frame's, or below durable_to.  The missing number was durable if it is below the durable_to of
+ * any frame, and no frame names it as void.  An acknowledged frame is then lost: corruption (J6).
+ * Any other missing number is void: its frame was torn, or never written (N1).
  */
 #include "journal_internal.h"
 
-/* Is this number named as void?  Then *next is the first behind the range that names it. */
+/* Is this number named as void?  Then *next is the first number behind the named range. */
 static bool is_void(const struct journal_scan *scan, uint64_t sequence, uint64_t *next)
 {
 	for (uint32_t i = 0; i < scan->void_count; i++) {
@@ -26,7 +25,7 @@ static bool is_void(const struct journal_scan *scan, uint64_t sequence, uint64_t
 	return false;
 }
 
-/* Was one of the numbers from `from` up to `to` the number of a durable frame? */
+/* Is a number from `from` up to `to` the number of a lost durable frame? */
 static bool lost_one(const struct journal_scan *scan, uint64_t from, uint64_t to)
 {
 	if (to > scan->durable_to)
@@ -75,7 +74,7 @@ static uint64_t turn(const struct atomicio_journal *journal, uint64_t offset)
 			      : journal->header.size - tail + (offset - JOURNAL_RING_START);
 }
 
-/* Where the frame behind these `count` would be, and which number it would have. */
+/* The place behind the first `count` frames, and the number of a frame there. */
 static uint64_t end_of(const struct atomicio_journal *journal, uint32_t count, uint64_t *sequence)
 {
 	const struct journal_found *last;
@@ -89,8 +88,8 @@ static uint64_t end_of(const struct atomicio_journal *journal, uint32_t count, u
 }
 
 /*
- * H4: may an acknowledged frame lie where this range cannot be read?  Between two frames only if
- * a number is missing between them; behind the last only where a frame could be.
+ * H4: may this unreadable range hide an acknowledged frame?  Between two frames only if a number is
+ * missing between them; behind the last frame only within reach.
  */
 static bool may_hide_one(const struct atomicio_journal *journal, const struct journal_range *bad)
 {
@@ -112,7 +111,7 @@ static bool may_hide_one(const struct atomicio_journal *journal, const struct jo
 	behind = turn(journal, bad->offset) - (before ? turn(journal, end - 1) + 1 : 0);
 	if (behind < reach)
 		return true;
-	/* In its reach once more if the ring had to wrap before it. */
+	/* In reach again if the ring had to wrap before the range. */
 	return bad->offset < end && bad->offset - JOURNAL_RING_START < reach;
 }
 
@@ -129,7 +128,7 @@ static void judge_unreadable(struct atomicio_journal *journal)
 	}
 }
 
-/* N2: of a chain all members are there, or none is replayed. */
+/* N2: a chain with all members is replayed, any other is not. */
 static void judge_chains(struct journal_scan *scan)
 {
 	scan->live = 0;
@@ -169,7 +168,7 @@ void journal_judge(struct atomicio_journal *journal)
 	uint64_t next;
 
 	judge_chains(scan);
-	/* Of nothing but chains that were cut there is nothing to replay: N2. */
+	/* Broken chains alone leave nothing to replay: N2. */
 	journal->state = scan->live ? ATOMICIO_JOURNAL_UNCLEAN : ATOMICIO_JOURNAL_READY;
 	for (uint32_t i = 0; i <= scan->count && !corrupt; i++) {
 		const uint64_t end = end_of(journal, i, &next);
@@ -183,7 +182,7 @@ void journal_judge(struct atomicio_journal *journal)
 	journal->base_offset = journal->head_offset;
 	journal->base_sequence = journal->head_sequence;
 	journal->live_bytes = (corrupt ? scan->count : scan->live) ? span(journal) : 0;
-	/* J6: numbers that were used up, or may have been, are not used again. */
+	/* J6: no number used up, even perhaps, is used again. */
 	journal->tail_torn = scan->torn_max >= journal->head_sequence;
 	journal->next_sequence = journal->head_sequence;
 	if (journal->tail_torn)

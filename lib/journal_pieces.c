@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which bytes of live frames are still the newest of their file (S2).
+ * Pieces of live frames that are still the newest of their file (S2).
  *
- * Flow: journal_carry.c adds what the frames of the carried files hold, has the covered bytes
+ * Flow: journal_carry.c adds the pieces in frames of the carried files, has the covered bytes
  * dropped, and frames the rest again.  Pure, but for memory.
  */
 #include "journal_pieces.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A range that newer pieces of the file at hand cover. */
+/* A range covered by newer pieces of the same file. */
 struct covered {
 	uint64_t start, end;
 };
@@ -79,7 +79,7 @@ static uint32_t find(const struct covered *covered, uint32_t count, uint64_t off
 	return low;
 }
 
-/* Put [start, end) in place of the ranges from `first` on that it touches. */
+/* Put [start, end) in place of all touched ranges from `first` on. */
 static uint32_t insert(struct covered *covered, uint32_t count, uint32_t first, uint64_t start,
 		       uint64_t end)
 {
@@ -98,7 +98,7 @@ static uint32_t insert(struct covered *covered, uint32_t count, uint32_t first, 
 	return count + 1 - (last - first);
 }
 
-/* Keep of one piece what nothing newer covers. */
+/* Keep the bytes of one piece not covered by anything newer. */
 static int keep(const struct sys_calls *sys, const struct journal_piece *piece,
 		const struct covered *covered, uint32_t count, uint32_t first,
 		struct journal_pieces *kept)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Write pages home in recovery, and see that the disk has them.
+ * Write pages home in recovery, and check that the disk has them.
  *
  * Flow: called by recovery, frame by frame, in their order.
  *
- * Rule K8: the page cache is not believed.  After a failed write-back it holds pages that the
- * disk does not have, marked clean: to write the same bytes over them changes nothing (ext4 after
- * ENOSPC of a thin device, seen on 6.18).  So whole blocks are written direct; anything else is
- * written after the cache was dropped.  What was written is read back: direct, which makes the
- * kernel write the cache out first; or else through a cache that was dropped, which cachestat
- * proves.  Where neither can be had the file is unverified.
+ * Rule K8: the page cache is not believed.  After a failed write-back the cache holds pages, marked
+ * clean, that the disk does not have, and writing equal bytes over them changes nothing (ext4 after
+ * ENOSPC of a thin device, seen on 6.18).  Whole blocks are therefore written direct, and all other
+ * bytes after the cache was dropped.  Written bytes are read back: direct, which makes the kernel
+ * write the cache out first; or else through a dropped cache, proven by cachestat.  Where neither
+ * is possible the file is unverified.
  */
 #include "journal_recover.h"
 
@@ -18,7 +18,7 @@
 
 /*
  * Read at least `length` bytes, in units of `align`; bytes behind the file's end are missing.
- * Returns how many there are, or an error.
+ * Returns the number of bytes, or an error.
  */
 static int64_t read_home(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 			 uint64_t offset, uint32_t align)
@@ -50,8 +50,8 @@ static bool drop(const struct sys_calls *sys, int fd, uint64_t offset, uint64_t 
 }
 
 /*
- * What the disk has in this range, into recovery->home; *from is where in it the range starts.
- * *uncached: it is the disk's word, and not the cache's.
+ * Read the disk's bytes of this range into recovery->home; *from is the start of the range in the
+ * buffer.  *uncached: the bytes are the disk's, not the cache's.
  */
 static int64_t look(struct journal_recovery *recovery, struct journal_target *target,
 		    uint64_t offset, uint64_t length, uint64_t *from, bool *uncached)
@@ -94,7 +94,7 @@ static bool is_equal(const struct journal_run *run, const uint8_t *bytes)
 	return true;
 }
 
-/* K8: read it back. */
+/* K8: read back. */
 static int verify(struct journal_recovery *recovery, struct journal_target *target,
 		  const struct journal_run *run)
 {
@@ -121,7 +121,7 @@ static int write_cached(struct journal_recovery *recovery, struct journal_target
 	const struct sys_calls *sys = recovery->journal->sys;
 	int error;
 
-	if (sys->drop_cache) /* if it cannot be dropped, reading back will tell */
+	if (sys->drop_cache) /* a cache that stays is seen by the reading back */
 		(void)sys->drop_cache(target->plain,
 				      journal_padded(run->offset + 1) - JOURNAL_BLOCK,
 				      journal_padded(run->length) + JOURNAL_BLOCK);
@@ -141,19 +141,19 @@ static bool fits_limit(const struct sys_calls *sys, const struct journal_target 
 	       (offset <= limit && length <= limit - offset);
 }
 
-/* What AIO or a direct call could not do, and what is not for them; then read it back. */
+/* Runs left by AIO or a direct call, and runs not made for them; then read back. */
 static int finish_run(struct journal_recovery *recovery, struct journal_target *target,
 		      const struct journal_run *run)
 {
 	int error = run->direct ? run->error : -EINVAL;
 
-	/* Too long for one stripe, or a filesystem that changes its mind: cached, then. */
+	/* Too long for a stripe, or a filesystem that changed its mind: write cached. */
 	if (error == -EINVAL || error == -ENOTBLK)
 		error = write_cached(recovery, target, run);
 	return error ? error : verify(recovery, target, run);
 }
 
-/* Write the pages that are listed, all of one frame: they do not overlap (N3). */
+/* Write the listed pages of one frame, which do not overlap (N3). */
 static void write_pages(struct journal_recovery *recovery, uint32_t count)
 {
 	struct journal_run *runs = recovery->runs;
@@ -162,7 +162,7 @@ static void write_pages(struct journal_recovery *recovery, uint32_t count)
 	count = journal_merge_runs(
 		runs, count,
 		(struct iovec *)(runs + recovery->journal->header.frame_max / JOURNAL_BLOCK));
-	/* The direct ones first. */
+	/* Direct files first. */
 	for (uint32_t i = 0; i < count; i++) {
 		const struct journal_run run = runs[i];
 
@@ -186,7 +186,7 @@ static void write_pages(struct journal_recovery *recovery, uint32_t count)
 	}
 }
 
-/* Ask the caller, both pages in hand: 1 to write it, 0 to leave it, or an error. */
+/* Ask the caller, with old and new page: 1 to write, 0 to leave, or an error. */
 static int ask(struct journal_recovery *recovery, struct journal_target *target,
 	       const struct journal_entry *entry, const uint8_t *data,
 	       const struct journal_frame *frame, const struct journal_identity *file)

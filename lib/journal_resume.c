@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * After a recovery that could not finish all files: the others take writes again.
+ * After a recovery that could not finish all files: the finished files accept writes again.
  *
- * Flow: the end of such a recovery.  The files that are left become rests, as one that fails at run
- * time and is closed: they cannot be attached, their pages stay in live frames, and are carried
- * where the ring needs their place (K7), until a recovery finishes them.
+ * Flow: the end of such a recovery.  Unfinished files become rests, like a file that fails at run
+ * time and is closed.  They cannot be attached; their pages stay in live frames, and are carried
+ * where the ring needs the place (K7), until a recovery finishes the files.
  *
- * H3: a table in the header says which files are done, durably in both copies, before any of them
+ * H3: a table in the header names the finished files, durably in both copies, before any of them
  * can be written.
  * N1: the numbers between the last live frame and our next are void, and our frames say so, as long
- * as that frame is live.
+ * as the last live frame is live.
  *
- * The journal stays as it was found, and takes no write of any file, where the table has too few
- * rows, the pages that are left are more than may be carried (S1), or a number is missing that may
- * have been a frame's (H4).
+ * The journal stays unclean, and accepts no write of any file, where the table has too few rows,
+ * too many bytes would have to be carried (S1), or a missing number may have been a frame's (H4).
  */
 #include "journal_recover.h"
 
@@ -22,7 +21,10 @@
 #include "journal_pieces.h"
 #include "sys_refused.h"
 
-/* Which files share this frame with one that is not done?  Their groups are half there. */
+/*
+ * Find the finished files with a frame in common with an unfinished one: their groups are half
+ * done.
+ */
 static void link_targets(const struct journal_recovery *recovery, const uint8_t *bytes,
 			 const struct journal_frame *frame)
 {
@@ -39,12 +41,12 @@ static void link_targets(const struct journal_recovery *recovery, const uint8_t 
 
 		journal_get_file(bytes, j, &file);
 		target = journal_find_target(recovery, file.file_id);
-		if (left > (target->fate.result != 0)) /* another than itself */
+		if (left > (target->fate.result != 0)) /* any but itself */
 			target->fate.linked = 1;
 	}
 }
 
-/* What will have to be carried of this frame. */
+/* Bytes of this frame that will have to be carried. */
 static int add_pinned(const struct journal_recovery *recovery, const uint8_t *bytes,
 		      const struct journal_frame *frame, struct journal_pieces *pieces)
 {
@@ -72,7 +74,7 @@ static int add_pinned(const struct journal_recovery *recovery, const uint8_t *by
 	return error;
 }
 
-/* Look at all frames once more; *pinned: bytes that are to be carried. */
+/* Look at all frames once more; *pinned: bytes to be carried. */
 static int look(struct journal_recovery *recovery, uint64_t *pinned)
 {
 	const struct atomicio_journal *journal = recovery->journal;
@@ -103,8 +105,8 @@ static int look(struct journal_recovery *recovery, uint64_t *pinned)
 }
 
 /*
- * The table: false, there are more files than it has rows.  What is left keeps the row that it
- * has: its older frames were done, and it was written since.
+ * Fill the table; false: more files than rows.  An unfinished file keeps its row: its older frames
+ * were done, and the file was written since.
  */
 static bool fill_table(const struct journal_recovery *recovery, struct journal_header *next)
 {
@@ -145,7 +147,7 @@ static void fill_rest(const struct journal_recovery *recovery, const struct jour
 		if (rows[i].last > rows[newest].last)
 			newest = i;
 	rest->identity = rows[newest].identity;
-	/* The file that resolve gave, if it is the right one. */
+	/* The file given by resolve, if the right one. */
 	if (target->fd >= 0 && target->fate.result != -ESTALE &&
 	    sys_stat(journal->sys, target->fd, SYS_STATX_BASIC, &stat) == 0) {
 		rest->inode = stat.ino;
@@ -154,7 +156,7 @@ static void fill_rest(const struct journal_recovery *recovery, const struct jour
 	}
 }
 
-/* One for each file that is left; false: no memory. */
+/* A rest for each unfinished file; false: no memory. */
 static bool make_rests(const struct journal_recovery *recovery, struct journal_rest **rests)
 {
 	const struct sys_calls *sys = recovery->journal->sys;
@@ -180,7 +182,7 @@ static bool make_rests(const struct journal_recovery *recovery, struct journal_r
 	return true;
 }
 
-/* The number behind the last frame that is replayed. */
+/* The number behind the last frame to replay. */
 static uint64_t first_void(const struct atomicio_journal *journal)
 {
 	const struct journal_scan *scan = &journal->scan;
@@ -191,7 +193,7 @@ static uint64_t first_void(const struct atomicio_journal *journal)
 	return journal->header.tail_sequence;
 }
 
-/* The table is durable: our own frames begin at the head, and have a number that is new (J6). */
+/* The table is durable: our own frames begin at the head, with a new number (J6). */
 static void go_on(struct atomicio_journal *journal, struct journal_rest *rests, uint64_t base)
 {
 	journal_forget_rests(journal);
@@ -201,7 +203,7 @@ static void go_on(struct atomicio_journal *journal, struct journal_rest *rests, 
 	journal->void_count = (uint32_t)(base - journal->void_first);
 	journal->base_offset = journal->head_offset;
 	journal->base_sequence = journal->head_sequence = journal->next_sequence = base;
-	journal_uncover_all(journal); /* what is left cannot be written past the journal */
+	journal_uncover_all(journal); /* unfinished files cannot be written past the journal */
 	journal->state = ATOMICIO_JOURNAL_READY;
 }
 
@@ -220,7 +222,7 @@ int journal_resume(struct journal_recovery *recovery)
 	*next = journal->header;
 	next->generation++;
 	if (!fill_table(recovery, next))
-		return 0; /* none is done: the next recovery does them again */
+		return 0; /* no file is done: the next recovery repeats */
 	resumes = pinned <= journal_pinned_limit(&journal->header) &&
 		  !journal_has_gap(journal, last) && base - last <= UINT32_MAX &&
 		  make_rests(recovery, &rests);

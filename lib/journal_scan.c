@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read the ring of an unclean journal: which frames are live, and was one of them lost?
+ * Read the ring of an unclean journal: find the live frames, and whether one was lost.
  *
- * Flow: at open, once, before any write (K3).  journal_judge.c says what follows from what is
- * found here.
+ * Flow: at open, once, before any write (K3).  journal_judge.c draws the conclusions.
  *
- * The ring is read from the tail to its end, then from its start to the tail.  A whole frame is
- * stepped over (K1), whether it is live or retired: nothing inside it is looked at.  Of anything
- * else every block is looked at.  Frames are collected by their numbers; they need not be
- * adjacent (N1).
+ * The ring is read from the tail to its end, then from its start to the tail.  A whole frame, live
+ * or retired, is stepped over (K1): nothing inside a frame is looked at.  Elsewhere every block is
+ * looked at.  Frames are collected by their numbers, adjacent or not (N1).
  */
 #include "journal_internal.h"
 
 /*
- * Whole frames are disjoint, and of those that are not, few overlap: so many times the ring is
- * never checked, except where somebody has made frames inside of frames to keep us busy.
+ * Limit: bytes checked, in sizes of the ring.  Whole frames are disjoint, and few torn frames
+ * overlap; more are checked only if somebody has made frames inside of frames to keep us busy.
  */
 #define CHECKED_MAX 16u
 
-/* What the header of a live frame says of others, even if its pages are torn. */
+/* The header of a live frame speaks for older frames, even if its own pages are torn. */
 static void hear_header(struct journal_scan *scan, const struct journal_frame *frame)
 {
 	if (frame->durable_to > scan->durable_to)
 		scan->durable_to = frame->durable_to;
 	if (frame->void_count == 0)
 		return;
-	/* Many frames may name the same range, as long as it is not retired. */
+	/* Many frames may name a range until it is retired. */
 	for (uint32_t i = 0; i < scan->void_count; i++)
 		if (scan->voids[i].offset == frame->void_first &&
 		    scan->voids[i].length == frame->void_count)
@@ -35,7 +33,7 @@ static void hear_header(struct journal_scan *scan, const struct journal_frame *f
 			(struct journal_range){frame->void_first, frame->void_count};
 }
 
-/* Look at the frame that seems to start here: how far to step. */
+/* Look at a possible frame, and say how far to step. */
 static int look_at_frame(struct atomicio_journal *journal, const uint8_t *bytes,
 			 const struct journal_frame *frame, uint64_t *step)
 {
@@ -55,7 +53,7 @@ static int look_at_frame(struct atomicio_journal *journal, const uint8_t *bytes,
 		error = journal_add_found(journal, frame);
 		return error ? error : journal_add_rows(journal, bytes, frame);
 	}
-	/* J6: this number is used up, if it can be one of ours. */
+	/* J6: the number is used up, if possible at all in a journal of ours. */
 	if (live && frame->sequence - journal->header.tail_sequence < JOURNAL_AHEAD_MAX &&
 	    frame->sequence > scan->torn_max)
 		scan->torn_max = frame->sequence;

@@ -33,7 +33,7 @@ void journal_number(const struct atomicio_journal *journal, struct journal_frame
 	frame->void_count = journal->void_count;
 }
 
-/* The end of an unreadable range that [at, at + length) touches, or 0 (H4). */
+/* The end of an unreadable range touched by [at, at + length), or 0 (H4). */
 static uint64_t unreadable(const struct journal_scan *scan, uint64_t at, uint64_t length)
 {
 	for (uint32_t i = 0; i < scan->bad_count; i++)
@@ -43,7 +43,7 @@ static uint64_t unreadable(const struct journal_scan *scan, uint64_t at, uint64_
 	return 0;
 }
 
-/* The first place from `at` on that is readable and ends at `end`; 0: none, or too far (H4). */
+/* The first readable place from `at` on that ends at `end`; 0: none, or too far (H4). */
 static uint64_t fit(const struct atomicio_journal *journal, uint64_t at, uint64_t end,
 		    uint64_t length)
 {
@@ -100,8 +100,10 @@ uint64_t journal_gaps(const struct atomicio_journal *journal)
 
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame)
 {
-	/* A gap that the wrap left at the end is in use until the tail has passed it: also where
-	 * nothing was live, because the tail stands before it. */
+	/*
+	 * The gap of a wrap at the end is in use until the tail has passed it, even with nothing
+	 * live, because the tail stands before the gap.
+	 */
 	journal->live_bytes += gap(journal, frame->offset) + frame->length;
 	journal->head_offset = frame->offset + frame->length;
 	journal->head_sequence++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a recovery: ask for each, see that it is the right one, open it for ourselves.
+ * The files of a recovery: ask for each, compare its identity, open it for ourselves.
  *
- * Flow: before the first page is written, so that a wrong file is left alone as a whole (K4).
+ * Flow: before the first page is written: a wrong file is left alone as a whole (K4).
  */
 #define _GNU_SOURCE
 #include "journal_recover.h"
@@ -105,7 +105,7 @@ static void compare(const struct journal_recovery *recovery, struct journal_targ
 
 /*
  * K8: descriptions of our own.  The caller's may have O_APPEND, which would move every page, or
- * O_DIRECT, which takes no odd one; it will do where /proc cannot give another.
+ * O_DIRECT, which takes no odd one.  Used only where /proc cannot give another.
  */
 static int open_own(const struct sys_calls *sys, struct journal_target *target)
 {
@@ -123,7 +123,7 @@ static int open_own(const struct sys_calls *sys, struct journal_target *target)
 	status = sys->getfl(target->fd);
 	if (status < 0)
 		return status;
-	/* Only RWF_NOAPPEND (6.9) keeps them in place, if at all. */
+	/* Only RWF_NOAPPEND (6.9) keeps writes in place, if at all. */
 	if (status & O_APPEND && !sys_keeps_noappend(sys, target->fd))
 		return -EOPNOTSUPP;
 	target->rwf = status & O_APPEND ? SYS_RWF_NOAPPEND : 0;
