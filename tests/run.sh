@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 compiler=gcc
 jobs=$(nproc)
-known="unit fault crash abi bindings tool kernel cuts matrix bench vm"
+known="unit fault crash abi bindings tool kernel cuts matrix sqlite bench vm"
 suites=()
 coverage=no
 sanitize=no
@@ -30,7 +30,8 @@ usage: tests/run.sh [OPTION...]
 Installs what is missing on Debian (as root), builds, and runs every suite.  Without root
 the suites that mount filesystems are left out, and named.
 
-  --suite NAME...      only these: unit fault crash abi bindings tool kernel cuts matrix bench vm
+  --suite NAME...      only these: unit fault crash abi bindings tool kernel cuts matrix
+                       sqlite bench vm
   --vm [--kernel V]    also boot other kernels in a virtual machine (tests/vm/run.sh)
   --sanitize           run under ASan + UBSan, then under TSan
   --coverage           run, print the line coverage of lib/, fail below 95 %
@@ -124,7 +125,7 @@ skip_line() {
 install_missing() {
 	local package missing=() packages=(cmake make gcc g++ pkg-config libblkid-dev liburing-dev
 		check xfsprogs e2fsprogs btrfs-progs util-linux mount strace valgrind binutils jq
-		mandoc gnuplot-nox libfuse3-dev procps libc6-dev)
+		mandoc gnuplot-nox libfuse3-dev procps libc6-dev sqlite3 libsqlite3-dev)
 	[ "$compiler" = clang ] && packages+=(clang)
 	[ "$compiler$sanitize" = clangyes ] && packages+=(libclang-rt-dev)
 	[ "$coverage" = yes ] && packages+=(gcovr)
@@ -315,7 +316,7 @@ elif [ $coverage = yes ]; then
 	echo "line coverage of lib/: $(awk '/^TOTAL/ { print $4 }' build/coverage/report.txt)"
 else
 	build "$compiler" ${ATOMICIO_CMAKE_OPTIONS:+$ATOMICIO_CMAKE_OPTIONS}
-	run_suites unit fault crash abi bindings tool kernel cuts matrix bench
+	run_suites unit fault crash abi bindings tool kernel cuts matrix sqlite bench
 	if [ $vm = yes ] || required vm || [[ " ${suites[*]-} " == *" vm "* ]]; then
 		run_vm
 	fi

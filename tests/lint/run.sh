@@ -52,7 +52,7 @@ lint_mutants() {
 lint_clang_tidy() {
 	configure build/clang-tidy -DCMAKE_C_COMPILER=clang -DATOMICIO_BUILD_TESTS=OFF \
 		-DCMAKE_EXPORT_COMPILE_COMMANDS=ON || return 1
-	find lib tools examples -name '*.c' | sort |
+	find lib tools examples engines -name '*.c' | sort |
 		xargs -P "$(nproc)" -n 6 clang-tidy -p build/clang-tidy -quiet 2>/dev/null
 }
 
@@ -60,7 +60,7 @@ lint_cppcheck() {
 	cppcheck --enable=warning,performance,portability --inline-suppr --std=c11 -q \
 		--suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 \
 		--template='{file}:{line}: {message} [{id}]' \
-		-I include -I lib -I tests/support -I tests/kernel lib tools examples tests 2>&1
+		-I include -I lib -I tests/support -I tests/kernel lib tools examples engines tests 2>&1
 }
 
 lint_gcc_analyzer() {

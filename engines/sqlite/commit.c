@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commit of a transaction that fits: its pages are one group, durable with one flush.
+ *
+ * Flow: SQLITE_FCNTL_SYNC -> vfs_file_flush() -> here -> atomicio_write_batch().  The caller has
+ * EXCLUSIVE, and the turn.
+ */
+#include "vfs.h"
+#include "guard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * SQ1: no rollback journal of the past comes back.  One with content is left over: SQLite has
+ * looked for a hot one at its first lock, and the one of this transaction is memory.
+ */
+static int settle_rollback(const struct vfs_node *node)
+{
+	static const uint8_t zeros[8];
+	uint8_t magic[8] = {0};
+	int error = 0;
+	const int fd = open(node->rollback_path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (pread(fd, magic, sizeof(magic), 0) < 0 ||
+	    (memcmp(magic, zeros, sizeof(zeros)) != 0 && ftruncate(fd, 0)) || fsync(fd))
+		error = -errno;
+	(void)close(fd);
+	return error;
+}
+
+/* Everything that has to be durable before a frame.  Cheap when it is: one read. */
+static int prepare(struct vfs_file *file)
+{
+	struct vfs_node *node = file->node;
+	uint8_t header[GUARD_HEADER];
+	enum guard_state state;
+	int error;
+
+	if (pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
+		return -EIO;
+	state = guard_read(header);
+	if (state == GUARD_NONE)
+		return -EMSGSIZE;
+	if (state == GUARD_ON && node->is_settled)
+		return 0;
+	error = settle_rollback(node);
+	if (!error)
+		error = vfs_node_sync_directory(node);
+	if (!error && state == GUARD_OFF) {
+		/* Somebody else may have written since: nothing of ours may come back over it. */
+		error = atomicio_journal_forget(node->journal, VFS_FILE_ID);
+		guard_raise(header);
+		if (!error && pwrite(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
+			error = errno ? -errno : -EIO;
+		if (!error)
+			error = atomicio_sync(node->file);
+	}
+	node->is_settled = !error;
+	return error;
+}
+
+/* A rollback writes pages that the file has already: those are no news. */
+static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint32_t *count)
+{
+	const uint32_t page_size = file->pages.page_size;
+	uint8_t *old = sqlite3_malloc64(page_size);
+	uint32_t kept = 0;
+
+	if (!old)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < *count; i++) {
+		const uint32_t length = vfs_pages_length(&file->pages, sorted[i]);
+		const uint64_t offset = sorted[i]->index * page_size;
+		const int code = file->real->pMethods->xRead(file->real, old, (int)length,
+							     (sqlite3_int64)offset);
+
+		guard_hide(old, length, offset);
+		if (code || memcmp(old, sorted[i]->bytes, length) != 0)
+			sorted[kept++] = sorted[i];
+	}
+	*count = kept;
+	sqlite3_free(old);
+	return 0;
+}
+
+static int write_group(struct vfs_file *file, struct vfs_page **sorted, uint32_t count)
+{
+	struct vfs_node *node = file->node;
+	struct atomicio_journal_info info;
+	struct atomicio_op *ops = sqlite3_malloc64(count * sizeof(*ops));
+	uint64_t carried;
+	int error;
+
+	if (!ops)
+		return -ENOMEM;
+	memset(ops, 0, count * sizeof(*ops));
+	for (uint32_t i = 0; i < count; i++) {
+		const uint64_t offset = sorted[i]->index * file->pages.page_size;
+		const uint32_t length = vfs_pages_length(&file->pages, sorted[i]);
+
+		guard_show(sorted[i]->bytes, length, offset);
+		ops[i] = (struct atomicio_op){.file = node->file,
+					      .buffer = sorted[i]->bytes,
+					      .offset = offset,
+					      .length = length};
+	}
+	if (atomicio_journal_get_info(node->journal, &info, sizeof(info))) {
+		sqlite3_free(ops);
+		return -EIO;
+	}
+	node->skip_from = info.head_sequence;
+	carried = info.pages_carried;
+	do {
+		error = atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
+	} while (error == -EINTR);
+	sqlite3_free(ops);
+	/* Pages of earlier commits may have been framed again: no number tells them from ours. */
+	if (error && (atomicio_journal_get_info(node->journal, &info, sizeof(info)) ||
+		      info.pages_carried != carried))
+		node->skip_from = UINT64_MAX;
+	return error;
+}
+
+/* All of it is in the file or durable in a frame; the end of the file is not in the header. */
+static int shorten(struct vfs_file *file)
+{
+	const sqlite3_io_methods *methods = file->real->pMethods;
+	sqlite3_int64 size;
+	int code = methods->xFileSize(file->real, &size);
+
+	if (code || (uint64_t)size <= file->pages.end)
+		return code;
+	code = vfs_turn_forget(file->node);
+	return code ? code : methods->xTruncate(file->real, (sqlite3_int64)file->pages.end);
+}
+
+int vfs_commit(struct vfs_file *file)
+{
+	struct vfs_node *node = file->node;
+	struct vfs_page **sorted = vfs_pages_sorted(&file->pages);
+	uint32_t count = file->pages.count;
+	int error = sorted ? 0 : -ENOMEM;
+
+	if (!error && file->rollback && file->rollback->was_read)
+		error = drop_same(file, sorted, &count);
+	if (!error && count)
+		error = node->has_failed ? -EIO : prepare(file);
+	if (!error && count)
+		error = write_group(file, sorted, count);
+	sqlite3_free(sorted);
+	if (error == -EMSGSIZE)
+		return SQLITE_TOOBIG;
+	if (error) {
+		/* SQLite rolls back; the pages are kept as they are until then. */
+		vfs_turn_check(node);
+		return vfs_code(error, SQLITE_IOERR_FSYNC);
+	}
+	if (count) {
+		node->commits++;
+		node->skip_from = UINT64_MAX;
+		vfs_turn_check(node);
+	}
+	/* SQ5: longer than its header says is no fault. */
+	(void)shorten(file);
+	vfs_pages_clear(&file->pages);
+	file->way = VFS_IDLE;
+	return SQLITE_OK;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A database: what SQLite writes, and when that becomes a commit.
+ *
+ * Flow: SQLite's pager -> vfs_file_write() -> pages.c or spill.c;
+ *	 SQLITE_FCNTL_SYNC -> vfs_file_flush() -> commit.c or spill.c.
+ *
+ * Ways of a transaction: IDLE -> BUFFERED -> IDLE by a commit; IDLE or BUFFERED -> PLAIN by a
+ * spill; PLAIN -> IDLE when its rollback journal has ended, at COMMIT_PHASETWO, or by the unlock.
+ */
+#include "vfs.h"
+#include "guard.h"
+
+#include <assert.h>
+
+static const sqlite3_io_methods *real_of(const struct vfs_file *file)
+{
+	return file->real->pMethods;
+}
+
+void vfs_file_end(struct vfs_file *file)
+{
+	/* Kept pages stay: SQLite may still roll back. */
+	if (file->way == VFS_PLAIN)
+		file->way = VFS_IDLE;
+}
+
+static int fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset)
+{
+	const struct vfs_file *file = context;
+	const int code =
+		real_of(file)->xRead(file->real, bytes, (int)length, (sqlite3_int64)offset);
+
+	guard_hide(bytes, length, offset);
+	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
+}
+
+/* May this transaction become a group?  Only a database that can be guarded has frames (SQ2). */
+static bool may_keep(const struct vfs_file *file)
+{
+	uint8_t header[GUARD_HEADER];
+
+	if (!file->node->journal || file->node->has_failed || file->has_shm ||
+	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
+		return false;
+	return real_of(file)->xRead(file->real, header, GUARD_HEADER, 0) == SQLITE_OK &&
+	       guard_read(header) != GUARD_NONE;
+}
+
+/* The first write of a transaction: which way? */
+static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
+{
+	sqlite3_int64 size;
+	int code;
+
+	if (file->way != VFS_IDLE)
+		return SQLITE_OK;
+	if (!may_keep(file))
+		return vfs_plain_begin(file);
+	code = real_of(file)->xFileSize(file->real, &size);
+	if (code)
+		return code;
+	if (length < 512 || length > 65536 || (length & (length - 1)) || offset % length)
+		length = 4096;
+	vfs_pages_begin(&file->pages, length, (uint64_t)size);
+	file->way = VFS_BUFFERED;
+	return SQLITE_OK;
+}
+
+int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_int64 offset)
+{
+	struct vfs_file *file = (struct vfs_file *)base;
+	int code;
+
+	if (!file->node)
+		return real_of(file)->xWrite(file->real, buffer, length, offset);
+	code = begin(file, (uint32_t)length, (uint64_t)offset);
+	if (!code && file->way == VFS_BUFFERED)
+		code = vfs_pages_put(&file->pages, buffer, (uint32_t)length, (uint64_t)offset, fill,
+				     file);
+	if (code)
+		return code;
+	if (file->way == VFS_PLAIN)
+		return vfs_plain_write(file, buffer, (uint32_t)length, (uint64_t)offset);
+	if ((uint64_t)file->pages.count * file->pages.page_size > file->node->group_max)
+		return vfs_spill(file);
+	return SQLITE_OK;
+}
+
+/* Between transactions, after a commit that made the file shorter, or before its first page. */
+static int truncate_now(struct vfs_file *file, sqlite3_int64 size)
+{
+	int code = vfs_turn_forget(file->node);
+
+	if (!code)
+		code = real_of(file)->xTruncate(file->real, size);
+	file->is_unsynced = true;
+	return code;
+}
+
+int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
+{
+	struct vfs_file *file = (struct vfs_file *)base;
+	sqlite3_int64 now;
+	int code;
+
+	if (!file->node)
+		return real_of(file)->xTruncate(file->real, size);
+	if (file->way == VFS_IDLE && file->rollback && !file->rollback->is_real &&
+	    file->rollback->size) {
+		/* In a transaction: it is undone with it. */
+		code = begin(file, 0, 0);
+		if (code)
+			return code;
+	}
+	if (file->way == VFS_BUFFERED)
+		return vfs_pages_truncate(&file->pages, (uint64_t)size, fill, file);
+	code = real_of(file)->xFileSize(file->real, &now);
+	if (code || now == size)
+		return code;
+	if (file->way == VFS_IDLE)
+		return truncate_now(file, size);
+	code = vfs_plain_begin(file);
+	if (!code)
+		code = real_of(file)->xTruncate(file->real, size);
+	file->is_unsynced = true;
+	return code;
+}
+
+int vfs_file_size(sqlite3_file *base, sqlite3_int64 *size)
+{
+	struct vfs_file *file = (struct vfs_file *)base;
+
+	if (!file->node || file->way != VFS_BUFFERED)
+		return real_of(file)->xFileSize(file->real, size);
+	*size = (sqlite3_int64)file->pages.end;
+	return SQLITE_OK;
+}
+
+/* The commit.  A super-journal needs rollback journals that outlive this process. */
+int vfs_file_flush(struct vfs_file *file, const char *super_journal)
+{
+	int code = SQLITE_OK;
+
+	if (file->way == VFS_IDLE)
+		return SQLITE_OK;
+	if (file->way == VFS_BUFFERED) {
+		code = super_journal ? SQLITE_TOOBIG : vfs_commit(file);
+		if (code != SQLITE_TOOBIG)
+			return code;
+		code = vfs_spill(file);
+		if (code)
+			return code;
+	}
+	assert(file->way == VFS_PLAIN);
+	/* Durable whatever `synchronous` says: later frames build on it. */
+	if (file->is_unsynced)
+		code = real_of(file)->xSync(file->real, SQLITE_SYNC_FULL);
+	if (!code)
+		file->is_unsynced = false;
+	return code;
+}

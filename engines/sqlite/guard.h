@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guard: two bytes of the header that keep an SQLite without this VFS out.
+ *
+ * Such an SQLite knows nothing of frames.  After a crash it would read pages that are not home yet,
+ * and what it writes would be undone by recovery.  So while frames may be live bytes 18 and 19,
+ * the file format's versions for writing and reading, are 0x81 instead of 1: SQLite reads no
+ * format above 2, and says error 26, "file is not a database" (btree.c:lockBtree).
+ *
+ * QG1 the bytes and the change counter are changed by one write in one sector, under EXCLUSIVE:
+ *     else a connection that has page 1 in its cache would go on, and wipe the guard.  The counter
+ *     jumps by more than commits do, so that no connection takes a later page 1 for the one it has.
+ * QG2 only a database in the format 1, no WAL, is guarded.
+ */
+#ifndef ATOMICIO_SQLITE_GUARD_H
+#define ATOMICIO_SQLITE_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GUARD_HEADER 100 /* bytes of the database's header */
+#define GUARD_AT 18	 /* the two bytes */
+#define GUARD_LENGTH 2
+
+enum guard_state {
+	GUARD_NONE, /* no header that can be guarded */
+	GUARD_OFF,
+	GUARD_ON
+};
+
+/* What the header of GUARD_HEADER bytes says. */
+enum guard_state guard_read(const uint8_t *header);
+
+/* Set the guard in a header, with its counters; or take it off. */
+void guard_raise(uint8_t *header);
+void guard_lower(uint8_t *header);
+
+/*
+ * The guard as connections see it: not at all.  `bytes` are `length` bytes of the database from
+ * `offset` on.  Hide takes a guard out; show puts it in, where the format is 1.
+ */
+void guard_hide(uint8_t *bytes, uint64_t length, uint64_t offset);
+void guard_show(uint8_t *bytes, uint64_t length, uint64_t offset);
+
+/* Do these bytes hold the guard's? */
+bool guard_covers(uint64_t length, uint64_t offset);
+
+#endif /* ATOMICIO_SQLITE_GUARD_H */

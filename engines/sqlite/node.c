@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all connections of this process to one database share: a list, and our own descriptor.
+ *
+ * Flow: vfs_open() -> vfs_node_get(); a connection's end -> vfs_node_put(), the last of which
+ * retires the frames and takes the guard off.
+ *
+ * QN1 our descriptor of the database is closed only while the process has no lock on it: a close(2)
+ *     drops the POSIX locks of the whole process (fs/locks.c:locks_remove_posix).  Where a
+ *     connection through another VFS has one, the descriptor is left open.
+ */
+#include "vfs.h"
+#include "guard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where SQLite locks (os.h): PENDING_BYTE, then RESERVED_BYTE, then SHARED_SIZE bytes. */
+#define LOCK_START 0x40000000
+#define LOCK_LENGTH 512
+#define CLOSE_TRIES 20
+
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct vfs_node *nodes;
+
+static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t journal_size)
+{
+	struct vfs_node *node = sqlite3_malloc64(sizeof(*node));
+
+	if (!node)
+		return NULL;
+	memset(node, 0, sizeof(*node));
+	node->device = stat->st_dev;
+	node->inode = stat->st_ino;
+	node->path = sqlite3_mprintf("%s", path);
+	node->journal_path = sqlite3_mprintf("%s-atomicio", path);
+	node->rollback_path = sqlite3_mprintf("%s-journal", path);
+	node->journal_size = journal_size;
+	node->group_max = journal_size / 4;
+	node->fd = -1;
+	node->journal_fd = -1;
+	node->skip_from = UINT64_MAX;
+	if (node->path && node->journal_path && node->rollback_path &&
+	    !pthread_mutex_init(&node->mutex, NULL))
+		return node;
+	sqlite3_free(node->path);
+	sqlite3_free(node->journal_path);
+	sqlite3_free(node->rollback_path);
+	sqlite3_free(node);
+	return NULL;
+}
+
+int vfs_node_get(const char *path, uint64_t journal_size, struct vfs_node **node)
+{
+	struct stat found;
+	struct vfs_node *one;
+
+	if (stat(path, &found))
+		return SQLITE_CANTOPEN;
+	pthread_mutex_lock(&list_mutex);
+	for (one = nodes; one; one = one->next)
+		if (one->device == found.st_dev && one->inode == found.st_ino)
+			break;
+	if (!one) {
+		one = make(path, &found, journal_size);
+		if (one) {
+			one->next = nodes;
+			nodes = one;
+		}
+	}
+	if (one)
+		one->users++;
+	pthread_mutex_unlock(&list_mutex);
+	*node = one;
+	return one ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+int vfs_node_open_fd(struct vfs_node *node)
+{
+	struct stat opened;
+	int fd;
+
+	if (node->fd >= 0)
+		return 0;
+	fd = open(node->path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &opened) || opened.st_dev != node->device || opened.st_ino != node->inode) {
+		(void)close(fd); /* another file took the name: ours has no lock on that one */
+		return -ESTALE;
+	}
+	node->fd = fd;
+	return 0;
+}
+
+int vfs_node_sync_directory(const struct vfs_node *node)
+{
+	const char *slash = strrchr(node->path, '/');
+	char *path = slash ? sqlite3_mprintf("%.*s", (int)(slash - node->path) + 1, node->path)
+			   : sqlite3_mprintf(".");
+	int error = 0, fd;
+
+	if (!path)
+		return -ENOMEM;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		error = -errno;
+	if (fd >= 0)
+		(void)close(fd);
+	sqlite3_free(path);
+	return error;
+}
+
+int vfs_node_copy_rights(const struct vfs_node *node)
+{
+	struct stat stat;
+
+	if (fstat(node->fd, &stat))
+		return -errno;
+	/* As SQLite does for its journals: the owner only if we may (os_unix.c:robustFchown). */
+	if (geteuid() == 0 && fchown(node->journal_fd, stat.st_uid, stat.st_gid))
+		return -errno;
+	return fchmod(node->journal_fd, stat.st_mode & 0777) ? -errno : 0;
+}
+
+/* Take EXCLUSIVE, so that no other process looks at the guard while it is taken off. */
+static int lock_for_close(sqlite3_file *real)
+{
+	int code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
+
+	for (int i = 0; !code && i < CLOSE_TRIES; i++) {
+		code = real->pMethods->xLock(real, SQLITE_LOCK_EXCLUSIVE);
+		if (code != SQLITE_BUSY)
+			return code;
+		(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
+		(void)sqlite3_sleep(1);
+		code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
+	}
+	return code ? code : SQLITE_BUSY;
+}
+
+/* Every frame is retired, and the journal marked clean: now any SQLite may have the file. */
+static void lower_guard(const struct vfs_node *node)
+{
+	uint8_t header[GUARD_HEADER];
+
+	if (pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER ||
+	    guard_read(header) != GUARD_ON)
+		return;
+	guard_lower(header);
+	if (pwrite(node->fd, header, GUARD_HEADER, 0) == GUARD_HEADER)
+		(void)fdatasync(node->fd);
+}
+
+/* QN1.  A lock of this process is seen by an open file description lock, which is nobody's. */
+static void close_fd(struct vfs_node *node)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
+
+	if (node->fd < 0)
+		return;
+	if (fcntl(node->fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK || lock.l_pid != getpid())
+		(void)close(node->fd);
+	node->fd = -1;
+}
+
+/* Where the lock cannot be had, or something failed, the guard stays for whoever comes next. */
+static void finish(struct vfs_node *node, sqlite3_file *real)
+{
+	int error;
+
+	if (!node->journal)
+		return;
+	if (lock_for_close(real)) {
+		(void)vfs_turn_close(node);
+		return;
+	}
+	error = vfs_turn_close(node);
+	if (!error && !node->has_failed)
+		lower_guard(node);
+}
+
+void vfs_node_put(struct vfs_node *node, sqlite3_file *real)
+{
+	struct vfs_node **link = &nodes;
+
+	pthread_mutex_lock(&list_mutex);
+	if (--node->users) {
+		pthread_mutex_unlock(&list_mutex);
+		(void)real->pMethods->xClose(real);
+		return;
+	}
+	assert(!node->lockers);
+	/* Under the list's mutex: a connection that comes now finds the file as any other would. */
+	finish(node, real);
+	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
+	(void)real->pMethods->xClose(real);
+	close_fd(node);
+	while (*link != node)
+		link = &(*link)->next;
+	*link = node->next;
+	pthread_mutex_unlock(&list_mutex);
+	pthread_mutex_destroy(&node->mutex);
+	sqlite3_free(node->path);
+	sqlite3_free(node->journal_path);
+	sqlite3_free(node->rollback_path);
+	sqlite3_free(node);
+}

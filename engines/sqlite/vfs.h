@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SQLite extension: a VFS whose commits are one frame of a journal.
+ *
+ * Flow: register -> file (a database) and rollback (its rollback journal) -> pages, commit, spill,
+ * guard -> node (what all connections of this process share) -> turn (the library's journal).
+ * Only public headers of the library and of SQLite are used.
+ *
+ * How a transaction goes.  SQLite writes the old pages to its rollback journal, then the new ones
+ * to the database, then calls xFileControl(SQLITE_FCNTL_SYNC), then deletes the rollback journal.
+ * Here the rollback journal is memory, the new pages are kept (pages.c), and at FCNTL_SYNC they
+ * go as one group into DATABASE-atomicio, with one flush, and home (commit.c).  What does not fit
+ * a group, or needs more than a group, is spilled (spill.c): it takes SQLite's own way.
+ *
+ * Rules:
+ * SQ1 one way at a time: a rollback journal with content is in the file system only while no frame
+ *    of the database is live.  Frames are forgotten before its first byte, and its end (deleted,
+ *    truncated, overwritten with zeros) is durable before the next frame.
+ * SQ2 a frame is live only while the header of the database is guarded (guard.h), so that an SQLite
+ *    without this VFS refuses the file.  The guard is durable before the first frame, and is looked
+ *    at again before each.
+ * SQ3 while the guard is on, only the process that has the journal open reads or writes.
+ * SQ4 what this VFS does to the database through descriptors of its own, it does in a way that
+ *    closes none of them while a connection of this process has a lock: closing would drop the
+ *    POSIX locks of the process.
+ * SQ5 a durable frame is a commit: after it FCNTL_SYNC says SQLITE_OK, whatever becomes of the
+ *    pages' way home.
+ * SQ6 pages that were reported as not committed are not brought back by this process's recovery.
+ */
+#ifndef ATOMICIO_SQLITE_VFS_H
+#define ATOMICIO_SQLITE_VFS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <libatomicio/atomicio.h>
+#include <libatomicio/journal.h>
+
+#include <sqlite3ext.h>
+#ifndef SQLITE_CORE
+extern const sqlite3_api_routines *sqlite3_api;
+#endif
+
+/* The file's only id in its journal: a journal serves one database. */
+#define VFS_FILE_ID 1
+
+/* unixWrite() masks a length to 17 bits, so a longer call could write nothing (os_unix.c, 3.40). */
+#define VFS_WRITE_MAX 65536
+
+/* What all connections of this process to one database share.  Guarded by its mutex. */
+struct vfs_node {
+	struct vfs_node *next;
+	dev_t device;
+	ino_t inode;
+	char *path;	     /* of the database */
+	char *journal_path;  /* DATABASE-atomicio */
+	char *rollback_path; /* DATABASE-journal */
+	pthread_mutex_t mutex;
+	uint64_t journal_size;		  /* to create it with */
+	uint64_t group_max;		  /* a transaction with more bytes is spilled */
+	unsigned int users;		  /* connections */
+	unsigned int lockers;		  /* that have a lock */
+	int fd;				  /* of the database, our own description, -1: none yet */
+	int journal_fd;			  /* -1: none */
+	struct atomicio_journal *journal; /* NULL: not ours now */
+	struct atomicio_file *file;
+	bool is_settled;	/* no rollback journal of the past can come back (SQ1) */
+	atomic_bool has_failed; /* recover before anything else */
+	uint64_t skip_from; /* with has_failed: frames from this number on were not acknowledged */
+	uint64_t commits, spills, recoveries; /* counters */
+};
+
+/* The pages of a transaction. */
+struct vfs_page {
+	struct vfs_page *next;
+	uint64_t index; /* of the page: its offset is index * page_size */
+	uint8_t bytes[];
+};
+
+struct vfs_pages {
+	struct vfs_page **table;
+	uint32_t slots;
+	uint32_t count;
+	uint32_t page_size; /* 0: nothing yet */
+	uint64_t end;	    /* of the file as this transaction sees it */
+	uint64_t start_end; /* of the file below it */
+};
+
+enum vfs_way {
+	VFS_IDLE,     /* nothing was written in this transaction */
+	VFS_BUFFERED, /* pages are kept, to be one group */
+	VFS_PLAIN     /* SQLite's own way: pages go to the file at once */
+};
+
+struct vfs_rollback;
+
+/* A database. */
+struct vfs_file {
+	sqlite3_file base;
+	struct vfs_node *node; /* NULL: every call is only passed on */
+	struct vfs_rollback *rollback;
+	struct vfs_pages pages;
+	enum vfs_way way;
+	int level; /* SQLITE_LOCK_* */
+	bool is_readonly;
+	bool has_shm;	  /* WAL: the database is written by checkpoints only */
+	bool is_unsynced; /* the plain way wrote something */
+	sqlite3_file *real;
+};
+
+/* Its rollback journal. */
+struct vfs_rollback {
+	sqlite3_file base;
+	struct vfs_file *database;
+	const char *name;
+	int flags;
+	bool is_open;	  /* real is */
+	bool is_real;	  /* the content is in the file, not in memory */
+	bool is_unsynced; /* real was written since its last sync */
+	bool was_read;	  /* SQLite rolls back */
+	uint8_t *bytes;
+	uint64_t size, capacity;
+	sqlite3_file *real;
+};
+
+/* The VFS below: what was the default when this one was registered, "unix" as a rule. */
+sqlite3_vfs *vfs_base(void);
+
+/* file.c, file_write.c, rollback.c */
+extern const sqlite3_io_methods vfs_file_methods;
+extern const sqlite3_io_methods vfs_rollback_methods;
+int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_int64 offset);
+int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size);
+int vfs_file_size(sqlite3_file *base, sqlite3_int64 *size);
+int vfs_file_flush(struct vfs_file *file, const char *super_journal);
+void vfs_file_end(struct vfs_file *file);
+
+/* Put the content into the file, durably; from here on the rollback journal is that file. */
+int vfs_rollback_make_real(struct vfs_rollback *rollback);
+int vfs_rollback_sync(struct vfs_rollback *rollback);
+
+/* pages.c.  All but the last return SQLITE_OK or SQLITE_NOMEM or what fill() returned. */
+typedef int vfs_fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset);
+void vfs_pages_begin(struct vfs_pages *pages, uint32_t page_size, uint64_t end);
+int vfs_pages_put(struct vfs_pages *pages, const void *buffer, uint32_t length, uint64_t offset,
+		  vfs_fill *fill, void *context);
+int vfs_pages_truncate(struct vfs_pages *pages, uint64_t size, vfs_fill *fill, void *context);
+void vfs_pages_read(const struct vfs_pages *pages, void *buffer, uint32_t length, uint64_t offset);
+/* All pages in the order of their offsets, in memory that sqlite3_free() takes. */
+struct vfs_page **vfs_pages_sorted(const struct vfs_pages *pages);
+uint32_t vfs_pages_length(const struct vfs_pages *pages, const struct vfs_page *page);
+void vfs_pages_clear(struct vfs_pages *pages);
+
+/* commit.c: the kept pages as one group.  SQLITE_OK; SQLITE_TOOBIG: spill it; or an error. */
+int vfs_commit(struct vfs_file *file);
+
+/* spill.c */
+int vfs_spill(struct vfs_file *file);
+int vfs_plain_begin(struct vfs_file *file);
+int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, uint64_t offset);
+
+/* node.c.  Those that return an int give 0 or a negative errno, get one of SQLite's codes. */
+int vfs_node_get(const char *path, uint64_t journal_size, struct vfs_node **node);
+void vfs_node_put(struct vfs_node *node, sqlite3_file *real);
+int vfs_node_open_fd(struct vfs_node *node);
+int vfs_node_sync_directory(const struct vfs_node *node);
+int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */
+
+/* turn.c: who may read and write, and the library's journal */
+int vfs_turn_enter(struct vfs_file *file, int before); /* the lock is had; and before? */
+int vfs_turn_forget(struct vfs_node *node);
+void vfs_turn_check(struct vfs_node *node);
+int vfs_turn_close(struct vfs_node *node);
+
+/* An errno of the library as SQLite's code; `otherwise` for those that SQLite has no word for. */
+int vfs_code(int error, int otherwise);
+
+#endif /* ATOMICIO_SQLITE_VFS_H */
