@@ -178,6 +178,13 @@
 #define sys_identify atomicio__sys_identify
 #define sys_linux atomicio__sys_linux
 #define sys_list_names atomicio__sys_list_names
+#define sys_machine_allocate atomicio__sys_machine_allocate
+#define sys_machine_file_size_limit atomicio__sys_machine_file_size_limit
+#define sys_machine_populate atomicio__sys_machine_populate
+#define sys_machine_random atomicio__sys_machine_random
+#define sys_machine_release atomicio__sys_machine_release
+#define sys_machine_release_memory atomicio__sys_machine_release_memory
+#define sys_machine_sleep_us atomicio__sys_machine_sleep_us
 #define sys_random_bytes atomicio__sys_random_bytes
 #define sys_refuses_pwritev2 atomicio__sys_refuses_pwritev2
 #define sys_reopen atomicio__sys_reopen

@@ -7,34 +7,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
-#include <linux/posix_types.h>
 
 #include "sys_blkid.h"
 #include "sys_list.h"
+#include "sys_machine.h"
+#include "sys_result.h"
 
-/* Same numbers on every architecture; Debian 12's headers lack the second. */
+/* Same number on every architecture; missing in Debian 12's headers. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
-#endif
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
 #endif
 
 /* FS_IOC_GETFSUUID of Linux 6.9: `struct fsuuid2` of linux/fs.h, which older headers lack. */
@@ -51,18 +42,6 @@ struct cachestat_range {
 
 /* Files beyond 2 GiB: on 32-bit machines the build defines _FILE_OFFSET_BITS=64. */
 static_assert(sizeof(off_t) == sizeof(int64_t), "build with -D_FILE_OFFSET_BITS=64");
-
-/* The result of one call by S1: `call` is evaluated once, errno restored. */
-#define SYS_RESULT(type, call)                                                                     \
-	__extension__({                                                                            \
-		const int sys_saved = errno;                                                       \
-		type sys_value = (type)(call);                                                     \
-		if (sys_value < 0) {                                                               \
-			sys_value = (type)-errno;                                                  \
-			errno = sys_saved;                                                         \
-		}                                                                                  \
-		sys_value;                                                                         \
-	})
 
 static int linux_open(const char *path, int flags)
 {
@@ -270,89 +249,6 @@ static ssize_t linux_readlink(const char *path, char *buffer, size_t size)
 	return SYS_RESULT(ssize_t, readlink(path, buffer, size));
 }
 
-static int linux_release(char *buffer, size_t size)
-{
-	struct utsname name;
-	const int result = SYS_RESULT(int, uname(&name));
-	size_t length;
-
-	if (result < 0)
-		return result;
-	length = strnlen(name.release, size - 1);
-	memcpy(buffer, name.release, length);
-	buffer[length] = '\0';
-	return 0;
-}
-
-static int linux_file_size_limit(uint64_t *limit)
-{
-	struct rlimit value;
-	const int result = SYS_RESULT(int, getrlimit(RLIMIT_FSIZE, &value));
-
-	if (result == 0)
-		*limit = value.rlim_cur == RLIM_INFINITY ? UINT64_MAX : (uint64_t)value.rlim_cur;
-	return result;
-}
-
-/* madvise() wants whole pages; a length of 0 asks whether the kernel knows the advice. */
-static int linux_populate(const void *start, size_t length)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	const uintptr_t from = (uintptr_t)start & ~(page - 1);
-	const uintptr_t to = length ? ((uintptr_t)start + length + page - 1) & ~(page - 1) : from;
-
-	return SYS_RESULT(int, madvise((void *)from, to - from, MADV_POPULATE_READ));
-}
-
-/*
- * The raw call takes two longs, also where the C library's time_t is longer (32-bit, musl, or
- * _TIME_BITS=64): its struct timespec would be read as seconds 0, nanoseconds 0.  A machine younger
- * than the longer type has only the second call.
- */
-static void linux_sleep_us(uint32_t microseconds)
-{
-#ifdef SYS_nanosleep
-	const struct {
-		__kernel_long_t seconds, nanoseconds;
-	} time = {.seconds = (__kernel_long_t)(microseconds / 1000000),
-		  .nanoseconds = (__kernel_long_t)(microseconds % 1000000 * 1000)};
-
-	(void)SYS_RESULT(int, syscall(SYS_nanosleep, &time, NULL));
-#else
-	const struct {
-		int64_t seconds, nanoseconds;
-	} time = {.seconds = microseconds / 1000000, .nanoseconds = microseconds % 1000000 * 1000};
-
-	(void)SYS_RESULT(int, syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, &time, NULL));
-#endif
-}
-
-static int linux_random(void *buffer, size_t length)
-{
-	const ssize_t result = SYS_RESULT(ssize_t, syscall(SYS_getrandom, buffer, length, 0));
-
-	if (result < 0)
-		return (int)result;
-	return (size_t)result == length ? 0 : -EIO;
-}
-
-static void *linux_allocate(size_t alignment, size_t size)
-{
-	const int saved = errno;
-	const size_t rounded = (size + alignment - 1) & ~(alignment - 1);
-	void *memory = rounded < size ? NULL : aligned_alloc(alignment, rounded);
-
-	if (memory)
-		memset(memory, 0, rounded);
-	errno = saved;
-	return memory;
-}
-
-static void linux_release_memory(void *memory)
-{
-	free(memory);
-}
-
 /* Weak: a static link takes the member with libblkid only for who calls sys_identify(). */
 __typeof__(sys_blkid_identify) sys_blkid_identify __attribute__((weak));
 
@@ -388,11 +284,11 @@ const struct sys_calls sys_linux = {
 	.list = sys_list_names,
 	.identify = sys_blkid_identify,
 	.getpid = getpid,
-	.release = linux_release,
-	.file_size_limit = linux_file_size_limit,
-	.populate = linux_populate,
-	.sleep_us = linux_sleep_us,
-	.random = linux_random,
-	.allocate = linux_allocate,
-	.release_memory = linux_release_memory,
+	.release = sys_machine_release,
+	.file_size_limit = sys_machine_file_size_limit,
+	.populate = sys_machine_populate,
+	.sleep_us = sys_machine_sleep_us,
+	.random = sys_machine_random,
+	.allocate = sys_machine_allocate,
+	.release_memory = sys_machine_release_memory,
 };
