@@ -337,8 +337,12 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 		else if (result == STEP_WAIT &&
 			 !journal_wait(journal, &journal->changed, JOURNAL_SLOW_MS))
 			result = carry_slow(journal, for_whom);
-		/* H1: a header that cannot be written stops retirement, and so, here, room. */
-		if (result < 0 && result != -EINTR && !journal_refused(journal))
+		/*
+		 * H1: a header that cannot be written stops retirement, and so, here, room.  Only
+		 * the caller can take O_APPEND away again, so that is said (journal_check_append()).
+		 */
+		if (result < 0 && result != -EINTR && result != -EOPNOTSUPP &&
+		    !journal_refused(journal))
 			result = -ENOSPC;
 		if (result < 0)
 			return journal_refused(journal) ? journal_refused(journal) : result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: the journal's own file meets what its homes meet, when it is created, opened and recovered:
- * O_APPEND, limits, other openers, other tags; and who only looks writes nothing.
+ * limits, other openers, other tags; and who only looks writes nothing.
  * Method: own_machine.h.
  */
 #define _GNU_SOURCE
@@ -13,74 +13,6 @@
 
 #include "check_run.h"
 #include "own_machine.h"
-
-START_TEST(a_descriptor_that_appends_and_cannot_be_reopened_is_refused)
-{
-	const struct atomicio_journal_options options = {.size = JOURNAL_RING_START + 8 * FRAME,
-							 .frame_max = FRAME,
-							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
-	const int before = fcntl(journal_fd, F_GETFL);
-
-	end_process();
-	own.open_error = -ENOENT; /* no /proc */
-	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before | O_APPEND), 0);
-	own.own_writes = 0;
-	ck_assert_int_eq(journal_create(&calls, journal_fd, &options, sizeof(options)),
-			 -EOPNOTSUPP);
-	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), -EOPNOTSUPP);
-	ck_assert_uint_eq(own.own_writes, 0);
-	/* Where it can be, O_APPEND does not matter. */
-	own.open_error = 0;
-	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
-	open_files();
-	ck_assert_int_eq(write_page(0, 1, 5), 0);
-	ck_assert_int_eq(lseek(journal_fd, 0, SEEK_END), JOURNAL_RING_START + 8 * FRAME);
-	end_process();
-	/* Nor can it be set later, behind the back of an open journal. */
-	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before), 0);
-	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
-	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before | O_APPEND), 0);
-	open_files();
-	ck_assert_int_eq(write_page(0, 1, 6), 0);
-	ck_assert_int_eq(lseek(journal_fd, 0, SEEK_END), JOURNAL_RING_START + 8 * FRAME);
-}
-END_TEST
-
-static int no_append_seen(int fd)
-{
-	const int status = sys_linux.getfl(fd);
-
-	return status < 0 || !is_journal(fd) ? status : status & ~O_APPEND;
-}
-
-/* Between the writes, and between the look and the write. */
-START_TEST(a_descriptor_that_is_made_to_append_later_takes_no_frame)
-{
-	const int before = fcntl(journal_fd, F_GETFL);
-
-	end_process();
-	own.open_error = -ENOENT; /* no /proc */
-	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
-	own.open_error = 0;
-	open_files();
-	ck_assert_int_eq(write_page(0, 1, 5), 0);
-	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before | O_APPEND), 0);
-	own.own_writes = 0;
-	ck_assert_int_eq(write_page(0, 1, 6), -EOPNOTSUPP);
-	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EOPNOTSUPP);
-	ck_assert_uint_eq(own.own_writes, 0);
-	ck_assert(holds(0, 1, 5));
-	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
-	own.noappends = 0;
-	calls.getfl = no_append_seen;
-	(void)write_page(0, 1, 7);
-	ck_assert_uint_gt(own.noappends, 0);
-	calls.getfl = sys_linux.getfl;
-	ck_assert_int_eq(fcntl(journal_fd, F_SETFL, before), 0);
-	ck_assert_int_eq(write_page(0, 1, 8), 0);
-	ck_assert(holds(0, 1, 8));
-}
-END_TEST
 
 START_TEST(who_only_looks_writes_nothing)
 {
@@ -367,8 +299,6 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		a_descriptor_that_appends_and_cannot_be_reopened_is_refused,
-		a_descriptor_that_is_made_to_append_later_takes_no_frame,
 		who_only_looks_writes_nothing,
 		a_limit_on_the_file_size_ends_neither_create_nor_recovery,
 		a_create_that_is_cut_short_brings_no_older_header_back,
