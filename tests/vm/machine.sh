@@ -103,7 +103,7 @@ machine_command() {
 		-machine q35 -accel "tcg,thread=multi" -cpu max -smp 1 -m 2048
 		-nodefaults -display none -no-reboot -serial "file:$run/console.log"
 		-kernel "$cache/kernel-$kernel/vmlinuz" -initrd "$run/initramfs.gz"
-		-append "console=ttyS0 panic=-1 oops=panic mitigations=off nowatchdog ${VM_APPEND:-}"
+		-append "console=ttyS0 panic=-1 oops=panic log_buf_len=4M mitigations=off nowatchdog ${VM_APPEND:-}"
 		-virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"
 		-virtfs "local,path=$run/out,mount_tag=out,security_model=none")
 }
