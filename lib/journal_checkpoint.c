@@ -338,8 +338,9 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 			 !journal_wait(journal, &journal->changed, JOURNAL_SLOW_MS))
 			result = carry_slow(journal, for_whom);
 		/*
-		 * H1: a header that cannot be written stops retirement, and so, here, room.  Only
-		 * the caller can take O_APPEND away again, so that is said (journal_check_append()).
+		 * H1: a header that cannot be written stops retirement, and so, here, room.
+		 * Only the caller can take O_APPEND away again, so that is said
+		 * (journal_check_append()).
 		 */
 		if (result < 0 && result != -EINTR && result != -EOPNOTSUPP &&
 		    !journal_refused(journal))
