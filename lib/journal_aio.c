@@ -199,7 +199,8 @@ static void collect(const struct sys_calls *sys, struct journal_courier *courier
 
 	while (sent) {
 		const uint32_t least = sent < EVENTS_MAX ? sent : EVENTS_MAX;
-		const int result = sys->aio->reap(courier->context, least, EVENTS_MAX, events);
+		const int result = sys->aio->reap(courier->context, least, EVENTS_MAX, events,
+						  SYS_AIO_FOREVER);
 
 		if (result == -EINTR)
 			continue;

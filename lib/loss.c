@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The witness, and all syncs of data files.  The rules L1 to L8 are in loss.h.
+ * The witness, and all syncs of data files.  The rules L1 to L9 are in loss.h.
  *
  * Flow: called by the journal's checkpoint and by the write family; calls sys alone.
  *
@@ -74,6 +74,9 @@ int loss_open(struct loss *loss, const struct sys_calls *sys, int fd, int caller
 
 void loss_close(struct loss *loss)
 {
+	pthread_mutex_lock(&loss->lock);
+	loss_await_flight(loss);
+	pthread_mutex_unlock(&loss->lock);
 	if (loss->witness >= 0)
 		loss->sys->close(loss->witness);
 	if (loss->deputy >= 0)
@@ -82,7 +85,7 @@ void loss_close(struct loss *loss)
 }
 
 /* L8 */
-static bool may_ask_witness(const struct loss *loss)
+bool loss_may_ask_witness(const struct loss *loss)
 {
 	return loss->witness >= 0 && loss->sys->getpid() == loss->pid;
 }
@@ -132,7 +135,7 @@ static int sync_written(const struct loss *loss, int fd, bool witnessed, bool *l
 /* One sync of all descriptions that need one. */
 static int sync_once(const struct loss *loss, bool *lost)
 {
-	const bool witnessed = may_ask_witness(loss);
+	const bool witnessed = loss_may_ask_witness(loss);
 	int error = 0;
 
 	if (!witnessed || loss->delegates) {
@@ -157,10 +160,24 @@ static void note(struct loss *loss, int error)
 		atomic_store_explicit(loss->poison, 1, memory_order_relaxed);
 }
 
-/* Count a sync as done, or note the loss.  The lock is held. */
-static int finish_sync(struct loss *loss, uint64_t number, int error, bool lost)
+uint64_t loss_open_sync(struct loss *loss, bool *takes)
+{
+	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
+
+	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
+	*takes = atomic_load(&loss->unsynced);
+	if (*takes) {
+		atomic_fetch_add(&loss->took, 1);
+		atomic_store(&loss->unsynced, 0);
+	}
+	return number;
+}
+
+int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost)
 {
 	assert(!lost || error);
+	if (error && takes)
+		atomic_store(&loss->unsynced, 1);
 	if (!error) {
 		error = atomic_exchange(&loss->unreported, 0); /* L4 */
 		lost = error != 0;
@@ -169,32 +186,22 @@ static int finish_sync(struct loss *loss, uint64_t number, int error, bool lost)
 		note(loss, error);
 	else if (!error)
 		loss->done = number;
+	if (takes)
+		atomic_fetch_add(&loss->took, 1);
 	return error;
 }
 
 static int sync_locked(struct loss *loss, uint32_t flags)
 {
-	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
-	const bool takes = atomic_load(&loss->unsynced);
-	bool lost = false;
-	int error;
+	bool lost = false, takes;
+	const uint64_t number = loss_open_sync(loss, &takes);
+	int error = sync_once(loss, &lost);
 
-	/* Before the sync, which may miss a write acknowledged meanwhile. */
-	if (takes) {
-		atomic_fetch_add(&loss->took, 1);
-		atomic_store(&loss->unsynced, 0);
-	}
-	error = sync_once(loss, &lost);
-	if (error && takes)
-		atomic_store(&loss->unsynced, 1);
 	if (!error && flags & LOSS_RETIRE && loss->lies_once) /* L6 */
 		error = sync_once(loss, &lost);
 	if (!(flags & LOSS_RETIRE))
 		atomic_fetch_add_explicit(&loss->syncs, 1, memory_order_relaxed);
-	error = finish_sync(loss, number, error, lost);
-	if (takes)
-		atomic_fetch_add(&loss->took, 1);
-	return error;
+	return loss_close_sync(loss, number, takes, error, lost);
 }
 
 /*
@@ -208,6 +215,7 @@ int loss_sync(struct loss *loss, uint32_t flags)
 
 	assert((flags & ~LOSS_RETIRE) == 0);
 	pthread_mutex_lock(&loss->lock);
+	loss_await_flight(loss); /* L9 */
 	assert(loss->done <= atomic_load(&loss->begun));
 	if (loss->lost)
 		error = -ENOTRECOVERABLE;
@@ -233,7 +241,7 @@ static bool waits_for_flush(const struct loss *loss, uint64_t mark)
 bool loss_may_be_flush(const struct loss *loss, int error, uint64_t mark)
 {
 	return (error == -EINVAL || error == -EOPNOTSUPP) && waits_for_flush(loss, mark) &&
-	       may_ask_witness(loss);
+	       loss_may_ask_witness(loss);
 }
 
 void loss_doubt(struct loss *loss, int error)
@@ -245,7 +253,7 @@ void loss_doubt(struct loss *loss, int error)
 /* May this error be a loss unknown to every witness? */
 static bool is_strict(const struct loss *loss, int error, uint64_t mark)
 {
-	if (!may_ask_witness(loss)) /* L4 */
+	if (!loss_may_ask_witness(loss)) /* L4 */
 		return true;
 	return waits_for_flush(loss, mark) && !refuses_a_write(error); /* L7 */
 }
@@ -255,7 +263,8 @@ static int ask_locked(struct loss *loss)
 {
 	bool lost = false;
 
-	if (!loss->lost && may_ask_witness(loss)) {
+	loss_await_flight(loss); /* L9 */
+	if (!loss->lost && loss_may_ask_witness(loss)) {
 		const int error = sync_witness(loss, &lost);
 
 		if (lost)

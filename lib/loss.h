@@ -42,6 +42,9 @@
  *    in the child would use up the parent's report: the child has none (L4).  A process is known by
  *    its pid, asked only in a sync and after an error.  The first child of a new pid namespace,
  *    made by the first process of its own namespace, has its parent's pid.
+ * L9 a sync that was begun and not waited for is one of the witness as well, so its result may be
+ *    the only report of a loss.  No other sync is made, no witness asked and no 0 returned before
+ *    that result is noted: who needs one waits for it.
  */
 #ifndef LIBATOMICIO_LOSS_H
 #define LIBATOMICIO_LOSS_H
@@ -52,6 +55,7 @@
 #include <stdint.h>
 
 #include "sys.h"
+#include "sys_flight.h"
 
 struct loss {
 	const struct sys_calls *sys;
@@ -76,6 +80,15 @@ struct loss {
 	_Atomic uint64_t took;	   /* L7: odd while a sync with `unsynced` is under way */
 	_Atomic uint64_t syncs;	   /* made by loss_sync() without LOSS_RETIRE */
 	_Atomic uint32_t *poison;  /* set to 1 with the loss; NULL: nobody's */
+
+	/* L9, changed under the lock. */
+	struct sys_flights *flights; /* the flight is one of these */
+	struct sys_flight flight;
+	_Atomic bool flying; /* begun, and its result not yet noted */
+	bool flight_again;   /* L6: the second one is still to be made */
+	bool flight_took;    /* L7 */
+	uint64_t flight_number;
+	int32_t flown; /* the result of the last */
 };
 
 /* Flags of loss_open(). */
@@ -128,11 +141,25 @@ static inline bool loss_has_witness(const struct loss *loss)
  * Returns 0; -EINTR: not synced, but nothing is lost, call again; a negative errno: the loss,
  * reported by this call first, or a failed sync, which looks alike; -ENOTRECOVERABLE: an earlier
  * call has found the loss.
- *
- * An asynchronous half (begin, end) has to take `begun` where it submits, on the witness alone, and
- * to note its result under the lock as finish_sync() does.
  */
 int loss_sync(struct loss *loss, uint32_t flags);
+
+/*
+ * loss_flight.c: the same with LOSS_RETIRE, begun and not waited for.  What is written before
+ * loss_begin_sync() is in it.
+ *
+ * Returns 0: it is on its way, and loss_end_sync() has to be called until it says how it ended;
+ * -EBUSY: another sync of the file is under way, try again later; -ENOTRECOVERABLE: an earlier call
+ * has found a loss; any other: there is no such sync of this file, or now, and loss_sync() has to
+ * do (no AIO, no witness, a filesystem that delegates).
+ */
+int loss_begin_sync(struct loss *loss, struct sys_flights *flights);
+/* -EBUSY: it has not ended, or another sync is just noting how; else as loss_sync().  No wait. */
+int loss_end_sync(struct loss *loss);
+/* Would loss_end_sync() have an answer? */
+bool loss_sync_ended(const struct loss *loss);
+/* With the lock: wait until no sync is on its way (L9). */
+void loss_await_flight(struct loss *loss);
 
 /*
  * A call that may have synced the file, begun after `mark` was read, returned `error`: was a page
@@ -165,5 +192,14 @@ void loss_start_write_back(struct loss *loss, uint64_t offset, uint64_t length);
  * make the look wait.
  */
 bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait);
+
+/*
+ * Between loss.c and loss_flight.c, with the lock.  A sync of the witness begins: its number, and
+ * whether it took what waits for a flush (L7).  It ends with an error or 0: count it, or note what
+ * was lost; returns what its caller has to be told.
+ */
+uint64_t loss_open_sync(struct loss *loss, bool *takes);
+int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost);
+bool loss_may_ask_witness(const struct loss *loss);
 
 #endif /* LIBATOMICIO_LOSS_H */

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <asm/posix_types.h>
+
 #include "sys_result.h"
 
 /* Machines younger than a 64-bit time_t have no io_getevents, and get no AIO. */
@@ -34,10 +36,17 @@ static int linux_submit(aio_context_t context, uint32_t count, struct iocb **lis
 	return SYS_RESULT(int, syscall(SYS_io_submit, context, (long)count, list));
 }
 
-static int linux_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events)
+static int linux_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
+		      uint32_t milliseconds)
 {
-	return SYS_RESULT(
-		int, syscall(SYS_io_getevents, context, (long)least, (long)most, events, NULL));
+	/* What this call takes on every machine, whatever the C library's timespec is. */
+	const struct {
+		__kernel_long_t seconds, nanoseconds;
+	} limit = {(__kernel_long_t)(milliseconds / 1000),
+		   (__kernel_long_t)(milliseconds % 1000) * 1000000};
+
+	return SYS_RESULT(int, syscall(SYS_io_getevents, context, (long)least, (long)most, events,
+				       milliseconds == SYS_AIO_FOREVER ? NULL : &limit));
 }
 
 const struct sys_aio_calls sys_aio_linux = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's AIO, as a part of the system table: several direct writes at the same time.
+ * The kernel's AIO, as a part of the system table: several direct writes at the same time,
+ * and syncs that nobody waits for.
  *
- * Flow: below journal_aio.c, its only user; sys.h has the rules.
+ * Flow: below journal_aio.c and sys_flight.c; sys.h has the rules.
  *
  * AIO, and not io_uring, because of killed processes.  exit_mm() waits until each AIO write has
  * ended (fs/aio.c:exit_aio), and only then are the process's locks dropped.  Writes of a ring go on
@@ -24,8 +25,11 @@ struct sys_aio_calls {
 	int (*destroy)(aio_context_t context);
 	/* io_submit: how many were taken, or why the first was not. */
 	int (*submit)(aio_context_t context, uint32_t count, struct iocb **list);
-	/* io_getevents: waits for `least`. */
-	int (*reap)(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events);
+	/* io_getevents: waits for `least`, but no longer than so many milliseconds. */
+	int (*reap)(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
+		    uint32_t milliseconds);
 };
+
+#define SYS_AIO_FOREVER UINT32_MAX
 
 #endif /* LIBATOMICIO_SYS_AIO_H */

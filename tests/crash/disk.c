@@ -35,6 +35,7 @@ void disk_copy(struct disk_state *to, const struct disk_state *from)
 	memcpy(to->size, from->size, sizeof(to->size));
 	memcpy(to->errors, from->errors, sizeof(to->errors));
 	memcpy(to->reported, from->reported, sizeof(to->reported));
+	to->writes = from->writes;
 	to->randoms = from->randoms;
 	memcpy(to->pending, from->pending, from->pending_count * sizeof(to->pending[0]));
 	to->pending_count = from->pending_count;
@@ -111,10 +112,11 @@ static void compact(struct disk_state *state)
 		state->pool_used = 0;
 }
 
-void disk_sync(struct disk_state *state, uint32_t file, uint32_t from)
+void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t before)
 {
 	for (uint32_t i = from; i < state->pending_count; i++)
-		if (state->pending[i].file == file && !state->pending[i].lost)
+		if (state->pending[i].file == file && !state->pending[i].lost &&
+		    state->pending[i].number < before)
 			make_durable(state, i);
 	state->in_flight = 0;
 	compact(state);
@@ -160,6 +162,7 @@ void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const 
 			.sectors = (uint32_t)(piece / SECTOR),
 			.data = state->pool_used,
 			.mask = all_sectors((uint32_t)(piece / SECTOR)),
+			.number = state->writes,
 			.untorn = untorn,
 		};
 		memcpy(state->pool + state->pool_used, data, piece);
@@ -169,6 +172,7 @@ void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const 
 		data += piece;
 		length -= piece;
 	}
+	state->writes++;
 }
 
 void disk_write_foreign(uint32_t file, uint64_t offset, const void *data, uint32_t length)
@@ -240,6 +244,7 @@ void disk_cut_power(struct disk_state *to, const struct disk_state *from, const 
 	memset(to->errors, 0, sizeof(to->errors));
 	memset(to->reported, 0, sizeof(to->reported));
 	to->randoms = from->randoms;
+	to->writes = 0;
 	to->pending_count = 0;
 	to->in_flight = 0;
 	to->air = 0;

@@ -13,6 +13,7 @@
  *   but what is seen is not durable for that.
  * - RWF_DSYNC makes its own range durable (as FUA), or with `dsync_flushes` also what was written
  *   to the same file before (as a flush).
+ * - A sync that was begun and not waited for covers what was written before it began.
  * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
  *   The error is reported once to each open description.
  */
@@ -32,7 +33,7 @@
 #define DISK_HOME_SIZE 16384u
 #define DISK_JOURNAL_SIZE 98304u /* room for the largest journal */
 #define DISK_PENDING 64u
-#define DISK_POOL (1u << 19)
+#define DISK_POOL (1u << 20)
 #define DISK_DESCRIPTIONS 32u
 #define DISK_PIECE_SECTORS 64u
 
@@ -45,8 +46,9 @@ struct disk_pending {
 	uint32_t file;
 	uint32_t offset;
 	uint32_t sectors;
-	uint32_t data; /* in the pool */
-	uint64_t mask; /* sectors that no later durable write has covered */
+	uint32_t data;	 /* in the pool */
+	uint64_t mask;	 /* sectors that no later durable write has covered */
+	uint32_t number; /* of the write, in the order in which they were made */
 	bool untorn;
 	bool lost; /* no sync will write it any more */
 };
@@ -67,6 +69,7 @@ struct disk_state {
 	uint64_t size[DISK_FILES];
 	uint32_t errors[DISK_FILES];   /* write-backs that failed */
 	uint32_t reported[DISK_FILES]; /* of these, reported to anyone */
+	uint32_t writes;	       /* made */
 	uint32_t randoms;	       /* ids handed out: no two are the same */
 	struct disk_pending pending[DISK_PENDING];
 	uint32_t pending_count;
@@ -97,6 +100,7 @@ struct disk {
 	enum disk_fault fault;
 	uint32_t fault_file; /* of FAULT_WRITEBACK */
 	bool aio_backwards;
+	bool aio_slow;	    /* what was sent lands only when somebody waits for it */
 	uint32_t busy_call; /* this call gives -EAGAIN once, with nothing written */
 
 	/* One run of the library. */

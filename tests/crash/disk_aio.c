@@ -5,6 +5,9 @@
  * Flow: a part of the system table of disk_sys.c.  A write that was submitted is in the air: it is
  * made when it is reaped, from the memory that the caller gave, as it is then.  Each completion is
  * a call like another: the explorer may crash in it, make it fail, or let another thread run.
+ * Who waits lets one land, and so does who only looks, or with disk.aio_slow he never does.
+ *
+ * A sync makes durable what was written before it was submitted, and nothing that came later.
  *
  * A crash finds all of them anywhere: at a power cut each meets its fate, whatever came before; of
  * a killed process all are made, because its exit waits for them (fs/aio.c:exit_aio).  Completions
@@ -18,10 +21,11 @@
 
 #define AIR_MAX 16u
 
-/* One write in the air. */
+/* One write or sync in the air. */
 struct flight {
 	aio_context_t context; /* 0: none */
 	struct iocb block;
+	uint32_t before; /* of a sync: the writes that it makes durable */
 };
 
 static struct flight air[AIR_MAX];
@@ -42,6 +46,11 @@ uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes)
 
 static uint64_t gather(const struct iocb *block, uint8_t *bytes)
 {
+	const struct iovec one = {.iov_base = (void *)(uintptr_t)block->aio_buf,
+				  .iov_len = block->aio_nbytes};
+
+	if (block->aio_lio_opcode == IOCB_CMD_PWRITE)
+		return disk_gather(&one, 1, bytes);
 	return disk_gather((const struct iovec *)(uintptr_t)block->aio_buf,
 			   (uint32_t)block->aio_nbytes, bytes);
 }
@@ -52,10 +61,10 @@ void disk_aio_boot(void)
 	contexts = 0;
 }
 
-bool disk_is_in_air(uint32_t file)
+bool disk_is_in_air(int fd)
 {
 	for (uint32_t i = 0; i < AIR_MAX; i++)
-		if (air[i].context && disk_opened((int)air[i].block.aio_fildes)->file == file)
+		if (air[i].context && (int)air[i].block.aio_fildes == fd)
 			return true;
 	return false;
 }
@@ -69,7 +78,7 @@ void disk_land_all(void)
 	for (uint32_t i = 0; i < AIR_MAX; i++) {
 		const struct iocb *block = &air[i].block;
 
-		if (air[i].context)
+		if (air[i].context && block->aio_lio_opcode != IOCB_CMD_FDSYNC)
 			disk_write(state, disk_opened((int)block->aio_fildes)->file,
 				   (uint64_t)block->aio_offset, bytes, gather(block, bytes), false);
 	}
@@ -96,12 +105,13 @@ static int fake_submit(aio_context_t context, uint32_t count, struct iocb **list
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t at = 0;
 
-		assert(list[i]->aio_lio_opcode == IOCB_CMD_PWRITEV);
-		assert(disk_opened((int)list[i]->aio_fildes)->direct);
+		if (list[i]->aio_lio_opcode != IOCB_CMD_FDSYNC)
+			assert(disk_opened((int)list[i]->aio_fildes)->direct);
 		while (air[at].context)
 			at++;
 		assert(at < AIR_MAX);
-		air[at] = (struct flight){.context = context, .block = *list[i]};
+		air[at] = (struct flight){
+			.context = context, .block = *list[i], .before = disk.state.writes};
 	}
 	return (int)count;
 }
@@ -128,23 +138,36 @@ static int64_t land(struct flight *flight)
 
 	if (call == disk.stop_call)
 		disk_stop();
-	length = gather(block, bytes);
 	flight->context = 0;
+	if (block->aio_lio_opcode == IOCB_CMD_FDSYNC)
+		return disk_ends_sync((int)block->aio_fildes, flight->before, fails);
+	length = gather(block, bytes);
 	if (call == disk.busy_call)
 		return -EAGAIN;
 	if (fails)
 		return disk_failed_write(file, bytes, length, (uint64_t)block->aio_offset, 0);
 	disk_write(&disk.state, file, (uint64_t)block->aio_offset, bytes, length, false);
+	if (block->aio_rw_flags & SYS_RWF_DSYNC)
+		disk_sync(&disk.state, file,
+			  disk.dsync_flushes ? 0 : disk.state.pending_count - disk.state.in_flight,
+			  UINT32_MAX);
 	disk.state.in_flight = 0;
 	return (int64_t)length;
 }
 
-static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events)
+static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
+		     uint32_t milliseconds)
 {
+	const bool looks = least == 0;
+
 	assert(least <= most);
+	if (looks && !disk.aio_slow && next_of(context))
+		least = 1;
 	for (uint32_t i = 0; i < least; i++) {
 		struct flight *flight = next_of(context);
 
+		if (!flight && milliseconds != SYS_AIO_FOREVER)
+			return (int)i;
 		assert(flight);
 		events[i].data = flight->block.aio_data;
 		events[i].res = land(flight);

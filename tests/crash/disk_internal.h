@@ -7,8 +7,9 @@
 
 #include "disk.h"
 
-/* Make a file's pending writes durable from the index `from` on, but for those that are lost. */
-void disk_sync(struct disk_state *state, uint32_t file, uint32_t from);
+/* Make a file's pending writes durable from the index `from` on, of the first `before` that were
+ * made, but for those that are lost. */
+void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t before);
 /* They will not be durable by any sync. */
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
@@ -22,6 +23,8 @@ bool disk_enter_call(uint32_t *call);
 /* What the fault makes of this write; returns its error. */
 int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
 		      int flags);
+/* A sync of what was written before; returns its result. */
+int disk_ends_sync(int fd, uint32_t before, bool fails);
 /* Crash, in this call. */
 void disk_stop(void);
 
@@ -30,7 +33,7 @@ void disk_stop(void);
 #define DISK_GATHER 32768u /* the longest write of a home */
 uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes);
 void disk_aio_boot(void);
-bool disk_is_in_air(uint32_t file);
+bool disk_is_in_air(int fd);
 /* The machine stops: what is in the air is pending. */
 void disk_land_all(void);
 extern const struct sys_aio_calls disk_aio;

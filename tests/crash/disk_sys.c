@@ -77,8 +77,8 @@ static int fake_close(int fd)
 {
 	struct disk_description *closed = disk_opened(fd);
 
-	/* O5: nothing is given up that the kernel still writes. */
-	assert(!disk_is_in_air(closed->file));
+	/* O5: nothing is given up that the kernel still uses. */
+	assert(!disk_is_in_air(fd));
 	closed->open = false;
 	if (disk.journal_lock == (uint32_t)fd)
 		disk.journal_lock = 0;
@@ -234,25 +234,32 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 			return -EIO;
 		}
 		disk_sync(state, where->file,
-			  disk.dsync_flushes ? 0 : state->pending_count - state->in_flight);
+			  disk.dsync_flushes ? 0 : state->pending_count - state->in_flight,
+			  UINT32_MAX);
 	}
 	state->in_flight = 0;
 	return (ssize_t)length;
 }
 
-static int fake_fdatasync(int fd)
+int disk_ends_sync(int fd, uint32_t before, bool fails)
 {
 	struct disk_description *where = disk_opened(fd);
+
+	if (fails)
+		lose_writeback(where->file);
+	disk_sync(&disk.state, where->file, 0, before);
+	return reports_error(where) ? -EIO : 0;
+}
+
+static int fake_fdatasync(int fd)
+{
 	uint32_t call;
 	const bool fails = disk_enter_call(&call);
 
 	disk.state.in_flight = 0;
 	if (call == disk.stop_call)
 		disk_stop();
-	if (fails)
-		lose_writeback(where->file);
-	disk_sync(&disk.state, where->file, 0);
-	return reports_error(where) ? -EIO : 0;
+	return disk_ends_sync(fd, UINT32_MAX, fails);
 }
 
 /* sync_file_range() with WAIT reports errors as a sync does (mm/filemap.c: */

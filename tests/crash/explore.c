@@ -62,6 +62,7 @@ static bool run(uint32_t level, bool recover_only, uint32_t stop_call)
 	disk.dsync_flushes = setting.variant & VARIANT_FLUSH;
 	crash_home_soon = setting.variant & VARIANT_SOON ? HOME_SOON : 0;
 	disk.aio_backwards = setting.variant & VARIANT_BACKWARDS;
+	disk.aio_slow = setting.variant & VARIANT_SLOW;
 	disk.journal_buffered = setting.scenario->buffered_journal;
 	disk.stop_call = stop_call;
 	disk.busy_call = NEVER;
@@ -275,7 +276,8 @@ bool explore_scenario(const struct scenario *scenario, const struct explore_opti
 		const bool flush = variant & VARIANT_FLUSH;
 
 		if ((variant & VARIANT_SOON && !scenario->threads) ||
-		    (variant & VARIANT_BACKWARDS && !scenario->homes))
+		    (variant & VARIANT_BACKWARDS && !scenario->homes) ||
+		    (variant & VARIANT_SLOW && !scenario->slow))
 			continue;
 		setting = (struct setting){.scenario = scenario, .variant = variant};
 		prepare();

@@ -183,6 +183,7 @@ uint32_t fiber_points(void)
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
 int __wrap_pthread_mutex_destroy(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
 int __wrap_pthread_cond_destroy(pthread_cond_t *cond);
@@ -212,6 +213,14 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 	while (*locked)
 		wait_for(WAITS_MUTEX, mutex);
 	*locked = 1;
+	return 0;
+}
+
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	if (*(int *)mutex)
+		return EBUSY;
+	*(int *)mutex = 1;
 	return 0;
 }
 

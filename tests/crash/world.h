@@ -34,6 +34,7 @@ struct scenario {
 	bool faults;	       /* also with each call failing */
 	bool threads;	       /* also under each schedule */
 	bool homes;	       /* also with homes that end in the other order */
+	bool slow;	       /* also with requests that end only when waited for */
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
 };

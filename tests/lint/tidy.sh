@@ -131,7 +131,7 @@ families_include_only_what_is_below() {
 			*:sys_cancel.h) ;;  # the guard of the public calls
 			journal:loss.h | write:loss.h) ;;
 			write:sys_ring.h) ;; # the second seam: io_uring
-			journal:sys_aio.h) ;; # the third: AIO
+			journal:sys_aio.h | journal:sys_flight.h | loss:sys_flight.h) ;; # the third: AIO
 			write:journal.h | write:probe.h) ;;
 			*) echo "$file includes $name" ;;
 			esac

@@ -61,6 +61,28 @@ static int fake_submit(aio_context_t context, uint32_t count, struct iocb **list
 	return (int)count;
 }
 
+static int64_t perform(const struct iocb *block)
+{
+	const struct iovec one = {.iov_base = (void *)(uintptr_t)block->aio_buf,
+				  .iov_len = block->aio_nbytes};
+	const int fd = (int)block->aio_fildes, flags = (int)block->aio_rw_flags;
+	const uint64_t offset = (uint64_t)block->aio_offset;
+
+	fake_aio.made += block->aio_lio_opcode != IOCB_CMD_FDSYNC;
+	switch (block->aio_lio_opcode) {
+	case IOCB_CMD_FDSYNC:
+		fake_aio.syncs++;
+		return disk_calls->fdatasync(fd);
+	case IOCB_CMD_PWRITE:
+		return disk_calls->pwritev2(fd, &one, 1, offset, flags);
+	case IOCB_CMD_PWRITEV:
+		return disk_calls->pwritev2(fd, (const struct iovec *)(uintptr_t)block->aio_buf,
+					    (int)block->aio_nbytes, offset, flags);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Make the last of this context, if there is one (A1). */
 static int land(aio_context_t context, struct io_event *event)
 {
@@ -71,27 +93,29 @@ static int land(aio_context_t context, struct io_event *event)
 			continue;
 		fake_aio.in_air--;
 		memmove(&air[i], &air[i + 1], (fake_aio.in_air - i) * sizeof(air[0]));
-		fake_aio.made++;
 		event->data = block.aio_data;
-		event->res = disk_calls->pwritev2(
-			(int)block.aio_fildes, (const struct iovec *)(uintptr_t)block.aio_buf,
-			(int)block.aio_nbytes, (uint64_t)block.aio_offset, (int)block.aio_rw_flags);
+		event->res = perform(&block);
 		return 1;
 	}
 	return 0;
 }
 
-static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events)
+static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
+		     uint32_t milliseconds)
 {
 	const int result = fake_aio.reap_result ? fake_answer(fake_aio.reap_result)
 						: once(&fake_aio.reap_once);
 	int made = 0;
 
-	(void)most;
 	fake_aio.reaps++;
 	if (result < 0)
 		return result;
-	while (made < (int)least && land(context, &events[made]))
+	if (milliseconds != SYS_AIO_FOREVER && fake_aio.slow) { /* A3 */
+		fake_aio.slow -= fake_aio.slow != FAKE_AIO_NEVER;
+		return 0;
+	}
+	/* Who does not wait gets what has ended: all, but for the slow. */
+	while (made < (int)(least ? least : most) && land(context, &events[made]))
 		made++;
 	return made;
 }

@@ -7,12 +7,15 @@
  *
  * A1 a write is made when it is reaped or its context destroyed, from the memory as it is then;
  *    the last submitted is made first.
- * A2 a write fails, or is cut short, as a call would be (fake_disk.h).
+ * A2 a write fails, or is cut short, as a call would be (fake_disk.h).  So does a sync.
+ * A3 what is slow has not ended when somebody looks, or waits with a limit, that many times.
  */
 #ifndef FAKE_AIO_H
 #define FAKE_AIO_H
 
 #include "sys_aio.h"
+
+#define FAKE_AIO_NEVER UINT32_MAX
 
 struct fake_aio {
 	int setup_result;		      /* every time */
@@ -20,9 +23,10 @@ struct fake_aio {
 	int submit_once, reap_once;	      /* the next time */
 	int reap_result;		      /* every time, 0: what is asked for */
 	int destroy_result, destroy_failures; /* so often */
+	uint32_t slow;			      /* A3 */
 
 	uint32_t contexts, in_air; /* now */
-	uint32_t setups, submits, reaps, made;
+	uint32_t setups, submits, reaps, made, syncs;
 	uint32_t air_max; /* most that were in the air together */
 };
 
