@@ -20,15 +20,24 @@
 #include "sys_cancel.h"
 #include "sys_refused.h"
 
+int journal_encode_copy(struct atomicio_journal *journal, const struct journal_header *header,
+			uint32_t copy)
+{
+	const int error = journal_check_limit(journal, (uint64_t)(copy + 1) * JOURNAL_BLOCK);
+
+	if (!error)
+		journal_encode_header(journal->header_block, header);
+	return error;
+}
+
 /* Write one copy of a header, durably. */
 static int put_header(struct atomicio_journal *journal, const struct journal_header *header,
 		      uint32_t copy)
 {
-	const int error = journal_check_limit(journal, (uint64_t)(copy + 1) * JOURNAL_BLOCK);
+	const int error = journal_encode_copy(journal, header, copy);
 
 	if (error)
 		return error;
-	journal_encode_header(journal->header_block, header);
 	journal->counters.flushes++;
 	journal->counters.bytes_written += JOURNAL_BLOCK;
 	return journal_write_durable(journal, journal->header_block, JOURNAL_BLOCK,
@@ -166,8 +175,7 @@ int journal_begin(struct atomicio_journal *journal)
 	struct journal_header *next = &journal->next_header;
 	int error;
 
-	while (journal->moving_tail) /* somebody else's header is being written */
-		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal_await_tail(journal);
 	if (journal->begun)
 		return 0;
 	error = journal_check_limit(journal, journal->header.size);
@@ -260,6 +268,7 @@ static void destroy(struct atomicio_journal *journal)
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
 		journal_free_stage_memory(journal, &journal->stages[i]);
 	journal_end_couriers(journal);
+	sys_flights_end(&journal->flights);
 	if (journal->header_block)
 		sys->release_memory(journal->header_block);
 	journal_forget_rests(journal);
@@ -321,6 +330,7 @@ int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 	pthread_condattr_init(&made->clock);
 	pthread_condattr_setclock(&made->clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&made->changed, &made->clock);
+	sys_flights_begin(&made->flights, sys, JOURNAL_FLIGHTS, &made->clock);
 	made->is_file = mode == S_IFREG;
 	made->fd = journal_open_own(sys, fd, &made->direct);
 	if (made->fd < 0) {
@@ -378,6 +388,9 @@ ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 		return -EDEADLK;
 	if (journal->files)
 		return -EBUSY;
+	pthread_mutex_lock(&journal->lock);
+	journal_await_tail(journal);
+	pthread_mutex_unlock(&journal->lock);
 	error = close_clean(journal);
 	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
 	destroy(journal);

@@ -1,165 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Retirement: make home files durable, then let the tail pass their frames.
+ * Who wants frames retired, and waits for it: for room, for an empty journal, for one file.
  *
- * Flow: begun by whoever needs room or an empty journal; all threads that wait for it take part,
+ * Flow: journal_retire.c makes the steps; here they are driven.  All threads that wait take part,
  * each with the sync of another file, so that a slow file holds up nobody's sync (K10).  Only who
  * has the role may carry (journal_carry.c).
- *
- *	idle --begin--> files of the old generation: homes done -> synced (or carried) --+
- *	  ^                                                                             |
- *	  +------------- finish: both headers written, the old generation is gone <-----+
- *
- * Frames that are written meanwhile are of the new generation and stay live.  The lock is never
- * held during a call of the kernel.
  */
 #include "journal_internal.h"
 
 #include <errno.h>
 
-#include "trace.h"
-
-enum step {
-	STEP_DONE = 1,	/* something was done: look again */
-	STEP_WAIT = 2,	/* others are at work, or slow */
-	STEP_CARRY = 3, /* only failed files are left: who has the role must carry them */
-};
-
-/* All of `first` below may be changed by this file and by commit alone. */
-static uint32_t old_parity(const struct atomicio_journal *journal)
-{
-	assert(journal->retiring);
-	return (journal->generation - 1) & 1;
-}
-
-static void begin(struct atomicio_journal *journal)
-{
-	assert(!journal->retiring);
-	journal->retiring = true;
-	journal->mark_offset = journal->head_offset;
-	journal->mark_sequence = journal->head_sequence;
-	journal->generation++;
-	journal->rests_carried = false;
-	for (struct journal_file *file = journal->files; file; file = file->next) {
-		assert(file->first[journal->generation & 1] == 0);
-		file->synced[0] = file->synced[1] = false;
-	}
-}
-
-/* J2, O4: the sync is the witness's.  A file that fails it fails alone (K7). */
-static int sync_file(struct atomicio_journal *journal, struct journal_file *file, uint32_t p)
-{
-	const uint32_t generation = journal->generation;
-	int error = 0;
-
-	file->syncing = true;
-	pthread_mutex_unlock(&journal->lock);
-	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
-		error = loss_sync(file->loss, LOSS_RETIRE);
-		if (error != -EINTR)
-			break;
-	}
-	pthread_mutex_lock(&journal->lock);
-	file->syncing = false;
-	journal->counters.flushes++;
-	journal_wake(journal);
-	/* Nothing is lost, and nothing is synced: whoever came for it may come again. */
-	if (error == -EINTR)
-		return error;
-	if (error)
-		journal_fail(journal, file, error);
-	/* O3: it may have been carried, and another retirement begun, while this sync hung. */
-	else if (generation == journal->generation && journal->retiring)
-		file->synced[p] = true;
-	return STEP_DONE;
-}
-
-/* The old generation is home, durable, or carried: H1, then forget it. */
-static int finish(struct atomicio_journal *journal)
-{
-	const uint32_t p = old_parity(journal);
-	const int error = journal_move_tail(journal, journal->mark_offset, journal->mark_sequence);
-
-	TRACE_CHECKPOINT(journal->mark_sequence, journal->live_bytes, error);
-	if (error)
-		return error;
-	for (struct journal_file *file = journal->files; file; file = file->next) {
-		file->first[p] = 0;
-		file->synced[p] = false;
-	}
-	journal_uncover(journal, p);
-	journal->retiring = false;
-	journal->counters.checkpoints++;
-	journal_wake(journal);
-	return 0;
-}
-
-/* H2, once: the header that open read.  Nobody else may be at the headers meanwhile. */
-int journal_prove_header(struct atomicio_journal *journal)
-{
-	int error;
-
-	while (journal->moving_tail)
-		pthread_cond_wait(&journal->changed, &journal->lock);
-	if (journal->settled)
-		return 0;
-	journal->moving_tail = true;
-	pthread_mutex_unlock(&journal->lock);
-	error = journal_settle_header(journal);
-	pthread_mutex_lock(&journal->lock);
-	journal->moving_tail = false;
-	pthread_cond_broadcast(&journal->changed);
-	return error;
-}
-
-int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence)
-{
-	struct journal_header *next = &journal->next_header;
-	int error;
-
-	assert(!journal->moving_tail);
-	journal->moving_tail = true;
-	journal_next_header(journal, offset, sequence, next);
-	pthread_mutex_unlock(&journal->lock);
-	error = journal_put_headers(journal, next);
-	pthread_mutex_lock(&journal->lock);
-	journal_adopt_header(journal, next, error);
-	if (!error) {
-		journal->live_bytes =
-			sequence == journal->head_sequence
-				? 0
-				: journal_distance(&journal->header, offset, journal->head_offset);
-		if (journal->scan.count)
-			journal_count_found(journal);
-	}
-	journal->moving_tail = false;
-	pthread_cond_broadcast(&journal->changed);
-	return error;
-}
-
-/* One step of the retirement under way, or an error of the journal's own file. */
-static int step(struct atomicio_journal *journal)
-{
-	const uint32_t p = old_parity(journal);
-	bool carry = journal->rests && !journal->rests_carried, wait = false;
-
-	for (struct journal_file *file = journal->files; file; file = file->next) {
-		if (!file->first[p] || file->synced[p])
-			continue;
-		if (file->failed) {
-			carry = true;
-		} else if (file->syncing || file->homes[p]) {
-			wait = true;
-		} else {
-			return sync_file(journal, file, p);
-		}
-	}
-	if (wait || journal->moving_tail || journal->readers)
-		return STEP_WAIT;
-	if (carry)
-		return STEP_CARRY;
-	return finish(journal);
-}
+/* Steps that a writer makes after its own page, at most. */
+#define HELP_MAX 4u
 
 /* What a retirement is for: one handle, all of an id, or (both 0) all files but failed ones. */
 struct wanted {
@@ -204,13 +56,12 @@ static int take_part(struct atomicio_journal *journal)
 {
 	int result;
 
-	if (!journal->retiring)
-		begin(journal);
-	result = step(journal);
-	if (result == STEP_CARRY)
+	journal_begin_retirement(journal);
+	result = journal_retire_step(journal, true);
+	if (result == JOURNAL_STEP_CARRY)
 		return carry_with_role(journal);
-	if (result == STEP_WAIT)
-		pthread_cond_wait(&journal->changed, &journal->lock);
+	if (result == JOURNAL_STEP_WAIT)
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
 	return result < 0 ? result : 0;
 }
 
@@ -274,6 +125,45 @@ int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
 	return error ? error : retire(journal, &wanted);
 }
 
+void journal_help_retire(struct atomicio_journal *journal)
+{
+	int result = JOURNAL_STEP_DONE;
+
+	if (!journal->retiring && !journal_is_half_full(journal))
+		return;
+	for (uint32_t i = 0; i < HELP_MAX && result == JOURNAL_STEP_DONE; i++)
+		result = journal_refused(journal) || journal->tail_failed
+				 ? JOURNAL_STEP_IDLE
+				 : journal_retire_step(journal, true);
+	if (result < 0 && result != -EINTR) /* R4 */
+		journal->tail_failed = true;
+}
+
+bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds)
+{
+	bool landed;
+
+	/* Who syncs a file will know in a moment how a sync of ours ended. */
+	if (journal->look_again) {
+		journal->look_again = false;
+		(void)journal_wait(journal, &journal->changed, JOURNAL_SOON_MS);
+		return true;
+	}
+	if ((journal->syncs_out || journal->tail_out) && !journal->collecting) {
+		journal->collecting = true;
+		pthread_mutex_unlock(&journal->lock);
+		landed = sys_flights_wait(&journal->flights, JOURNAL_SLOW_MS);
+		pthread_mutex_lock(&journal->lock);
+		journal->collecting = false;
+		pthread_cond_broadcast(&journal->changed);
+		return landed;
+	}
+	if (milliseconds != JOURNAL_WAIT_FOREVER)
+		return journal_wait(journal, &journal->changed, milliseconds);
+	pthread_cond_wait(&journal->changed, &journal->lock);
+	return true;
+}
+
 /* Can more room be had at all?  What failed files pin is carried, not retired. */
 static bool may_shrink(const struct atomicio_journal *journal)
 {
@@ -289,10 +179,12 @@ static bool may_shrink(const struct atomicio_journal *journal)
  */
 static int carry_slow(struct atomicio_journal *journal, const struct journal_ticket *for_whom)
 {
-	const uint32_t p = old_parity(journal);
+	const uint32_t p = (journal->generation - 1) & 1;
 	bool helps = false;
 	int error;
 
+	if (!journal->retiring)
+		return 0;
 	for (; for_whom; for_whom = for_whom->next)
 		for (uint32_t i = 0; i < for_whom->range_count; i++) {
 			const struct journal_file *file = for_whom->ranges[i].file;
@@ -319,7 +211,9 @@ static bool has_room(const struct atomicio_journal *journal, uint64_t length, ui
 int journal_make_room(struct atomicio_journal *journal, const struct journal_ticket *for_whom,
 		      uint64_t length, uint64_t *offset)
 {
-	for (uint32_t finished = 0;; finished += !journal->retiring) {
+	const uint64_t before = journal->counters.checkpoints;
+
+	for (;;) {
 		int result = journal_refused(journal);
 
 		if (result)
@@ -327,15 +221,14 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 		if (has_room(journal, length, offset))
 			return 0;
 		/* S1: what is live now is pinned. */
-		if (finished > 2 || !may_shrink(journal))
+		if (journal->counters.checkpoints - before > 2 || !may_shrink(journal))
 			return -ENOSPC;
-		if (!journal->retiring)
-			begin(journal);
-		result = step(journal);
-		if (result == STEP_CARRY)
+		journal_begin_retirement(journal);
+		result = journal_retire_step(journal, true);
+		if (result == JOURNAL_STEP_CARRY)
 			result = journal_carry(journal, false);
-		else if (result == STEP_WAIT &&
-			 !journal_wait(journal, &journal->changed, JOURNAL_SLOW_MS))
+		else if (result == JOURNAL_STEP_WAIT &&
+			 !journal_retire_wait(journal, JOURNAL_SLOW_MS))
 			result = carry_slow(journal, for_whom);
 		/*
 		 * H1: a header that cannot be written stops retirement, and so, here, room.

@@ -280,6 +280,7 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 			journal_go_home(journal, ticket);
 		pthread_mutex_lock(&journal->lock);
 		journal_arrive(journal, ticket);
+		journal_help_retire(journal);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return error;

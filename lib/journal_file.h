@@ -54,11 +54,15 @@ struct journal_file {
 	struct journal_rest *rest;
 
 	/* Under the journal's lock. */
-	uint64_t first[2];   /* oldest live frame with pages of the file; 0: none */
-	bool synced[2];	     /* the pages are home and durable */
-	uint32_t homes[2];   /* ranges on their way home */
-	uint32_t generation; /* home writes of older ones count for this one (S2) */
-	bool syncing;	     /* a thread syncs the file */
+	uint64_t first[2];   /* oldest number of a live frame's pages of it; 0: none */
+	bool synced[2];	     /* these pages are home and durable */
+	uint32_t homes[2];   /* ranges of it on their way home */
+	uint32_t generation; /* home writes of an older one count for this one (S2) */
+	bool syncing;	     /* a thread syncs it, or a sync is on its way */
+	bool flying;	     /* the second */
+	bool by_call;	     /* it could not be sent, in the step of that number */
+	uint64_t step;
+	uint32_t sync_generation; /* what that sync counts for */
 };
 
 #endif /* LIBATOMICIO_JOURNAL_FILE_H */

@@ -181,8 +181,11 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 
 	pthread_mutex_lock(&journal->lock);
 	error = journal_retire_file(journal, file); /* J10 */
-	while (file->syncing || file->homes[0] || file->homes[1])
-		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal_land(journal);
+	while (file->syncing || file->homes[0] || file->homes[1]) {
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
+		journal_land(journal);
+	}
 	if (file->first[0] || file->first[1])
 		leave_rest(journal, file);
 	for (at = &journal->files; *at != file;)

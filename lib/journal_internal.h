@@ -55,6 +55,7 @@
 #include "journal.h"
 #include "journal_format.h"
 #include "sys.h"
+#include "sys_flight.h"
 
 /* NOLINTNEXTLINE(misc-redundant-expression): two names of one number */
 static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of the format");
@@ -236,8 +237,18 @@ struct atomicio_journal {
 	uint32_t generation; /* of the frames being written */
 	bool retiring;	     /* the generation before is being retired, up to the mark: */
 	uint64_t mark_offset, mark_sequence;
-	bool moving_tail; /* headers are being written */
-	uint32_t readers; /* of live frames: keep the tail in place */
+	bool moving_tail;	    /* headers are being written */
+	uint32_t readers;	    /* of live frames: the tail may not pass them */
+	uint64_t step;		    /* of retirement: the number of the last that was begun */
+	struct sys_flights flights; /* requests on their way (R2) */
+	uint32_t syncs_out;	    /* of them, syncs of files */
+	bool tail_out;		    /* a header is */
+	bool tail_second;	    /* it is the second copy */
+	bool tail_by_call;	    /* one that was sent has failed */
+	bool tail_failed;	    /* R4: wait for somebody who needs room */
+	bool collecting;	    /* a thread waits for them */
+	bool look_again;	    /* one has ended, and who syncs its file will say how */
+	struct sys_flight tail_flight;
 
 	/* The last one is for chains, which have memory of their own. */
 	struct journal_stage stages[JOURNAL_STAGES + 1];
@@ -267,6 +278,9 @@ int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 
 /* Find the newest of the two copies, and the fault of the second. */
 int journal_read_header(struct atomicio_journal *journal);
+/* Into header_block, if that copy of it may be written: 0, -EOPNOTSUPP or -EFBIG. */
+int journal_encode_copy(struct atomicio_journal *journal, const struct journal_header *header,
+			uint32_t copy);
 
 /*
  * Write a header with this tail into both copies, one after the other, each durable, the damaged or
@@ -366,23 +380,6 @@ void journal_cover_ticket(struct atomicio_journal *journal, const struct journal
 			  uint64_t sequence);
 int journal_frame_error(int error);
 
-/* journal_checkpoint.c: the lock is held, and dropped for the work. */
-
-/* Retire all live frames of an id, or (0) of all files but the failed. */
-int journal_retire(struct atomicio_journal *journal, uint64_t file_id);
-/* The frames written through one handle. */
-int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
-/*
- * With the role: find the place for a frame of this length; or (NULL) free so many bytes of the
- * ring.  -ENOSPC: live frames are pinned (S1).
- */
-int journal_make_room(struct atomicio_journal *journal, const struct journal_ticket *for_whom,
-		      uint64_t length, uint64_t *offset);
-/* Make sure that the header read at open is durable (H2). */
-int journal_prove_header(struct atomicio_journal *journal);
-/* Everything below this frame is retired, once both headers say so. */
-int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence);
-
 /*
  * journal_carry.c: with lock and role, frame the pages of failed files of the old generation again,
  * and with `slow` the pages of hanging files.  -ENOSPC: more than may be carried.
@@ -390,6 +387,7 @@ int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_
 int journal_carry(struct atomicio_journal *journal, bool slow);
 
 #include "journal_home.h"
+#include "journal_retire.h"
 #include "journal_ring.h"
 
 #endif /* LIBATOMICIO_JOURNAL_INTERNAL_H */

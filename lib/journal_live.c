@@ -152,8 +152,7 @@ static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 	int error = bytes ? 1 : -ENOMEM;
 
 	pthread_mutex_lock(&journal->lock);
-	while (journal->moving_tail)
-		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal_await_tail(journal);
 	journal->readers++; /* the tail stays where it is */
 	journal_cursor_begin(journal, &cursor);
 	head = journal->head_sequence;

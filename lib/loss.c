@@ -84,12 +84,6 @@ void loss_close(struct loss *loss)
 	pthread_mutex_destroy(&loss->lock);
 }
 
-/* L8 */
-bool loss_may_ask_witness(const struct loss *loss)
-{
-	return loss->witness >= 0 && loss->sys->getpid() == loss->pid;
-}
-
 /* Does the deputy hold the report of a lost page? */
 static int look_at_deputy(const struct loss *loss)
 {
@@ -147,47 +141,6 @@ static int sync_once(const struct loss *loss, bool *lost)
 	}
 	if (!error && witnessed)
 		error = sync_witness(loss, lost);
-	return error;
-}
-
-/* L3; the lock is held. */
-static void note(struct loss *loss, int error)
-{
-	assert(error < 0);
-	if (!loss->lost)
-		loss->lost = error;
-	if (loss->poison)
-		atomic_store_explicit(loss->poison, 1, memory_order_relaxed);
-}
-
-uint64_t loss_open_sync(struct loss *loss, bool *takes)
-{
-	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
-
-	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
-	*takes = atomic_load(&loss->unsynced);
-	if (*takes) {
-		atomic_fetch_add(&loss->took, 1);
-		atomic_store(&loss->unsynced, 0);
-	}
-	return number;
-}
-
-int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost)
-{
-	assert(!lost || error);
-	if (error && takes)
-		atomic_store(&loss->unsynced, 1);
-	if (!error) {
-		error = atomic_exchange(&loss->unreported, 0); /* L4 */
-		lost = error != 0;
-	}
-	if (lost)
-		note(loss, error);
-	else if (!error)
-		loss->done = number;
-	if (takes)
-		atomic_fetch_add(&loss->took, 1);
 	return error;
 }
 
@@ -268,7 +221,7 @@ static int ask_locked(struct loss *loss)
 		const int error = sync_witness(loss, &lost);
 
 		if (lost)
-			note(loss, error);
+			loss_note(loss, error);
 	}
 	return loss->lost;
 }

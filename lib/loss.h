@@ -194,12 +194,13 @@ void loss_start_write_back(struct loss *loss, uint64_t offset, uint64_t length);
 bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait);
 
 /*
- * Between loss.c and loss_flight.c, with the lock.  A sync of the witness begins: its number, and
- * whether it took what waits for a flush (L7).  It ends with an error or 0: count it, or note what
- * was lost; returns what its caller has to be told.
+ * loss_note.c: for loss.c and loss_flight.c, with the lock.  A sync begins: its number, and whether
+ * it took what waits for a flush (L7).  It ends with an error or 0: count it, or note the loss;
+ * returns what its caller has to be told.
  */
 uint64_t loss_open_sync(struct loss *loss, bool *takes);
 int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost);
+void loss_note(struct loss *loss, int error);
 bool loss_may_ask_witness(const struct loss *loss);
 
 #endif /* LIBATOMICIO_LOSS_H */

@@ -29,10 +29,13 @@
  * them before, copy them together with the journal, and never put a copy of a file beside the
  * journal of another time.  Recovery refuses a file whose identity differs from its frames.
  *
- * How large?  Frames are retired (a checkpoint) as the ring fills, and a checkpoint costs a sync of
- * each file named by the frames.  The journal should hold what your load writes in some seconds,
- * and at least eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints
- * rarer and the reading after a crash longer, about a second for one or two GiB.
+ * How large?  Frames are retired (a checkpoint) from half of the ring on, which costs a sync of
+ * each file that they name and two headers.  These are AIO requests that nobody waits for: writers
+ * go on in the other half, and stop only when the ring is full.  Where AIO is refused, or a file
+ * has no witness, a writer makes one of these calls after its own page.  The library makes no
+ * thread.  The journal should hold what your load writes in some seconds, and at least eight of its
+ * largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer and the reading
+ * after a crash longer, about a second for one or two GiB.
  *
  * The pages of a batch go home together, sorted, neighbours in one write.  Pages of direct files go
  * through the kernel's AIO: the exit of a killed process waits for AIO writes, and no page of a

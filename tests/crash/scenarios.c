@@ -305,6 +305,10 @@ RUN_SCENARIO(stolen, run_stolen, "write-backs that fail", 16384, 8192, .fates_fi
 	     .fates_second = 10, .descend = 1, .faults = true);
 RUN_SCENARIO(carry, run_carry, "a file that fails alone", 49152, 8192, .fates_first = 12,
 	     .fates_second = 8, .descend = 1, .faults = true);
+RUN_SCENARIO(steps, run_steps, "frames while others are retired", 65536, 8192, .fates_first = 12,
+	     .fates_second = 8, .descend = 1, .faults = true, .slow = true);
+RUN_SCENARIO(steps_threads, run_steps_threads, "threads while frames are retired", 32768, 8192,
+	     .fates_first = 8, .fates_second = 8, .descend = 1, .threads = true, .slow = true);
 RUN_SCENARIO(homes, run_homes, "groups whose pages go home together", 49152, 24576,
 	     .fates_first = 24, .fates_second = 8, .descend = 1, .faults = true, .homes = true);
 RUN_SCENARIO(homes_threads, run_homes_threads, "threads whose pages go home together", 49152, 16384,
@@ -335,12 +339,17 @@ static const struct scenario scenario_buffered = {
 };
 
 const struct scenario *const scenarios[] = {
-	&scenario_single,      &scenario_group,		&scenario_wrap,
-	&scenario_wrap_odd,    &scenario_mixed,		&scenario_reuse,
-	&scenario_retry,       &scenario_poison,	&scenario_poison_group,
-	&scenario_stolen,      &scenario_threads,	&scenario_threads_full,
-	&scenario_recreate,    &scenario_large,		&scenario_batch,
-	&scenario_rot,	       &scenario_buffered,	&scenario_retry_live,
-	&scenario_batch_mixed, &scenario_carry,		&scenario_chain,
-	&scenario_homes,       &scenario_homes_threads, NULL,
+	&scenario_single,	 &scenario_group,
+	&scenario_wrap,		 &scenario_wrap_odd,
+	&scenario_mixed,	 &scenario_reuse,
+	&scenario_retry,	 &scenario_poison,
+	&scenario_poison_group,	 &scenario_stolen,
+	&scenario_threads,	 &scenario_threads_full,
+	&scenario_recreate,	 &scenario_large,
+	&scenario_batch,	 &scenario_rot,
+	&scenario_buffered,	 &scenario_retry_live,
+	&scenario_batch_mixed,	 &scenario_carry,
+	&scenario_chain,	 &scenario_homes,
+	&scenario_homes_threads, &scenario_steps,
+	&scenario_steps_threads, NULL,
 };

@@ -19,6 +19,8 @@ void run_poison(struct world *w, uint32_t boot);
 void run_poison_group(struct world *w, uint32_t boot);
 void run_homes(struct world *w, uint32_t boot);
 void run_homes_threads(struct world *w, uint32_t boot);
+void run_steps(struct world *w, uint32_t boot);
+void run_steps_threads(struct world *w, uint32_t boot);
 void run_carry(struct world *w, uint32_t boot);
 void run_stolen(struct world *w, uint32_t boot);
 void run_threads(struct world *w, uint32_t boot);

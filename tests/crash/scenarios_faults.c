@@ -104,6 +104,21 @@ void run_carry(struct world *w, uint32_t boot)
 	step_write(0, 4096, 512, 0);
 }
 
+/*
+ * Frames go on while half of the ring is being retired behind them: syncs and headers are on their
+ * way from one write to the next, or until the ring is full.
+ */
+void run_steps(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, OPEN_BUFFERED);
+	for (uint32_t i = 0; i < (boot ? 1u : 9u); i++)
+		step_write(i % 2, i % 3 * 4096, 512, 0);
+	if (boot == 0 && step_close(0) == 0)
+		step_foreign(1, 0, 4096, false, true);
+}
+
 /* Pages in no order, some of them neighbours, of files that are direct and one that is not. */
 void run_homes(struct world *w, uint32_t boot)
 {
@@ -192,6 +207,33 @@ void run_threads_full(struct world *w, uint32_t boot)
 	step_join();
 	step_close(0);
 	step_foreign(1, 0, 4096, false, true);
+}
+
+static void reader_job(void *argument)
+{
+	static uint8_t bytes[512];
+
+	(void)argument;
+	(void)atomicio_journal_read(world.journal, 101, bytes, sizeof(bytes), 0);
+}
+
+/* Two writers, and one who keeps the tail where it is for a moment, while frames are retired. */
+void run_steps_threads(struct world *w, uint32_t boot)
+{
+	static struct job jobs[] = {
+		{.handle = 0, .offset = 0, .length = 512, .times = 2},
+		{.handle = 1, .offset = 0, .length = 512, .times = 2},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, OPEN_BUFFERED);
+	if (boot)
+		return;
+	fiber_start(write_job, &jobs[1]);
+	fiber_start(reader_job, NULL);
+	write_job(&jobs[0]);
+	step_join();
 }
 
 static void group_job(void *argument)

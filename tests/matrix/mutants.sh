@@ -60,7 +60,7 @@ mutant plain_without_a_flush write_plain.c fuse-direct 's/if \(file->plain_syncs
 # Room before the frame (K6).
 mutant room_not_asked_for journal_claim.c xfs 's/return error == -ENOSPC \|\| error == -EDQUOT .*/return error == -1000;/'
 # What an error means: a loss stays one (L3), and a page that may be there is not called old.
-mutant loss_forgotten loss.c ext4 '/^int loss_close_sync/,/^}/s/if \(lost\)/if (0)/'
+mutant loss_forgotten loss_note.c ext4 '/^int loss_close_sync/,/^}/s/if \(lost\)/if (0)/'
 mutant page_called_old write_plain.c fuse-direct 's/outcome->on_disk = ATOMICIO_DISK_UNKNOWN;/outcome->on_disk = ATOMICIO_DISK_OLD;/'
 
 echo "$caught caught, $survived survived"

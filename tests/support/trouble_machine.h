@@ -140,6 +140,22 @@ static inline int write_page(int file, uint32_t at, int value)
 	return atomicio_write(files[file], bytes, PAGE, (uint64_t)at * PAGE, 0);
 }
 
+/* Pages behind one another, in one frame. */
+static inline int write_pages(int file, uint32_t at, uint32_t count, int value)
+{
+	static uint8_t bytes[FRAME];
+	struct atomicio_op ops[FRAME / PAGE];
+
+	ck_assert_uint_lt(count, FRAME / PAGE);
+	memset(bytes, value, sizeof(bytes));
+	for (uint32_t i = 0; i < count; i++)
+		ops[i] = (struct atomicio_op){.file = files[file],
+					      .buffer = bytes,
+					      .length = PAGE,
+					      .offset = (uint64_t)(at + i) * PAGE};
+	return atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
+}
+
 static inline bool holds(int file, uint32_t at, int value)
 {
 	ck_assert_int_eq(pread(fds[file], page, PAGE, (off_t)at * PAGE), PAGE);

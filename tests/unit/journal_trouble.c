@@ -188,8 +188,8 @@ START_TEST(more_of_a_failed_file_than_may_be_carried_stops_others_before_their_f
 	uint64_t frames = 0;
 	int error = 0, value = 0;
 
-	for (uint32_t i = 0; i < 40; i++)
-		ck_assert_int_eq(write_page(0, i, 80), 0);
+	for (uint32_t i = 0; i < 36; i += 12)
+		ck_assert_int_eq(write_pages(0, i, 12, 80), 0);
 	trouble.file = 0;
 	trouble.sync_error = -EIO;
 	while (!error && value < 200) {
@@ -201,7 +201,7 @@ START_TEST(more_of_a_failed_file_than_may_be_carried_stops_others_before_their_f
 	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
 	restart();
 	ck_assert(holds(1, 1, value - 1));
-	for (uint32_t i = 0; i < 40; i++)
+	for (uint32_t i = 0; i < 36; i++)
 		ck_assert(holds(0, i, 80));
 }
 END_TEST
