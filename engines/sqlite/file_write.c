@@ -36,27 +36,32 @@ static int fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset)
 }
 
 /* May this transaction become a group?  Only a database that can be guarded has frames (SQ2). */
-static bool may_keep(const struct vfs_file *file)
+static int may_keep(const struct vfs_file *file, bool *may)
 {
-	uint8_t header[GUARD_HEADER];
+	uint8_t header[GUARD_HEADER] = {0};
+	int code;
 
+	*may = false;
 	if (!file->node->journal || file->node->has_failed || file->has_shm ||
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
-		return false;
-	return real_of(file)->xRead(file->real, header, GUARD_HEADER, 0) == SQLITE_OK &&
-	       guard_read(header) != GUARD_NONE;
+		return SQLITE_OK;
+	code = real_of(file)->xRead(file->real, header, GUARD_HEADER, 0);
+	*may = !code && guard_read(header) != GUARD_NONE;
+	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
 
 /* The first write of a transaction: which way? */
 static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
 {
 	sqlite3_int64 size;
+	bool may;
 	int code;
 
 	if (file->way != VFS_IDLE)
 		return SQLITE_OK;
-	if (!may_keep(file))
-		return vfs_plain_begin(file);
+	code = may_keep(file, &may);
+	if (code || !may)
+		return code ? code : vfs_plain_begin(file);
 	code = real_of(file)->xFileSize(file->real, &size);
 	if (code)
 		return code;

@@ -42,10 +42,11 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 	uint8_t *copy = NULL;
 	int code = vfs_plain_begin(file);
 
-	/* A guard stays until the last connection closes; a format other than 1 has none. */
+	/* A guard stays, so that the next commit finds it; a format other than 1 has none. */
 	if (!code && guard_covers(length, offset)) {
-		(void)real_of(file)->xRead(file->real, before, GUARD_HEADER, 0);
-		if (guard_read(before) == GUARD_ON) {
+		code = real_of(file)->xRead(file->real, before, GUARD_HEADER, 0);
+		code = code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
+		if (!code && guard_read(before) == GUARD_ON) {
 			copy = sqlite3_malloc64(length);
 			if (!copy)
 				return SQLITE_NOMEM;

@@ -228,8 +228,8 @@ static int enter_reserved(struct vfs_file *file)
 	error = take(node, false);
 	if (!error)
 		return SQLITE_OK;
-	if (error == -EBUSY)
-		return SQLITE_BUSY;
+	if (error == -EBUSY || error == -ENOMEM)
+		return vfs_code(error, SQLITE_IOERR_LOCK);
 	if (error == -ESTALE || error == -EBADMSG || error == -EUCLEAN)
 		return refuse(node, error);
 	sqlite3_log(SQLITE_WARNING, "atomicio: %s: no journal (error %d): SQLite's own is used",

@@ -4,7 +4,7 @@
 set -u
 # shellcheck source=tests/sqlite/lib.sh
 . "$(dirname "$0")/lib.sh"
-seeds=${SEEDS:-10}
+seeds=${SEEDS:-6}
 first=${SEED:-1}
 wrong=0
 for ((seed = first; seed < first + seeds; seed++)); do
