@@ -27,7 +27,7 @@ bench_figure any "crash states that break a promise" "$bad" states 0 less
 kernel_report $? "a_million_crash_states_keep_the_promise"
 
 bench_says "broken builds"
-"$BENCH_HERE/../crash/mutants.sh" >"$kernel_scratch/mutants"
+"$BENCH_HERE/../mutants/run.sh" --suite crash >"$kernel_scratch/mutants"
 builds=$(grep -c . "$kernel_scratch/mutants")
 missed=$(grep -c '^not ok' "$kernel_scratch/mutants")
 echo "# $builds broken builds, $missed of them not caught"

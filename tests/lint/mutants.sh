@@ -1,47 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Goal: every mutant still breaks the line that it was written for.
+# Goal: every mutant still breaks the code that it was written for.
 #
-# Method: a mutant is a sed script for a file of lib/.  Each script of each list must change its
-# file; the runs that need hours or a virtual machine would find a stale one late.
+# Method: each line of the list is applied to its files of lib/.  The runs that need hours or a virtual
+# machine would find a stale line late.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/mutants/lib.sh
+. tests/mutants/lib.sh
+broken=$(mktemp) || exit 1
+trap 'rm -f "$broken"' EXIT
 checked=0
 stale=0
 
-# changes LIST NAME FILE SED OPTION...: the script changes that file of lib/
-changes() {
-	local list=$1 name=$2 file=lib/$3 script=$4
-	shift 4
-	checked=$((checked + 1))
-	if [ -r "$file" ] && ! sed "$@" "$script" "$file" | cmp -s - "$file"; then
-		return
-	fi
-	echo "# $list: $name changes nothing in $file"
-	stale=$((stale + 1))
-}
-
-# Lists of lines with bars: the script may have some, too.
-crash=tests/crash/mutants.list vm=tests/vm/mutants.list
-while IFS='|' read -r name file _ script; do
-	case $name in '' | '#'*) continue ;; esac
-	changes crash "$name" "$file" "$script"
-done <"$crash"
-while IFS='|' read -r name files _ script; do
-	case $name in '' | '#'*) continue ;; esac
+while IFS='|' read -r name files where how; do
+	[ -n "$where" ] && [ -n "$how" ] || echo "# $name: four fields are needed"
 	for file in $files; do
-		changes vm "$name" "$file" "$script"
+		checked=$((checked + 1))
+		[ -r "lib/$file" ] && mutate "$how" "lib/$file" "$broken" && continue
+		echo "# $name changes nothing in lib/$file"
+		stale=$((stale + 1))
 	done
-done <"$vm"
+done < <(mutants)
+# Two of one name could not be told apart.
+mutants | cut -d'|' -f1 | sort | uniq -d | sed 's/^/# twice: /' | grep . && stale=$((stale + 1))
 
-# Lists of calls: mutant NAME FILE WHERE SED
-mutant() {
-	changes "$list" "$1" "$2" "$4" -E
-}
-for list in tests/mutants/list.sh tests/matrix/mutants.sh; do
-	# shellcheck source=/dev/null # the calls alone, with their continuations
-	. <(awk '/^mutant / || more { print; more = /\\$/ }' "$list")
-done
-
-echo "# $checked scripts, $stale stale"
+echo "# $checked mutants, $stale stale"
 [ $checked -gt 100 ] && [ $stale = 0 ]

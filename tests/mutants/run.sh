@@ -1,81 +1,91 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Break the library on purpose, one line at a time: a test must go red for each mutant.
+# Break the library on purpose, one rule at a time: a test must fail for each line of the list.
 #
-# Each mutant is a sed script for one file of lib/.  One that changes nothing is an error, so
-# the list follows the code.  The last line is `N caught, N survived`.
+#	tests/mutants/run.sh [--suite crash|kernel|matrix|vm]... [NAME...]
 #
-#	tests/mutants/run.sh [NAME...]		all of list.sh, or only these
+# Without a suite or a name all lines are taken.  Each suite has a driver beside this file:
+#	prepare			build the unbroken library, whose tests must pass
+#	try NAME FILE WHERE HOW	put the first test that fails into $red, or nothing
+# Prints a line for each mutant; the last line is `N caught, N survived`.  Exit 77: nothing could run.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-[ "$(id -u)" = 0 ] || {
-	echo "ok - mutants # SKIP needs root to mount filesystems"
-	exit 77
-}
-tree=$root/build/mutants/tree
-export ATOMICIO_BUILD=$root/build/mutants/build
-log=$root/build/mutants/log
-only=("$@")
+here=$root/tests/mutants
+# shellcheck source=tests/mutants/lib.sh
+. "$here/lib.sh"
+suites=() only=()
 caught=0
 survived=0
+skipped=0
 
-rm -rf "$tree"
-mkdir -p "$tree"
-cp -r "$root"/{CMakeLists.txt,libatomicio.pc.in,cmake,include,lib,man,tests} "$tree"/
-compile() {
-	cmake --build "$ATOMICIO_BUILD" --target kernel_programs >"$log" 2>&1
-}
-# red SUITE: run it; the first test that fails is printed
-red() {
-	timeout -k 5 60 bash "$tree/tests/kernel/$1.sh" >"$log.$1" 2>&1 </dev/null && return 1
-	grep -m 1 '^not ok' "$log.$1" | sed 's/^not ok - //' | grep . || echo "ended badly"
-}
-
-if ! { cmake -S "$tree" -B "$ATOMICIO_BUILD" -DCMAKE_BUILD_TYPE=Debug -DATOMICIO_BUILD_TOOLS=OFF \
-	-DATOMICIO_BUILD_EXAMPLES=OFF && compile; } >"$log.configure" 2>&1; then
-	tail -n 20 "$log.configure" "$log"
-	exit 1
-fi
-for suite in xfs refuse trace inject sandbox; do
-	if name=$(red $suite); then
-		echo "not ok - the unbroken library fails $suite: $name"
-		exit 1
-	fi
+while [ $# -gt 0 ]; do
+	case $1 in
+	--suite) suites+=("${2:?a suite}") && shift ;;
+	-*) sed -n 's/^#\ttests/usage: tests/p' "$0" >&2 && exit 2 ;;
+	*) only+=("$1") ;;
+	esac
+	shift
 done
+[ ${#suites[@]} != 0 ] || suites=(crash kernel matrix vm)
 
-# mutant NAME FILE SUITE SED: SUITE is where it should be caught; the others come after it.
-mutant() {
-	local name=$1 file=lib/$2 first=$3 script=$4 suite test
-	[ ${#only[@]} = 0 ] || [[ " ${only[*]} " == *" $name "* ]] || return
-	sed -E "$script" "$root/$file" >"$tree/$file"
-	if cmp -s "$root/$file" "$tree/$file"; then
-		echo "not ok - $name: the mutation of $file changes nothing"
-		survived=$((survived + 1))
-		return
-	fi
-	if ! compile; then
-		echo "not ok - $name: does not compile"
-		grep -m 3 error "$log"
-		survived=$((survived + 1))
-	else
-		test=
-		for suite in "$first" xfs refuse trace inject loss; do
-			test=$(red "$suite") && break
-		done
-		if [ -n "$test" ]; then
-			echo "ok - $name: caught by $suite: $test"
-			caught=$((caught + 1))
-		else
-			echo "not ok - $name: no test noticed"
-			survived=$((survived + 1))
-		fi
-	fi
-	# A new time stamp, so that make sees the old text as a change.
-	cp "$root/$file" "$tree/$file"
+# chosen SUITE: its lines, of those that were asked for
+chosen() {
+	local name files where how suite
+	mutants | while IFS='|' read -r name files where how; do
+		case $where in
+		kernel\ * | matrix\ * | vm\ *) suite=${where%% *} where=${where#* } ;;
+		*) suite=crash ;;
+		esac
+		[ "$suite" = "$1" ] || continue
+		[ ${#only[@]} = 0 ] || [[ " ${only[*]} " == *" $name "* ]] || continue
+		printf '%s|%s|%s|%s\n' "$name" "$files" "$where" "$how"
+	done
 }
 
-# shellcheck source=tests/mutants/list.sh
-. "$root/tests/mutants/list.sh"
+# result NAME RED: a line, and the count
+result() {
+	if [ -n "$2" ]; then
+		echo "ok - $1: $2"
+		caught=$((caught + 1))
+	else
+		echo "not ok - $1: ${why:-no test noticed}"
+		survived=$((survived + 1))
+	fi
+}
+
+# skip SUITE REASON
+skip() {
+	echo "ok - mutants of $1 # SKIP $2"
+	skipped=$((skipped + 1))
+}
+
+# one_by_one SUITE: the driver's two functions
+one_by_one() {
+	local name file where how red why status=0
+	prepare || status=$?
+	[ $status = 0 ] || return $status
+	while IFS='|' read -r -u 9 name file where how; do
+		red='' why=''
+		try "$name" "$file" "$where" "$how"
+		result "$name" "$red"
+	done 9<"$lines"
+}
+
+lines=$(mktemp) || exit
+trap 'rm -f "$lines"' EXIT
+found=0
+for suite in "${suites[@]}"; do
+	[ -r "$here/$suite.sh" ] || { echo "there is no suite $suite" >&2 && exit 2; }
+	chosen "$suite" >"$lines"
+	[ -s "$lines" ] || continue
+	found=1
+	# Each driver is a world of its own, but for the counts.
+	# shellcheck source=/dev/null # one of the drivers
+	. "$here/$suite.sh"
+	"${suite}_mutants" || exit 1
+done
+[ $found = 1 ] || { echo "the list has no such mutant" >&2 && exit 2; }
+[ $((caught + survived)) != 0 ] || [ $skipped = 0 ] || exit 77
 
 echo "$caught caught, $survived survived"
 [ $survived = 0 ] && [ $caught -gt 0 ]

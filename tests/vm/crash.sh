@@ -7,7 +7,7 @@
 # usage: crash.sh [--kernel V] [--kills N] [--seed N] [--broken WHAT] [--build DIR] [--keep]
 #	V: 6.1, 6.12 or 7.3; none: N kills in all (100), 60 of them on 7.3, then what must go red
 #	WHAT: `flush`, disks that lie about flushes, or the name of a broken library, a line of
-#	tests/crash/mutants.list; then the test passes when a check has found torn or lost pages
+#	tests/mutants/list; then the test passes when a check has found torn or lost pages
 #
 # VC1 a machine is booted once, up to a program that waits for a command, and saved.  A round
 #    restores it, so it has never seen a disk; it mounts the disks, recovers, and checks what the
@@ -59,17 +59,18 @@ judge() {
 	"$build/vm/bin/kill_judge" "$@"
 }
 
-# The library that the guest is linked with: ours, or one with a line of mutants.list in it.
+# The library that the guest is linked with: ours, or a mutant of it.
 guest_program() {
 	local line file script lib=$source_root/lib bin=$build/vm/bin
 	if [ -n "$broken" ] && [ "$broken" != flush ]; then
-		line=$(grep "^$broken|" "$source_root/tests/crash/mutants.list") ||
+		# shellcheck source=tests/mutants/lib.sh
+		. "$source_root/tests/mutants/lib.sh"
+		line=$(mutants | grep "^$broken|") ||
 			{ echo "crash.sh: no such mutant: $broken" >&2 && exit 2; }
 		IFS='|' read -r _ file _ script <<<"$line"
 		mkdir "$run/lib" "$run/bin"
 		cp "$source_root"/lib/*.[ch] "$run/lib"
-		sed -i "$script" "$run/lib/$file"
-		if cmp -s "$run/lib/$file" "$source_root/lib/$file"; then
+		if ! mutate "$script" "$source_root/lib/$file" "$run/lib/$file"; then
 			echo "crash.sh: the mutant $broken changes nothing" >&2 && exit 2
 		fi
 		lib=$run/lib
