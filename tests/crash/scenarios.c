@@ -249,6 +249,19 @@ static void batch_mixed(struct world *w, uint32_t boot)
 		step_write(2, 0, 4096, 0);
 }
 
+/* Live pages of two files, for a recovery that can have one of them. */
+static void partial(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	if (boot)
+		return;
+	step_write(0, 0, 4096, 0);
+	step_write(1, 0, 4096, 0);
+	step_write(0, 8192, 512, 0);
+}
+
 /* A frame rots on the disk, with whole ones behind it: that is told, and nothing is replayed. */
 static void rot(struct world *w, uint32_t boot)
 {
@@ -326,6 +339,8 @@ SCENARIO(batch, "batches that are not groups", 40960, 20480, .fates_first = 3000
 SCENARIO(batch_mixed, "batches that two paths share", 24576, 12288, .fates_first = 60,
 	 .fates_second = 8, .descend = 1, .faults = true);
 SCENARIO(rot, "a damaged frame", 65536, 8192, .fates_first = 400, .fates_second = 50, .descend = 2);
+SCENARIO(partial, "a recovery of one file of two", 49152, 8192, .fates_first = 300,
+	 .fates_second = 40, .descend = 8, .partial = true);
 static const struct scenario scenario_buffered = {
 	.name = "buffered",
 	.about = "a journal in the page cache",
@@ -339,17 +354,13 @@ static const struct scenario scenario_buffered = {
 };
 
 const struct scenario *const scenarios[] = {
-	&scenario_single,	 &scenario_group,
-	&scenario_wrap,		 &scenario_wrap_odd,
-	&scenario_mixed,	 &scenario_reuse,
-	&scenario_retry,	 &scenario_poison,
-	&scenario_poison_group,	 &scenario_stolen,
-	&scenario_threads,	 &scenario_threads_full,
-	&scenario_recreate,	 &scenario_large,
-	&scenario_batch,	 &scenario_rot,
-	&scenario_buffered,	 &scenario_retry_live,
-	&scenario_batch_mixed,	 &scenario_carry,
-	&scenario_chain,	 &scenario_homes,
-	&scenario_homes_threads, &scenario_steps,
-	&scenario_steps_threads, NULL,
+	&scenario_single,	 &scenario_group,	  &scenario_wrap,
+	&scenario_wrap_odd,	 &scenario_mixed,	  &scenario_reuse,
+	&scenario_retry,	 &scenario_poison,	  &scenario_poison_group,
+	&scenario_stolen,	 &scenario_threads,	  &scenario_threads_full,
+	&scenario_recreate,	 &scenario_large,	  &scenario_batch,
+	&scenario_rot,		 &scenario_buffered,	  &scenario_retry_live,
+	&scenario_batch_mixed,	 &scenario_carry,	  &scenario_chain,
+	&scenario_homes,	 &scenario_homes_threads, &scenario_steps,
+	&scenario_steps_threads, &scenario_partial,	  NULL,
 };

@@ -37,6 +37,7 @@ struct scenario {
 	bool slow;	       /* also with requests that end only when waited for */
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
+	bool partial;	       /* a recovery without file 2 comes before the one that counts */
 };
 
 struct handle {
