@@ -2,12 +2,13 @@
 /*
  * A load for atomicio crash, and its check.
  *
- *	load work|check journal|raw|faulty|atomic|naive DIRECTORY
+ *	load work|check journal|raw|faulty|faulty-raw|atomic|naive DIRECTORY
  *
  * Five threads write durable pages, each to slots of its own: two to a direct file, one to a
  * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
- * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" too, on
- * a disk with faults: what fails is told as on_disk says, and the work may be started again.
+ * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" and
+ * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work may
+ * be started again.
  * "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
  * place, the control.  The ring of the journal is small, so that it goes round again and again.
  *
@@ -37,7 +38,7 @@
 #define AGAIN 3 /* the status of a work that is to be started again */
 #define FAILURES_MAX 20u
 
-static enum { JOURNAL, RAW, FAULTY, ATOMIC, NAIVE, MODES } mode;
+static enum { JOURNAL, RAW, FAULTY, FAULTY_RAW, ATOMIC, NAIVE, MODES } mode;
 
 int load_fds[FILES];
 static int log_fd;
@@ -48,7 +49,12 @@ static __thread uint32_t on_disk;
 
 static bool has_journal(void)
 {
-	return mode <= FAULTY;
+	return mode <= FAULTY_RAW;
+}
+
+static bool is_faulty(void)
+{
+	return mode == FAULTY || mode == FAULTY_RAW;
 }
 
 void load_fail(const char *what, int error)
@@ -112,7 +118,7 @@ static void kill_a_recovery(void)
 	(void)waitpid(pid, NULL, 0);
 }
 
-/* The files of a new disk: zeroes, and durable. */
+/* The files of a new disk: zeroes, and durable, with the name of the journal's. */
 static void make_files(const char *directory)
 {
 	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -144,7 +150,7 @@ static void open_files(const char *directory, bool is_new)
 	log_fd = open_in(directory, "journal", 0);
 	if (is_new && lseek(load_fds[BUFFERED], 0, SEEK_END) == 0)
 		make_files(directory);
-	if (mode == RAW) {
+	if (mode == RAW || mode == FAULTY_RAW) {
 		close(load_fds[DIRECT]);
 		snprintf(path, sizeof(path), "%s/direct", directory);
 		load_fds[DIRECT] = load_raw(path);
@@ -153,20 +159,16 @@ static void open_files(const char *directory, bool is_new)
 
 static void start(const char *directory, bool is_work)
 {
-	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error;
 
 	open_files(directory, is_work);
 	for (int i = 0; has_journal() && !is_work && i < 2; i++)
 		kill_a_recovery();
 	error = has_journal() ? start_journal() : 0;
-	if (error && is_work && mode == FAULTY)
+	if (error && is_work && is_faulty())
 		_exit(AGAIN);
 	if (error)
 		load_fail("journal", error);
-	if (is_work && (fsync(log_fd) || fsync(directory_fd)) && mode != FAULTY)
-		load_fail("fsync", errno);
-	close(directory_fd);
 }
 
 static uint32_t policy(void *context, const struct atomicio_failure *failure)
@@ -186,7 +188,7 @@ static void told(const char *key, uint64_t version, int error)
 		failures = 0;
 		return;
 	}
-	if (mode != FAULTY)
+	if (!is_faulty())
 		load_fail("write", error);
 	if (on_disk == ATOMICIO_DISK_OLD)
 		printf("OLD %s %" PRIu64 "\n", key, version);
@@ -277,7 +279,7 @@ static void open_handles(void)
 
 		options.file_id = i + 1;
 		error = atomicio_open(load_fds[i], &options, sizeof(options), &files[i]);
-		if (error && mode == FAULTY)
+		if (error && is_faulty())
 			_exit(AGAIN);
 		if (error)
 			load_fail("open", error);
@@ -305,7 +307,8 @@ static void work(void)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = {"journal", "raw", "faulty", "atomic", "naive"};
+	static const char *const modes[] = {"journal",	  "raw",    "faulty",
+					    "faulty-raw", "atomic", "naive"};
 
 	if (argc != 4)
 		return 2;

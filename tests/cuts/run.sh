@@ -6,7 +6,9 @@
 #
 # Method: atomicio crash with tests/cuts/load.c on ext4, XFS and btrfs, through the journal, with a
 # raw loop device as a home, and, on XFS, through RWF_ATOMIC; then with EIO and ENOSPC in frames,
-# home writes and write-back, after which the load recovers and goes on.  At each cut a recovery is
+# home writes and write-back, a raw home's among them, and with flushes that fail (on ext4 alone, as
+# others are shut down then, and with no commit of ext4's own, which would abort its journal); after
+# that the load recovers and goes on.  At each cut a recovery is
 # killed twice before the one that counts.  The controls: the same load with pwrite(2) in place is
 # torn within 100 cuts, and a disk that drops its flushes is found out.
 #
@@ -40,7 +42,7 @@ mkdir -p "$kept"
 run() {
 	local name=$1 mode=$2 share=$3 work="$load work $2 {}"
 	shift 3
-	[ "$mode" != faulty ] || work="while $work; [ \$? = 3 ]; do :; done"
+	[[ $mode != faulty* ]] || work="while $work; [ \$? = 3 ]; do :; done"
 	mkdir -p "$scratch/$name"
 	timeout -k 10 $((300 + cuts / 4)) "$tool" crash run --keep "$kept" --seed "$seed" --pause \
 		--cuts $((share > 0 ? cuts * share / 1000 : 100)) \
@@ -66,24 +68,27 @@ verdict() {
 from=$SECONDS
 {
 	run ext4 journal 150 --fs ext4
-	run eio-ext4 faulty 85 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
+	run eio-ext4 faulty 60 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
 	run naive-ext4 naive 0 --fs ext4
 } &
 {
 	run btrfs journal 160 --fs btrfs --sector 4096
-	run eio-btrfs faulty 85 --fs btrfs --sector 4096 \
+	run eio-btrfs faulty 70 --fs btrfs --sector 4096 \
 		--fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
 	run lying-xfs journal 0 --fs xfs --fault 'flush drop times=0'
 } &
 {
 	run xfs journal 150 --fs xfs --sector 4096
-	run enospc-xfs faulty 85 --fs xfs --fault 'write ENOSPC content=CUTSLOAD nth=50 every=83 times=0'
+	run enospc-xfs faulty 70 --fs xfs --fault 'write ENOSPC content=CUTSLOAD nth=50 every=83 times=0'
 	run naive-xfs naive 0 --fs xfs
 } &
 {
 	run atomic atomic 100 --fs xfs
 	run raw raw 107 --fs ext4
-	run enospc-ext4 faulty 80 --fs ext4 --fault 'write ENOSPC content=CUTSLOAD nth=70 every=89 times=0'
+	run enospc-ext4 faulty 60 --fs ext4 --fault 'write ENOSPC content=CUTSLOAD nth=70 every=89 times=0'
+	run eio-raw faulty-raw 40 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
+	run flush-ext4 faulty 40 --fs ext4 --mount-options commit=900 \
+		--fault 'flush EIO nth=200 every=61 times=0'
 	run lying-ext4 journal 0 --fs ext4 --fault 'flush drop times=0'
 } &
 wait
@@ -95,11 +100,13 @@ verdict 0 eio-ext4 the_journal_keeps_its_promise_on_ext4_with_eio
 verdict 0 eio-btrfs the_journal_keeps_its_promise_on_btrfs_with_eio
 verdict 0 enospc-ext4 the_journal_keeps_its_promise_on_ext4_with_enospc
 verdict 0 enospc-xfs the_journal_keeps_its_promise_on_xfs_with_enospc
+verdict 0 eio-raw the_journal_keeps_its_promise_with_a_raw_home_and_eio
+verdict 0 flush-ext4 the_journal_keeps_its_promise_with_flushes_that_fail
 verdict 0 atomic rwf_atomic_keeps_its_promise_on_xfs
 verdict 1 naive-ext4 a_naive_writer_is_torn_within_100_cuts_of_ext4
 verdict 1 naive-xfs a_naive_writer_is_torn_within_100_cuts_of_xfs
 verdict 1 lying-ext4 a_disk_that_drops_flushes_is_found_out_under_ext4
 verdict 1 lying-xfs a_disk_that_drops_flushes_is_found_out_under_xfs
-made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,atomic,raw,eio-*,enospc-*}/out | awk '{ sum += $1 } END { print sum }')
+made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,atomic,raw,eio-*,enospc-*,flush-*}/out | awk '{ sum += $1 } END { print sum }')
 echo "# $made cuts, $((SECONDS - from)) s in all"
 [ $failures = 0 ]
