@@ -123,6 +123,7 @@ int journal_frame_error(int error)
 	case -EINTR:
 	case -EUCLEAN:
 	case -ENOTRECOVERABLE:
+	case -EBUSY:
 		return -EIO;
 	default:
 		return error;

@@ -161,6 +161,12 @@ void write_classify_journal(const struct atomicio_file *file, struct write_outco
 	case -EINTR:
 		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
 		return;
+	case -EBUSY: /* shared: no turn, or live frames of a file that is not open here */
+		write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
+			   journal_has_no_turn(file->options.journal) ? ATOMICIO_REASON_NO_TURN
+								      : 0);
+		outcome->allowed = ATOMICIO_FAIL;
+		return;
 	default:
 		/* The frame may be durable or not: recovery makes the page old or new, whole. */
 		write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
