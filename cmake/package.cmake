@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What cpack does: Debian packages libatomicio0.1, libatomicio-dev, atomicio-tools and, where
-# libfuse3 is found, atomicio-crash.
+# libfuse3 is found, atomicio-crash, and, where SQLite is, libsqlite3-mod-atomicio.
 #
 #	eval "$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)"
 #	export CFLAGS="$CFLAGS $CPPFLAGS"	# CMake knows no CPPFLAGS

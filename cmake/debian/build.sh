@@ -56,7 +56,8 @@ debug_symbols() {
 		objcopy --only-keep-debug --compress-debug-sections "$file" \
 			"$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
 		chmod 644 "$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
-	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' -o -path '*/libexec/*' \))
+	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o
+		-path '*/bin/*' -o -path '*/libexec/*' \))
 	[ ${#ids[@]} != 0 ] || return 0
 	install -d "$target/DEBIAN" "$target/usr/share/doc"
 	ln -s "$package" "$target/usr/share/doc/$package-dbgsym"
@@ -73,7 +74,8 @@ stage() {
 	[ ! -d "$root/usr/share/man" ] ||
 		find "$root/usr/share/man" -type f -exec gzip -9nf {} +
 	debug_symbols "$package"
-	find "$root/usr" -type f \( -name '*.so.*' -o -path '*/bin/*' -o -path '*/libexec/*' \) -exec \
+	find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o
+		-path '*/bin/*' -o -path '*/libexec/*' \) -exec \
 		strip --remove-section=.comment --remove-section=.note {} +
 	find "$root/usr" -name '*.a' -exec \
 		strip --strip-debug --enable-deterministic-archives --remove-section=.comment {} +
@@ -104,6 +106,10 @@ if [ -e "$build/tools/crash/atomicio-crash" ]; then # built where libfuse3 was f
 	stage atomicio-crash crash
 	packages+=(atomicio-crash)
 fi
+if [ -e "$build/engines/sqlite/mod_atomicio.so" ]; then # built where SQLite's headers were found
+	stage libsqlite3-mod-atomicio sqlite
+	packages+=(libsqlite3-mod-atomicio)
+fi
 dpkg-gensymbols -plibatomicio0.1 -Pdebian/libatomicio0.1 -v"$full" -c4
 echo "libatomicio 0.1 libatomicio0.1 (>= ${full%-*})" >debian/libatomicio0.1/DEBIAN/shlibs
 echo "activate-noawait ldconfig" >debian/libatomicio0.1/DEBIAN/triggers
@@ -111,6 +117,9 @@ dpkg-shlibdeps -Tdebian/libatomicio0.1.substvars debian/libatomicio0.1/usr/lib/*
 dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0.1 debian/atomicio-tools/usr/bin/*
 [ ! -e debian/atomicio-crash ] ||
 	dpkg-shlibdeps -Tdebian/atomicio-crash.substvars debian/atomicio-crash/usr/libexec/libatomicio/*
+[ ! -e debian/libsqlite3-mod-atomicio ] ||
+	dpkg-shlibdeps -Tdebian/libsqlite3-mod-atomicio.substvars -Sdebian/libatomicio0.1 \
+		debian/libsqlite3-mod-atomicio/usr/{bin/*,lib/*/mod_*.so}
 touch debian/libatomicio-dev.substvars
 for package in "${packages[@]}"; do
 	finish "$package"

@@ -23,7 +23,7 @@ dpkg -i ./*.deb >log 2>&1
 report $? the_packages_install
 dpkg --audit >log 2>&1 && [ ! -s log ]
 report $? the_packages_are_configured
-dpkg -V libatomicio0.1 libatomicio-dev atomicio-tools atomicio-crash >log 2>&1 && [ ! -s log ]
+dpkg -V libatomicio0.1 libatomicio-dev atomicio-tools atomicio-crash libsqlite3-mod-atomicio >log 2>&1 && [ ! -s log ]
 report $? the_installed_files_have_the_sums_of_their_packages
 
 truncate -s 1M file
@@ -36,6 +36,16 @@ for page in man1/atomicio.1 $(sed -n 's/^manual: //p' expected); do
 done >log
 [ ! -s log ]
 report $? the_manual_is_there
+
+if command -v sqlite3 >/dev/null; then
+	printf '%s\n' '.load mod_atomicio' '.open file:x.db?vfs=atomicio' 'CREATE TABLE t(a);' \
+		'INSERT INTO t VALUES(1);' 'SELECT * FROM t;' 'PRAGMA atomicio;' | sqlite3 -bail >log 2>&1 &&
+		grep -q 'guard=on' log && atomicio-sqlite status x.db >>log 2>&1 &&
+		grep -q 'not guarded' log
+	report $? sqlite_loads_the_extension_by_its_name
+else
+	echo "ok - sqlite_loads_the_extension_by_its_name # SKIP the command sqlite3 is missing"
+fi
 
 cp consumer.c consumer.cc
 # shellcheck disable=SC2046 # flags are words
@@ -71,7 +81,7 @@ report $? the_programs_of_the_cmake_project_run
 
 ! dpkg -r libatomicio0.1 >log 2>&1
 report $? the_library_stays_while_the_command_needs_it
-dpkg -P atomicio-crash-dbgsym atomicio-crash atomicio-tools-dbgsym libatomicio0.1-dbgsym atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
+dpkg -P libsqlite3-mod-atomicio-dbgsym libsqlite3-mod-atomicio atomicio-crash-dbgsym atomicio-crash atomicio-tools-dbgsym libatomicio0.1-dbgsym atomicio-tools libatomicio-dev libatomicio0.1 >log 2>&1
 report $? the_packages_are_removed
 ! ldconfig -p | grep libatomicio >log
 report $? the_linker_has_forgotten_the_library

@@ -52,14 +52,14 @@ report $? the_packages_are_made
 # Another time of day, umask and order of the directory entries.
 (umask 077 && sleep 1 && make_packages "$two")
 report $? the_packages_are_made_elsewhere
-for file in libatomicio.a libatomicio.so tools/atomicio tools/crash/atomicio-crash; do
+for file in libatomicio.a libatomicio.so tools/atomicio tools/crash/atomicio-crash engines/sqlite/mod_atomicio.so; do
 	cmp "$one/out/$file" "$two/out/$file" >"$log" 2>&1
 	report $? "${file##*/}_is_the_same_from_two_directories"
 	! strings -a "$one/out/$file" | grep -F "$scratch" >"$log"
 	report $? "${file##*/}_does_not_name_the_directory_it_was_built_in"
 done
 (cd "$one/out" && sha256sum ./*.deb) >"$scratch/sums"
-[ "$(wc -l <"$scratch/sums")" = 7 ] && (cd "$two/out" && sha256sum -c "$scratch/sums") >"$log" 2>&1
+[ "$(wc -l <"$scratch/sums")" = 9 ] && (cd "$two/out" && sha256sum -c "$scratch/sums") >"$log" 2>&1
 report $? the_packages_are_the_same_from_two_directories
 # These are no upload to Debian, and so close no bug of its.
 lintian --allow-root --suppress-tags initial-upload-closes-no-bugs --fail-on error,warning "$one"/out/*.deb >"$log" 2>&1
@@ -73,10 +73,11 @@ done >>"$log"
 [ ! -s "$log" ]
 report $? the_binaries_are_fortified
 # The debug symbols are those of the binaries.
-for package in libatomicio0.1 atomicio-tools atomicio-crash; do
+for package in libatomicio0.1 atomicio-tools atomicio-crash libsqlite3-mod-atomicio; do
 	dpkg-deb -x "$one"/out/${package}_*.deb "$scratch/$package"
 	dpkg-deb -x "$one"/out/$package-dbgsym_*.deb "$scratch/$package-dbgsym"
-	find "$scratch/$package" -type f \( -name '*.so.*' -o -path '*/bin/*' -o -path '*/libexec/*' \) | while read -r file; do
+	find "$scratch/$package" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o \
+		-path '*/bin/*' -o -path '*/libexec/*' \) | while read -r file; do
 		id=$(readelf -n "$file" | sed -nE 's/.*Build ID: ([0-9a-f]+).*/\1/p')
 		readelf -S "$scratch/$package-dbgsym/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug" \
 			2>/dev/null | grep -q debug_info || echo "no symbols for $file"
