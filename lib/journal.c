@@ -6,7 +6,7 @@
  * is opened here.  The rules J1 to J10 are in journal_internal.h.
  */
 #define _GNU_SOURCE
-#include "journal_share.h"
+#include "journal_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -262,7 +262,6 @@ static void destroy(struct atomicio_journal *journal)
 {
 	const struct sys_calls *sys = journal->sys;
 
-	journal_close_kept(journal);
 	journal_forget_scan(journal);
 	if (journal->scan.bad)
 		sys->release_memory(journal->scan.bad);
@@ -270,6 +269,7 @@ static void destroy(struct atomicio_journal *journal)
 		journal_free_stage_memory(journal, &journal->stages[i]);
 	journal_end_couriers(journal);
 	sys_flights_end(&journal->flights);
+	journal_guests_end(journal);
 	if (journal->header_block)
 		sys->release_memory(journal->header_block);
 	journal_forget_rests(journal);
@@ -301,28 +301,13 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		error = journal_make_stage(journal, &journal->stages[i]);
 	if (!error)
 		error = journal_make_couriers(journal);
-	if (error)
-		return error;
-	/* Of what others are at, the page will tell: T4. */
-	if (!journal->share || journal->share->alone)
-		error = journal_scan_ring(journal);
-	else
-		journal->state = ATOMICIO_JOURNAL_READY;
-	return !error && journal->share ? journal_share_opened(journal) : error;
+	return error ? error : journal_scan_ring(journal);
 }
 
-static void give_up_file(struct atomicio_journal *journal)
-{
-	journal_share_close(journal);
-	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
-}
-
-int journal_open_with(const struct sys_calls *sys, int fd,
-		      const struct atomicio_journal_open_options *options,
+int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 		      struct atomicio_journal **journal)
 {
-	const bool shared = options->flags & ATOMICIO_JOURNAL_OPEN_SHARED;
-	const uint64_t memory = options->memory, least = JOURNAL_FRAME_MIN;
+	const uint64_t least = JOURNAL_FRAME_MIN;
 	struct atomicio_journal *made;
 	uint32_t mode;
 	uint64_t size;
@@ -333,8 +318,6 @@ int journal_open_with(const struct sys_calls *sys, int fd,
 	if (memory && memory / 2 < least)
 		return -EINVAL;
 	error = journal_look_at(sys, fd, &mode, &size);
-	if (!error)
-		error = journal_share_check(sys, fd);
 	if (error)
 		return error;
 	made = sys->allocate(64, sizeof(*made));
@@ -362,18 +345,16 @@ int journal_open_with(const struct sys_calls *sys, int fd,
 	made->delegates = made->is_file && !sys_keeps_dsync(sys, made->fd); /* K9 */
 	if (made->delegates)
 		made->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
-	error = shared ? sys->lock_shared(made->fd) : sys->lock(made->fd);
+	error = sys->lock(made->fd);
 	if (error) {
 		if (made->fd != fd)
 			sys->close(made->fd);
 		destroy(made);
 		return error == -EWOULDBLOCK ? -EBUSY : error;
 	}
-	error = shared ? journal_share_open(made) : 0;
-	if (!error)
-		error = load(made, size);
+	error = load(made, size);
 	if (error) {
-		give_up_file(made);
+		journal_close_own(sys, made->fd, fd);
 		destroy(made);
 		return error;
 	}
@@ -392,9 +373,9 @@ ATOMICIO_EXPORT int atomicio_journal_open(int fd,
 	if (options)
 		error = abi_read(&ours, sizeof(ours), options, options_size,
 				 ABI_FIRST_JOURNAL_OPEN);
-	if (!error && (ours.flags & ~ATOMICIO_JOURNAL_OPEN_SHARED || ours.reserved))
+	if (!error && (ours.flags || ours.reserved))
 		error = -EINVAL;
-	return error ? error : journal_open_with(&sys_linux, fd, &ours, journal);
+	return error ? error : journal_open_with(&sys_linux, fd, ours.memory, journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
@@ -408,13 +389,11 @@ ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 		return -EDEADLK;
 	if (journal->files)
 		return -EBUSY;
-	if (journal->share && journal->share->in_turn)
-		(void)journal_turn_end(journal);
 	pthread_mutex_lock(&journal->lock);
 	journal_await_tail(journal);
 	pthread_mutex_unlock(&journal->lock);
-	error = journal->share && !journal_share_closes_last(journal) ? 0 : close_clean(journal);
-	give_up_file(journal);
+	error = close_clean(journal);
+	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
 	destroy(journal);
 	return error;
 }

@@ -34,6 +34,8 @@ typedef void journal_page_at(const void *pages, uint32_t index, struct journal_p
  * -ENOMEM.
  */
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file);
+/* Are pages of the file in frames or entries of guests (journal_guest.h)?  Then do not detach. */
+bool journal_guest_uses(struct atomicio_journal *journal, const struct journal_file *file);
 /* Retire the file's frames and forget the file (J10), which is detached in any case. */
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file);
 
@@ -45,10 +47,10 @@ uint64_t journal_room(uint64_t length);
  * Make a group durable in one frame, or a chain of frames (K5), then write its pages home.
  *
  * 0: durable (E1), and home unless a file failed.  With nothing written: -EMSGSIZE, too long;
- * -EINVAL, two pages overlap; -EBUSY, no turn; -EUCLEAN, -ENOTRECOVERABLE, see the state and the
- * files; -ENOSPC, -EFBIG, no room in the journal; -ENOMEM; -EINTR; any error that leaves the
- * journal unpoisoned: its header could not be written.  Any other error: the journal is poisoned,
- * and recovery decides: old or new, whole.
+ * -EINVAL, two pages overlap; -EUCLEAN, -ENOTRECOVERABLE, see the state and the files; -ENOSPC,
+ * -EFBIG, no room in the journal; -EBUSY, a guest's entry has to complete first (JG1); -ENOMEM;
+ * -EINTR; any error that leaves the journal unpoisoned: its header could not be written.  Any other
+ * error: the journal is poisoned, and recovery decides: old or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);
@@ -67,10 +69,65 @@ int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
 		  uint64_t length);
 
-/* Is it shared with other processes, and this one not in a turn? */
-bool journal_has_no_turn(const struct atomicio_journal *journal);
 bool journal_is_poisoned(const struct atomicio_journal *journal);
 /* A page of this file was lost (loss.h).  With live frames, the file has now failed (K7). */
 void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file);
+
+/*
+ * Guests: pages whose frame and home are entries of the caller's ring.  journal_guest.h has the
+ * rules, and the states of a frame.
+ */
+
+/* What an entry has to say. */
+struct journal_guest_io {
+	int fd;
+	int rwf;
+	const void *bytes;
+	uint64_t length;
+	uint64_t offset;
+	bool sync;    /* an fdatasync of fd instead */
+	bool nothing; /* there is nothing to do: a no-op */
+};
+
+/* Where a page has been put. */
+struct journal_guest_place {
+	uint64_t serial;
+	uint32_t page;
+};
+
+/*
+ * Take memory for so many frames, and write the header that the first of them needs (H1); waits.
+ * -EBUSY: done already; -EINVAL; -ENOMEM; or as journal_commit().
+ */
+int journal_guests_begin(struct atomicio_journal *journal, uint32_t frames, int event);
+bool journal_has_guests(const struct atomicio_journal *journal);
+/* A file was synced by somebody: a step of a retirement that had to wait for that can be made. */
+void journal_guest_synced(struct atomicio_journal *journal);
+
+/*
+ * Put pages into the open frame, all or none; those of `place` follow one another.  With `io` it is
+ * then closed, and *io is its entry, or nothing was put.  JG5; -EINVAL: two of them overlap;
+ * -EMSGSIZE: no frame holds them; or as journal_commit() with nothing written.
+ */
+int journal_gather(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
+		   uint32_t count, struct journal_guest_place *place, struct journal_guest_io *io);
+/* Close the frame that a page was put into; its entry is due.  -EALREADY: it is not open. */
+int journal_gather_close(struct atomicio_journal *journal, uint64_t serial);
+/* Forget the open frame with all its pages. */
+int journal_gather_drop(struct atomicio_journal *journal, uint64_t serial);
+
+/* The entry that is due, of a closed frame or after -EAGAIN.  -EINVAL: none is. */
+int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
+		       struct journal_guest_io *io);
+/* 0: durable; -EAGAIN: ask for the next entry; or an error, as of journal_commit(). */
+int journal_guest_framed(struct atomicio_journal *journal, uint64_t serial, int64_t result);
+/* 0: durable; -EINPROGRESS; -ECANCELED; or the error of a frame that poisoned the journal. */
+int journal_guest_look(struct atomicio_journal *journal, uint64_t serial);
+/* The home entry of a page in a durable frame. */
+int journal_guest_home(struct atomicio_journal *journal, const struct journal_guest_place *place,
+		       struct journal_guest_io *io);
+/* 0: it is home, or its file has failed; -EAGAIN: ask for its entry again. */
+int journal_guest_homed(struct atomicio_journal *journal, const struct journal_guest_place *place,
+			int64_t result);
 
 #endif /* LIBATOMICIO_JOURNAL_PRIVATE_H */

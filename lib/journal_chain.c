@@ -126,7 +126,8 @@ static void stage(struct member *member, const struct journal_ticket *ticket)
 static void place(struct atomicio_journal *journal, struct journal_chain *chain)
 {
 	const uint64_t offset = journal->head_offset, sequence = journal->head_sequence,
-		       live = journal->live_bytes;
+		       live = journal->live_bytes, whole = journal->whole_sequence,
+		       whole_end = journal->whole_end;
 
 	for (uint32_t i = 0; i < chain->count; i++) {
 		struct journal_frame *frame = &chain->members[i].frame;
@@ -139,6 +140,8 @@ static void place(struct atomicio_journal *journal, struct journal_chain *chain)
 	journal->head_offset = offset;
 	journal->head_sequence = sequence;
 	journal->live_bytes = live;
+	journal->whole_sequence = whole;
+	journal->whole_end = whole_end;
 }
 
 /* No lock held. */

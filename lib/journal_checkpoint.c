@@ -45,7 +45,8 @@ static int carry_with_role(struct atomicio_journal *journal)
 	int error = 0;
 
 	journal_enter(journal);
-	if (journal->retiring && journal->mark_sequence == mark && !journal->moving_tail)
+	if (journal->retiring && journal->mark_sequence == mark && !journal->moving_tail &&
+	    !journal_guest_writes(journal))
 		error = journal_carry(journal, false);
 	journal_leave(journal);
 	return error;
@@ -60,6 +61,8 @@ static int take_part(struct atomicio_journal *journal)
 	result = journal_retire_step(journal, true);
 	if (result == JOURNAL_STEP_CARRY)
 		return carry_with_role(journal);
+	if (result == JOURNAL_STEP_GUEST)
+		return -EBUSY;
 	if (result == JOURNAL_STEP_WAIT)
 		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
 	return result < 0 ? result : 0;
@@ -107,9 +110,8 @@ int journal_retire_file(struct atomicio_journal *journal, const struct journal_f
 		.before = journal->head_sequence + 1,
 		.failed_files = journal->counters.failed_files,
 	};
-	const int error = journal_vouch(journal, file->file_id, false);
 
-	return error ? error : retire(journal, &wanted);
+	return retire(journal, &wanted);
 }
 
 int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
@@ -123,8 +125,6 @@ int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
 
 	if (!error)
 		error = journal_prove_header(journal); /* H2: that nothing is live is relied on */
-	if (!error)
-		error = journal_vouch(journal, file_id, false);
 	return error ? error : retire(journal, &wanted);
 }
 
@@ -132,8 +132,7 @@ void journal_help_retire(struct atomicio_journal *journal)
 {
 	int result = JOURNAL_STEP_DONE;
 
-	/* T1: a turn of several processes would have to wait for what is on its way. */
-	if (journal->share || (!journal->retiring && !journal_is_half_full(journal)))
+	if (!journal->retiring && !journal_is_half_full(journal))
 		return;
 	for (uint32_t i = 0; i < HELP_MAX && result == JOURNAL_STEP_DONE; i++)
 		result = journal_refused(journal) || journal->tail_failed
@@ -195,7 +194,7 @@ static int carry_slow(struct atomicio_journal *journal, const struct journal_tic
 
 			helps |= !file->first[p] || file->synced[p];
 		}
-	if (!helps || journal->moving_tail || journal->readers)
+	if (!helps || journal->moving_tail || journal->readers || journal_guest_writes(journal))
 		return 0;
 	error = journal_carry(journal, true);
 	return error == -ENOSPC || error == -ENOMEM ? 0 : error;
@@ -227,10 +226,10 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 		/* S1: what is live now is pinned. */
 		if (journal->counters.checkpoints - before > 2 || !may_shrink(journal))
 			return -ENOSPC;
-		if (!journal->retiring && journal_vouch(journal, 0, true))
-			return -ENOSPC;
 		journal_begin_retirement(journal);
 		result = journal_retire_step(journal, true);
+		if (result == JOURNAL_STEP_GUEST)
+			return -EBUSY;
 		if (result == JOURNAL_STEP_CARRY)
 			result = journal_carry(journal, false);
 		else if (result == JOURNAL_STEP_WAIT &&

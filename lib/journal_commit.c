@@ -121,9 +121,9 @@ int journal_frame_error(int error)
 	case -EFBIG:
 	case -ENOMEM:
 	case -EINTR:
+	case -EBUSY:
 	case -EUCLEAN:
 	case -ENOTRECOVERABLE:
-	case -EBUSY:
 		return -EIO;
 	default:
 		return error;
@@ -267,6 +267,10 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
+	if (journal_guest_overlaps(journal, ticket)) { /* JG1 */
+		pthread_mutex_unlock(&journal->lock);
+		return -EBUSY;
+	}
 	journal_join_line(journal, ticket);
 	while (journal_await_lead(journal, ticket)) {
 		lead(journal);

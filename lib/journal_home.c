@@ -105,8 +105,7 @@ static int check_flags(const struct atomicio_journal *journal, const struct jour
 	return status & O_APPEND ? -EOPNOTSUPP : 0;
 }
 
-/* Why this file gets no page now: 1, its pages stay in live frames; or an error. */
-static int refusal(const struct atomicio_journal *journal, const struct journal_file *file)
+int journal_home_refusal(const struct atomicio_journal *journal, const struct journal_file *file)
 {
 	return file->failed ? 1 : check_flags(journal, file);
 }
@@ -122,7 +121,7 @@ static void write_page(struct atomicio_journal *journal, const struct journal_pa
 		       const uint8_t *data)
 {
 	const struct journal_file *file = page->file;
-	int error = refusal(journal, file);
+	int error = journal_home_refusal(journal, file);
 
 	if (!error)
 		error = journal_write_home(journal->sys, file->fd, file->rwf, data, page->length,
@@ -162,7 +161,7 @@ static uint32_t drop_refused(struct atomicio_journal *journal, struct journal_ru
 	for (uint32_t i = 0; i < count; i++) {
 		if (runs[i].owner != file) {
 			file = runs[i].owner;
-			error = refusal(journal, file);
+			error = journal_home_refusal(journal, file);
 			if (error < 0)
 				fail(journal, file, error);
 		}

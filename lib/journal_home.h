@@ -31,6 +31,9 @@ int journal_write_durable(const struct atomicio_journal *journal, const uint8_t 
 			  uint64_t length, uint64_t offset);
 int journal_sync_own(const struct atomicio_journal *journal);
 
+/* Why this file gets no page now: 1, its pages stay in live frames; or an error. */
+int journal_home_refusal(const struct atomicio_journal *journal, const struct journal_file *file);
+
 /*
  * Write a ticket's pages home from its stage; no lock held.  A failed write fails its file (K7):
  * the ticket is durable all the same (E1).

@@ -33,8 +33,6 @@ void journal_leave(struct atomicio_journal *journal)
 
 int journal_refused(const struct atomicio_journal *journal)
 {
-	if (journal_has_no_turn(journal))
-		return -EBUSY;
 	switch (journal->state) {
 	case ATOMICIO_JOURNAL_READY:
 		return 0;
@@ -171,6 +169,7 @@ void journal_wake(struct atomicio_journal *journal)
 	struct journal_ticket *first;
 
 	pthread_cond_broadcast(&journal->changed);
+	journal_guest_wake(journal);
 	if (journal->busy || !journal->waiting)
 		return;
 	first = first_free(journal);

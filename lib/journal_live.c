@@ -70,10 +70,23 @@ void journal_cursor_begin(const struct atomicio_journal *journal, struct journal
 		.offset = journal->header.tail_offset,
 		.sequence = journal->header.tail_sequence,
 	};
+	cursor->hole_count = journal_guest_list_holes(journal, cursor->holes);
 	if (journal->scan.count == 0)
 		return;
 	cursor->offset = journal->base_offset;
 	cursor->sequence = journal->base_sequence;
+}
+
+/* JG3: step over the numbers that have no durable frame. */
+static void skip_holes(struct journal_cursor *cursor)
+{
+	for (uint32_t i = 0; i < cursor->hole_count; i++) {
+		if (cursor->holes[i].sequence != cursor->sequence)
+			continue;
+		cursor->offset = cursor->holes[i].end;
+		cursor->sequence++;
+		i = UINT32_MAX; /* from the first */
+	}
 }
 
 int journal_cursor_next(const struct atomicio_journal *journal, struct journal_cursor *cursor,
@@ -89,6 +102,7 @@ int journal_cursor_next(const struct atomicio_journal *journal, struct journal_c
 		error = read_at(journal, bytes, found->offset, found->sequence, frame);
 		return error ? error == -ENODATA ? -EIO : error : 1;
 	}
+	skip_holes(cursor);
 	if (cursor->sequence >= end)
 		return 0;
 	error = journal_read_live(journal, bytes, cursor->offset, cursor->sequence, frame);
@@ -158,8 +172,6 @@ static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 	head = journal->head_sequence;
 	if (error > 0 && journal->state == ATOMICIO_JOURNAL_CORRUPT)
 		error = -EUCLEAN;
-	if (error > 0 && journal_has_no_turn(journal))
-		error = -EBUSY;
 	pthread_mutex_unlock(&journal->lock);
 	while (error > 0) {
 		error = journal_cursor_next(journal, &cursor, head, bytes, &frame);

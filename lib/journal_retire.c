@@ -195,7 +195,7 @@ int journal_retire_step(struct atomicio_journal *journal, bool may_call)
 {
 	const uint64_t step = ++journal->step;
 	uint32_t generation;
-	bool carry, wait, call;
+	bool carry, wait, call, guest;
 
 	journal_land(journal);
 	if (!journal->retiring && !journal_is_half_full(journal))
@@ -206,7 +206,7 @@ again:
 	if (!journal->retiring || journal->generation != generation)
 		return JOURNAL_STEP_DONE;
 	carry = journal->rests && !journal->rests_carried;
-	wait = call = false;
+	wait = call = guest = false;
 	for (struct journal_file *file = journal->files; file; file = file->next) {
 		const uint32_t p = old_parity(journal);
 
@@ -216,6 +216,7 @@ again:
 			carry = true;
 		} else if (file->syncing || file->homes[p]) {
 			wait = true;
+			guest |= journal_guest_has_homes(journal, file, p);
 		} else if (file->step < step) {
 			send_sync(journal, file, step);
 			goto again; /* the list may be another one now */
@@ -227,6 +228,8 @@ again:
 			call = true;
 		}
 	}
+	if (guest || (carry && journal_guest_writes(journal)))
+		return JOURNAL_STEP_GUEST;
 	if (wait || journal->moving_tail || journal->readers)
 		return JOURNAL_STEP_WAIT;
 	if (call)

@@ -22,6 +22,7 @@ enum journal_step {
 	JOURNAL_STEP_WAIT = 2,	/* requests are on their way, or others are at work, or slow */
 	JOURNAL_STEP_CARRY = 3, /* only failed files are left: who has the role must carry them */
 	JOURNAL_STEP_CALL = 4,	/* only a call that waits for a disk is left, and may not be made */
+	JOURNAL_STEP_GUEST = 5, /* a guest's entry has to complete: nobody waits for that (JG1) */
 };
 
 /* Is it time to begin one? */

@@ -10,15 +10,12 @@
 #include "journal_internal.h"
 
 /* journal.c: `memory` for frames, 0: for two of the largest. */
-int journal_open_with(const struct sys_calls *sys, int fd,
-		      const struct atomicio_journal_open_options *options,
+int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 		      struct atomicio_journal **journal);
 static inline int journal_open(const struct sys_calls *sys, int fd,
 			       struct atomicio_journal **journal)
 {
-	static const struct atomicio_journal_open_options none;
-
-	return journal_open_with(sys, fd, &none, journal);
+	return journal_open_with(sys, fd, 0, journal);
 }
 
 /* journal_peek.c: 1: frames are live, 0, or an error; no lock, and no call but reads. */
@@ -35,6 +32,11 @@ int journal_read_live(const struct atomicio_journal *journal, uint8_t *bytes, ui
 struct journal_cursor {
 	uint32_t index; /* in scan.found */
 	uint64_t offset, sequence;
+	/* Of our own: numbers that have no durable frame (journal_guest.h). */
+	struct journal_hole {
+		uint64_t sequence, end;
+	} holes[JOURNAL_HOLES + JOURNAL_GUEST_FRAMES_LIMIT];
+	uint32_t hole_count;
 };
 
 void journal_cursor_begin(const struct atomicio_journal *journal, struct journal_cursor *cursor);
@@ -100,9 +102,7 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame);
 
-/* journal_target.c: what ATOMICIO_RECOVER_KEEP_OPEN has left open. */
-void journal_close_kept(struct atomicio_journal *journal);
-/* The pages of this file in frames below this number are home (H3). */
+/* journal_target.c: the pages of this file in frames below this number are home (H3). */
 uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id);
 
 /* journal_identity.c: marks of the file behind fd, to know the file again (K4). */

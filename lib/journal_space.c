@@ -25,9 +25,11 @@ uint64_t journal_pinned_limit(const struct journal_header *header)
 void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
 		    uint64_t first)
 {
-	/* One frame, or chain, is in flight at a time. */
+	/* One frame, or chain, is in flight at a time, but for those of guests (JG3). */
 	frame->sequence = journal->head_sequence;
 	frame->chain_first = frame->durable_to = first;
+	if (journal->doubt && journal->doubt < first)
+		frame->durable_to = journal->doubt;
 	frame->chain_index = (uint32_t)(frame->sequence - first);
 	frame->void_first = journal->void_first;
 	frame->void_count = journal->void_count;
@@ -47,7 +49,8 @@ static uint64_t unreadable(const struct journal_scan *scan, uint64_t at, uint64_
 static uint64_t fit(const struct atomicio_journal *journal, uint64_t at, uint64_t end,
 		    uint64_t length)
 {
-	const uint64_t reach = (uint64_t)(JOURNAL_REACH - 1) * journal->header.frame_max;
+	const uint64_t reach = (uint64_t)(JOURNAL_REACH - 1) * journal->header.frame_max -
+			       journal_doubtful_bytes(journal);
 	const uint64_t start = at;
 	uint64_t next;
 
@@ -98,7 +101,7 @@ uint64_t journal_gaps(const struct atomicio_journal *journal)
 	return bytes;
 }
 
-void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame)
+void journal_reserve_place(struct atomicio_journal *journal, const struct journal_frame *frame)
 {
 	/*
 	 * The gap of a wrap at the end is in use until the tail has passed it, even with nothing
@@ -107,6 +110,32 @@ void journal_advance_head(struct atomicio_journal *journal, const struct journal
 	journal->live_bytes += gap(journal, frame->offset) + frame->length;
 	journal->head_offset = frame->offset + frame->length;
 	journal->head_sequence++;
+}
+
+void journal_note_whole(struct atomicio_journal *journal, const struct journal_frame *frame)
+{
+	if (journal->whole_end && frame->sequence < journal->whole_sequence)
+		return;
+	journal->whole_sequence = frame->sequence;
+	journal->whole_end = frame->offset + frame->length;
+}
+
+void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame)
+{
+	journal_reserve_place(journal, frame);
+	journal_note_whole(journal, frame);
+}
+
+uint64_t journal_doubtful_bytes(const struct atomicio_journal *journal)
+{
+	const struct journal_header *header = &journal->header;
+	const bool is_live = journal->whole_end && journal->whole_sequence >= header->tail_sequence;
+	const uint64_t from = is_live ? journal->whole_end : header->tail_offset;
+	const uint64_t next = is_live ? journal->whole_sequence + 1 : header->tail_sequence;
+
+	if (!journal->guests || next >= journal->head_sequence)
+		return 0;
+	return journal_distance(header, from, journal->head_offset);
 }
 
 uint64_t journal_distance(const struct journal_header *header, uint64_t tail, uint64_t head)

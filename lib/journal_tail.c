@@ -51,6 +51,7 @@ static void moved(struct atomicio_journal *journal, int error)
 						   journal->head_offset);
 		if (journal->scan.count)
 			journal_count_found(journal);
+		journal_guest_tail_moved(journal);
 	}
 	journal->moving_tail = false;
 	pthread_cond_broadcast(&journal->changed);

@@ -188,18 +188,12 @@ int journal_open_targets(struct journal_recovery *recovery)
 	return error;
 }
 
-/* Targets whose descriptions stay open, or the process's record locks on the files would go. */
-struct journal_kept {
-	struct journal_kept *next;
-	struct journal_target *targets;
-	uint32_t count;
-};
-
-static void close_targets(const struct sys_calls *sys, struct journal_target *targets,
-			  uint32_t count)
+void journal_close_targets(struct journal_recovery *recovery)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct journal_target *target = &targets[i];
+	const struct sys_calls *sys = recovery->journal->sys;
+
+	for (uint32_t i = 0; i < recovery->count; i++) {
+		struct journal_target *target = &recovery->targets[i];
 
 		if (target->has_loss)
 			loss_close(&target->loss);
@@ -208,34 +202,6 @@ static void close_targets(const struct sys_calls *sys, struct journal_target *ta
 		if (target->direct >= 0)
 			sys->close(target->direct);
 	}
-	sys->release_memory(targets);
-}
-
-void journal_close_kept(struct atomicio_journal *journal)
-{
-	while (journal->kept) {
-		struct journal_kept *kept = journal->kept;
-
-		journal->kept = kept->next;
-		close_targets(journal->sys, kept->targets, kept->count);
-		journal->sys->release_memory(kept);
-	}
-}
-
-void journal_close_targets(struct journal_recovery *recovery)
-{
-	struct atomicio_journal *journal = recovery->journal;
-	struct journal_kept *kept;
-
-	if (!recovery->targets)
-		return;
-	if (!(recovery->options.flags & ATOMICIO_RECOVER_KEEP_OPEN)) {
-		close_targets(journal->sys, recovery->targets, recovery->count);
-		return;
-	}
-	kept = journal->sys->allocate(_Alignof(struct journal_kept), sizeof(*kept));
-	if (!kept)
-		return; /* lost, and open: a lock that is dropped is worse */
-	*kept = (struct journal_kept){journal->kept, recovery->targets, recovery->count};
-	journal->kept = kept;
+	if (recovery->targets)
+		sys->release_memory(recovery->targets);
 }

@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 
 #include "sys_blkid.h"
+#include "sys_event.h"
 #include "sys_list.h"
 #include "sys_machine.h"
 #include "sys_result.h"
@@ -269,7 +270,6 @@ const struct sys_calls sys_linux = {
 	.pwrite = linux_pwrite,
 	.pwritev2 = linux_pwritev2,
 	.aio = &sys_aio_linux,
-	.share = &sys_share_linux,
 	.fdatasync = linux_fdatasync,
 	.write_back = linux_write_back,
 	.start_write_back = linux_start_write_back,
@@ -289,6 +289,7 @@ const struct sys_calls sys_linux = {
 	.file_size_limit = sys_machine_file_size_limit,
 	.populate = sys_machine_populate,
 	.sleep_us = sys_machine_sleep_us,
+	.signal = sys_event_signal,
 	.random = sys_machine_random,
 	.allocate = sys_machine_allocate,
 	.release_memory = sys_machine_release_memory,

@@ -65,6 +65,8 @@ int write_sync_file(struct atomicio_file *file)
 	error = loss_sync(&file->loss, 0);
 	if (error && write_is_poisoned(file))
 		write_lost(file);
+	if (file->attached)
+		journal_guest_synced(file->options.journal);
 	return error;
 }
 

@@ -34,7 +34,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	return !error;
 }
 
-static void page_of_request(const void *pages, uint32_t index, struct journal_page *page)
+void write_page_of_request(const void *pages, uint32_t index, struct journal_page *page)
 {
 	const struct write_request *request = pages;
 
@@ -61,10 +61,10 @@ static void commit(const struct atomicio_file *file, const void *pages, journal_
 void write_journal(const struct write_request *request, struct write_outcome *outcome)
 {
 	if (write_fits_journal(request, outcome))
-		commit(request->file, request, page_of_request, 1, outcome);
+		commit(request->file, request, write_page_of_request, 1, outcome);
 }
 
-static void page_of_op(const void *pages, uint32_t index, struct journal_page *page)
+void write_page_of_op(const void *pages, uint32_t index, struct journal_page *page)
 {
 	const struct atomicio_op *op = (const struct atomicio_op *)pages + index;
 
@@ -83,5 +83,5 @@ static void page_of_op(const void *pages, uint32_t index, struct journal_page *p
 void write_journal_group(const struct atomicio_op *ops, uint32_t count,
 			 struct write_outcome *outcome)
 {
-	commit(ops[0].file, ops, page_of_op, count, outcome);
+	commit(ops[0].file, ops, write_page_of_op, count, outcome);
 }

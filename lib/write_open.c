@@ -283,5 +283,10 @@ ATOMICIO_EXPORT int atomicio_open(int fd, const struct atomicio_options *options
 ATOMICIO_EXPORT int atomicio_close(struct atomicio_file *file)
 {
 	SYS_NO_CANCEL;
-	return file ? destroy(file) : 0;
+
+	if (!file)
+		return 0;
+	if (file->attached && journal_guest_uses(file->options.journal, &file->home))
+		return -EBUSY; /* nothing is freed that an entry of a ring may still need */
+	return destroy(file);
 }

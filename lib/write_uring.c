@@ -12,7 +12,7 @@
  * G3 a prepared entry is always one that may be submitted: what is not to be written is a no-op
  *    if the fallback did it, else a request that the kernel refuses.
  */
-#include "write_entry.h"
+#include "write_guest.h"
 
 #include <errno.h>
 
@@ -23,25 +23,6 @@
 
 #define GUEST_FLAGS (WRITE_FLAGS | ATOMICIO_REGISTERED_BUFFER)
 
-/* No kernel knows this bit of rw_flags: EOPNOTSUPP before anything is done. */
-#define RWF_UNKNOWN 0x40000000
-
-/* Life of a request.  Zeroed memory is one that was never used. */
-enum {
-	STATE_IDLE,
-	STATE_IN_FLIGHT, /* an entry of it is in the ring */
-	STATE_AGAIN,	 /* done() asked for another entry */
-	STATE_SETTLED,	 /* a no-op is in the ring, the result is known */
-	STATE_REFUSED,	 /* an entry that will fail may be in the ring, the result is known */
-};
-
-/* The library's view of the caller's struct atomicio_request. */
-struct guest {
-	struct write_request write;
-	uint32_t state;
-	int32_t result;
-} __attribute__((may_alias));
-
 static_assert(sizeof(struct atomicio_request) == 128, "part of the ABI");
 static_assert(sizeof(struct guest) <= sizeof(struct atomicio_request), "fits the caller's");
 static_assert(_Alignof(struct guest) <= _Alignof(struct atomicio_request), "and its alignment");
@@ -51,12 +32,6 @@ static struct guest *guest_of(struct atomicio_request *request)
 	return (struct guest *)request;
 }
 
-/* G3: an entry that fails, and so breaks its link as a failed write would. */
-static void fill_failing(struct io_uring_sqe *sqe)
-{
-	write_entry_fill(sqe, IORING_OP_WRITE, -1, NULL, 0, 0, RWF_UNKNOWN);
-}
-
 /* What never came as far as the policy is counted here. */
 static void count_failed(struct atomicio_file *file)
 {
@@ -64,21 +39,13 @@ static void count_failed(struct atomicio_file *file)
 		write_count(&file->counters.writes_failed, 1);
 }
 
-static int refuse(struct guest *guest, struct io_uring_sqe *sqe, int error)
-{
-	fill_failing(sqe);
-	guest->state = STATE_REFUSED;
-	guest->result = error;
-	return error;
-}
-
 /* The fallback has run: its result waits for the completion of a no-op. */
 static int settle(struct guest *guest, struct io_uring_sqe *sqe, int error)
 {
 	if (error)
-		return refuse(guest, sqe, error);
+		return write_guest_refuse(guest, sqe, error);
 	write_entry_fill(sqe, IORING_OP_NOP, -1, NULL, 0, 0, 0);
-	guest->state = STATE_SETTLED;
+	guest->state = GUEST_SETTLED;
 	guest->result = 0;
 	return 0;
 }
@@ -103,19 +70,26 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 	for (;;) {
 		if (write_is_poisoned(write->file)) {
 			count_failed(write->file);
-			return refuse(guest, sqe, write_poisoned_error(write));
+			return write_guest_refuse(guest, sqe, write_poisoned_error(write));
+		}
+		if (write->path == ATOMICIO_PATH_JOURNAL && write_guest_may_join(write->file)) {
+			const int error = write_guest_begin_frame(guest, sqe);
+
+			if (error != GUEST_OTHER_PATH)
+				return error;
+			continue;
 		}
 		if (write->path != ATOMICIO_PATH_KERNEL)
 			return settle(guest, sqe, write_run(write));
 		if (is_ready(write, &outcome))
 			break;
 		if (write_decide(write, &outcome) == WRITE_GIVE_UP)
-			return refuse(guest, sqe, outcome.error);
+			return write_guest_refuse(guest, sqe, outcome.error);
 	}
 	TRACE_SUBMIT(write->file->fd, write->offset, write->length, write->flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, write->file->fd, write->buffer,
 			 (uint32_t)write->length, write->offset, write_entry_rwf(write));
-	guest->state = STATE_IN_FLIGHT;
+	guest->state = GUEST_IN_FLIGHT;
 	return 0;
 }
 
@@ -133,12 +107,14 @@ static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io
 	SYS_NO_CANCEL;
 	int error;
 
-	if (guest->state == STATE_AGAIN && is_same(&guest->write, asked))
+	if (guest->state == GUEST_AGAIN && is_same(&guest->write, asked))
 		return prepare(guest, sqe);
-	if (guest->state != STATE_IDLE && guest->state != STATE_REFUSED) {
+	if (guest_has_frame(guest) && is_same(&guest->write, asked))
+		return write_guest_next(guest, sqe);
+	if (guest->state != GUEST_IDLE && guest->state != GUEST_REFUSED) {
 		/* The request itself goes on as it was. */
 		count_failed(asked->file);
-		fill_failing(sqe);
+		write_guest_fill_failing(sqe);
 		return -EINVAL;
 	}
 	error = asked->file ? write_misuse(asked->buffer, asked->length, asked->offset,
@@ -146,7 +122,7 @@ static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io
 			    : -EINVAL;
 	if (error) {
 		count_failed(asked->file);
-		return refuse(guest, sqe, error);
+		return write_guest_refuse(guest, sqe, error);
 	}
 	guest->write = *asked;
 	guest->write.path = write_route(asked);
@@ -170,15 +146,15 @@ ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
 	if (!sqe)
 		return -EINVAL;
 	if (!guest) {
-		fill_failing(sqe);
+		write_guest_fill_failing(sqe);
 		return -EINVAL;
 	}
-	if (guest->state != STATE_IDLE || !file ||
+	if (guest->state != GUEST_IDLE || !file ||
 	    !write_is_hot(file, buffer, length, offset, flags))
 		return prepare_cold(guest, sqe, &asked);
 	guest->write = asked;
 	guest->write.mark = loss_mark(&file->loss);
-	guest->state = STATE_IN_FLIGHT;
+	guest->state = GUEST_IN_FLIGHT;
 	TRACE_SUBMIT(file->fd, offset, length, flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, file->fd, buffer, (uint32_t)length, offset,
 			 write_hot_rwf(flags));
@@ -193,25 +169,26 @@ static __attribute__((noinline)) int done_cold(struct guest *guest, int32_t res)
 	struct write_outcome outcome;
 
 	switch (guest->state) {
-	case STATE_SETTLED:
-	case STATE_REFUSED:
-		guest->state = STATE_IDLE;
+	case GUEST_SETTLED:
+	case GUEST_REFUSED:
+		guest->state = GUEST_IDLE;
 		return guest->result;
-	case STATE_IN_FLIGHT:
+	case GUEST_IN_FLIGHT:
 		break;
 	default:
-		return -EINVAL;
+		return write_guest_done(guest, res);
 	}
-	guest->state = STATE_AGAIN;
+	guest->state = GUEST_AGAIN;
 	if (!write_entry_result(write, res, &outcome))
 		return ATOMICIO_AGAIN_SQE;
 	if (outcome.kind && write_decide(write, &outcome) == WRITE_TRY_AGAIN) {
-		if (write->path == ATOMICIO_PATH_KERNEL)
+		if (write->path == ATOMICIO_PATH_KERNEL ||
+		    (write->path == ATOMICIO_PATH_JOURNAL && write_guest_may_join(write->file)))
 			return ATOMICIO_AGAIN_SQE;
-		guest->state = STATE_IDLE;
+		guest->state = GUEST_IDLE;
 		return write_run(write);
 	}
-	guest->state = STATE_IDLE;
+	guest->state = GUEST_IDLE;
 	if (outcome.kind)
 		return outcome.error;
 	write_count_done(write);
@@ -224,10 +201,10 @@ ATOMICIO_EXPORT int atomicio_uring_done(struct atomicio_request *request, int32_
 
 	if (!guest)
 		return -EINVAL;
-	if (guest->state != STATE_IN_FLIGHT || res != (int64_t)guest->write.length ||
+	if (guest->state != GUEST_IN_FLIGHT || res != (int64_t)guest->write.length ||
 	    guest->write.file->looks)
 		return done_cold(guest, res);
-	guest->state = STATE_IDLE;
+	guest->state = GUEST_IDLE;
 	write_count_done(&guest->write);
 	return 0;
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A write in the caller's ring: what is kept in its request, and who moves it on.
+ *
+ * Flow: write_uring.c has the calls of uring.h and the writes of the kernel's path;
+ * write_uring_journal.c those that go to the journal.
+ *
+ * States of a request; -prep()- fills an entry, and -done()- has its completion:
+ *
+ *	IDLE -prep()-> IN_FLIGHT -done()-> IDLE, or AGAIN -prep()-> IN_FLIGHT
+ *	IDLE -prep()-> SETTLED or REFUSED: the result is known -done()-> IDLE
+ *
+ *	IDLE -gather()-> GATHERED, in a frame with others
+ *	IDLE -prep()-> FRAME: the frame's entry is this request's
+ *	GATHERED -commit()-> FRAME_DUE -prep()-> FRAME -done()-> DURABLE, or FRAME_DUE again
+ *	GATHERED -result(), prep()-> DURABLE, once the frame is
+ *	DURABLE -prep()-> HOME: the entry of its home write -done()-> IDLE, or DURABLE again
+ */
+#ifndef LIBATOMICIO_WRITE_GUEST_H
+#define LIBATOMICIO_WRITE_GUEST_H
+
+#include "write_entry.h"
+
+enum guest_state {
+	GUEST_IDLE, /* zeroed memory is a request that was never used */
+	GUEST_IN_FLIGHT,
+	GUEST_AGAIN,
+	GUEST_SETTLED, /* a no-op is in the ring */
+	GUEST_REFUSED, /* an entry that will fail may be in the ring */
+	GUEST_GATHERED,
+	GUEST_FRAME,
+	GUEST_FRAME_DUE,
+	GUEST_DURABLE,
+	GUEST_HOME,
+};
+
+/* The library's view of the caller's struct atomicio_request. */
+struct guest {
+	struct write_request write;
+	uint32_t state;
+	int32_t result;
+	struct journal_guest_place place; /* in the journal */
+} __attribute__((may_alias));
+
+/* write_uring_journal.c */
+
+/* An entry that fails, and so breaks its link as a failed write would. */
+void write_guest_fill_failing(struct io_uring_sqe *sqe);
+/* The write has ended with this error, which the entry, if there is one, says too. */
+int write_guest_refuse(struct guest *guest, struct io_uring_sqe *sqe, int error);
+
+/* Does its journal take writes in rings? */
+bool write_guest_may_join(const struct atomicio_file *file);
+/*
+ * Put a write on the journal's path into a frame of its own, or with those that were gathered, and
+ * fill its entry.  JG5: told to come later, with nothing changed.  WRITE_AGAIN: the policy has
+ * chosen another path.
+ */
+#define GUEST_OTHER_PATH 1
+int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe);
+/* The entry for what comes next of a write that has a frame. */
+int write_guest_next(struct guest *guest, struct io_uring_sqe *sqe);
+/* A completion of it. */
+int write_guest_done(struct guest *guest, int32_t res);
+
+static inline bool guest_has_frame(const struct guest *guest)
+{
+	return guest->state >= GUEST_GATHERED && guest->state <= GUEST_HOME;
+}
+
+static inline bool guest_is_later(int error)
+{
+	return error == -EAGAIN || error == -EBUSY || error == -ENOBUFS || error == -ENOSPC;
+}
+
+#endif /* LIBATOMICIO_WRITE_GUEST_H */
