@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "disk_internal.h"
+#include "disk_ring.h"
 #include "sys_aio.h"
 
 #define AIR_MAX 16u
@@ -66,7 +67,7 @@ bool disk_is_in_air(int fd)
 	for (uint32_t i = 0; i < AIR_MAX; i++)
 		if (air[i].context && (int)air[i].block.aio_fildes == fd)
 			return true;
-	return false;
+	return disk_ring_has(fd);
 }
 
 void disk_land_all(void)
@@ -82,6 +83,7 @@ void disk_land_all(void)
 			disk_write(state, disk_opened((int)block->aio_fildes)->file,
 				   (uint64_t)block->aio_offset, bytes, gather(block, bytes), false);
 	}
+	disk_ring_land_all();
 	state->in_flight = own;
 	state->air = state->pending_count - before;
 }

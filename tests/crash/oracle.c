@@ -134,11 +134,18 @@ void oracle_begin(struct oracle *oracle, uint32_t fiber, const struct oracle_gro
 	oracle->is_under_way[fiber] = true;
 }
 
-static bool anything_under_way(const struct oracle *oracle)
+/* Of two that overlap while both are under way, either may be the later one. */
+static bool meets_another(const struct oracle *oracle, const struct oracle_group *group)
 {
-	for (uint32_t i = 0; i < ORACLE_UNDER_WAY; i++)
-		if (oracle->is_under_way[i])
-			return true;
+	for (uint32_t i = 0; i < ORACLE_UNDER_WAY; i++) {
+		const struct oracle_group *other = &oracle->under_way[i];
+
+		for (uint32_t k = 0; oracle->is_under_way[i] && k < other->count; k++)
+			for (uint32_t j = 0; j < group->count; j++)
+				if (other->ops[k].home == group->ops[j].home &&
+				    other->ops[k].mask & group->ops[j].mask)
+					return true;
+	}
 	return false;
 }
 
@@ -156,7 +163,7 @@ void oracle_end(struct oracle *oracle, uint32_t fiber, enum oracle_end end)
 		for (uint32_t i = 0; i < oracle->crowd_count; i++)
 			push(oracle, &oracle->crowd[i]);
 		oracle->crowd_count = 0;
-		if (anything_under_way(oracle))
+		if (meets_another(oracle, &group))
 			oracle->crowd[oracle->crowd_count++] = group;
 		remove_empty(oracle);
 	}

@@ -22,7 +22,8 @@
 #define HOME_SECTORS (DISK_HOME_SIZE / SECTOR)
 #define ORACLE_OPS 4u
 #define ORACLE_OPTIONAL 10u
-#define ORACLE_UNDER_WAY 3u
+#define ORACLE_FIBERS 3u
+#define ORACLE_UNDER_WAY 8u /* by fibers, and by requests of a ring */
 
 #define TAG_ZERO 0u	   /* sectors of zeroes */
 #define TAG_FIRST 1u	   /* what the homes held in the beginning */
@@ -48,7 +49,7 @@ struct oracle {
 	uint16_t base[DISK_HOMES][HOME_SECTORS];
 	struct oracle_group optional[ORACLE_OPTIONAL];
 	uint32_t optional_count;
-	struct oracle_group under_way[ORACLE_UNDER_WAY]; /* by fiber */
+	struct oracle_group under_way[ORACLE_UNDER_WAY];
 	bool is_under_way[ORACLE_UNDER_WAY];
 	/* Acknowledged while others were under way: either may be the later one. */
 	struct oracle_group crowd[ORACLE_UNDER_WAY];

@@ -330,6 +330,14 @@ RUN_SCENARIO(threads, run_threads, "three threads", 32768, 16384, .fates_first =
 	     .fates_second = 8, .descend = 1, .threads = true);
 RUN_SCENARIO(threads_full, run_threads_full, "threads and a full ring", 16384, 8192,
 	     .fates_first = 100, .fates_second = 8, .descend = 1, .threads = true);
+RUN_SCENARIO(ring, run_ring, "pages in the caller's ring", 49152, 8192, .fates_first = 400,
+	     .fates_second = 30, .descend = 2);
+RUN_SCENARIO(ring_gather, run_ring_gather, "frames in the caller's ring", 65536, 16384,
+	     .fates_first = 300, .fates_second = 20, .descend = 2);
+RUN_SCENARIO(ring_wrap, run_ring_wrap, "a full log area, and the caller's ring", 32768, 8192,
+	     .fates_first = 300, .fates_second = 30, .descend = 2);
+RUN_SCENARIO(ring_fails, run_ring_fails, "entries that fail", 49152, 12288, .fates_first = 30,
+	     .fates_second = 8, .descend = 1, .faults = true);
 SCENARIO(recreate, "a new journal over an old one", 16384, 8192, .fates_first = 3000,
 	 .fates_second = 100, .descend = 2);
 SCENARIO(large, "pages of 16 KiB", 40960, 20480, .fates_first = 3000, .fates_second = 150,
@@ -354,13 +362,35 @@ static const struct scenario scenario_buffered = {
 };
 
 const struct scenario *const scenarios[] = {
-	&scenario_single,	 &scenario_group,	  &scenario_wrap,
-	&scenario_wrap_odd,	 &scenario_mixed,	  &scenario_reuse,
-	&scenario_retry,	 &scenario_poison,	  &scenario_poison_group,
-	&scenario_stolen,	 &scenario_threads,	  &scenario_threads_full,
-	&scenario_recreate,	 &scenario_large,	  &scenario_batch,
-	&scenario_rot,		 &scenario_buffered,	  &scenario_retry_live,
-	&scenario_batch_mixed,	 &scenario_carry,	  &scenario_chain,
-	&scenario_homes,	 &scenario_homes_threads, &scenario_steps,
-	&scenario_steps_threads, &scenario_partial,	  NULL,
+	&scenario_single,
+	&scenario_group,
+	&scenario_wrap,
+	&scenario_wrap_odd,
+	&scenario_mixed,
+	&scenario_reuse,
+	&scenario_retry,
+	&scenario_poison,
+	&scenario_poison_group,
+	&scenario_stolen,
+	&scenario_threads,
+	&scenario_threads_full,
+	&scenario_recreate,
+	&scenario_large,
+	&scenario_batch,
+	&scenario_rot,
+	&scenario_buffered,
+	&scenario_retry_live,
+	&scenario_batch_mixed,
+	&scenario_carry,
+	&scenario_chain,
+	&scenario_homes,
+	&scenario_homes_threads,
+	&scenario_steps,
+	&scenario_steps_threads,
+	&scenario_partial,
+	&scenario_ring,
+	&scenario_ring_gather,
+	&scenario_ring_wrap,
+	&scenario_ring_fails,
+	NULL,
 };
