@@ -47,8 +47,9 @@ for place in "$xfs" "$ext4"; do
 	says 0 '^0 torn pages' engine_buffered "$place/buffered" "$place/buffered.journal" 10
 	says 0 '^100000 in all' engine_pager "$place/pager" "$place/pager.journal" 100
 done
-says 0 '^640 pages without, 0 with the journal' engine_ring "$xfs/ring" "$xfs/ring.journal" 10
-says 0 '^0 pages without, 640 with the journal' engine_ring "$ext4/ring" "$ext4/ring.journal" 10
+says 0 '^0 transactions before, 40000 pages written' engine_ring "$xfs/ring" "$xfs/ring.journal" 10000
+says 0 '^0 transactions before, 40000 pages written' engine_ring "$ext4/ring" "$ext4/ring.journal" 10000
+says 0 '^10000 transactions before, 40 pages written' engine_ring "$ext4/ring" "$ext4/ring.journal" 10
 
 # A group that fails is whole or absent, and made again where it is absent: once more in any case.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
@@ -92,4 +93,5 @@ mkdir "$kernel_scratch/tmpfs" && mount -t tmpfs tmpfs "$kernel_scratch/tmpfs" ||
 kills journal "$kernel_scratch/tmpfs" # without a disk it is most often half way home
 kills engine_buffered "$ext4"
 kills engine_pager "$ext4"
+kills engine_ring "$ext4"
 kernel_finish
