@@ -216,8 +216,8 @@ struct atomicio_journal {
 	uint32_t state;
 	uint64_t head_offset, head_sequence;
 	uint64_t whole_sequence, whole_end, doubt; /* journal_guest.h */
-	uint32_t frame_room; /* the largest frame of a stage */
-	uint64_t memory;     /* taken at open */
+	uint32_t frame_room;			   /* the largest frame of a stage */
+	uint64_t memory;			   /* taken at open */
 	uint64_t live_bytes; /* from the tail to the head, a gap at the end included */
 	uint64_t corrupt_offset;
 	uint64_t next_sequence; /* lower limit for the next frame if nothing is live */
