@@ -224,6 +224,38 @@ static void *remember(const char *name)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* A process that was killed has its locks until its last entry has ended: some milliseconds. */
+static int is_locked(int error)
+{
+	static int tries;
+
+	return (error == -EBUSY || error == -EWOULDBLOCK) && tries++ < 1000 && !usleep(10000);
+}
+
+/* Recovery waits for the dead process's home writes: they would land over newer pages. */
+static int start(int journal_fd, int fd)
+{
+	const struct atomicio_recover_options lock = {.flags = ATOMICIO_RECOVER_LOCK};
+	int error;
+
+	do
+		error = atomicio_journal_create(journal_fd, NULL, 0);
+	while (is_locked(error));
+	if (!error)
+		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
+	if (error && error != -EEXIST)
+		return error;
+	do
+		error = atomicio_journal_open(journal_fd, NULL, 0, &journal);
+	while (is_locked(error));
+	while (!error || is_locked(error)) {
+		error = atomicio_journal_recover(journal, find, &fd, &lock, sizeof(lock), NULL, 0);
+		if (!error)
+			break;
+	}
+	return error;
+}
+
 int main(int argc, char **argv)
 {
 	const int flags = O_RDWR | O_CREAT | O_CLOEXEC;
@@ -233,14 +265,9 @@ int main(int argc, char **argv)
 		.file_id = FILE_ID, .path = ATOMICIO_PATH_JOURNAL, .flags = ATOMICIO_OPEN_LOCK};
 	struct atomicio_stats stats = {0};
 	uint64_t newest = 0, bad = 0;
-	int error = atomicio_journal_create(journal_fd, NULL, 0);
+	int error = start(journal_fd, fd);
 
-	if (!error)
-		error = syncfs(journal_fd) ? -errno : 0; /* a new journal's name, too */
-	if (!error || error == -EEXIST)
-		error = atomicio_journal_open(journal_fd, NULL, 0, &options.journal);
-	if (!error)
-		error = atomicio_journal_recover(options.journal, find, &fd, NULL, 0, NULL, 0);
+	options.journal = journal;
 	if (!error && !(acknowledged = remember(argv[1])))
 		error = -errno;
 	if (!error && (bad = check(fd, &newest)))
@@ -248,7 +275,6 @@ int main(int argc, char **argv)
 	if (!error)
 		error = atomicio_open(fd, &options, sizeof(options), &file);
 	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	journal = options.journal;
 	if (!error)
 		error = atomicio_uring_begin(journal, FRAMES, event_fd);
 	if (!error)
