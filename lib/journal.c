@@ -6,7 +6,7 @@
  * is opened here.  The rules J1 to J10 are in journal_internal.h.
  */
 #define _GNU_SOURCE
-#include "journal_internal.h"
+#include "journal_share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -262,6 +262,7 @@ static void destroy(struct atomicio_journal *journal)
 {
 	const struct sys_calls *sys = journal->sys;
 
+	journal_close_kept(journal);
 	journal_forget_scan(journal);
 	if (journal->scan.bad)
 		sys->release_memory(journal->scan.bad);
@@ -301,13 +302,28 @@ static int load(struct atomicio_journal *journal, uint64_t size)
 		error = journal_make_stage(journal, &journal->stages[i]);
 	if (!error)
 		error = journal_make_couriers(journal);
-	return error ? error : journal_scan_ring(journal);
+	if (error)
+		return error;
+	/* Of what others are at, the page will tell: T4. */
+	if (!journal->share || journal->share->alone)
+		error = journal_scan_ring(journal);
+	else
+		journal->state = ATOMICIO_JOURNAL_READY;
+	return !error && journal->share ? journal_share_opened(journal) : error;
 }
 
-int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
+static void give_up_file(struct atomicio_journal *journal)
+{
+	journal_share_close(journal);
+	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
+}
+
+int journal_open_with(const struct sys_calls *sys, int fd,
+		      const struct atomicio_journal_open_options *options,
 		      struct atomicio_journal **journal)
 {
-	const uint64_t least = JOURNAL_FRAME_MIN;
+	const bool shared = options->flags & ATOMICIO_JOURNAL_OPEN_SHARED;
+	const uint64_t memory = options->memory, least = JOURNAL_FRAME_MIN;
 	struct atomicio_journal *made;
 	uint32_t mode;
 	uint64_t size;
@@ -318,6 +334,8 @@ int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 	if (memory && memory / 2 < least)
 		return -EINVAL;
 	error = journal_look_at(sys, fd, &mode, &size);
+	if (!error)
+		error = journal_share_check(sys, fd);
 	if (error)
 		return error;
 	made = sys->allocate(64, sizeof(*made));
@@ -345,16 +363,18 @@ int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
 	made->delegates = made->is_file && !sys_keeps_dsync(sys, made->fd); /* K9 */
 	if (made->delegates)
 		made->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
-	error = sys->lock(made->fd);
+	error = shared ? sys->lock_shared(made->fd) : sys->lock(made->fd);
 	if (error) {
 		if (made->fd != fd)
 			sys->close(made->fd);
 		destroy(made);
 		return error == -EWOULDBLOCK ? -EBUSY : error;
 	}
-	error = load(made, size);
+	error = shared ? journal_share_open(made) : 0;
+	if (!error)
+		error = load(made, size);
 	if (error) {
-		journal_close_own(sys, made->fd, fd);
+		give_up_file(made);
 		destroy(made);
 		return error;
 	}
@@ -373,9 +393,9 @@ ATOMICIO_EXPORT int atomicio_journal_open(int fd,
 	if (options)
 		error = abi_read(&ours, sizeof(ours), options, options_size,
 				 ABI_FIRST_JOURNAL_OPEN);
-	if (!error && (ours.flags || ours.reserved))
+	if (!error && (ours.flags & ~ATOMICIO_JOURNAL_OPEN_SHARED || ours.reserved))
 		error = -EINVAL;
-	return error ? error : journal_open_with(&sys_linux, fd, ours.memory, journal);
+	return error ? error : journal_open_with(&sys_linux, fd, &ours, journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
@@ -389,11 +409,13 @@ ATOMICIO_EXPORT int atomicio_journal_close(struct atomicio_journal *journal)
 		return -EDEADLK;
 	if (journal->files)
 		return -EBUSY;
+	if (journal->share && journal->share->in_turn)
+		(void)journal_turn_end(journal);
 	pthread_mutex_lock(&journal->lock);
 	journal_await_tail(journal);
 	pthread_mutex_unlock(&journal->lock);
-	error = close_clean(journal);
-	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
+	error = journal->share && !journal_share_closes_last(journal) ? 0 : close_clean(journal);
+	give_up_file(journal);
 	destroy(journal);
 	return error;
 }

@@ -48,9 +48,9 @@ uint64_t journal_room(uint64_t length);
  *
  * 0: durable (E1), and home unless a file failed.  With nothing written: -EMSGSIZE, too long;
  * -EINVAL, two pages overlap; -EUCLEAN, -ENOTRECOVERABLE, see the state and the files; -ENOSPC,
- * -EFBIG, no room in the journal; -EBUSY, a guest's entry has to complete first (JG1); -ENOMEM;
- * -EINTR; any error that leaves the journal unpoisoned: its header could not be written.  Any other
- * error: the journal is poisoned, and recovery decides: old or new, whole.
+ * -EFBIG, no room in the journal; -EBUSY, a guest's entry has to complete first (JG1), or no turn;
+ * -ENOMEM; -EINTR; any error that leaves the journal unpoisoned: its header could not be written.
+ * Any other error: the journal is poisoned, and recovery decides: old or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count);
@@ -69,6 +69,8 @@ int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
 		  uint64_t length);
 
+/* Is it shared with other processes, and this one not in a turn? */
+bool journal_has_no_turn(const struct atomicio_journal *journal);
 bool journal_is_poisoned(const struct atomicio_journal *journal);
 /* A page of this file was lost (loss.h).  With live frames, the file has now failed (K7). */
 void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file);

@@ -110,8 +110,9 @@ int journal_retire_file(struct atomicio_journal *journal, const struct journal_f
 		.before = journal->head_sequence + 1,
 		.failed_files = journal->counters.failed_files,
 	};
+	const int error = journal_vouch(journal, file->file_id, false);
 
-	return retire(journal, &wanted);
+	return error ? error : retire(journal, &wanted);
 }
 
 int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
@@ -125,6 +126,8 @@ int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
 
 	if (!error)
 		error = journal_prove_header(journal); /* H2: that nothing is live is relied on */
+	if (!error)
+		error = journal_vouch(journal, file_id, false);
 	return error ? error : retire(journal, &wanted);
 }
 
@@ -132,7 +135,8 @@ void journal_help_retire(struct atomicio_journal *journal)
 {
 	int result = JOURNAL_STEP_DONE;
 
-	if (!journal->retiring && !journal_is_half_full(journal))
+	/* T1: a turn of several processes would have to wait for what is on its way. */
+	if (journal->share || (!journal->retiring && !journal_is_half_full(journal)))
 		return;
 	for (uint32_t i = 0; i < HELP_MAX && result == JOURNAL_STEP_DONE; i++)
 		result = journal_refused(journal) || journal->tail_failed
@@ -225,6 +229,8 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 			return 0;
 		/* S1: what is live now is pinned. */
 		if (journal->counters.checkpoints - before > 2 || !may_shrink(journal))
+			return -ENOSPC;
+		if (!journal->retiring && journal_vouch(journal, 0, true))
 			return -ENOSPC;
 		journal_begin_retirement(journal);
 		result = journal_retire_step(journal, true);

@@ -208,6 +208,8 @@ int journal_create(const struct sys_calls *sys, int fd,
 		error = plan(&ours, &header);
 	if (!error)
 		error = journal_look_at(sys, fd, &mode, &size);
+	if (!error)
+		error = journal_share_check(sys, fd);
 	if (!error && size && !(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
 		error = check_empty(sys, fd, header.size);
 	if (!error && mode == S_IFBLK && size < header.size)

@@ -58,6 +58,8 @@ struct journal_file {
 	bool synced[2];	     /* these pages are home and durable */
 	uint32_t homes[2];   /* ranges of it on their way home */
 	uint32_t generation; /* home writes of an older one count for this one (S2) */
+	uint64_t since;	     /* shared: frames from this number on are vouched for (O4) */
+	bool again;	     /* live pages are being written home once more (O4) */
 	bool syncing;	     /* a thread syncs it, or a sync is on its way */
 	bool flying;	     /* the second */
 	bool by_call;	     /* it could not be sent, in the step of that number */

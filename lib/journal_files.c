@@ -132,10 +132,12 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 	if (!error)
 		error = check_tags(journal, file);
 	/* What is written past the journal relies on what the header says (H2). */
-	if (!error && journal->state == ATOMICIO_JOURNAL_READY)
+	if (!error && journal->state == ATOMICIO_JOURNAL_READY && !journal_has_no_turn(journal))
 		error = journal_prove_header(journal);
 	if (!error) {
 		file->generation = journal->generation;
+		if (journal->share)
+			journal_shared_find(journal, file);
 		file->next = journal->files;
 		journal->files = file;
 	}
@@ -174,19 +176,45 @@ void journal_forget_rests(struct atomicio_journal *journal)
 	}
 }
 
+static void await_calls(struct atomicio_journal *journal, const struct journal_file *file)
+{
+	journal_land(journal);
+	while (file->syncing || file->homes[0] || file->homes[1]) {
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
+		journal_land(journal);
+	}
+}
+
+/* J10; where others may go on with the journal its frames stay live, and are theirs to retire. */
+static int retire_or_leave(struct atomicio_journal *journal, struct journal_file *file)
+{
+	int error;
+
+	if (journal->share) {
+		await_calls(journal, file);
+		if (journal_has_no_turn(journal) ||
+		    (!journal->retiring && !journal_share_is_alone(journal)))
+			return 0;
+	}
+	error = journal_retire_file(journal, file);
+	await_calls(journal, file);
+	if (journal->share && error && error != -EBUSY)
+		journal_share_note_trouble(journal);
+	return error;
+}
+
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_file **at;
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
-	error = journal_retire_file(journal, file); /* J10 */
-	journal_land(journal);
-	while (file->syncing || file->homes[0] || file->homes[1]) {
-		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
-		journal_land(journal);
-	}
-	if (file->first[0] || file->first[1])
+	error = retire_or_leave(journal, file);
+	if (!file->first[0] && !file->first[1])
+		;
+	else if (journal->share && (!error || error == -EBUSY))
+		journal_shared_leave(journal, file);
+	else
 		leave_rest(journal, file);
 	for (at = &journal->files; *at != file;)
 		at = &(*at)->next;
@@ -209,6 +237,7 @@ void journal_fail(struct atomicio_journal *journal, const struct journal_file *f
 			atomic_store_explicit(other->poisoned, 1, memory_order_relaxed);
 		journal->counters.failed_files++;
 	}
+	journal_share_note_trouble(journal);
 	journal_wake(journal);
 }
 
@@ -217,6 +246,7 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
 	bool live = false;
 
 	pthread_mutex_lock(&journal->lock);
+	live = journal->share; /* others may have framed pages of it */
 	for (const struct journal_file *other = journal->files; other; other = other->next)
 		live |= other->file_id == file->file_id && (other->first[0] || other->first[1]);
 	if (live)

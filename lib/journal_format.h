@@ -21,7 +21,8 @@
  * the head is that of the time when the header was written.
  * A done row (H3): the pages of this file in frames below up_to are home and durable.
  *
- * Blocks 2 and 3: zero, for processes that take turns.
+ * Blocks 2 and 3: reserved, zero.  What processes that take turns share lies behind the journal, at
+ * the next multiple of 2 MiB, and is no part of the format: journal_share.h.
  *
  * Frame, on a block boundary: frame header, file rows, entries, padding to a block, then the
  * pages in the order of their entries, each padded to a block with zeroes:

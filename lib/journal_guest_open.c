@@ -71,6 +71,8 @@ int journal_guests_begin(struct atomicio_journal *journal, uint32_t frames, int 
 
 	if (frames == 0 || frames > JOURNAL_GUEST_FRAMES_LIMIT)
 		return -EINVAL;
+	if (journal->share) /* T1: a turn would end with entries on their way */
+		return -EOPNOTSUPP;
 	guests = make(journal, frames, event);
 	if (!guests)
 		return -ENOMEM;

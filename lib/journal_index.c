@@ -35,6 +35,9 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 	const uint64_t first = offset >> JOURNAL_CHUNK_SHIFT;
 	const uint64_t last = (offset + length - 1) >> JOURNAL_CHUNK_SHIFT;
 
+	/* T1: frames of other processes' turns are not known here. */
+	if (journal_has_no_turn(journal))
+		return true;
 	/* A long range asks about every slot, sooner or later. */
 	if (last - first >= 1u << JOURNAL_FILTER_BITS)
 		return true;
@@ -61,7 +64,7 @@ void journal_uncover(struct atomicio_journal *journal, uint32_t parity)
 
 void journal_cover_all(struct atomicio_journal *journal)
 {
-	set_all(journal->filter[0], 1);
+	set_all(journal->filter[journal->generation & 1], 1);
 }
 
 void journal_uncover_all(struct atomicio_journal *journal)

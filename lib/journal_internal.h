@@ -54,6 +54,7 @@
 
 #include "journal.h"
 #include "journal_format.h"
+#include "journal_found.h"
 #include "sys.h"
 #include "sys_flight.h"
 
@@ -63,8 +64,6 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 /* Limit for repeating a call that a signal interrupted. */
 #define JOURNAL_EINTR_MAX 64u
 
-/* Ranges of void numbers that are told apart. */
-#define JOURNAL_VOIDS 64u
 /* A torn frame whose number is farther behind the tail's is none of ours. */
 #define JOURNAL_AHEAD_MAX (UINT64_C(1) << 32)
 
@@ -142,47 +141,6 @@ struct journal_stage {
 	struct journal_ticket *homing; /* tickets framed but not yet home */
 };
 
-/* A part of the ring, or of the sequence numbers. */
-struct journal_range {
-	uint64_t offset;
-	uint64_t length;
-};
-
-/* A live frame found at open. */
-struct journal_found {
-	uint64_t sequence;
-	uint64_t offset;
-	uint64_t durable_to;
-	uint64_t chain_first;
-	uint32_t chain_index;
-	uint32_t flags;
-	uint32_t length;
-	bool aborted; /* of a broken chain: not replayed (N2) */
-};
-
-/* A live frame's word about a file, each kept once or a few times. */
-struct journal_row {
-	struct journal_identity identity;
-	uint64_t last; /* number of the last frame with it */
-};
-
-/* The findings of a scan of an unclean ring. */
-struct journal_scan {
-	struct journal_found *found; /* in the order of the ring, and of the numbers */
-	uint32_t count, room;
-	uint32_t live; /* count of frames for replay */
-	struct journal_row *rows;
-	uint32_t row_count, row_room;
-	struct journal_range *bad; /* unreadable ranges (H4) */
-	uint32_t bad_count, bad_room;
-	struct journal_range voids[JOURNAL_VOIDS]; /* numbers named as void by frames (N1) */
-	uint32_t void_count;
-	uint64_t durable_to; /* the highest of all frames */
-	uint64_t torn_max;   /* the highest number of a torn frame, 0: none */
-	uint64_t checked;    /* bytes */
-	bool disordered;     /* numbers impossible in a journal of ours */
-};
-
 struct journal_counters {
 	uint64_t frames, pages, bytes, checkpoints, group_max, recoveries;
 	uint64_t writers, group_sizes[6], failed_files, carried;
@@ -227,6 +185,8 @@ struct atomicio_journal {
 	uint32_t void_count;
 	bool tail_torn;
 	struct journal_scan scan;
+	struct journal_kept *kept;   /* by recoveries: journal_target.c */
+	struct journal_share *share; /* journal_share.h; NULL: one process has it open */
 	/* Being put together, by who moves the tail, or recovers. */
 	struct journal_header next_header;
 	/* A recovery or a walk of this thread is calling back. */
@@ -333,7 +293,7 @@ void journal_leave(struct atomicio_journal *journal);
 void journal_wake(struct atomicio_journal *journal);
 /* False: the time is over. */
 bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds);
-/* 0 if the journal takes writes, else -EUCLEAN or -ENOTRECOVERABLE. */
+/* 0 if the journal takes writes, else -EUCLEAN, -ENOTRECOVERABLE or (no turn) -EBUSY. */
 int journal_refused(const struct atomicio_journal *journal);
 void journal_poison(struct atomicio_journal *journal);
 
@@ -391,6 +351,26 @@ int journal_frame_error(int error);
  * and with `slow` the pages of hanging files.  -ENOSPC: more than may be carried.
  */
 int journal_carry(struct atomicio_journal *journal, bool slow);
+
+/*
+ * What several processes mean for the rest of the family: journal_share.h.  All of these are cheap
+ * and say no where one process has the journal for itself.
+ */
+
+/* Something failed: the next turn has to recover.  With the lock. */
+void journal_share_note_trouble(struct atomicio_journal *journal);
+bool journal_share_is_alone(const struct atomicio_journal *journal);
+/*
+ * journal_vouch.c: before a retirement, with the lock, which may be dropped: may this process
+ * retire what is live (O4)?  -EBUSY: no.  file_id: of whom something has to be live, 0: of any.
+ */
+int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_role);
+/* What open and close do with the journal's file, see journal_share.h. */
+int journal_share_check(const struct sys_calls *sys, int fd);
+/* Everything was recovered. */
+void journal_shared_forget(struct atomicio_journal *journal);
+void journal_shared_leave(struct atomicio_journal *journal, const struct journal_file *file);
+void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file);
 
 #include "journal_home.h"
 #include "journal_pins.h"

@@ -33,6 +33,8 @@ void journal_leave(struct atomicio_journal *journal)
 
 int journal_refused(const struct atomicio_journal *journal)
 {
+	if (journal_has_no_turn(journal))
+		return -EBUSY;
 	switch (journal->state) {
 	case ATOMICIO_JOURNAL_READY:
 		return 0;

@@ -172,6 +172,8 @@ static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 	head = journal->head_sequence;
 	if (error > 0 && journal->state == ATOMICIO_JOURNAL_CORRUPT)
 		error = -EUCLEAN;
+	if (error > 0 && journal_has_no_turn(journal))
+		error = -EBUSY;
 	pthread_mutex_unlock(&journal->lock);
 	while (error > 0) {
 		error = journal_cursor_next(journal, &cursor, head, bytes, &frame);

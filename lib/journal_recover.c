@@ -22,7 +22,7 @@
 
 #define KNOWN_FLAGS                                                                                \
 	(ATOMICIO_RECOVER_ANY_FILE | ATOMICIO_RECOVER_UNREADABLE | ATOMICIO_RECOVER_LOCK |         \
-	 ATOMICIO_RECOVER_LINKED)
+	 ATOMICIO_RECOVER_LINKED | ATOMICIO_RECOVER_KEEP_OPEN)
 
 /*
  * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
@@ -154,6 +154,8 @@ static int retire_all(struct atomicio_journal *journal)
 	journal->head_sequence = journal->next_sequence;
 	journal_forget_scan(journal);
 	journal_forget_rests(journal);
+	if (journal->share)
+		journal_shared_forget(journal);
 	journal->live_bytes = 0;
 	journal_uncover_all(journal);
 	journal->state = ATOMICIO_JOURNAL_READY;
@@ -211,7 +213,8 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	if (!error)
 		finish_targets(recovery);
 	if (!error && first_error(recovery)) {
-		error = journal_resume(recovery);
+		/* The page has no room for what is left: nobody writes until it is done. */
+		error = journal->share ? 0 : journal_resume(recovery);
 	} else if (!error) {
 		error = retire_all(journal);
 	}
@@ -234,13 +237,14 @@ static int check_state(const struct journal_recovery *recovery)
 {
 	const struct atomicio_journal *journal = recovery->journal;
 
-	if (journal->files)
+	if (journal->share ? journal_has_no_turn(journal) : journal->files != NULL)
 		return -EBUSY;
 	switch (journal->state) {
 	case ATOMICIO_JOURNAL_UNCLEAN:
 		return 0;
 	case ATOMICIO_JOURNAL_READY:
-		return journal->rests ? 0 : 1;
+		/* Shared: frames that nobody here may retire (O4). */
+		return journal->rests || (journal->share && journal->live_bytes) ? 0 : 1;
 	case ATOMICIO_JOURNAL_CORRUPT:
 		return -EBADMSG;
 	case ATOMICIO_JOURNAL_POISONED:

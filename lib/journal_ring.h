@@ -10,12 +10,15 @@
 #include "journal_internal.h"
 
 /* journal.c: `memory` for frames, 0: for two of the largest. */
-int journal_open_with(const struct sys_calls *sys, int fd, uint64_t memory,
+int journal_open_with(const struct sys_calls *sys, int fd,
+		      const struct atomicio_journal_open_options *options,
 		      struct atomicio_journal **journal);
 static inline int journal_open(const struct sys_calls *sys, int fd,
 			       struct atomicio_journal **journal)
 {
-	return journal_open_with(sys, fd, 0, journal);
+	static const struct atomicio_journal_open_options none;
+
+	return journal_open_with(sys, fd, &none, journal);
 }
 
 /* journal_peek.c: 1: frames are live, 0, or an error; no lock, and no call but reads. */
@@ -102,7 +105,9 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame);
 
-/* journal_target.c: the pages of this file in frames below this number are home (H3). */
+/* journal_target.c: what ATOMICIO_RECOVER_KEEP_OPEN has left open. */
+void journal_close_kept(struct atomicio_journal *journal);
+/* The pages of this file in frames below this number are home (H3). */
 uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id);
 
 /* journal_identity.c: marks of the file behind fd, to know the file again (K4). */

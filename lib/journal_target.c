@@ -188,12 +188,18 @@ int journal_open_targets(struct journal_recovery *recovery)
 	return error;
 }
 
-void journal_close_targets(struct journal_recovery *recovery)
-{
-	const struct sys_calls *sys = recovery->journal->sys;
+/* Targets whose descriptions stay open, or the process's record locks on the files would go. */
+struct journal_kept {
+	struct journal_kept *next;
+	struct journal_target *targets;
+	uint32_t count;
+};
 
-	for (uint32_t i = 0; i < recovery->count; i++) {
-		struct journal_target *target = &recovery->targets[i];
+static void close_targets(const struct sys_calls *sys, struct journal_target *targets,
+			  uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct journal_target *target = &targets[i];
 
 		if (target->has_loss)
 			loss_close(&target->loss);
@@ -202,6 +208,34 @@ void journal_close_targets(struct journal_recovery *recovery)
 		if (target->direct >= 0)
 			sys->close(target->direct);
 	}
-	if (recovery->targets)
-		sys->release_memory(recovery->targets);
+	sys->release_memory(targets);
+}
+
+void journal_close_kept(struct atomicio_journal *journal)
+{
+	while (journal->kept) {
+		struct journal_kept *kept = journal->kept;
+
+		journal->kept = kept->next;
+		close_targets(journal->sys, kept->targets, kept->count);
+		journal->sys->release_memory(kept);
+	}
+}
+
+void journal_close_targets(struct journal_recovery *recovery)
+{
+	struct atomicio_journal *journal = recovery->journal;
+	struct journal_kept *kept;
+
+	if (!recovery->targets)
+		return;
+	if (!(recovery->options.flags & ATOMICIO_RECOVER_KEEP_OPEN)) {
+		close_targets(journal->sys, recovery->targets, recovery->count);
+		return;
+	}
+	kept = journal->sys->allocate(_Alignof(struct journal_kept), sizeof(*kept));
+	if (!kept)
+		return; /* lost, and open: a lock that is dropped is worse */
+	*kept = (struct journal_kept){journal->kept, recovery->targets, recovery->count};
+	journal->kept = kept;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "abi.h"
+#include "sys_cancel.h"
 
 static int show_frame(uint8_t *bytes, const struct journal_frame *frame, atomicio_walk *visit,
 		      void *context)
@@ -60,6 +61,7 @@ static int walk(struct atomicio_journal *journal, atomicio_walk *visit, void *co
 ATOMICIO_EXPORT int atomicio_journal_walk(struct atomicio_journal *journal, atomicio_walk *visit,
 					  void *context)
 {
+	SYS_NO_CANCEL;
 	int result;
 
 	if (!journal || !visit)
@@ -69,6 +71,8 @@ ATOMICIO_EXPORT int atomicio_journal_walk(struct atomicio_journal *journal, atom
 	pthread_mutex_lock(&journal->lock);
 	journal_enter(journal);
 	result = journal->state == ATOMICIO_JOURNAL_CORRUPT ? -EBADMSG : 0;
+	if (journal_has_no_turn(journal))
+		result = -EBUSY;
 	if (!result) {
 		journal_begin_callbacks(journal);
 		pthread_mutex_unlock(&journal->lock);

@@ -187,6 +187,9 @@ static const struct reason reasons[] = {
 	{ATOMICIO_REASON_JOURNAL_FULL, "journal-full",
 	 "The journal has no room: pages of failed files hold it, or its header cannot be written.",
 	 "close what failed, remove the cause, open the journal again and recover"},
+	{ATOMICIO_REASON_NO_TURN, "no-turn",
+	 "The journal is shared with other processes, and this one is not in a turn.",
+	 "call atomicio_journal_turn_begin() before the write"},
 };
 
 /* Exactly one known bit, or NULL. */

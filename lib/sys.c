@@ -270,6 +270,7 @@ const struct sys_calls sys_linux = {
 	.pwrite = linux_pwrite,
 	.pwritev2 = linux_pwritev2,
 	.aio = &sys_aio_linux,
+	.share = &sys_share_linux,
 	.fdatasync = linux_fdatasync,
 	.write_back = linux_write_back,
 	.start_write_back = linux_start_write_back,

@@ -26,6 +26,8 @@
 
 struct sys_aio_calls; /* sys_aio.h */
 extern const struct sys_aio_calls sys_aio_linux;
+struct sys_share_calls; /* sys_share.h */
+extern const struct sys_share_calls sys_share_linux;
 
 /* Constants that the headers of Debian 12 do not know; values from Linux 7.3 uapi. */
 #define SYS_RWF_DSYNC 0x00000002
@@ -136,7 +138,8 @@ struct sys_calls {
 	ssize_t (*pwrite)(int fd, const void *buffer, size_t length, uint64_t offset);
 	ssize_t (*pwritev2)(int fd, const struct iovec *vector, int count, uint64_t offset,
 			    int flags);
-	const struct sys_aio_calls *aio; /* NULL: none */
+	const struct sys_aio_calls *aio;     /* NULL: none */
+	const struct sys_share_calls *share; /* NULL: none */
 	int (*fdatasync)(int fd);
 	int (*write_back)(int fd, uint64_t offset, uint64_t length); /* sync_file_range, and wait */
 	int (*start_write_back)(int fd, uint64_t offset, uint64_t length); /* without waiting */

@@ -161,8 +161,12 @@ void write_classify_journal(const struct atomicio_file *file, struct write_outco
 	case -EINTR:
 		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
 		return;
-	case -EBUSY: /* only the caller's own ring can end the wait (JG1): no retry */
-		write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
+	case -EBUSY: /* only the caller's own ring can end the wait (JG1): no retry; or no turn */
+		if (journal_has_no_turn(file->options.journal))
+			write_fail(outcome, ATOMICIO_KIND_UNSUPPORTED, error,
+				   ATOMICIO_REASON_NO_TURN);
+		else
+			write_fail(outcome, ATOMICIO_KIND_BUSY, error, 0);
 		outcome->allowed = ATOMICIO_FAIL;
 		return;
 	default:

@@ -204,6 +204,7 @@ struct atomicio_caps {
 #define ATOMICIO_REASON_BAD_ARGUMENT 0x1000000000000ULL
 #define ATOMICIO_REASON_HOME_FAILED 0x2000000000000ULL
 #define ATOMICIO_REASON_JOURNAL_FULL 0x4000000000000ULL
+#define ATOMICIO_REASON_NO_TURN 0x8000000000000ULL
 
 /*
  * Probe an open descriptor: fill *caps with the abilities of the file, and the reasons why not

@@ -119,9 +119,12 @@ struct atomicio_journal_options {
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);
 
+/* Flag of atomicio_journal_open(): several processes have it open, and use it in turns: turns.h. */
+#define ATOMICIO_JOURNAL_OPEN_SHARED 0x1u
+
 /* How a journal is opened.  Zero is the default of every field. */
 struct atomicio_journal_open_options {
-	uint32_t flags;	   /* none yet: zero */
+	uint32_t flags;	   /* ATOMICIO_JOURNAL_OPEN_* */
 	uint32_t reserved; /* zero */
 	uint64_t memory;   /* for frames, in bytes, 0: two of the largest frames; from 16 KiB on */
 };
@@ -227,6 +230,11 @@ typedef void atomicio_report(void *context, const struct atomicio_recovered_file
 	0x4u /* flock(2) each file, exclusively; -EWOULDBLOCK fails the file */
 /* Let a finished file accept writes even if one of its groups is not whole in another file. */
 #define ATOMICIO_RECOVER_LINKED 0x8u
+/*
+ * Leave the descriptors that recovery opens open until atomicio_journal_close(): closing one would
+ * drop the POSIX record locks that this process has on the file.
+ */
+#define ATOMICIO_RECOVER_KEEP_OPEN 0x10u
 
 /* How to recover.  Zero is the default of every field. */
 struct atomicio_recover_options {

@@ -34,7 +34,9 @@
 #define DISK_JOURNAL_SIZE 98304u /* room for the largest journal */
 #define DISK_PENDING 64u
 #define DISK_POOL (1u << 20)
-#define DISK_DESCRIPTIONS 32u
+#define DISK_DESCRIPTIONS 80u
+#define DISK_PROCESSES 3u
+#define DISK_RECORDS 3u /* bytes of the journal that are locked */
 #define DISK_PIECE_SECTORS 64u
 
 /* The caller's descriptors: of file n, direct and buffered. */
@@ -58,6 +60,9 @@ struct disk_description {
 	bool direct;
 	uint32_t file;
 	uint32_t seen; /* write-back errors that it has reported */
+	uint32_t process;
+	bool flock_shared;
+	uint32_t locked; /* of the bytes that are locked, by bits: those of the description */
 };
 
 /* All that a crash can leave behind: snapshots are copies of this. */
@@ -86,6 +91,10 @@ enum disk_fault {
 	FAULT_HALF,	 /* the write fails with its first half seen */
 	FAULT_ALL,	 /* the write fails with all of it seen */
 	FAULT_WRITEBACK, /* before the call, a write-back of one home fails: nobody has heard yet */
+	/* The process that makes the call is killed in it; the machine and the others go on. */
+	FAULT_KILLED_BEFORE,
+	FAULT_KILLED_HALF,
+	FAULT_KILLED_AFTER,
 	FAULT_KINDS,
 };
 
@@ -107,6 +116,9 @@ struct disk {
 	uint32_t calls;	       /* writes and syncs so far */
 	uint32_t journal_lock; /* descriptor that holds it, 0: none */
 	bool faulted;
+	uint32_t process;     /* that makes the calls */
+	void (*killed)(void); /* the one that makes the call is dead; NULL: it cannot be */
+	uint8_t record[DISK_PROCESSES][DISK_RECORDS]; /* record locks: enum sys_lock */
 	struct disk_description descriptions[DISK_DESCRIPTIONS];
 	size_t arena_used;
 	void (*crash)(void);  /* leaves the run; does not return */

@@ -88,6 +88,12 @@ void disk_land_all(void)
 	state->air = state->pending_count - before;
 }
 
+void disk_aio_exit(void)
+{
+	disk_land_all();
+	memset(air, 0, sizeof(air));
+}
+
 static int fake_setup(uint32_t depth, aio_context_t *context)
 {
 	assert(depth);
@@ -140,6 +146,8 @@ static int64_t land(struct flight *flight)
 
 	if (call == disk.stop_call)
 		disk_stop();
+	if (disk_is_dying(call))
+		disk_die();
 	flight->context = 0;
 	if (block->aio_lio_opcode == IOCB_CMD_FDSYNC)
 		return disk_ends_sync((int)block->aio_fildes, flight->before, fails);

@@ -28,7 +28,21 @@ int disk_ends_sync(int fd, uint32_t before, bool fails);
 /* Crash, in this call. */
 void disk_stop(void);
 
+/* Has the fault of this run hit the process?  Then it is dead after this; what was in the air is
+ * made, and of a write (a sync: 2) the fault says how much. */
+bool disk_is_dying(uint32_t call);
+void disk_die(void);
+
+/* disk_share.c */
+void disk_share_close(int fd);
+int disk_flock(int fd, bool shared);
+ssize_t disk_pwrite(int fd, const void *buffer, size_t length, uint64_t offset);
+extern const struct sys_share_calls disk_share;
+
 /* disk_aio.c */
+
+/* The process is gone, and all that it had in the air is made. */
+void disk_aio_exit(void);
 
 #define DISK_GATHER 32768u /* the longest write of a home */
 uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes);

@@ -38,6 +38,9 @@ void disk_boot(void)
 			(struct disk_description){.open = true, .file = file, .seen = seen};
 	}
 	disk.journal_lock = 0;
+	disk.process = 0;
+	disk.killed = NULL;
+	memset(disk.record, 0, sizeof(disk.record));
 	disk.calls = 0;
 	disk.arena_used = 0;
 	disk_aio_boot();
@@ -67,6 +70,7 @@ static int fake_open(const char *path, int flags)
 			.direct = (flags & O_DIRECT) != 0,
 			.file = file,
 			.seen = disk.state.reported[file],
+			.process = disk.process,
 		};
 		return fd;
 	}
@@ -80,8 +84,7 @@ static int fake_close(int fd)
 	/* O5: nothing is given up that the kernel still uses. */
 	assert(!disk_is_in_air(fd));
 	closed->open = false;
-	if (disk.journal_lock == (uint32_t)fd)
-		disk.journal_lock = 0;
+	disk_share_close(fd);
 	return 0;
 }
 
@@ -93,6 +96,7 @@ static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx 
 	*out = (struct sys_statx){
 		.mask = mask,
 		.mode = S_IFREG | 0600,
+		.nlink = 1,
 		.ino = file + 1,
 		.size = disk.state.size[file],
 		.dev_major = 8,
@@ -109,10 +113,12 @@ static int fake_getfl(int fd)
 
 static int fake_lock(int fd)
 {
-	if (disk.journal_lock && disk.journal_lock != (uint32_t)fd)
-		return -EWOULDBLOCK;
-	disk.journal_lock = (uint32_t)fd;
-	return 0;
+	return disk_flock(fd, false);
+}
+
+static int fake_lock_shared(int fd)
+{
+	return disk_flock(fd, true);
 }
 
 static int fake_unlock(int fd)
@@ -165,6 +171,8 @@ bool disk_enter_call(uint32_t *call)
 	*call = disk.calls++;
 	if (disk.fault == FAULT_NONE || *call != disk.fault_call)
 		return false;
+	if (disk.fault >= FAULT_KILLED_BEFORE)
+		return false;
 	if (disk.fault != FAULT_WRITEBACK)
 		return true;
 	lose_writeback(disk.fault_file);
@@ -191,6 +199,27 @@ void disk_stop(void)
 {
 	disk_land_all();
 	disk.crash();
+}
+
+bool disk_is_dying(uint32_t call)
+{
+	return disk.killed && disk.fault >= FAULT_KILLED_BEFORE && call == disk.fault_call;
+}
+
+void disk_die(void)
+{
+	disk_aio_exit();
+	disk_kill(&disk.state, (uint32_t)(disk.fault - FAULT_KILLED_BEFORE));
+	disk.state.in_flight = 0;
+	for (int fd = OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
+		struct disk_description *one = &disk.descriptions[fd];
+
+		if (!one->open || one->process != disk.process)
+			continue;
+		one->open = false;
+		disk_share_close(fd);
+	}
+	disk.killed();
 }
 
 static bool is_aligned(const struct iovec *vector, int count, uint64_t offset)
@@ -228,6 +257,8 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 	disk_write(state, where->file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
 	if (call == disk.stop_call)
 		disk_stop();
+	if (disk_is_dying(call))
+		disk_die();
 	if (flags & SYS_RWF_DSYNC) {
 		if (reports_error(where)) {
 			state->in_flight = 0;
@@ -259,6 +290,12 @@ static int fake_fdatasync(int fd)
 	disk.state.in_flight = 0;
 	if (call == disk.stop_call)
 		disk_stop();
+	if (disk_is_dying(call) && disk.fault != FAULT_KILLED_AFTER)
+		disk_die();
+	if (disk_is_dying(call)) {
+		(void)disk_ends_sync(fd, UINT32_MAX, false);
+		disk_die();
+	}
 	return disk_ends_sync(fd, UINT32_MAX, fails);
 }
 
@@ -358,7 +395,7 @@ static void fake_release_memory(void *memory)
 
 static int fake_getpid(void)
 {
-	return 1;
+	return 1 + (int)disk.process;
 }
 
 const struct sys_calls disk_sys = {
@@ -367,11 +404,14 @@ const struct sys_calls disk_sys = {
 	.statx = fake_statx,
 	.getfl = fake_getfl,
 	.lock = fake_lock,
+	.lock_shared = fake_lock_shared,
 	.unlock = fake_unlock,
 	.truncate = fake_truncate,
 	.pread = fake_pread,
+	.pwrite = disk_pwrite,
 	.pwritev2 = fake_pwritev2,
 	.aio = &disk_aio,
+	.share = &disk_share,
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,

@@ -104,6 +104,12 @@ static uint32_t bound_of(uint32_t level)
 	return bound < 8 ? 8 : bound;
 }
 
+/* A process that is killed is a crash already: two more in a row are not taken. */
+static bool may_descend(uint32_t level)
+{
+	return level + 1 < LEVELS && setting.fault < FAULT_KILLED_BEFORE;
+}
+
 struct visit {
 	uint32_t level;
 	uint32_t index;
@@ -158,7 +164,7 @@ static void visit_kills(uint32_t level)
 		disk_kill(&disk.state, part);
 		world.oracle = crash->oracle;
 		/* With a fault the settings are many: go on from the fullest state only. */
-		check_state(level, true, level + 1 < LEVELS && (part == 2 || !setting.fault));
+		check_state(level, true, may_descend(level) && (part == 2 || !setting.fault));
 	}
 }
 
@@ -169,7 +175,7 @@ static void explore_crash(uint32_t level)
 
 	oracle_crashed(&world.oracle);
 	save(&crashes[level], false);
-	if (level + 1 < LEVELS) {
+	if (may_descend(level)) {
 		const uint32_t total = fates_total(&disk.state, bound);
 
 		visit.stride = total / setting.scenario->descend;
@@ -245,6 +251,22 @@ static void explore_faults(void)
 	setting.fault_call = setting.fault = 0;
 }
 
+/* With a process killed in each call, before, in the middle of and after it. */
+static void explore_kills(void)
+{
+	const uint32_t stride = sample_stride();
+	uint32_t calls;
+
+	(void)run_from(&starts[0], 0, false, NEVER);
+	calls = disk.calls - 1;
+	for (setting.fault_call = 0; setting.fault_call < calls; setting.fault_call += stride)
+		for (setting.fault = FAULT_KILLED_BEFORE; setting.fault < FAULT_KINDS;
+		     setting.fault++)
+			if (!stop())
+				explore_level(0);
+	setting.fault_call = setting.fault = 0;
+}
+
 /* Under every schedule of up to two switches of threads. */
 static void explore_schedules(void)
 {
@@ -284,6 +306,8 @@ bool explore_scenario(const struct scenario *scenario, const struct explore_opti
 		explore_level(0);
 		if (scenario->faults && !flush && !stop())
 			explore_faults();
+		if (scenario->kills && !flush && !stop())
+			explore_kills();
 		if (scenario->threads && !flush && !stop())
 			explore_schedules();
 	}

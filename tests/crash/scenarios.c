@@ -349,6 +349,10 @@ SCENARIO(batch_mixed, "batches that two paths share", 24576, 12288, .fates_first
 SCENARIO(rot, "a damaged frame", 65536, 8192, .fates_first = 400, .fates_second = 50, .descend = 2);
 SCENARIO(partial, "a recovery of one file of two", 49152, 8192, .fates_first = 300,
 	 .fates_second = 40, .descend = 8, .partial = true);
+RUN_SCENARIO(turns, run_turns, "processes that take turns", 65536, 12288, .fates_first = 12,
+	     .fates_second = 8, .descend = 1, .kills = true);
+RUN_SCENARIO(turns_full, run_turns_full, "processes and a full ring", 24576, 12288,
+	     .fates_first = 12, .fates_second = 8, .descend = 1, .kills = true);
 static const struct scenario scenario_buffered = {
 	.name = "buffered",
 	.about = "a journal in the page cache",
@@ -392,5 +396,7 @@ const struct scenario *const scenarios[] = {
 	&scenario_ring_gather,
 	&scenario_ring_wrap,
 	&scenario_ring_fails,
+	&scenario_turns,
+	&scenario_turns_full,
 	NULL,
 };

@@ -27,6 +27,8 @@ void run_ring_gather(struct world *w, uint32_t boot);
 void run_ring_wrap(struct world *w, uint32_t boot);
 void run_ring_fails(struct world *w, uint32_t boot);
 void run_stolen(struct world *w, uint32_t boot);
+void run_turns(struct world *w, uint32_t boot);
+void run_turns_full(struct world *w, uint32_t boot);
 void run_threads(struct world *w, uint32_t boot);
 void run_threads_full(struct world *w, uint32_t boot);
 

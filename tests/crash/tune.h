@@ -17,4 +17,7 @@ extern unsigned int crash_home_soon;
 /* Pieces of a page, so that one small file has covered ranges and others. */
 #define JOURNAL_CHUNK_SHIFT 12
 
+/* The page that processes share lies right behind the journal. */
+#define JOURNAL_SHARED_ALIGN UINT64_C(4096)
+
 #endif /* CRASH_TUNE_H */

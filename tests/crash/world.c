@@ -11,7 +11,7 @@
 
 #include "disk_internal.h"
 #include "fiber.h"
-#include "journal_internal.h"
+#include "journal_share.h"
 #include "world_ring.h"
 #include "write.h"
 
@@ -35,7 +35,7 @@ void world_problem(const char *format, ...)
 }
 
 /* Errors are right only where a call was made to fail. */
-static int expect(const char *what, int error)
+int world_expect(const char *what, int error)
 {
 	if (error && !disk.faulted && !(error == -EBUSY && ring_is_busy()))
 		world_problem("%s gives %d, and no call failed", what, error);
@@ -84,7 +84,7 @@ static int write_tagged(uint32_t number, uint64_t offset, uint32_t length, uint3
 	oracle_end(&world.oracle, self, end_of(handle, error, durable));
 	if (error)
 		oracle_lost(&world.oracle, handle->number);
-	return expect("a write", error);
+	return world_expect("a write", error);
 }
 
 int step_write(uint32_t handle, uint64_t offset, uint32_t length, uint32_t flags)
@@ -149,7 +149,7 @@ int step_group(const struct step_page *pages, uint32_t count, bool loose)
 		oracle_end(&world.oracle, self,
 			   end_of(&world.handles[pages[0].handle], error, true));
 	}
-	return expect("a batch", error);
+	return world_expect("a batch", error);
 }
 
 void step_group_refused(const struct step_page *pages, uint32_t count, int error)
@@ -180,7 +180,7 @@ void step_open(uint32_t number, uint32_t file, uint32_t path, uint32_t how)
 	const int fd = how & OPEN_BUFFERED ? DISK_FD_BUFFERED(file) : DISK_FD(file);
 
 	*handle = (struct handle){.number = file, .path = path};
-	expect("open", write_open(&disk_sys, fd, &options, sizeof(options), &handle->file));
+	world_expect("open", write_open(&disk_sys, fd, &options, sizeof(options), &handle->file));
 }
 
 int step_close(uint32_t number)
@@ -188,7 +188,7 @@ int step_close(uint32_t number)
 	struct atomicio_file *file = world.handles[number].file;
 
 	world.handles[number].file = NULL;
-	return file ? expect("close", atomicio_close(file)) : -EBADF;
+	return file ? world_expect("close", atomicio_close(file)) : -EBADF;
 }
 
 int step_sync(uint32_t number)
@@ -200,17 +200,17 @@ int step_sync(uint32_t number)
 		oracle_lost(&world.oracle, handle->number);
 	else
 		oracle_synced(&world.oracle, handle->number);
-	return expect("sync", error);
+	return world_expect("sync", error);
 }
 
 int step_forget(uint32_t file)
 {
-	return expect("forget", atomicio_journal_forget(world.journal, 100 + file));
+	return world_expect("forget", atomicio_journal_forget(world.journal, 100 + file));
 }
 
 void step_checkpoint(void)
 {
-	(void)expect("checkpoint", atomicio_journal_checkpoint(world.journal));
+	(void)world_expect("checkpoint", atomicio_journal_checkpoint(world.journal));
 }
 
 void step_foreign(uint32_t file, uint64_t offset, uint32_t length, bool zero, bool sync)
@@ -232,7 +232,7 @@ void step_foreign(uint32_t file, uint64_t offset, uint32_t length, bool zero, bo
 }
 
 /* The caller's answer to recovery. */
-static int resolve(void *context, uint64_t file_id)
+int world_resolve(void *context, uint64_t file_id)
 {
 	(void)context;
 	if (file_id < 101 || file_id >= 100 + DISK_FILES)
@@ -271,6 +271,14 @@ static void open_journal(void)
 	world.oracle.journal_made = true;
 }
 
+void world_check_seen(bool settle)
+{
+	if (oracle_check(&world.oracle, disk.state.seen_home, settle, true))
+		return;
+	oracle_explain(&world.oracle, disk.state.seen_home);
+	world_problem("a process sees what was never written");
+}
+
 /* Open, recover, and look: all promises kept, in what is seen and in what is durable. */
 static void recover(void)
 {
@@ -279,7 +287,7 @@ static void recover(void)
 	open_journal();
 	if (journal_info().state == ATOMICIO_JOURNAL_CORRUPT)
 		world_problem("the journal is called corrupt");
-	error = atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0, NULL, 0);
+	error = atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0);
 	if (error && disk.faulted)
 		fiber_crash();
 	if (error)
@@ -298,7 +306,7 @@ static void recover(void)
 
 static int resolve_all_but_2(void *context, uint64_t file_id)
 {
-	return file_id == 102 ? -EACCES : resolve(context, file_id);
+	return file_id == 102 ? -EACCES : world_resolve(context, file_id);
 }
 
 /* Others write to file 1 when its handle is closed. */
@@ -356,7 +364,8 @@ void step_rot(void)
 	if (journal_info().state != ATOMICIO_JOURNAL_CORRUPT ||
 	    journal_info().corrupt_offset != journal_info().tail_offset)
 		world_problem("a damaged frame before whole ones is not told");
-	if (atomicio_journal_recover(world.journal, resolve, NULL, NULL, 0, NULL, 0) != -EBADMSG ||
+	if (atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0) !=
+		    -EBADMSG ||
 	    memcmp(homes, disk.state.seen_home, sizeof(homes)) != 0)
 		world_problem("recovery goes on over a damaged frame");
 	world.journal->files = NULL; /* as if killed: nothing is retired */
@@ -379,6 +388,7 @@ void world_main(void *unused)
 	(void)unused;
 	memset(world.handles, 0, sizeof(world.handles));
 	ring_boot();
+	journal_shares = NULL; /* in memory that this run takes again */
 	if (world.scenario->partial && world.boot && !world.recover_only)
 		recover_partly();
 	recover();

@@ -37,6 +37,7 @@ struct scenario {
 	bool slow;	       /* also with requests that end only when waited for */
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
+	bool kills;	       /* also with each process killed in each of its calls */
 	bool partial;	       /* a recovery without file 2 comes before the one that counts */
 };
 
@@ -66,6 +67,12 @@ void world_main(void *unused);
 
 /* Leave the run: a promise is broken. */
 void world_problem(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* For scenarios of their own making: the answer to recovery, and whether an error may be. */
+int world_resolve(void *context, uint64_t file_id);
+int world_expect(const char *what, int error);
+/* All that is seen now keeps the promises; with `settle` it is what must be there. */
+void world_check_seen(bool settle);
 
 void step_open(uint32_t handle, uint32_t file, uint32_t path, uint32_t how);
 int step_close(uint32_t handle);

@@ -63,6 +63,7 @@ static const struct {
 	{48, "bad-argument"},
 	{49, "home-failed"},
 	{50, "journal-full"},
+	{51, "no-turn"},
 };
 
 static const char *pinned_name(int bit)

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open and close a journal that several processes share: who lives, and who is alone.
+ *
+ * Flow: steps of open and close (journal.c).  journal_share.h has the rules.
+ *
+ * Openers and closers take turns at the door, so that of two that come, or go, at the same time
+ * one is alone, and the other is not.  Who is alone also takes the turn's lock.  If that is held
+ * although nobody lives, a forked child of a dead process still has its descriptors, and may be
+ * anywhere in its turn.
+ */
+#define _GNU_SOURCE
+#include "journal_share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys_refused.h"
+#include "sys_reopen.h"
+#include "sys_share.h"
+
+/* What this process has open shared: a second description of the same file would, when it is
+ * closed, drop the locks of the first. */
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+struct journal_share *journal_shares;
+
+int journal_share_check(const struct sys_calls *sys, int fd)
+{
+	struct sys_statx stat;
+	int error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&list_lock);
+	for (const struct journal_share *at = journal_shares; at; at = at->next)
+		if (at->inode == stat.ino && at->device_major == stat.dev_major &&
+		    at->device_minor == stat.dev_minor && at->pid == sys->getpid())
+			error = -EBUSY;
+	pthread_mutex_unlock(&list_lock);
+	return error;
+}
+
+static void enlist(struct journal_share *share)
+{
+	pthread_mutex_lock(&list_lock);
+	share->next = journal_shares;
+	journal_shares = share;
+	pthread_mutex_unlock(&list_lock);
+}
+
+static void delist(const struct journal_share *share)
+{
+	struct journal_share **at;
+
+	pthread_mutex_lock(&list_lock);
+	for (at = &journal_shares; *at && *at != share;)
+		at = &(*at)->next;
+	if (*at)
+		*at = share->next;
+	pthread_mutex_unlock(&list_lock);
+}
+
+bool journal_is_forked(const struct atomicio_journal *journal)
+{
+	return journal->share && journal->share->pid != journal->sys->getpid();
+}
+
+bool journal_has_no_turn(const struct atomicio_journal *journal)
+{
+	return journal->share &&
+	       (!atomic_load_explicit(&journal->share->in_turn, memory_order_acquire) ||
+		journal_is_forked(journal));
+}
+
+/* Does a mapping show at once what another process writes, and RWF_DSYNC do what it says (K9)? */
+static bool can_share(const struct atomicio_journal *journal)
+{
+	uint32_t magic;
+
+	if (!journal->sys->share || !journal->is_file || sysconf(_SC_PAGESIZE) != JOURNAL_BLOCK)
+		return false;
+	if (!journal->delegates)
+		return true;
+	return journal->sys->fs_magic(journal->fd, &magic) == 0 && magic == SYS_MAGIC_TMPFS;
+}
+
+/* Locks that others hold for moments: signals do not matter. */
+static int lock_soon(const struct atomicio_journal *journal, uint64_t at, enum sys_lock lock)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
+		error = journal->sys->share->record_lock(journal->share->fd, at, lock, true);
+		if (error != -EINTR)
+			break;
+	}
+	return error;
+}
+
+/* With the door locked: alone, or one of several. */
+static int live(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	const struct sys_share_calls *calls = journal->sys->share;
+	int error = calls->record_lock(share->fd, JOURNAL_LOCK_LIVES, SYS_LOCK_WRITE, false);
+
+	if (error == -EAGAIN)
+		return lock_soon(journal, JOURNAL_LOCK_LIVES, SYS_LOCK_READ);
+	if (error)
+		return error;
+	share->alone = true;
+	error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
+	return error == -EAGAIN ? -EOWNERDEAD : error;
+}
+
+int journal_share_open(struct atomicio_journal *journal)
+{
+	const struct sys_calls *sys = journal->sys;
+	struct journal_share *share;
+	struct sys_statx stat;
+	int error;
+
+	if (journal->fd == journal->caller_fd || !can_share(journal))
+		return -EOPNOTSUPP;
+	error = sys_stat(sys, journal->fd, SYS_STATX_BASIC, &stat);
+	if (error)
+		return error;
+	share = sys->allocate(_Alignof(struct journal_share), sizeof(*share));
+	if (!share)
+		return -ENOMEM;
+	journal->share = share;
+	share->pid = sys->getpid();
+	share->inode = stat.ino;
+	share->device_major = stat.dev_major;
+	share->device_minor = stat.dev_minor;
+	share->fd = sys_reopen(sys, journal->caller_fd, O_RDWR, NULL);
+	if (share->fd < 0)
+		return share->fd;
+	enlist(share);
+	error = lock_soon(journal, JOURNAL_LOCK_DOOR, SYS_LOCK_WRITE);
+	return error ? error : live(journal);
+}
+
+/* A mapping keeps its description open, in a forked child, too: so not through that of the locks. */
+static int map_page(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	struct sys_statx stat;
+	const void *page;
+	int error = sys_stat(journal->sys, share->fd, SYS_STATX_BASIC, &stat);
+
+	/* Somebody cut it off: what lies behind the end gives SIGBUS. */
+	if (!error && stat.size < share->place + JOURNAL_BLOCK)
+		error = -ESTALE;
+	if (!error)
+		error = journal->sys->share->map(journal->caller_fd, share->place, JOURNAL_BLOCK,
+						 &page);
+	if (!error)
+		share->page = page;
+	return error;
+}
+
+int journal_share_opened(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	const struct sys_share_calls *calls = journal->sys->share;
+	int error = 0;
+
+	share->place = (journal->header.size + JOURNAL_SHARED_ALIGN - 1) / JOURNAL_SHARED_ALIGN *
+		       JOURNAL_SHARED_ALIGN;
+	if (share->alone) { /* T2 */
+		error = journal_check_limit(journal, share->place + JOURNAL_BLOCK);
+		if (!error)
+			error = journal_shared_publish(journal, true);
+	}
+	if (!error)
+		error = map_page(journal);
+	if (!error && share->alone)
+		error = lock_soon(journal, JOURNAL_LOCK_LIVES, SYS_LOCK_READ);
+	if (!error && share->alone)
+		error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK, false);
+	return error ? error : lock_soon(journal, JOURNAL_LOCK_DOOR, SYS_UNLOCK);
+}
+
+bool journal_share_closes_last(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	const struct sys_share_calls *calls = journal->sys->share;
+	struct journal_shared page;
+
+	if (journal_is_forked(journal))
+		return false;
+	if (lock_soon(journal, JOURNAL_LOCK_DOOR, SYS_LOCK_WRITE) ||
+	    calls->record_lock(share->fd, JOURNAL_LOCK_LIVES, SYS_LOCK_WRITE, false) ||
+	    calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false))
+		return false;
+	if (!journal_shared_read(journal, &page) || page.in_turn || page.hot || page.lost ||
+	    share->trouble)
+		return false;
+	journal_shared_adopt(journal, &page);
+	return true;
+}
+
+void journal_share_close(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	const struct sys_calls *sys = journal->sys;
+
+	if (!share)
+		return;
+	delist(share);
+	if (share->page)
+		sys->share->unmap(share->page, JOURNAL_BLOCK);
+	if (share->fd >= 0 && !journal_is_forked(journal))
+		(void)sys->share->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK, false);
+	if (share->fd >= 0)
+		sys->close(share->fd); /* and with it the record locks */
+	journal->share = NULL;
+	sys->release_memory(share);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page that processes share: write it, read it, and what follows from it.
+ *
+ * Flow: written by who opens a journal alone, and at both ends of each turn; read at the beginning
+ * of a turn.  journal_share.h has the rules.
+ *
+ * Which files have live frames stands in the page, so that nobody need read the frames of others:
+ * whoever retires frames has to sync exactly those files (J2), and one that it has not open stops
+ * it.  Which bytes of them is not said: in a turn after another process's any range may have a
+ * live frame (J3).
+ */
+#include "journal_share.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "journal_crc.h"
+#include "sys_refused.h"
+
+#define STATE offsetof(struct journal_shared, in_turn)
+#define SUMMED offsetof(struct journal_shared, turns)
+
+static uint32_t sum(const struct journal_shared *page)
+{
+	return journal_crc32c(0, (const uint8_t *)page + SUMMED,
+			      offsetof(struct journal_shared, crc) - SUMMED);
+}
+
+int journal_shared_write(const struct atomicio_journal *journal, const void *from, size_t at,
+			 size_t length)
+{
+	const struct journal_share *share = journal->share;
+	ssize_t result = 0;
+
+	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
+		result = journal->sys->pwrite(share->fd, from, length, share->place + at);
+		if (result != -EINTR)
+			break;
+	}
+	if (result < 0)
+		return (int)result;
+	return (size_t)result == length ? 0 : -EIO;
+}
+
+bool journal_shared_read(const struct atomicio_journal *journal, struct journal_shared *copy)
+{
+	memcpy(copy, journal->share->page, sizeof(*copy));
+	return copy->magic == JOURNAL_SHARED_MAGIC && copy->crc == sum(copy) &&
+	       memcmp(copy->id, journal->header.id, JOURNAL_ID_SIZE) == 0 &&
+	       copy->file_count <= JOURNAL_SHARED_FILES;
+}
+
+/* Add a file with its oldest live frame; false: there is no room. */
+static bool add_file(struct journal_shared_file *files, uint32_t *count, uint64_t file_id,
+		     uint64_t first)
+{
+	for (uint32_t i = 0; i < *count; i++) {
+		if (files[i].file_id != file_id)
+			continue;
+		if (first < files[i].first)
+			files[i].first = first;
+		return true;
+	}
+	if (*count == JOURNAL_SHARED_FILES)
+		return false;
+	files[(*count)++] = (struct journal_shared_file){file_id, first};
+	return true;
+}
+
+static uint64_t oldest(const struct journal_file *file)
+{
+	if (!file->first[0] || (file->first[1] && file->first[1] < file->first[0]))
+		return file->first[1];
+	return file->first[0];
+}
+
+static void list_files(const struct atomicio_journal *journal, struct journal_shared *page)
+{
+	const struct journal_share *share = journal->share;
+
+	page->some = share->some;
+	for (uint32_t i = 0; i < share->other_count; i++)
+		(void)add_file(page->files, &page->file_count, share->others[i].file_id,
+			       share->others[i].first);
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if (oldest(file) &&
+		    !add_file(page->files, &page->file_count, file->file_id, oldest(file)))
+			page->some = 1;
+}
+
+static void fill(const struct atomicio_journal *journal, struct journal_shared *page)
+{
+	const struct journal_header *header = &journal->header;
+
+	page->hot = journal->state != ATOMICIO_JOURNAL_READY || journal->share->trouble;
+	memcpy(page->id, header->id, JOURNAL_ID_SIZE);
+	page->generation = header->generation;
+	page->tail_offset = header->tail_offset;
+	page->tail_sequence = header->tail_sequence;
+	page->header_head_offset = header->head_offset;
+	page->header_head_sequence = header->head_sequence;
+	page->header_flags = header->flags;
+	page->head_offset = journal->head_offset;
+	page->head_sequence = journal->head_sequence;
+	page->next_sequence = journal->next_sequence;
+	page->live_bytes = journal->live_bytes;
+	page->first_copy = journal->first_copy;
+	page->damaged = journal->damaged;
+	page->settled = journal->settled;
+	page->begun = journal->begun;
+	page->uneven = journal->uneven;
+	page->doubtful = journal->doubtful;
+	list_files(journal, page);
+}
+
+int journal_shared_publish(struct atomicio_journal *journal, bool anew)
+{
+	struct journal_share *share = journal->share;
+	struct journal_shared page = {.magic = JOURNAL_SHARED_MAGIC};
+	int error;
+
+	/* T2: two pages with the same number of turns are told apart. */
+	if (anew && (error = sys_random_bytes(journal->sys, share->epoch, sizeof(share->epoch))))
+		return error;
+	memcpy(page.epoch, share->epoch, sizeof(page.epoch));
+	fill(journal, &page);
+	page.in_turn = anew && share->on_turn;
+	page.turns = ++share->turns;
+	page.crc = sum(&page);
+	if (!anew)
+		return journal_shared_write(journal, (uint8_t *)&page + STATE, STATE,
+					    sizeof(page) - STATE);
+	return journal_shared_write(journal, &page, 0, sizeof(page));
+}
+
+static struct journal_file *find_file(const struct atomicio_journal *journal, uint64_t file_id)
+{
+	for (struct journal_file *file = journal->files; file; file = file->next)
+		if (file->file_id == file_id && !file->failed)
+			return file;
+	return NULL;
+}
+
+static void adopt_files(struct atomicio_journal *journal, const struct journal_shared *page)
+{
+	struct journal_share *share = journal->share;
+	const uint32_t now = journal->generation & 1;
+
+	share->some = page->some;
+	share->other_count = 0;
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		file->first[0] = file->first[1] = 0;
+		file->synced[0] = file->synced[1] = false;
+	}
+	for (uint32_t i = 0; i < page->file_count; i++) {
+		struct journal_file *file = find_file(journal, page->files[i].file_id);
+
+		if (file)
+			file->first[now] = page->files[i].first; /* J2 */
+		else
+			(void)add_file(share->others, &share->other_count, page->files[i].file_id,
+				       page->files[i].first);
+	}
+}
+
+void journal_shared_adopt(struct atomicio_journal *journal, const struct journal_shared *page)
+{
+	struct journal_share *share = journal->share;
+	struct journal_header *header = &journal->header;
+
+	if (share->turns == page->turns &&
+	    memcmp(share->epoch, page->epoch, sizeof(share->epoch)) == 0)
+		return; /* nobody else had a turn since */
+	share->turns = page->turns;
+	memcpy(share->epoch, page->epoch, sizeof(share->epoch));
+	journal_forget_scan(journal);
+	header->generation = page->generation;
+	header->tail_offset = page->tail_offset;
+	header->tail_sequence = page->tail_sequence;
+	header->head_offset = page->header_head_offset;
+	header->head_sequence = page->header_head_sequence;
+	header->flags = page->header_flags;
+	header->done_count = 0; /* or the page was hot */
+	journal->head_offset = page->head_offset;
+	journal->head_sequence = page->head_sequence;
+	journal->next_sequence = page->next_sequence;
+	journal->live_bytes = page->live_bytes;
+	journal->first_copy = page->first_copy;
+	journal->damaged = page->damaged;
+	journal->settled = page->settled;
+	journal->begun = page->begun;
+	journal->uneven = page->uneven;
+	journal->doubtful = page->doubtful;
+	journal->state = ATOMICIO_JOURNAL_READY;
+	adopt_files(journal, page);
+	journal_uncover_all(journal);
+	if (journal->live_bytes)
+		journal_cover_all(journal);
+}
+
+void journal_shared_forget(struct atomicio_journal *journal)
+{
+	journal->share->other_count = 0;
+	journal->share->some = false;
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		file->first[0] = file->first[1] = 0;
+		file->synced[0] = file->synced[1] = false;
+	}
+}
+
+void journal_shared_leave(struct atomicio_journal *journal, const struct journal_file *file)
+{
+	struct journal_share *share = journal->share;
+	const uint32_t now = journal->generation & 1;
+	const uint64_t first = oldest(file);
+	struct journal_file *other;
+
+	for (other = journal->files; other; other = other->next)
+		if (other != file && other->file_id == file->file_id && !other->failed)
+			break;
+	if (other && (!other->first[now] || first < other->first[now]))
+		other->first[now] = first;
+	if (!other && !add_file(share->others, &share->other_count, file->file_id, first))
+		share->some = true;
+}
+
+/*
+ * O4: a turn that is not begun yet will write its homes with this description open.  Of one that
+ * may be under way that is not known; our next turn will tell.
+ */
+static uint64_t first_vouched(const struct atomicio_journal *journal)
+{
+	struct journal_shared page;
+
+	if (!journal_has_no_turn(journal))
+		return journal->head_sequence;
+	return journal_shared_read(journal, &page) && !page.in_turn ? page.head_sequence
+								    : UINT64_MAX;
+}
+
+void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file)
+{
+	struct journal_share *share = journal->share;
+
+	file->since = first_vouched(journal);
+	for (uint32_t i = 0; i < share->other_count; i++) {
+		if (share->others[i].file_id != file->file_id)
+			continue;
+		file->first[journal->generation & 1] = share->others[i].first;
+		share->others[i] = share->others[--share->other_count];
+		return;
+	}
+}

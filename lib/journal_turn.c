@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Begin and end turns.
+ *
+ * Flow: called by the application, between its own locks, around all writes.  What others did is
+ * taken over at the beginning, and told at the end.  journal_share.h has the rules.
+ *
+ *	out --begin--> lock, in_turn set --+--> page adopted, or as it was left --> in a turn
+ *	  ^                                 \-> ring read again: recover first ------^   |
+ *	  +---- in_turn taken back, unlock <---- nothing is in flight (T1) <-----end-----+
+ */
+#include "journal_share.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "abi.h"
+#include "libatomicio/turns.h"
+#include "sys_cancel.h"
+#include "sys_refused.h"
+#include "sys_share.h"
+
+static int write_flag(const struct atomicio_journal *journal, size_t at, uint32_t value)
+{
+	return journal_shared_write(journal, &value, at, sizeof(value));
+}
+
+/* 1: no other living process has it open; 0: one has. */
+static int is_alone(const struct atomicio_journal *journal)
+{
+	const int others =
+		journal->sys->share->is_record_locked(journal->share->fd, JOURNAL_LOCK_LIVES);
+
+	return others < 0 ? others : !others;
+}
+
+bool journal_share_is_alone(const struct atomicio_journal *journal)
+{
+	return is_alone(journal) == 1;
+}
+
+/* The lock of the turn.  If it is held and nobody lives, then by a child of who is dead. */
+static int lock_turn(const struct atomicio_journal *journal, bool wait)
+{
+	const struct sys_share_calls *calls = journal->sys->share;
+	const int fd = journal->share->fd;
+	int error, alone = 0;
+
+	/* Twice: who held it at first may have ended before we asked who lives. */
+	for (uint32_t i = 0; i < 2; i++) {
+		error = calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
+		if (error != -EAGAIN)
+			return error;
+		alone = is_alone(journal);
+		if (alone != 1)
+			break;
+	}
+	if (alone)
+		return alone < 0 ? alone : -EOWNERDEAD;
+	return wait ? calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, true) : -EBUSY;
+}
+
+static void unlock_turn(const struct atomicio_journal *journal)
+{
+	(void)journal->sys->share->own_lock(journal->share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK,
+					    false);
+}
+
+/* The file is still there, and we count as living, whatever else this process has closed. */
+static int check_file(const struct atomicio_journal *journal)
+{
+	const struct journal_share *share = journal->share;
+	struct sys_statx stat;
+	int error = sys_stat(journal->sys, share->fd, SYS_STATX_BASIC, &stat);
+
+	if (error)
+		return error;
+	if (stat.nlink == 0 || stat.size < share->place + JOURNAL_BLOCK)
+		return -ESTALE;
+	return journal->sys->share->record_lock(share->fd, JOURNAL_LOCK_LIVES, SYS_LOCK_READ, true);
+}
+
+/* T3: headers and ring as at open; nobody else is in the journal. */
+static int read_again(struct atomicio_journal *journal)
+{
+	const struct journal_header before = journal->header;
+	int error;
+
+	journal->damaged = journal->first_copy = 0;
+	journal->uneven = journal->doubtful = journal->begun = journal->settled = false;
+	error = journal_read_header(journal);
+	if (!error &&
+	    (memcmp(before.id, journal->header.id, JOURNAL_ID_SIZE) != 0 ||
+	     before.size != journal->header.size || before.frame_max != journal->header.frame_max))
+		error = -ESTALE; /* it was created anew */
+	if (error) {
+		journal->header = before;
+		return error;
+	}
+	journal->live_bytes = journal->corrupt_offset = 0;
+	journal->tail_torn = journal->tail_failed = journal->tail_by_call = false;
+	journal_uncover_all(journal);
+	return journal_scan_again(journal);
+}
+
+/* The lock is dropped for the reading; info tells what was before it. */
+static int reload(struct atomicio_journal *journal)
+{
+	int error;
+
+	journal_enter(journal);
+	journal_begin_callbacks(journal);
+	pthread_mutex_unlock(&journal->lock);
+	error = read_again(journal);
+	pthread_mutex_lock(&journal->lock);
+	journal_end_callbacks(journal);
+	journal_leave(journal);
+	journal->share->trouble = error != 0;
+	if (error)
+		return error;
+	atomic_store_explicit(&journal->poisoned, false, memory_order_relaxed);
+	journal_forget_rests(journal);
+	journal_shared_forget(journal);
+	for (struct journal_file *file = journal->files; file; file = file->next)
+		file->since = UINT64_MAX;
+	return 0;
+}
+
+/* What did others do since our last turn? */
+static int catch_up(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	struct journal_shared page;
+	const bool good = journal_shared_read(journal, &page);
+	const bool same = good && share->turns == page.turns &&
+			  memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0;
+	int error = good ? write_flag(journal, offsetof(struct journal_shared, in_turn), 1) : 0;
+
+	if (error)
+		return error;
+	share->saw_lost = good && page.lost;
+	if (good && !page.in_turn && !page.lost && !share->trouble && (same || !page.hot)) {
+		journal_shared_adopt(journal, &page);
+		return 0;
+	}
+	error = reload(journal);
+	if (!error && !good)
+		error = journal_shared_publish(journal, true);
+	else if (!error) {
+		share->turns = page.turns;
+		memcpy(share->epoch, page.epoch, sizeof(share->epoch));
+	}
+	return error;
+}
+
+/* With the locks.  A failure leaves in_turn set: somebody will look. */
+static int begin(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	int error = check_file(journal);
+
+	if (!error)
+		error = catch_up(journal);
+	if (error)
+		return error;
+	for (struct journal_file *file = journal->files; file; file = file->next)
+		if (file->since == UINT64_MAX)
+			file->since = journal->head_sequence; /* O4 */
+	/* What goes past the journal relies on it (H2). */
+	if (journal->state == ATOMICIO_JOURNAL_READY)
+		error = journal_prove_header(journal);
+	if (error) {
+		(void)journal_shared_publish(journal, false);
+		return error;
+	}
+	atomic_store_explicit(&share->in_turn, true, memory_order_release);
+	return journal->state != ATOMICIO_JOURNAL_READY;
+}
+
+int journal_turn_begin(struct atomicio_journal *journal, bool wait)
+{
+	struct journal_share *share = journal->share;
+	int result;
+
+	if (journal_is_forked(journal))
+		return -EPERM;
+	pthread_mutex_lock(&journal->lock);
+	if (share->in_turn || share->on_turn) {
+		pthread_mutex_unlock(&journal->lock);
+		return -EALREADY;
+	}
+	share->on_turn = true;
+	pthread_mutex_unlock(&journal->lock);
+	result = lock_turn(journal, wait);
+	pthread_mutex_lock(&journal->lock);
+	if (!result) {
+		result = begin(journal);
+		if (result < 0)
+			unlock_turn(journal);
+	}
+	share->on_turn = false;
+	pthread_mutex_unlock(&journal->lock);
+	return result;
+}
+
+static bool is_quiet(const struct atomicio_journal *journal)
+{
+	if (journal->busy || journal->waiting || journal->homing || journal->moving_tail ||
+	    journal->readers)
+		return false;
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if (file->syncing || file->homes[0] || file->homes[1])
+			return false;
+	return true;
+}
+
+/* A retirement that was begun is given up: all live frames are of one generation again. */
+static void give_up_retirement(struct atomicio_journal *journal)
+{
+	const uint32_t now = journal->generation & 1;
+
+	if (!journal->retiring)
+		return;
+	journal->retiring = false;
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		const uint64_t old = file->first[!now];
+
+		if (old && (!file->first[now] || old < file->first[now]))
+			file->first[now] = old;
+		file->first[!now] = 0;
+		file->synced[0] = file->synced[1] = false;
+	}
+	journal_uncover(journal, !now);
+	journal_cover_all(journal);
+}
+
+int journal_turn_end(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	int error = 0;
+
+	if (journal_is_forked(journal))
+		return -EPERM;
+	pthread_mutex_lock(&journal->lock);
+	if (!share->in_turn) {
+		pthread_mutex_unlock(&journal->lock);
+		return -EINVAL;
+	}
+	share->on_turn = true;
+	atomic_store_explicit(&share->in_turn, false, memory_order_release);
+	journal_land(journal);
+	while (!is_quiet(journal)) { /* T1 */
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
+		journal_land(journal);
+	}
+	give_up_retirement(journal);
+	if (journal->state == ATOMICIO_JOURNAL_POISONED)
+		share->trouble = true; /* the frame may be there: the ring has to be read */
+	if (share->saw_lost && journal->state == ATOMICIO_JOURNAL_READY && !share->trouble)
+		error = write_flag(journal, offsetof(struct journal_shared, lost), 0);
+	if (!error)
+		error = journal_shared_publish(journal, false);
+	if (error)
+		share->trouble = true; /* and in_turn stays set */
+	unlock_turn(journal);
+	share->on_turn = false;
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
+void journal_share_note_trouble(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+
+	if (!share)
+		return;
+	share->trouble = true;
+	/* T1: outside a turn the others have to hear of it now. */
+	if (!share->in_turn && !share->on_turn && share->page)
+		(void)write_flag(journal, offsetof(struct journal_shared, lost), 1);
+}
+
+ATOMICIO_EXPORT int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags)
+{
+	SYS_NO_CANCEL;
+
+	if (!journal || !journal->share || flags & ~ATOMICIO_TURN_WAIT)
+		return -EINVAL;
+	if (journal_is_callback(journal))
+		return -EDEADLK;
+	return journal_turn_begin(journal, flags & ATOMICIO_TURN_WAIT);
+}
+
+ATOMICIO_EXPORT int atomicio_journal_turn_end(struct atomicio_journal *journal)
+{
+	SYS_NO_CANCEL;
+
+	if (!journal || !journal->share)
+		return -EINVAL;
+	return journal_is_callback(journal) ? -EDEADLK : journal_turn_end(journal);
+}
+
+ATOMICIO_EXPORT int atomicio_journal_is_hot(const struct atomicio_journal *journal)
+{
+	const struct journal_share *share = journal ? journal->share : NULL;
+	const struct journal_shared *page;
+
+	if (!share)
+		return -EINVAL;
+	page = share->page;
+	/* Our own turn is no reason. */
+	if (atomic_load_explicit(&share->in_turn, memory_order_acquire))
+		return journal->state != ATOMICIO_JOURNAL_READY || share->trouble;
+	return page->magic != JOURNAL_SHARED_MAGIC ||
+	       atomic_load_explicit(&page->in_turn, memory_order_acquire) ||
+	       atomic_load_explicit(&page->hot, memory_order_acquire) ||
+	       atomic_load_explicit(&page->lost, memory_order_acquire);
+}
+
+ATOMICIO_EXPORT int atomicio_journal_is_alone(const struct atomicio_journal *journal)
+{
+	SYS_NO_CANCEL;
+
+	return journal && journal->share ? is_alone(journal) : -EINVAL;
+}
+
+ATOMICIO_EXPORT uint64_t atomicio_journal_get_word(const struct atomicio_journal *journal)
+{
+	if (!journal || !journal->share)
+		return 0;
+	return atomic_load_explicit(&journal->share->page->word, memory_order_acquire);
+}
+
+ATOMICIO_EXPORT int atomicio_journal_set_word(struct atomicio_journal *journal, uint64_t word)
+{
+	SYS_NO_CANCEL;
+
+	if (!journal || !journal->share)
+		return -EINVAL;
+	if (journal_has_no_turn(journal))
+		return -EBUSY;
+	return journal_shared_write(journal, &word, offsetof(struct journal_shared, word),
+				    sizeof(word));
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which frames of others may this process retire (O4)?
+ *
+ * Flow: before a retirement in a turn (journal_checkpoint.c); without other processes nothing.
+ *
+ * A sync is told of a page that was lost only if its description was open when the write-back
+ * failed: a description that is opened afterwards gets 0, with none of the pages on the disk (seen
+ * on 6.18; errseq_t, lib/errseq.c).  So of a file that was attached after some of its live frames
+ * were framed, all live pages are written home once more, in their order, and then synced as our
+ * own.  A file that is not attached stops the retirement: its owner may do that, or a recovery.
+ */
+#include "journal_share.h"
+
+#include <errno.h>
+
+static bool is_live(const struct journal_file *file)
+{
+	return file->first[0] || file->first[1];
+}
+
+/* Some of its live frames were framed before it was open here. */
+static bool is_unvouched(const struct journal_file *file)
+{
+	return !file->failed && ((file->first[0] && file->first[0] < file->since) ||
+				 (file->first[1] && file->first[1] < file->since));
+}
+
+static const struct journal_file *unvouched(const struct atomicio_journal *journal,
+					    uint64_t file_id)
+{
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if ((!file_id || file->file_id == file_id) && is_unvouched(file))
+			return file;
+	return NULL;
+}
+
+static bool anything_live(const struct atomicio_journal *journal, uint64_t file_id)
+{
+	const struct journal_share *share = journal->share;
+
+	if (share->some)
+		return true;
+	for (uint32_t i = 0; i < share->other_count; i++)
+		if (!file_id || share->others[i].file_id == file_id)
+			return true;
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if ((!file_id || file->file_id == file_id) && is_live(file))
+			return true;
+	return false;
+}
+
+static const struct journal_file *being_written(const struct atomicio_journal *journal,
+						uint64_t file_id)
+{
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if (file->file_id == file_id && file->again)
+			return file;
+	return NULL;
+}
+
+/* The pages of one frame, to the files that need them. */
+static int write_frame(const struct atomicio_journal *journal, const uint8_t *bytes,
+		       const struct journal_frame *frame)
+{
+	const uint8_t *page = bytes + frame->header_length;
+	int error = 0;
+
+	for (uint32_t i = 0; i < frame->count && !error; i++) {
+		const struct journal_file *file;
+		struct journal_identity row;
+		struct journal_entry entry;
+
+		journal_get_entry(bytes, frame->files, i, &entry);
+		journal_get_file(bytes, entry.file, &row);
+		file = being_written(journal, row.file_id);
+		if (file)
+			error = journal_write_home(journal->sys, file->fd, file->rwf, page,
+						   entry.length, entry.offset);
+		page += journal_padded(entry.length);
+	}
+	return error;
+}
+
+static int write_homes(const struct atomicio_journal *journal, uint64_t head)
+{
+	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+	struct journal_cursor cursor;
+	struct journal_frame frame;
+	int result;
+
+	if (!bytes)
+		return -ENOMEM;
+	journal_cursor_begin(journal, &cursor);
+	while ((result = journal_cursor_next(journal, &cursor, head, bytes, &frame)) > 0) {
+		result = write_frame(journal, bytes, &frame);
+		if (result)
+			break;
+	}
+	journal->sys->release_memory(bytes);
+	return result;
+}
+
+/* With lock and role: nothing else is framed, or on its way home, meanwhile. */
+static int go_home_again(struct atomicio_journal *journal)
+{
+	const uint32_t now = journal->generation & 1;
+	const uint64_t head = journal->head_sequence;
+	int error;
+
+	while (journal->homing)
+		pthread_cond_wait(&journal->changed, &journal->lock);
+	journal_await_tail(journal);
+	journal->readers++; /* the tail stays where it is */
+	for (struct journal_file *file = journal->files; file; file = file->next)
+		if (is_unvouched(file)) {
+			file->again = true;
+			file->homes[now]++; /* no close takes it away */
+		}
+	pthread_mutex_unlock(&journal->lock);
+	error = write_homes(journal, head);
+	pthread_mutex_lock(&journal->lock);
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		if (!file->again)
+			continue;
+		file->again = false;
+		file->homes[now]--;
+		if (!error)
+			file->since = journal->header.tail_sequence;
+	}
+	journal->readers--;
+	journal_wake(journal);
+	/* A direct description takes no odd page: a recovery can. */
+	return error == -EINVAL ? -EBUSY : error;
+}
+
+int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_role)
+{
+	const struct journal_share *share = journal->share;
+	int error = 0;
+
+	if (!share || !anything_live(journal, file_id))
+		return 0;
+	if (share->other_count || share->some)
+		return -EBUSY;
+	if (!unvouched(journal, 0))
+		return 0;
+	if (!has_role)
+		journal_enter(journal);
+	if (unvouched(journal, 0))
+		error = go_home_again(journal);
+	if (!has_role)
+		journal_leave(journal);
+	return error;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Record locks and mapped pages of this machine's kernel.  See sys_share.h. */
+#define _GNU_SOURCE
+#include "sys_share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+/* S1 of sys.h. */
+static int errno_or(int result, int saved)
+{
+	if (result >= 0)
+		return result;
+	result = -errno;
+	errno = saved;
+	return result;
+}
+
+static struct flock record(uint64_t at, enum sys_lock lock)
+{
+	static const short types[] = {F_UNLCK, F_RDLCK, F_WRLCK};
+
+	return (struct flock){
+		.l_type = types[lock], .l_whence = SEEK_SET, .l_start = (off_t)at, .l_len = 1};
+}
+
+/* EACCES is EAGAIN under another name (POSIX). */
+static int lock_by(int fd, int command, uint64_t at, enum sys_lock lock)
+{
+	struct flock one = record(at, lock);
+	const int result = errno_or(fcntl(fd, command, &one), errno);
+
+	return result == -EACCES ? -EAGAIN : result;
+}
+
+static int linux_record_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
+{
+	return lock_by(fd, wait ? F_SETLKW : F_SETLK, at, lock);
+}
+
+static int linux_is_record_locked(int fd, uint64_t at)
+{
+	struct flock one = record(at, SYS_LOCK_WRITE);
+	const int result = errno_or(fcntl(fd, F_GETLK, &one), errno);
+
+	return result < 0 ? result : one.l_type != F_UNLCK;
+}
+
+static int linux_own_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
+{
+	return lock_by(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, at, lock);
+}
+
+static int linux_map(int fd, uint64_t offset, size_t length, const void **mapped)
+{
+	const int saved = errno;
+	void *page = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+
+	if (page == MAP_FAILED)
+		return errno_or(-1, saved);
+	*mapped = page;
+	return 0;
+}
+
+static void linux_unmap(const void *mapped, size_t length)
+{
+	(void)errno_or(munmap((void *)(uintptr_t)mapped, length), errno);
+}
+
+const struct sys_share_calls sys_share_linux = {
+	.record_lock = linux_record_lock,
+	.is_record_locked = linux_is_record_locked,
+	.own_lock = linux_own_lock,
+	.map = linux_map,
+	.unmap = linux_unmap,
+};
