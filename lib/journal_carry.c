@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Carrying: frame the pages of files in trouble again at the head, so that the tail can pass.
+ * Carrying: frame the pages of files in trouble again at the head, and let the tail pass.
  *
- * Flow: a step of retirement (journal_checkpoint.c), by a thread that has the role.  A frame that
- * is durable is a commit (E1): when its home write or the sync after it fails or hangs, its pages
- * must stay live, but their place in the ring must not (K7).
+ * Flow: a step of retirement (journal_checkpoint.c), by a thread with the role.  A durable frame is
+ * a commit (E1): when its home write or the sync after fails or hangs, its pages must stay live,
+ * but their place in the ring must not (K7).
  *
- * S2: only bytes that no later live frame covers are carried, or replay would bring an old page
- * back over a newer one: v5 of frame 5 carried to frame 20 comes after v9 of frame 9.
- * S1: what is carried is at most the pinned limit; the room for it is kept free by
- * journal_place_frame().
+ * S2: only bytes not covered by a later live frame are carried, or replay would bring an old page
+ * back over a newer page: v5 of frame 5 carried to frame 20 comes after v9 of frame 9.
+ * S1: at most the pinned limit is carried; journal_place_frame() keeps the room free.
  */
 #include "journal_internal.h"
 
@@ -21,12 +20,12 @@
 
 struct carry {
 	struct atomicio_journal *journal;
-	uint64_t *ids; /* of the files that are carried */
+	uint64_t *ids; /* of the carried files */
 	uint32_t id_count;
 	struct journal_pieces pieces;
-	uint8_t *source; /* the frame that is read */
+	uint8_t *source; /* the frame being read */
 	struct journal_frame source_frame;
-	uint8_t *target; /* the frame that is made */
+	uint8_t *target; /* the frame being made */
 	struct journal_frame frame;
 };
 
@@ -103,7 +102,7 @@ static int add_frame(struct carry *carry, uint64_t tail_offset, uint64_t tail_se
 	return 0;
 }
 
-/* The pieces of all live frames; the role keeps the head, and we the tail, where they are. */
+/* The pieces of all live frames; the role keeps the head, and we the tail, in place. */
 static int collect(struct carry *carry)
 {
 	const struct atomicio_journal *journal = carry->journal;
@@ -126,7 +125,7 @@ static int collect(struct carry *carry)
 	return result ? result : journal_drop_covered(journal->sys, &carry->pieces);
 }
 
-/* How many pieces from this one on fit one frame: those of frames below the mark. */
+/* Count the pieces, from the first on, for one frame; all from frames below the mark. */
 static uint32_t fill(struct carry *carry, uint32_t from)
 {
 	const struct atomicio_journal *journal = carry->journal;
@@ -201,7 +200,7 @@ static int write_one(struct carry *carry, uint32_t from, uint32_t count)
 		error = stage_piece(carry, &carry->pieces.list[from + i], i, &at);
 	if (error) {
 		pthread_mutex_lock(&journal->lock);
-		return error; /* nothing was written: what is live stays where it is */
+		return error; /* nothing was written: live frames stay in place */
 	}
 	error = journal_write_frame(journal, carry->target, &carry->frame);
 	pthread_mutex_lock(&journal->lock);
@@ -235,7 +234,7 @@ static int write_all(struct carry *carry)
 			error = write_one(carry, from, count);
 			from += count;
 		} else if (next->tail_sequence > journal->header.tail_sequence) {
-			while (journal->readers > 1) /* the one is us */
+			while (journal->readers > 1) /* we are the one */
 				pthread_cond_wait(&journal->changed, &journal->lock);
 			error = journal_move_tail(journal, next->tail_offset, next->tail_sequence);
 		} else {

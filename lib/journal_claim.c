@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room before the frame (K6): what would refuse the home write is asked before the page is
+ * Room before the frame (K6): obstacles of the home write are asked for before the page is
  * promised.
  *
- * Flow: the write family asks here for each page, before journal_commit().  A refusal has the old
+ * Flow: the write family asks for each page, before journal_commit().  A refusal leaves the old
  * page on disk and poisons nothing; found out after the frame it would fail the file (K7).
  *
- * S3: best effort.  Blocks are taken beyond the end of the file alone, in chunks, so that a file
- * that grows pays one call in many; an overwrite on a copy-on-write or thin volume, or a hole, may
- * still find no room.  The blocks stay behind the file's end (FALLOC_FL_KEEP_SIZE) until it grows
+ * S3: best effort.  Blocks are taken beyond the end of the file alone, in chunks, and a growing
+ * file pays one call in many.  An overwrite on a copy-on-write or thin volume, or a hole, may still
+ * find no room.  The blocks stay behind the file's end (FALLOC_FL_KEEP_SIZE) until the file grows
  * or is cut.
  */
 #include "journal_internal.h"
 
 #include <errno.h>
 
-/* What one call takes beyond the end: a multiple of it. */
+/* Unit of the blocks taken beyond the end. */
 #define CHUNK (UINT64_C(1) << 20)
 
-/* linux/fcntl.h has them since 3.17 and 5.1; -std=c11 hides them. */
+/* linux/fcntl.h has them since 3.17 and 5.1; hidden by -std=c11. */
 #define SEAL_GROW 0x0004
 #define SEAL_WRITE 0x0008
 #define SEAL_FUTURE_WRITE 0x0010
@@ -30,7 +30,7 @@ static int check_seals(const struct sys_calls *sys, const struct journal_file *f
 	const int seals = sys->seals(file->fd);
 
 	if (seals < 0)
-		return 0; /* then it has none */
+		return 0; /* no seals */
 	if (seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
 		return -EPERM;
 	if (!(seals & SEAL_GROW))
@@ -50,13 +50,13 @@ static void note_room(struct journal_file *file, uint64_t end)
 		;
 }
 
-/* What says that there is no room; any other error says that this filesystem cannot tell. */
+/* Errors for "no room"; any other error says that this filesystem cannot tell. */
 static bool has_no_room(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
 }
 
-/* Of a gap between the end and a page far behind it no block is taken: that is a hole (S3). */
+/* No block is taken of a gap between the end and a page far behind: a hole (S3). */
 static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t offset,
 		       uint64_t end)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a journal tells of itself.
+ * The journal's answers about itself.
  *
  * Flow: called by the application at any time.
  *
- * A4: what is told is of one moment.  It is read under the lock, which nobody holds while a disk
- * works (K10), so info waits for no disk, and a write pays nothing for it.  A recovery works
- * without the lock, alone; while it does, info tells what was before it.
+ * A4: the answer is of one moment, read under the lock, which nobody holds while a disk works
+ * (K10).  Info waits for no disk, and a write pays nothing for info.  A recovery works alone,
+ * without the lock; meanwhile info answers with the state before.
  */
 #include "journal_internal.h"
 
@@ -44,7 +44,7 @@ static uint32_t all_notes(const struct atomicio_journal *journal)
 void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_journal_info *info)
 {
 	const struct journal_counters *counters = &journal->counters;
-	/* Numbers are missing only in what open found (N1). */
+	/* Numbers are missing only between frames found at open (N1). */
 	const uint64_t ours =
 		journal->scan.count ? journal->base_sequence : journal->header.tail_sequence;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal's own file: is it one that a journal can live in, and who else has it?
+ * The journal's own file: fit for a journal, and in nobody else's use?
  *
- * Flow: used by create and open, before anything is read or written.  Its file meets the same
- * O_APPEND, limits and second openers as the files that it protects.
+ * Flow: used by create and open, before anything is read or written.  The file meets the same
+ * O_APPEND, limits and second openers as the files under its protection.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "journal_internal.h"
 #include "sys_refused.h"
 
-/* Can `fd`, which is O_DIRECT, be read and written in blocks of ours, past the cache? */
+/* Can `fd`, with O_DIRECT, be read and written in blocks of ours, past the cache? */
 bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
 {
 	struct sys_statx stat;
@@ -22,7 +22,7 @@ bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
 	if (sys_stat(sys, fd, SYS_STATX_BASIC | SYS_STATX_DIOALIGN, &stat))
 		return false;
 	*align = JOURNAL_BLOCK;
-	if (!(stat.mask & SYS_STATX_DIOALIGN)) /* before 6.1; tmpfs takes O_DIRECT and ignores it */
+	if (!(stat.mask & SYS_STATX_DIOALIGN)) /* before 6.1; tmpfs ignores O_DIRECT */
 		return !journal_is_volatile(sys, fd);
 	*align = stat.dio_offset_align; /* 0: through the cache in spite of O_DIRECT */
 	return *align && *align <= JOURNAL_BLOCK && stat.dio_mem_align &&
@@ -30,11 +30,11 @@ bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
 }
 
 /*
- * A description for our own use, direct where that can be had.  A block device is opened O_EXCL:
- * flock is of the node, of which a device may have many, and this is refused with -EBUSY while
- * it is mounted, or another journal's, whatever its node (block/bdev.c:bd_may_claim, 6.18).
- * Without /proc, or the right to open, the caller's description will do, but for one that has
- * O_APPEND: every frame would go to the end of the file.
+ * A description for our own use, direct where possible.  A block device is opened O_EXCL: a flock
+ * belongs to the node, and a device may have many nodes, but O_EXCL is refused with -EBUSY while
+ * the device is mounted, or another journal's, whatever the node (block/bdev.c:bd_may_claim, 6.18).
+ * Without /proc, or the right to open, the caller's description will do, unless it has O_APPEND:
+ * every frame would go to the end of the file.
  */
 int journal_open_own(const struct sys_calls *sys, int fd, bool *direct)
 {
@@ -71,7 +71,7 @@ void journal_close_own(const struct sys_calls *sys, int own, int fd)
 		sys->close(own);
 }
 
-/* Is fd one that a journal can live in?  Its mode and size. */
+/* Is fd fit for a journal?  Its mode and size. */
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
 {
 	struct sys_statx stat;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Questions that open nothing: is anything live in this journal, and does a group fit it?
+ * Questions that open nothing: is anything live in this journal, and does a group fit?
  *
- * Flow: called by the application, the first before it opens a journal.
+ * Flow: called by the application, the first question before it opens a journal.
  *
- * Whoever looks here opens and closes no descriptor of the journal's file, because closing one
- * drops all POSIX record locks that the process has on it.  It takes no lock either, so of a
- * journal that somebody has open the answer is of a moment.
+ * A peek opens and closes no descriptor of the journal's file, because closing one drops all POSIX
+ * record locks of the process on the file.  A peek takes no lock either: for a journal open
+ * elsewhere the answer is of a moment.
  */
 #include "journal_internal.h"
 
@@ -31,7 +31,7 @@ static int size_of(const struct sys_calls *sys, int fd, uint64_t *size)
 	return S_ISREG(stat.mode) ? 0 : -EINVAL;
 }
 
-/* Read the header, and the ring where that does not say that nothing is live (K3). */
+/* Read the header, and the ring unless the header says that nothing is live (K3). */
 static int look(struct atomicio_journal *journal, uint64_t size)
 {
 	int error;
@@ -69,7 +69,7 @@ int journal_peek(const struct sys_calls *sys, int fd, struct atomicio_journal_in
 	sys->release_memory(journal);
 	if (error)
 		return error;
-	/* What only an open journal knows. */
+	/* Known in an open journal alone. */
 	info->notes &=
 		~(uint32_t)(ATOMICIO_JOURNAL_NOTE_BUFFERED | ATOMICIO_JOURNAL_NOTE_UNSETTLED);
 	return info->state != ATOMICIO_JOURNAL_READY;
@@ -89,14 +89,14 @@ ATOMICIO_EXPORT int atomicio_journal_peek(int fd, struct atomicio_journal_info *
 	return result;
 }
 
-/* Of a chain, whose members have to hold whole pages: so many in each. */
+/* Whole pages in each member of a chain. */
 static uint64_t chain_length(const struct atomicio_journal *journal, uint64_t count, uint64_t room,
 			     uint64_t files)
 {
 	const uint64_t frame_max = journal->header.frame_max;
 	uint64_t each = frame_max / room;
 
-	/* Members may need a row for each of their pages, if there are many files. */
+	/* Members may need a row for each of their pages, with many files. */
 	while (each &&
 	       journal_header_length(files < each ? files : each, each) + each * room > frame_max)
 		each--;

@@ -2,19 +2,19 @@
 /*
  * Read the ring in large pieces, each byte once.
  *
- * Flow: below scan, recovery and walk, which move a window over the ring.  Where a piece cannot be
- * read, its blocks are read one by one: what is unreadable is known to a block (H4).
+ * Flow: below scan, recovery and walk, which move a window over the ring.  An unreadable piece is
+ * read again block by block, and its unreadable blocks are known (H4).
  */
 #include "journal_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* What is read at one time, at least. */
+/* Least length of a read. */
 #define WINDOW_PIECE (1u << 20)
 
 /*
- * Errors of the disk and not of the call: this place cannot be read now, others may
+ * Errors of the disk and not of the call: this place is unreadable now, others may be readable
  * (block/blk-core.c: blk_errors, 6.18; EUCLEAN and EBADMSG are filesystems' words for a checksum).
  */
 bool journal_is_unreadable(int error)
@@ -143,7 +143,7 @@ int journal_window_at(const struct atomicio_journal *journal, struct journal_win
 		if (error == -EIO && scan)
 			error = read_blocks(journal, scan, window->bytes + have, more,
 					    offset + have);
-		if (error == -EIO && !scan) { /* what is read ahead does not matter */
+		if (error == -EIO && !scan) { /* bytes read ahead do not matter */
 			more = length - have;
 			error = journal_read_all(journal->sys, journal->fd, window->bytes + have,
 						 more, offset + have);
@@ -165,7 +165,7 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 
 	if (error)
 		return error;
-	/* J4 once more: it was whole at open, and the disk may not keep what it has. */
+	/* J4 once more: whole at open, but the disk may not keep its bytes. */
 	if (!journal_peek_frame(*bytes, &journal->header, found->offset, frame) ||
 	    frame->sequence != found->sequence || frame->length != found->length ||
 	    !journal_check_frame(*bytes, frame) || !journal_check_pages(*bytes, frame))

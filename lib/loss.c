@@ -126,7 +126,7 @@ static int sync_written(const struct loss *loss, int fd, bool witnessed, bool *l
 	return error;
 }
 
-/* One sync of all descriptions that need one. */
+/* One sync of every description in need. */
 static int sync_once(const struct loss *loss, bool *lost)
 {
 	const bool witnessed = loss_may_ask_witness(loss);
@@ -158,8 +158,8 @@ static int sync_locked(struct loss *loss, uint32_t flags)
 }
 
 /*
- * Of two syncs at once the kernel reports a lost page only to one: syncs go one by one.  Threads
- * waiting for the same sync, begun after they came, share its success.
+ * Of two syncs at once the kernel reports a lost page to one alone: syncs go one by one.  Waiting
+ * threads share the success of a sync begun after they came.
  */
 int loss_sync(struct loss *loss, uint32_t flags)
 {

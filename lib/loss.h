@@ -82,7 +82,7 @@ struct loss {
 	_Atomic uint32_t *poison;  /* set to 1 with the loss; NULL: nobody's */
 
 	/* L9, changed under the lock. */
-	struct sys_flights *flights; /* the flight is one of these */
+	struct sys_flights *flights; /* the flight is a sync */
 	struct sys_flight flight;
 	_Atomic bool flying; /* begun, and its result not yet noted */
 	bool flight_again;   /* L6: the second one is still to be made */
@@ -145,16 +145,18 @@ static inline bool loss_has_witness(const struct loss *loss)
 int loss_sync(struct loss *loss, uint32_t flags);
 
 /*
- * loss_flight.c: the same with LOSS_RETIRE, begun and not waited for.  What is written before
+ * loss_flight.c: the same with LOSS_RETIRE, begun and not waited for.  Everything written before
  * loss_begin_sync() is in it.
  *
- * Returns 0: it is on its way, and loss_end_sync() has to be called until it says how it ended;
- * -EBUSY: another sync of the file is under way, try again later; -ENOTRECOVERABLE: an earlier call
- * has found a loss; any other: there is no such sync of this file, or now, and loss_sync() has to
- * do (no AIO, no witness, a filesystem that delegates).
+ * Returns 0: on its way, to be ended by loss_end_sync(); -EBUSY: another sync of the file is under
+ * way, try again later; -ENOTRECOVERABLE: an earlier call has found a loss; any other: not possible
+ * for this file, or not now, and loss_sync() has to do (no AIO, no witness, a filesystem that
+ * delegates).
  */
 int loss_begin_sync(struct loss *loss, struct sys_flights *flights);
-/* -EBUSY: it has not ended, or another sync is just noting how; else as loss_sync().  No wait. */
+/*
+ * -EBUSY: not ended yet, or another sync is just noting the result; else as loss_sync().  No wait.
+ */
 int loss_end_sync(struct loss *loss);
 /* Would loss_end_sync() have an answer? */
 bool loss_sync_ended(const struct loss *loss);
@@ -195,8 +197,8 @@ bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait);
 
 /*
  * loss_note.c: for loss.c and loss_flight.c, with the lock.  A sync begins: its number, and whether
- * it took what waits for a flush (L7).  It ends with an error or 0: count it, or note the loss;
- * returns what its caller has to be told.
+ * it took waiting writes (L7).  A sync ends with an error or 0: count it, or note the loss; returns
+ * the caller's answer.
  */
 uint64_t loss_open_sync(struct loss *loss, bool *takes);
 int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Syncs of the witness that nobody waits for.
+ * Syncs of the witness without anybody waiting.
  *
  * Flow: begun by the journal's retirement, and ended by it, or by any call of loss.c that has to
  * know the result first (L9).  The kernel makes the fsync in a thread of its own (fs/aio.c:
- * aio_fsync, since 4.18), through the description that was given, so the report is the witness's.
+ * aio_fsync, since 4.18), through the given description: the report is the witness's.
  *
- * Only files with a witness, and no others than that to sync: where L5 wants the written
- * descriptions synced as well, loss_sync() does all of it.
+ * Only for files with a witness, and nothing else to sync: where L5 wants the written descriptions
+ * synced as well, loss_sync() does everything.
  */
 #include "loss.h"
 
 #include <assert.h>
 #include <errno.h>
 
-/* Who waits for a flight looks after that time, in any case. */
+/* Longest wait in the kernel before another look. */
 #define AWAIT_MS 100u
 
 /* The lock is held for all below, but where said. */
@@ -28,7 +28,7 @@ static int launch(struct loss *loss)
 	return sys_flights_send(loss->flights, &loss->flight);
 }
 
-/* It has landed: the second one of L6, or its end. */
+/* A landing: the second sync of L6 follows, or the end. */
 static void note_landing(struct loss *loss)
 {
 	int error = (int)loss->flight.result;
@@ -38,10 +38,10 @@ static void note_landing(struct loss *loss)
 		loss->flight_again = false;
 		if (launch(loss) == 0)
 			return;
-		error = -EINTR; /* nothing is lost, and this was not enough */
+		error = -EINTR; /* nothing is lost, and nothing is synced */
 		lost = false;
 	}
-	/* Nobody knows what the witness has reported: L4. */
+	/* The witness's report is unknown: L4. */
 	if (error == SYS_FLIGHT_LOST)
 		error = -EIO;
 	loss->flown = loss_close_sync(loss, loss->flight_number, loss->flight_took, error, lost);
@@ -51,7 +51,7 @@ static void note_landing(struct loss *loss)
 void loss_await_flight(struct loss *loss)
 {
 	while (atomic_load_explicit(&loss->flying, memory_order_relaxed)) {
-		if (!loss_may_ask_witness(loss)) /* L8: it is the parent's */
+		if (!loss_may_ask_witness(loss)) /* L8: the parent's */
 			return;
 		if (sys_flight_landed(&loss->flight))
 			note_landing(loss);

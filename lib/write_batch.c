@@ -134,7 +134,7 @@ static void settle_failed(struct atomicio_op *op, uint32_t flags,
 }
 
 /*
- * One run of ops in a frame.  Ops that overlap cannot share a frame (N3), and keep their order: the
+ * One run of ops in a frame.  Overlapping ops cannot share a frame (N3), and keep their order: the
  * first half goes before the second.
  */
 static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t flags)
