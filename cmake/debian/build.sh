@@ -56,8 +56,7 @@ debug_symbols() {
 		objcopy --only-keep-debug --compress-debug-sections "$file" \
 			"$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
 		chmod 644 "$target/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
-	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o
-		-path '*/bin/*' -o -path '*/libexec/*' \))
+	done < <(find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o -path '*/bin/*' -o -path '*/libexec/*' \))
 	[ ${#ids[@]} != 0 ] || return 0
 	install -d "$target/DEBIAN" "$target/usr/share/doc"
 	ln -s "$package" "$target/usr/share/doc/$package-dbgsym"
@@ -74,8 +73,7 @@ stage() {
 	[ ! -d "$root/usr/share/man" ] ||
 		find "$root/usr/share/man" -type f -exec gzip -9nf {} +
 	debug_symbols "$package"
-	find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o
-		-path '*/bin/*' -o -path '*/libexec/*' \) -exec \
+	find "$root/usr" -type f \( -name '*.so.*' -o -name 'mod_*.so' -o -path '*/bin/*' -o -path '*/libexec/*' \) -exec \
 		strip --remove-section=.comment --remove-section=.note {} +
 	find "$root/usr" -name '*.a' -exec \
 		strip --strip-debug --enable-deterministic-archives --remove-section=.comment {} +
