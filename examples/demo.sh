@@ -205,6 +205,66 @@ act_journal() {
 	done_so_far+=("$((round - 1)) kills recovered")
 }
 
+# Transfers between 100 accounts, for the command sqlite3.  The first argument is its way to open.
+sqlite_transfers() {
+	printf '%s\n' "$1" "PRAGMA synchronous=$2;" # prints nothing
+	awk 'BEGIN { srand(7); for (n = 1; n <= 5000; n++) {
+		printf ".print TRY transfer %d\nBEGIN;", n
+		printf "UPDATE account SET money = money - 1 WHERE id = %d;", rand() * 100
+		printf "UPDATE account SET money = money + 1 WHERE id = %d;", rand() * 100
+		printf "REPLACE INTO note VALUES(%d, %d, hex(randomblob(200)));", rand() * 500, rand() * 1000
+		printf "UPDATE last SET n = %d; COMMIT;\n.print ACK transfer %d\n", n, n
+		if (n % 10 == 0)
+			print ".shell sync -f ." } }'
+}
+
+# Cut the power of a filesystem with a database in it; after each cut the database must be whole.
+sqlite_cuts() { # NAME CUTS OPEN SYNCHRONOUS
+	local name=$1 open=$3 commands
+	sqlite_transfers "$open" "$4" >"$scratch/$name.sql"
+	# Whole, and what was acknowledged, where that is asked: the last ACK of the lines on stdin.
+	cat >"$scratch/$name.check" <<-CHECK
+		cd "\$1" || exit 1
+		least=\$(sed -n 's/^ACK transfer //p' | tail -n 1)
+		found=\$(printf '%s\n' '$open' 'PRAGMA integrity_check;' 'SELECT sum(money) FROM account;' \
+			'SELECT n FROM last;' | sqlite3 -bail 2>&1 | tr '\n' ' ')
+		set -- \$found
+		echo "the database says: \$found"
+		[ "\$1 \$2" = 'ok 100000' ] && [ "\$3" -ge "\${least:-0}" ]
+	CHECK
+	commands="cd {} && { [ -e x.db ] || { sqlite3 x.db <$scratch/make.sql && sync -f .; }; } && exec sqlite3 -bail <$scratch/$name.sql"
+	show "$tool" crash run --fs ext4 --cuts "$2" --seed 5 --pause --keep "$scratch" \
+		--work "$commands" --check "bash $scratch/$name.check {} $5" >"$scratch/log"
+}
+
+act_sqlite() {
+	local extension=$build_dir/engines/sqlite/mod_atomicio.so name status=0
+	for name in sqlite3 mkfs.ext4; do
+		command -v $name >/dev/null && continue
+		left_out+=("SQLite (the command $name is missing)")
+		return
+	done
+	if [ ! -e "$extension" ] || [ ! -x "$build_dir/tools/crash/atomicio-crash" ] ||
+		[ "$(id -u)" -ne 0 ] || [ ! -w /dev/fuse ]; then
+		left_out+=("SQLite (needs root, FUSE, libfuse3-dev and libsqlite3-dev)")
+		return
+	fi
+	title "SQLite: the power is cut under a database"
+	printf '%s\n' 'CREATE TABLE account(id INTEGER PRIMARY KEY, money INT); CREATE INDEX i ON account(money);' \
+		'CREATE TABLE note(id INTEGER PRIMARY KEY, n INT, text); CREATE INDEX j ON note(n);' \
+		'CREATE TABLE last(n INT); INSERT INTO last VALUES(0);' \
+		'WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM c WHERE i<99) INSERT INTO account SELECT i, 1000 FROM c;' >"$scratch/make.sql"
+	printf 'Its own VFS, synchronous=OFF: no flush for a commit.\n'
+	sqlite_cuts off 50 '.open x.db' OFF '</dev/null' || status=$?
+	grep -E '^cut .* is bad|^[0-9]+ cuts' "$scratch/log" | cut -c 1-200
+	[ "$status" -eq 1 ] || fail "synchronous=OFF survived 50 cuts"
+	printf 'The VFS of engines/sqlite: one flush for a commit, each acknowledged transfer is asked for.\n'
+	sqlite_cuts ours 40 ".load $extension"$'\n'".open file:x.db?vfs=atomicio&atomicio_size=1048576" FULL '' ||
+		fail "a cut left a bad database: $(cat "$scratch/log")"
+	grep -E '^[0-9]+ cuts' "$scratch/log"
+	done_so_far+=("a SQLite database whole after 40 power cuts")
+}
+
 summary() {
 	local work rest
 	work=$(printf ', %s' "${done_so_far[@]:-probed only}")
@@ -229,4 +289,5 @@ if [ -n "$stage" ]; then
 	act_policy
 fi
 act_journal
+act_sqlite
 summary
