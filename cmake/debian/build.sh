@@ -117,7 +117,7 @@ dpkg-shlibdeps -Tdebian/atomicio-tools.substvars -Sdebian/libatomicio0.1 debian/
 	dpkg-shlibdeps -Tdebian/atomicio-crash.substvars debian/atomicio-crash/usr/libexec/libatomicio/*
 [ ! -e debian/libsqlite3-mod-atomicio ] ||
 	dpkg-shlibdeps -Tdebian/libsqlite3-mod-atomicio.substvars -Sdebian/libatomicio0.1 \
-		debian/libsqlite3-mod-atomicio/usr/{bin/*,lib/*/mod_*.so}
+		debian/libsqlite3-mod-atomicio/usr/{bin/*,lib/*/libatomicio/mod_*.so}
 touch debian/libatomicio-dev.substvars
 for package in "${packages[@]}"; do
 	finish "$package"

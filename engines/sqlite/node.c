@@ -15,6 +15,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,18 +102,17 @@ int vfs_node_open_fd(struct vfs_node *node)
 int vfs_node_sync_directory(const struct vfs_node *node)
 {
 	const char *slash = strrchr(node->path, '/');
-	char *path = slash ? sqlite3_mprintf("%.*s", (int)(slash - node->path) + 1, node->path)
-			   : sqlite3_mprintf(".");
+	const int length = slash ? (int)(slash - node->path) + 1 : 0;
+	char path[PATH_MAX];
 	int error = 0, fd;
 
-	if (!path)
-		return -ENOMEM;
+	if (snprintf(path, sizeof(path), "%.*s.", length, node->path) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd))
 		error = -errno;
 	if (fd >= 0)
 		(void)close(fd);
-	sqlite3_free(path);
 	return error;
 }
 

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Goal: SQLite's own tests pass through the VFS.  By hand: it takes some minutes, and the network.
+#
+# Method: Debian's source package of SQLite is fetched with apt, its testfixture is built with the
+# extension inside and "atomicio" as the default VFS, and each file of tests is run as another user
+# in a directory of its own.  A test that fails and is not listed below is a failure.
+#
+#	tcl.sh [FILE...]	names without .test; default: the list below
+set -u
+# shellcheck source=tests/sqlite/lib.sh
+. "$(dirname "$0")/lib.sh"
+root=$(cd "$here/../.." && pwd)
+work=$build/tests/sqlite/tcl
+for name in apt-get tclsh make setpriv; do
+	command -v $name >/dev/null || skip "the command $name is missing"
+done
+[ "$(id -u)" = 0 ] || skip "needs root, to run the tests as another user"
+
+# Tests of how SQLite's own VFS goes about it, which here is another way:
+declare -A expected=(
+	[attach2]="attach2-5.3 attach2-5.5"  # which files are open: ours has DATABASE-atomicio, too
+	[cachespill]="cachespill-1.3 cachespill-1.5" # pages of a transaction are in memory, not in the file
+	[backup5]="backup5-1.2 backup5-1.3 backup5-1.4 backup5-1.5 backup5-1.6 backup5-1.7" # cp of an open file
+	[tempdb]="tempdb-2.2 tempdb-2.3" # counts open files
+	[sync]="sync-1.2" [sync2]="sync2-1.1 sync2-1.2.3 sync2-1.4.3" # count fsyncs of the VFS below
+	[pager3]="pager3-1.4.2 pager3-1.5.2" # a rollback journal that should be on disk
+)
+files=(attach attach2 attach3 attach4 autovacuum autovacuum2 backup backup2 backup4 backup5 cachespill
+	exclusive exclusive2 incrblob incrvacuum incrvacuum2 integrity io jrnlmode2 jrnlmode3
+	lock lock2 lock3 lock4 memdb mmap1 mmap2 pagesize pager3 savepoint savepoint2 savepoint5
+	savepoint6 savepoint7 shared shared3 shared4 spill sync sync2 tempdb transitive1 uri
+	vacuum vacuum2 vacuum3 vacuum4 vacuum5 wal walmode)
+[ $# = 0 ] || files=("$@")
+
+fetch_and_build() {
+	local options=(-o "Dir::Etc::sourcelist=$work/sources" -o Dir::Etc::sourceparts=/nonexistent
+		-o "Dir::State::lists=$work/lists" -o Acquire::Languages=none) source tclconfig
+	mkdir -p "$work/lists/partial" && cd "$work" || return
+	sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >sources.sources &&
+		mv sources.sources "$work/debian.sources" || return
+	options[1]="Dir::Etc::sourcelist=$work/debian.sources"
+	apt-get "${options[@]}" update -q && apt-get "${options[@]}" source --download-only sqlite3 || return
+	tar xf sqlite3_*.orig.tar.xz && source=$(echo sqlite3-*/) && cd "$source" || return
+	tclconfig=$(dirname "$(find /usr/lib -name tclConfig.sh | head -n 1)")
+	./configure --with-tcl="$tclconfig" CFLAGS=-O1 || return
+	cat >../start.c <<-'C'
+		#include <sqlite3.h>
+		int sqlite3_atomicio_init(sqlite3 *, char **, const void *);
+		int start(const char *unused);
+		int start(const char *unused)
+		{
+			(void)unused;
+			sqlite3_atomicio_init(0, 0, 0);
+			return sqlite3_vfs_register(sqlite3_vfs_find("atomicio"), 1);
+		}
+	C
+	for file in "$root"/engines/sqlite/*.c ../start.c; do
+		case $file in */command.c) continue ;; esac
+		gcc -O1 -g -DSQLITE_CORE -D_GNU_SOURCE -DATOMICIO_SQLITE_JOURNAL=1048576 -I "$root/include" \
+			-I src -c "$file" -o "../$(basename "$file" .c).o" || return
+	done
+	make testfixture OPTS=-DSQLITE_EXTRA_INIT=start TLIBS="$(echo ../*.o) $build/libatomicio.a -lblkid -luring -lpthread -lz -lm -ldl"
+}
+if [ ! -x "$work/testfixture" ]; then
+	(fetch_and_build && cp testfixture "$work/") >"$scratch/log" 2>&1 </dev/null
+	report $? sqlites_test_program_is_built_with_the_vfs
+fi
+tests=$(echo "$work"/sqlite3-*/test)
+chmod 755 "$scratch"
+for file in "${files[@]}"; do
+	install -d -o 65534 "$scratch/$file"
+	(cd "$scratch/$file" && setpriv --reuid=65534 --clear-groups timeout 300 "$work/testfixture" \
+		"$tests/$file.test") >"$scratch/log" 2>&1 </dev/null
+	failed=$(sed -n 's/^!Failures on these tests: *//p' "$scratch/log")
+	[ -z "$(for name in $failed; do [[ " ${expected[$file]:-} " == *" $name "* ]] || echo "$name"; done)" ] &&
+		grep -aq 'errors out of' "$scratch/log"
+	report $? "$file: $(grep -ao '[0-9]* errors out of [0-9]* tests' "$scratch/log")"
+	rm -rf "${scratch:?}/$file"
+done
+[ "$failures" = 0 ]
