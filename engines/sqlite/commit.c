@@ -140,6 +140,18 @@ static int shorten(struct vfs_file *file)
 	return code ? code : methods->xTruncate(file->real, (sqlite3_int64)file->pages.end);
 }
 
+/* SQ2: a page 1 that switches to WAL, or is no header at all, would take the guard off with it. */
+static bool can_be_guarded(const struct vfs_file *file)
+{
+	uint8_t header[GUARD_HEADER];
+	const int code = file->real->pMethods->xRead(file->real, header, GUARD_HEADER, 0);
+
+	if (code && code != SQLITE_IOERR_SHORT_READ)
+		return false;
+	vfs_pages_read(&file->pages, header, GUARD_HEADER, 0);
+	return guard_read(header) != GUARD_NONE;
+}
+
 int vfs_commit(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
@@ -147,6 +159,8 @@ int vfs_commit(struct vfs_file *file)
 	uint32_t count = file->pages.count;
 	int error = sorted ? 0 : -ENOMEM;
 
+	if (!can_be_guarded(file))
+		error = -EMSGSIZE;
 	if (!error && file->rollback && file->rollback->was_read)
 		error = drop_same(file, sorted, &count);
 	if (!error && count)

@@ -133,6 +133,12 @@ report $? and_nothing_of_ours_is_lost_by_it
 gives 1,2 stock h.db 'SELECT group_concat(a) FROM t;'
 report $? and_after_the_close_it_is_any_sqlites
 
+# A switch to WAL is no frame: a stock SQLite may have the file then, and knows of none.
+ours j.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' 'PRAGMA journal_mode=WAL;' \
+	'PRAGMA atomicio;' >log 2>&1
+grep -q 'live=0 .*guard=off' log
+report $? a_switch_to_wal_leaves_no_frame_and_no_guard
+
 # A frame that fails after the guard was raised: page 1 is as it was but for the guard.  It is the fifth
 # call of pwritev2: two are of the start, and two headers come before it.
 stock i.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);'
