@@ -55,8 +55,10 @@ static int carry_with_role(struct atomicio_journal *journal)
 /* One round for who has not the role.  0: look again; or an error. */
 static int take_part(struct atomicio_journal *journal)
 {
-	int result;
+	int result = journal->retiring ? 0 : journal_vouch(journal, 0, false);
 
+	if (result)
+		return result;
 	journal_begin_retirement(journal);
 	result = journal_retire_step(journal, true);
 	if (result == JOURNAL_STEP_CARRY)

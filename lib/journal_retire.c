@@ -198,7 +198,8 @@ int journal_retire_step(struct atomicio_journal *journal, bool may_call)
 	bool carry, wait, call, guest;
 
 	journal_land(journal);
-	if (!journal->retiring && !journal_is_half_full(journal))
+	/* O4: of several processes each begins one only after journal_vouch(). */
+	if (!journal->retiring && (journal->share || !journal_is_half_full(journal)))
 		return JOURNAL_STEP_IDLE;
 	journal_begin_retirement(journal);
 	generation = journal->generation;

@@ -42,12 +42,22 @@ int journal_share_check(const struct sys_calls *sys, int fd)
 	return error;
 }
 
-static void enlist(struct journal_share *share)
+/* Two threads may come at the same time. */
+static int enlist(struct journal_share *share)
 {
+	int error = 0;
+
 	pthread_mutex_lock(&list_lock);
-	share->next = journal_shares;
-	journal_shares = share;
+	for (const struct journal_share *at = journal_shares; at; at = at->next)
+		if (at->inode == share->inode && at->device_major == share->device_major &&
+		    at->device_minor == share->device_minor && at->pid == share->pid)
+			error = -EBUSY;
+	if (!error) {
+		share->next = journal_shares;
+		journal_shares = share;
+	}
 	pthread_mutex_unlock(&list_lock);
+	return error;
 }
 
 static void delist(const struct journal_share *share)
@@ -135,10 +145,13 @@ int journal_share_open(struct atomicio_journal *journal)
 	share->inode = stat.ino;
 	share->device_major = stat.dev_major;
 	share->device_minor = stat.dev_minor;
+	share->fd = -1;
+	error = enlist(share);
+	if (error)
+		return error;
 	share->fd = sys_reopen(sys, journal->caller_fd, O_RDWR, NULL);
 	if (share->fd < 0)
 		return share->fd;
-	enlist(share);
 	error = lock_soon(journal, JOURNAL_LOCK_DOOR, SYS_LOCK_WRITE);
 	return error ? error : live(journal);
 }
@@ -170,11 +183,9 @@ int journal_share_opened(struct atomicio_journal *journal)
 
 	share->place = (journal->header.size + JOURNAL_SHARED_ALIGN - 1) / JOURNAL_SHARED_ALIGN *
 		       JOURNAL_SHARED_ALIGN;
-	if (share->alone) { /* T2 */
-		error = journal_check_limit(journal, share->place + JOURNAL_BLOCK);
-		if (!error)
-			error = journal_shared_publish(journal, true);
-	}
+	error = journal_check_limit(journal, share->place + JOURNAL_BLOCK);
+	if (!error && share->alone) /* T2 */
+		error = journal_shared_publish(journal, true);
 	if (!error)
 		error = map_page(journal);
 	if (!error && share->alone)
@@ -188,6 +199,7 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
 	const struct sys_share_calls *calls = journal->sys->share;
+	const uint64_t no_magic = 0;
 	struct journal_shared page;
 
 	if (journal_is_forked(journal))
@@ -200,7 +212,8 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 	    share->trouble)
 		return false;
 	journal_shared_adopt(journal, &page);
-	return true;
+	/* Who has lost his lock, and lives, may not believe this page: a clean header follows. */
+	return journal_shared_write(journal, &no_magic, 0, sizeof(no_magic)) == 0;
 }
 
 void journal_share_close(struct atomicio_journal *journal)

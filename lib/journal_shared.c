@@ -32,8 +32,11 @@ int journal_shared_write(const struct atomicio_journal *journal, const void *fro
 			 size_t length)
 {
 	const struct journal_share *share = journal->share;
-	ssize_t result = 0;
+	/* Beyond RLIMIT_FSIZE it would be a SIGXFSZ. */
+	ssize_t result = journal_check_limit(journal, share->place + at + length);
 
+	if (result)
+		return (int)result;
 	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
 		result = journal->sys->pwrite(share->fd, from, length, share->place + at);
 		if (result != -EINTR)

@@ -59,6 +59,15 @@ static const struct journal_file *being_written(const struct atomicio_journal *j
 	return NULL;
 }
 
+/* K4: the frame is of another file that had this id. */
+static bool is_another(const struct journal_file *file, const struct journal_identity *then)
+{
+	struct journal_identity now;
+
+	journal_decode_file(file->row, &now);
+	return journal_differences(then, &now) & ~ATOMICIO_DIFFERS_UNKNOWN;
+}
+
 /* The pages of one frame, to the files that need them. */
 static int write_frame(const struct atomicio_journal *journal, const uint8_t *bytes,
 		       const struct journal_frame *frame)
@@ -74,6 +83,8 @@ static int write_frame(const struct atomicio_journal *journal, const uint8_t *by
 		journal_get_entry(bytes, frame->files, i, &entry);
 		journal_get_file(bytes, entry.file, &row);
 		file = being_written(journal, row.file_id);
+		if (file && is_another(file, &row))
+			return -EBUSY; /* K4: a recovery will say which */
 		if (file)
 			error = journal_write_home(journal->sys, file->fd, file->rwf, page,
 						   entry.length, entry.offset);
@@ -139,17 +150,18 @@ int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_r
 	const struct journal_share *share = journal->share;
 	int error = 0;
 
-	if (!share || !anything_live(journal, file_id))
-		return 0;
-	if (share->other_count || share->some)
-		return -EBUSY;
-	if (!unvouched(journal, 0))
-		return 0;
-	if (!has_role)
-		journal_enter(journal);
-	if (unvouched(journal, 0))
-		error = go_home_again(journal);
-	if (!has_role)
-		journal_leave(journal);
+	/* The lock is dropped for the pages, and a file may be closed meanwhile: asked anew. */
+	while (!error && share && anything_live(journal, file_id)) {
+		if (share->other_count || share->some)
+			return -EBUSY;
+		if (!unvouched(journal, 0))
+			return 0;
+		if (!has_role)
+			journal_enter(journal);
+		if (unvouched(journal, 0))
+			error = go_home_again(journal);
+		if (!has_role)
+			journal_leave(journal);
+	}
 	return error;
 }

@@ -9,6 +9,7 @@
 #include "turns_machine.h"
 
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "check_run.h"
 
@@ -135,7 +136,7 @@ static void leave_a_lie(bool in_turn)
 	struct journal_shared page;
 
 	ck_assert_int_eq(pread(journal_fd, &page, sizeof(page), (off_t)place), sizeof(page));
-	ck_assert_uint_eq(page.magic, JOURNAL_SHARED_MAGIC);
+	page.magic = JOURNAL_SHARED_MAGIC; /* as where nobody could take it away */
 	page.in_turn = in_turn;
 	page.word = 5;
 	ck_assert_int_eq(pwrite(journal_fd, &page, sizeof(page), (off_t)place), sizeof(page));
@@ -326,6 +327,52 @@ START_TEST(a_process_that_lost_its_lock_is_not_lost)
 }
 END_TEST
 
+static void leave_it_clean(int value)
+{
+	start();
+	ck_assert_int_eq(write_in_turn(value), 0);
+	ck_assert_int_eq(begin(), 0);
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	ck_assert_int_eq(end(), 0);
+	ck_assert_int_eq(close_all(), 0);
+}
+
+START_TEST(a_header_that_another_process_left_clean_is_not_taken_for_ours)
+{
+	ck_assert_int_eq(write_in_turn(3), 0);
+	close(open_in("journal",
+		      0)); /* our lock is gone: the next is alone, and closes as the last */
+	ck_assert_int_eq(run(leave_it_clean, 4), 0);
+	ck_assert_int_eq(write_in_turn(5), 0);
+	ck_assert_int_eq(atomicio_journal_peek(journal_fd, NULL, 0),
+			 1); /* a power cut would find it */
+}
+END_TEST
+
+static void open_under_a_limit(int unused)
+{
+	struct rlimit limit = {.rlim_cur = PLACE, .rlim_max = PLACE};
+
+	(void)unused;
+	journal_fd = open_in("journal", 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(open_journal(), -EFBIG);
+}
+
+START_TEST(a_limit_on_the_file_size_is_no_signal)
+{
+	struct rlimit limit = {.rlim_cur = PLACE, .rlim_max = RLIM_INFINITY};
+
+	ck_assert_int_eq(run(open_under_a_limit, 0), 0);
+	ck_assert_int_eq(write_in_turn(3), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(begin(), -EFBIG);
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(write_in_turn(4), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -339,6 +386,8 @@ int main(void)
 		a_child_of_a_process_that_died_in_its_turn_keeps_the_others_out,
 		a_child_may_close_its_handles_and_we_live_on,
 		a_process_that_lost_its_lock_is_not_lost,
+		a_header_that_another_process_left_clean_is_not_taken_for_ours,
+		a_limit_on_the_file_size_is_no_signal,
 	};
 
 	return check_run("journal_turns_death", tests, sizeof(tests) / sizeof(tests[0]), setup);
