@@ -8,11 +8,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "journal_internal.h"
 #include "sys_refused.h"
+#include "sys_reopen.h"
 
 /* Can `fd`, with O_DIRECT, be read and written in blocks of ours, past the cache? */
 bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
@@ -39,22 +39,21 @@ bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align)
 int journal_open_own(const struct sys_calls *sys, int fd, bool *direct)
 {
 	struct sys_statx stat;
-	char path[32];
 	uint32_t align;
 	int own, status, flags = O_RDWR;
+	const bool known = sys_stat(sys, fd, SYS_STATX_BASIC, &stat) == 0;
 
 	*direct = false;
-	if (sys_stat(sys, fd, SYS_STATX_BASIC, &stat) == 0 && S_ISBLK(stat.mode))
+	if (known && S_ISBLK(stat.mode))
 		flags |= O_EXCL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = sys->open(path, flags | O_DIRECT);
+	own = sys_reopen(sys, fd, flags | O_DIRECT, known ? &stat : NULL);
 	if (own >= 0) {
 		*direct = journal_fits_direct(sys, own, &align);
 		if (*direct)
 			return own;
 		sys->close(own);
 	}
-	own = sys->open(path, flags);
+	own = sys_reopen(sys, fd, flags, known ? &stat : NULL);
 	if (own >= 0 || own == -EBUSY)
 		return own;
 	status = sys->getfl(fd);

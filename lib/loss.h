@@ -38,6 +38,10 @@
  *    before the write, and the strict reading holds if a write waited at the mark, or a taking sync
  *    began or ended since.  Not covered: EAGAIN, which a page in the cache gives in passing; and
  *    EINVAL and EOPNOTSUPP of a write not repeated (see write_was_not_refused()).
+ *    Nor one window: the flush of a write fails, the flush of a sync beside it succeeds, and the
+ *    sync returns before the write, still on its way out of the kernel.  This sync says 0, the next
+ *    one fails.  To close it, a sync would have to count the durable writes under way, and to wait
+ *    for them: two atomic operations in each of them.
  * L8 a child after fork(2) has the parent's witness, the same description with one cursor.  A sync
  *    in the child would use up the parent's report: the child has none (L4).  A process is known by
  *    its pid, asked only in a sync and after an error.  The first child of a new pid namespace,

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include "volatile.h"
 
+#include <linux/magic.h>
+#include <linux/major.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +19,6 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define MAGIC_TMPFS 0x01021994u
-#define MAGIC_RAMFS 0x858458f6u
-#define MAGIC_OVERLAY 0x794c7630u
-#define MAJOR_RAM 1u /* uapi/linux/major.h */
 
 /* The id of the mount that this descriptor was opened on, -1: not known. */
 static long mount_of(int fd)
@@ -85,7 +82,7 @@ static bool device_is_memory(dev_t number)
 	char path[64], name[256];
 	ssize_t length;
 
-	if (major(number) == MAJOR_RAM)
+	if (major(number) == RAMDISK_MAJOR)
 		return true;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(number), minor(number));
 	length = readlink(path, name, sizeof(name) - 1);
@@ -108,10 +105,10 @@ const char *volatile_why(int fd)
 	if (S_ISBLK(status.st_mode) || fstatfs(fd, &filesystem))
 		return NULL;
 	switch ((unsigned)filesystem.f_type) {
-	case MAGIC_TMPFS:
-	case MAGIC_RAMFS:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
 		return "is on a filesystem in memory: nothing on it outlives the machine";
-	case MAGIC_OVERLAY:
+	case OVERLAYFS_SUPER_MAGIC:
 		return overlay_is_volatile(fd)
 			       ? "is on an overlay that is mounted volatile: it syncs nothing"
 			       : NULL;

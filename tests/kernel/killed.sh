@@ -8,6 +8,8 @@
 set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/serve.sh
+. "$KERNEL_HERE/../support/serve.sh"
 
 tool=${KERNEL_BIN%/tests/kernel}/tools/atomicio
 kernel_begin mkfs.ext4
@@ -15,42 +17,23 @@ kernel_begin mkfs.ext4
 [ -x "$KERNEL_BIN/killed" ] || kernel_skip "built without io_uring"
 disk=$kernel_scratch/disk
 at=$kernel_scratch/at
-server=
 device=
 stop() {
 	umount "$at" 2>/dev/null || umount -l "$at" 2>/dev/null
 	[ -z "$device" ] || losetup -d "$device"
-	if [ -n "$server" ]; then
-		echo end >&7
-		exec 7>&- 8<&-
-		for _ in $(seq 100); do
-			kill -0 "$server" 2>/dev/null || break
-			sleep 0.05
-		done
-		kill -KILL "$server" 2>/dev/null
-		wait "$server" 2>/dev/null
-		umount -l "$disk" 2>/dev/null
-	fi
+	serve_end
 	kernel_end
 }
 trap stop EXIT
 trap 'exit 1' INT TERM HUP
 
-mkdir "$disk" "$at" && mkfifo "$kernel_scratch/to" "$kernel_scratch/from" || exit 1
-"$tool" crash serve image "$disk" --size 128M <"$kernel_scratch/to" >"$kernel_scratch/from" &
-server=$!
-exec 7>"$kernel_scratch/to" 8<"$kernel_scratch/from"
-answer=''
-read -r -t 10 -u 8 answer
-[ "$answer" = ready ] || kernel_skip "no FUSE disk can be served here"
+mkdir "$disk" "$at" || exit 1
+serve_begin "$tool" "$kernel_scratch" "$disk" image "$disk" --size 128M ||
+	kernel_skip "no FUSE disk can be served here"
 device=$(losetup --find --show --direct-io=on "$disk/image") || kernel_skip "no loop device can be had"
 mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 "$device" >/dev/null 2>&1 &&
 	mount "$device" "$at" || exit 1
 
-ask() { # WORD...: one answer of the server's
-	echo "$*" >&7
-	read -r -t 10 -u 8 answer
-}
 killed() { timeout 90 "$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal"; }
 
 # round WRITER SUCCESSOR: is what the successor wrote there, when the slow disk has done all?
@@ -58,7 +41,8 @@ round() {
 	local pid status
 	rm -f "$kernel_scratch/journal"
 	killed make || return 2
-	ask fault write slow=1500 times=0 content=a-page-of-the-dead && [[ $answer = fault* ]] || return 2
+	serve_ask fault write slow=1500 times=0 content=a-page-of-the-dead &&
+		[[ $serve_answer = fault* ]] || return 2
 	"$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal" >"$kernel_scratch/out" &
 	pid=$!
 	for _ in $(seq 500); do
@@ -71,10 +55,10 @@ round() {
 	status=$?
 	wait "$pid" 2>/dev/null
 	grep -q 'not killed' "$kernel_scratch/out" && return 2
-	ask fired && echo "# $answer"
+	serve_ask fired && echo "# $serve_answer"
 	[ $status = 0 ] || return 2
 	sleep 4
-	ask clear
+	serve_ask clear
 	killed verify >"$kernel_scratch/found"
 	status=$?
 	grep '^#' "$kernel_scratch/found"

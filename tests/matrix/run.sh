@@ -13,6 +13,8 @@
 #	run.sh --table		print what the cells expect, as man/atomicio-kernel.7 shows it
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/support/serve.sh
+. "$here/../support/serve.sh"
 environments=(ext4 ext4-journal xfs btrfs overlay tmpfs fuse-direct fuse-cached fuse-writeback raw)
 all=("${environments[@]}")
 ways=(kernel auto reopen journal-direct journal-cached plain-direct plain-cached batch group queue ring)
@@ -93,7 +95,6 @@ disk=$scratch/disk at=$scratch/at cut=$scratch/cut below=$scratch/below
 mkdir "$disk" "$at" "$cut" "$below"
 mounted=() # in the order in which it was mounted
 beneath='' # what a server passes through
-pid=''
 device=''
 undo() {
 	local i
@@ -109,18 +110,7 @@ undo() {
 		done
 		device=''
 	fi
-	if [ -n "$pid" ]; then
-		echo end >&7
-		exec 7>&- 8<&-
-		for _ in $(seq 100); do
-			kill -0 "$pid" 2>/dev/null || break
-			sleep 0.05
-		done
-		kill -KILL "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-		umount -l "$served" 2>/dev/null
-		pid=''
-	fi
+	serve_end
 	[ -z "$beneath" ] || umount "$beneath" || umount -l "$beneath"
 	beneath=''
 	unset MATRIX_TO MATRIX_FROM MATRIX_CUT MATRIX_UNCUT MATRIX_CUT_AT MATRIX_REMOUNT
@@ -133,17 +123,9 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM HUP
 
-# serve WHERE SERVE-ARGUMENT...: a server, with its commands on 7 and its answers on 8
+# serve WHERE SERVE-ARGUMENT...
 serve() {
-	local answer
-	served=$1
-	shift
-	rm -f "$scratch/to" "$scratch/from"
-	mkfifo "$scratch/to" "$scratch/from" || return 1
-	"$tool" crash serve "$@" <"$scratch/to" >"$scratch/from" &
-	pid=$!
-	exec 7>"$scratch/to" 8<"$scratch/from"
-	read -r -t 10 -u 8 answer && [ "$answer" = ready ] || return 1
+	serve_begin "$tool" "$scratch" "$@" || return 1
 	export MATRIX_TO=7 MATRIX_FROM=8
 }
 
