@@ -227,6 +227,46 @@ START_TEST(a_sync_that_hangs_stops_no_writer_of_another_file)
 }
 END_TEST
 
+static void *write_laps(void *unused)
+{
+	(void)unused;
+	for (int lap = 0; lap < 100; lap++)
+		if (write_page(1, (uint32_t)lap % 8, lap))
+			return (void *)1;
+	return NULL;
+}
+
+/* S1: a quarter of the ring.  Nothing fails: the others wait, and go on with it. */
+START_TEST(more_of_a_file_that_hangs_than_may_be_carried_makes_others_wait)
+{
+	pthread_t threads[2];
+	void *result;
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < 36; i += 12)
+		ck_assert_int_eq(write_pages(0, i, 12, 80), 0);
+	trouble.file = 0;
+	trouble.hangs_sync = true;
+	ck_assert_int_eq(pthread_create(&threads[0], NULL, sync_troubled, NULL), 0);
+	await_hang();
+	ck_assert_int_eq(pthread_create(&threads[1], NULL, write_laps, NULL), 0);
+	for (int still = 0; still < 300; still = info().pages == pages ? still + 1 : 0) {
+		pages = info().pages;
+		usleep(1000);
+	}
+	ck_assert_uint_lt(pages, 36 + 100);
+	ck_assert_uint_eq(info().files_failed, 0);
+	end_hang();
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+		ck_assert_ptr_null(result);
+	}
+	ck_assert_uint_eq(info().pages, 36 + 100);
+	ck_assert(holds(0, 35, 80));
+	ck_assert(holds(1, 3, 99));
+}
+END_TEST
+
 START_TEST(a_call_that_a_signal_cut_short_is_made_again)
 {
 	trouble.file = 0;
@@ -270,6 +310,7 @@ int main(void)
 		a_file_whose_writes_hang_leaves_room_for_others,
 		more_of_a_failed_file_than_may_be_carried_stops_others_before_their_frame,
 		a_sync_that_hangs_stops_no_writer_of_another_file,
+		more_of_a_file_that_hangs_than_may_be_carried_makes_others_wait,
 		a_call_that_a_signal_cut_short_is_made_again,
 		overlapping_ops_keep_their_order_in_a_batch_and_are_refused_in_a_group,
 	};
