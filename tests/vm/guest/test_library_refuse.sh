@@ -80,6 +80,28 @@ test_library_size_limit_on_xfs_writes_nothing() {
 		done
 	done
 }
+# The largest file of ext4, 16 TiB less a block, ends inside the last unit of 16 KiB: the kernel
+# writes what is in front of it, and the library says so.
+# A41
+test_ext4_largest_size_cuts_an_untorn_write_short() {
+	needs_kernel 6.16
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" ""
+	: >"$mount/file"
+	raw_fact "last" write "$mount/file" $(((1 << 44) - 16384)) 16384
+	expect result 12288 "$line"
+	for way in sync ring queue; do
+		: >"$mount/file"
+		library_fact "before $way" write "$mount/file" $(((1 << 44) - 32768)) 16384 $way
+		expect result 0 "$line"
+		expect hardware 1 "$line"
+		library_fact "last $way" write "$mount/file" $(((1 << 44) - 16384)) 16384 $way
+		expect result -EIO "$line"
+		expect kinds broken "$line"
+		expect on_disk 3 "$line"
+		[[ ,$(value why "$line"), == *,short-write,* ]] || fail "no reason: $line"
+	done
+}
 # A policy that wants to try again for ever is not asked: the answer would always be the same.
 # A43
 test_library_nowait_on_xfs_is_said_to_be_in_vain() {
