@@ -24,7 +24,7 @@ static int file_close(sqlite3_file *base)
 
 	vfs_pages_clear(&file->pages);
 	if (file->node)
-		vfs_node_put(file->node, file->real);
+		vfs_node_put(file);
 	else
 		(void)real_of(file)->xClose(file->real);
 	code = SQLITE_OK;

@@ -28,6 +28,7 @@
 
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct vfs_node *nodes;
+static struct vfs_file *files; /* of all nodes */
 
 static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t journal_size)
 {
@@ -56,28 +57,31 @@ static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t
 	return NULL;
 }
 
-int vfs_node_get(const char *path, uint64_t journal_size, struct vfs_node **node)
+int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 {
 	struct stat found;
 	struct vfs_node *one;
 
-	if (stat(path, &found))
+	if (stat(file->name, &found))
 		return SQLITE_CANTOPEN;
 	pthread_mutex_lock(&list_mutex);
 	for (one = nodes; one; one = one->next)
 		if (one->device == found.st_dev && one->inode == found.st_ino)
 			break;
 	if (!one) {
-		one = make(path, &found, journal_size);
+		one = make(file->name, &found, journal_size);
 		if (one) {
 			one->next = nodes;
 			nodes = one;
 		}
 	}
-	if (one)
+	if (one) {
 		one->users++;
+		file->next = files;
+		files = file;
+	}
 	pthread_mutex_unlock(&list_mutex);
-	*node = one;
+	file->node = one;
 	return one ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -185,11 +189,27 @@ static void finish(struct vfs_node *node, sqlite3_file *real)
 		lower_guard(node);
 }
 
-void vfs_node_put(struct vfs_node *node, sqlite3_file *real)
+struct vfs_file *vfs_node_find_file(const char *name)
 {
-	struct vfs_node **link = &nodes;
+	struct vfs_file *file;
 
 	pthread_mutex_lock(&list_mutex);
+	for (file = files; file && file->name != name; file = file->next)
+		continue;
+	pthread_mutex_unlock(&list_mutex);
+	return file;
+}
+
+void vfs_node_put(struct vfs_file *file)
+{
+	struct vfs_node *node = file->node, **link = &nodes;
+	struct vfs_file **place = &files;
+	sqlite3_file *real = file->real;
+
+	pthread_mutex_lock(&list_mutex);
+	while (*place != file)
+		place = &(*place)->next;
+	*place = file->next;
 	if (--node->users) {
 		pthread_mutex_unlock(&list_mutex);
 		(void)real->pMethods->xClose(real);

@@ -18,7 +18,7 @@ SQLITE_EXTENSION_INIT1
 #endif
 #define JOURNAL_LEAST (1 << 20)
 #define JOURNAL_MOST ((sqlite3_int64)1 << 36)
-#define SQLITE_NEEDED 3032000 /* sqlite3_database_file_object() */
+#define SQLITE_NEEDED 3031000 /* sqlite3_filename_database() */
 
 static sqlite3_vfs *base;
 
@@ -71,7 +71,8 @@ static int open_database(const char *name, struct vfs_file *file, int flags, int
 	if (sqlite3_uri_boolean(name, "immutable", 0) || sqlite3_uri_boolean(name, "nolock", 0)) {
 		code = open_unlocked(file);
 	} else if (file->real->pMethods->iVersion >= 3) {
-		code = vfs_node_get(name, journal_size(name), &file->node);
+		file->name = name;
+		code = vfs_node_get(file, journal_size(name));
 		if (code)
 			(void)file->real->pMethods->xClose(file->real);
 	}
@@ -86,12 +87,11 @@ static int open_database(const char *name, struct vfs_file *file, int flags, int
 /* QR1: without SQLITE_OPEN_CREATE it is a hot one, to be played back. */
 static int open_rollback(const char *name, struct vfs_rollback *rollback, int flags, int *given)
 {
-	struct vfs_file *database = (struct vfs_file *)sqlite3_database_file_object(name);
+	/* By the name's place in memory, which is the pager's own: another VFS may lie above. */
+	struct vfs_file *database = vfs_node_find_file(sqlite3_filename_database(name));
 	int code = SQLITE_OK, out = flags;
 
-	if (database->base.pMethods != &vfs_file_methods)
-		return SQLITE_CANTOPEN;
-	if (!database->node)
+	if (!database) /* opened without locks */
 		return base->xOpen(base, name, &rollback->base, flags, given);
 	memset(rollback, 0, sizeof(*rollback));
 	rollback->real = after(rollback, sizeof(*rollback));
@@ -250,7 +250,7 @@ int sqlite3_atomicio_init(sqlite3 *connection, char **message, const sqlite3_api
 	(void)api;
 	SQLITE_EXTENSION_INIT2(api);
 	if (sqlite3_libversion_number() < SQLITE_NEEDED)
-		return refuse(message, "SQLite 3.32 or later is needed");
+		return refuse(message, "SQLite 3.31 or later is needed");
 	if (sqlite3_vfs_find(vfs_atomicio.zName))
 		return SQLITE_OK_LOAD_PERMANENTLY;
 	base = sqlite3_vfs_find(NULL);

@@ -100,6 +100,8 @@ struct vfs_rollback;
 /* A database. */
 struct vfs_file {
 	sqlite3_file base;
+	struct vfs_file *next;
+	const char *name;
 	struct vfs_node *node; /* NULL: every call is only passed on */
 	struct vfs_rollback *rollback;
 	struct vfs_pages pages;
@@ -163,8 +165,9 @@ int vfs_plain_begin(struct vfs_file *file);
 int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, uint64_t offset);
 
 /* node.c.  Those that return an int give 0 or a negative errno, get one of SQLite's codes. */
-int vfs_node_get(const char *path, uint64_t journal_size, struct vfs_node **node);
-void vfs_node_put(struct vfs_node *node, sqlite3_file *real);
+int vfs_node_get(struct vfs_file *file, uint64_t journal_size);
+void vfs_node_put(struct vfs_file *file);
+struct vfs_file *vfs_node_find_file(const char *name); /* the very pointer */
 int vfs_node_open_fd(struct vfs_node *node);
 int vfs_node_sync_directory(const struct vfs_node *node);
 int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */

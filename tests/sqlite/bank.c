@@ -11,8 +11,10 @@
  *	bank work|check|make|count EXTENSION VFS OPTIONS DIRECTORY [WORKER [SYNCHRONOUS [MODE]]]
  *
  * VFS "unix" is the control.  OPTIONS are letters: s for spills, a for a second database, v for
- * VACUUM and a change of auto_vacuum, r to close and open now and then, - for none.
+ * VACUUM and a change of auto_vacuum, r to close and open now and then, f to sync the file system
+ * between transactions, which synchronous=OFF never does, - for none.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -150,10 +152,13 @@ static void transfer(sqlite3_int64 number)
 
 static void work(void)
 {
+	const int directory_fd = open(directory, O_RDONLY | O_DIRECTORY);
 	char question[80];
 
 	snprintf(question, sizeof(question), "SELECT number FROM progress WHERE worker = %d",
 		 worker);
+	if (directory_fd < 0)
+		fail(directory);
 	for (sqlite3_int64 number = ask(question) + 1;; number++) {
 		printf("TRY %d %lld\n", worker, (long long)number);
 		fflush(stdout);
@@ -163,6 +168,8 @@ static void work(void)
 		if (has('v') && draw(40) == 0)
 			run("PRAGMA auto_vacuum=%u; DELETE FROM noise WHERE id %% 3 = %u; VACUUM",
 			    draw(2), draw(3));
+		if (has('f') && draw(10) == 0)
+			(void)syncfs(directory_fd);
 		if (has('r') && draw(30) == 0) {
 			sqlite3_close(connection);
 			open_bank();

@@ -46,17 +46,18 @@ verdict() {
 if [ $# -gt 0 ]; then # one run, for the broken builds
 	run one "$cuts" "$@"
 	cat "$scratch/one"
+	rm -f "$kept"/crash-"$seed"-*
 	exit "$(cat "$scratch/one.status")"
 fi
 {
 	run ext4 $((cuts / 4)) ext4 atomicio - FULL
 	run ext4-all $((cuts / 4)) ext4 atomicio sarv FULL
-	run ext4-off 100 ext4 unix - OFF "</dev/null"
+	run ext4-off 100 ext4 unix f OFF "</dev/null"
 } &
 {
 	run xfs $((cuts / 4)) xfs atomicio - FULL
-	run xfs-all $((cuts - cuts / 4 * 3)) xfs atomicio sarv FULL
-	run xfs-off 100 xfs unix - OFF "</dev/null"
+	run xfs-all $((cuts / 4 + cuts % 4)) xfs atomicio sarv FULL
+	run xfs-off 100 xfs unix f OFF "</dev/null"
 } &
 wait
 verdict 0 ext4 acknowledged_commits_are_there_after_power_cuts_on_ext4
