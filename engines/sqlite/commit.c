@@ -34,6 +34,29 @@ static int settle_rollback(const struct vfs_node *node)
 	return error;
 }
 
+/*
+ * SQ2.  A guard that is on may be so in the page cache alone: who raised it was killed before its
+ * sync, or that sync failed, and the pages are marked clean.  So it is written again.
+ */
+static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard_state state)
+{
+	int error = 0;
+
+	if (state == GUARD_OFF) {
+		/* Somebody else may have written since: nothing of ours may come back over it. */
+		error = atomicio_journal_forget(node->journal, VFS_FILE_ID);
+		guard_raise(header);
+	}
+	if (!error && pwrite(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
+		error = errno ? -errno : -EIO;
+	if (!error)
+		error = atomicio_sync(node->file);
+	/* Such a handle says so for ever: recovery opens another. */
+	if (error)
+		node->has_failed = true;
+	return error;
+}
+
 /* Everything that has to be durable before a frame.  Cheap when it is: one read. */
 static int prepare(struct vfs_file *file)
 {
@@ -52,15 +75,8 @@ static int prepare(struct vfs_file *file)
 	error = settle_rollback(node);
 	if (!error)
 		error = vfs_node_sync_directory(node);
-	if (!error && state == GUARD_OFF) {
-		/* Somebody else may have written since: nothing of ours may come back over it. */
-		error = atomicio_journal_forget(node->journal, VFS_FILE_ID);
-		guard_raise(header);
-		if (!error && pwrite(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
-			error = errno ? -errno : -EIO;
-		if (!error)
-			error = atomicio_sync(node->file);
-	}
+	if (!error)
+		error = make_guard_durable(node, header, state);
 	node->is_settled = !error;
 	return error;
 }

@@ -18,7 +18,7 @@ enum guard_state guard_read(const uint8_t *header)
 
 	if (memcmp(header, magic, sizeof(magic)) != 0)
 		return GUARD_NONE;
-	if (at[0] == GUARDED && at[1] == GUARDED)
+	if (at[0] == FORMAT && at[1] == GUARDED)
 		return GUARD_ON;
 	return at[0] == FORMAT && at[1] == FORMAT ? GUARD_OFF : GUARD_NONE;
 }
@@ -33,17 +33,23 @@ static void jump(uint8_t *counter)
 		counter[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-void guard_raise(uint8_t *header)
+/* Both, so that the size in the header stays as valid as it was. */
+static void jump_both(uint8_t *header)
 {
-	memset(header + GUARD_AT, GUARDED, GUARD_LENGTH);
-	/* Both, so that the size in the header stays as valid as it was. */
 	jump(header + CHANGE_COUNTER);
 	jump(header + VERSION_VALID_FOR);
 }
 
+void guard_raise(uint8_t *header)
+{
+	header[GUARD_AT + 1] = GUARDED;
+	jump_both(header);
+}
+
 void guard_lower(uint8_t *header)
 {
-	memset(header + GUARD_AT, FORMAT, GUARD_LENGTH);
+	header[GUARD_AT + 1] = FORMAT;
+	jump_both(header);
 }
 
 bool guard_covers(uint64_t length, uint64_t offset)
@@ -58,8 +64,8 @@ static void exchange(uint8_t *bytes, uint64_t length, uint64_t offset, uint8_t f
 	if (!guard_covers(length, offset))
 		return;
 	at = bytes + (GUARD_AT - offset);
-	if (at[0] == from && at[1] == from)
-		memset(at, to, GUARD_LENGTH);
+	if (at[0] == FORMAT && at[1] == from)
+		at[1] = to;
 }
 
 void guard_hide(uint8_t *bytes, uint64_t length, uint64_t offset)

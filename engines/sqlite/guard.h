@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guard: two bytes of the header that keep an SQLite without this VFS out.
+ * The guard: a byte of the header that keeps an SQLite without this VFS out.
  *
  * Such an SQLite knows nothing of frames.  After a crash it would read pages that are not home yet,
- * and what it writes would be undone by recovery.  So while frames may be live bytes 18 and 19,
- * the file format's versions for writing and reading, are 0x81 instead of 1: SQLite reads no
- * format above 2, and says error 26, "file is not a database" (btree.c:lockBtree).
+ * and what it writes would be undone by recovery.  So while frames may be live byte 19, the file
+ * format's version for reading, is 0x81 instead of 1: SQLite reads no format above 2, and says
+ * error 26, "file is not a database" (btree.c:lockBtree).  Byte 18, the version for writing, stays
+ * 1: of one above 2 a connection remembers for good that it must not write.
  *
- * QG1 the bytes and the change counter are changed by one write in one sector, under EXCLUSIVE:
+ * QG1 the byte and the change counter are changed by one write in one sector, under EXCLUSIVE:
  *     else a connection that has page 1 in its cache would go on, and wipe the guard.  The counter
- *     jumps by more than commits do, so that no connection takes a later page 1 for the one it has.
+ *     jumps by more than commits do, so that no connection takes a later page 1 for the one it has;
+ *     it does so when the guard goes, too.
  * QG2 only a database in the format 1, no WAL, is guarded.
  */
 #ifndef ATOMICIO_SQLITE_GUARD_H
@@ -19,7 +21,7 @@
 #include <stdint.h>
 
 #define GUARD_HEADER 100 /* bytes of the database's header */
-#define GUARD_AT 18	 /* the two bytes */
+#define GUARD_AT 18	 /* the two versions */
 #define GUARD_LENGTH 2
 
 enum guard_state {

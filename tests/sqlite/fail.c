@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A library for LD_PRELOAD that makes writes and syncs fail, for faults.sh.
+ *
+ * While the file that ATOMICIO_FAIL names is there, it holds WHAT:SUFFIX for the files whose names
+ * end so.  WHAT are letters: w, a write says EIO and writes nothing; a, it writes and says EIO;
+ * s, a sync says EIO; k, the process is killed after a write of a database's header.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <dlfcn.h>
+
+#define HEADER 100
+
+long syscall(long number, ...);
+
+static long call(long number, const long *a)
+{
+	static long (*real)(long, ...);
+
+	if (!real)
+		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* Is `what` asked for, and for the file that fd is? */
+static bool is_asked(long fd, char what)
+{
+	const char *control = getenv("ATOMICIO_FAIL");
+	char words[128] = {0}, link[64], path[512] = {0};
+	const int opened = control ? open(control, O_RDONLY | O_CLOEXEC) : -1;
+	char *suffix;
+	size_t length, tail;
+	ssize_t count;
+
+	if (opened < 0)
+		return false;
+	count = read(opened, words, sizeof(words) - 1);
+	(void)close(opened);
+	words[strcspn(words, "\n")] = 0;
+	suffix = strchr(words, ':');
+	if (count <= 0 || !suffix)
+		return false;
+	*suffix++ = 0;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
+	if (!strchr(words, what) || readlink(link, path, sizeof(path) - 1) < 0)
+		return false;
+	length = strlen(path);
+	tail = strlen(suffix);
+	return length >= tail && strcmp(path + length - tail, suffix) == 0;
+}
+
+static long broken(long number, const long *a, char what, size_t length)
+{
+	long result;
+
+	if (is_asked(a[0], what)) {
+		errno = EIO;
+		return -1;
+	}
+	result = call(number, a);
+	if (what == 'w' && is_asked(a[0], 'a')) {
+		errno = EIO;
+		return -1;
+	}
+	if (length == HEADER && is_asked(a[0], 'k'))
+		(void)kill(getpid(), SIGKILL);
+	return result;
+}
+
+/* Offsets have 64 bits, so this is pwrite64(), which is what SQLite calls. */
+ssize_t pwrite(int fd, const void *buffer, size_t length, off_t offset)
+{
+	const long a[6] = {fd, (long)buffer, (long)length, offset};
+
+	return broken(SYS_pwrite64, a, 'w', length);
+}
+
+int fdatasync(int fd)
+{
+	const long a[6] = {fd};
+
+	return (int)broken(SYS_fdatasync, a, 's', 0);
+}
+
+int fsync(int fd)
+{
+	const long a[6] = {fd};
+
+	return (int)broken(SYS_fsync, a, 's', 0);
+}
+
+/* libatomicio's way to the kernel. */
+long syscall(long number, ...)
+{
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_pwritev2 || number == SYS_pwrite64)
+		return broken(number, a, 'w', 0);
+	if (number == SYS_fdatasync || number == SYS_fsync)
+		return broken(number, a, 's', 0);
+	return call(number, a);
+}

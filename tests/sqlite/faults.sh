@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Goal: after a failure of the disk, a kill at a bad moment, or something done to the files beside it, a
+# database says the truth and goes on.
+#
+# Method: the command sqlite3 with fail.so in front of it, whose control file a script makes and takes
+# away between two statements.
+set -u
+# shellcheck source=tests/sqlite/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$scratch" || exit 1
+export ATOMICIO_FAIL=$scratch/broken
+shim=$build/tests/sqlite/fail.so
+
+# broken DATABASE SQL...: through the VFS, with fail.so; an error does not end it
+broken() {
+	local database=$1
+	shift
+	{
+		echo ".load $extension"
+		echo ".open file:$database?vfs=atomicio&atomicio_size=1048576"
+		printf '%s\n' "$@"
+	} | LD_PRELOAD=$shim sqlite3 2>&1
+}
+breaks() { echo ".shell echo $1 >$ATOMICIO_FAIL"; }
+mended=".shell rm -f $ATOMICIO_FAIL"
+kept() { # the lines of the log are these
+	[ "$(cat log)" = "$1" ]
+}
+
+# The switch to WAL takes the guard away: no frame is live then.
+broken a.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' 'UPDATE t SET a=2;' \
+	'PRAGMA journal_mode=WAL;' 'PRAGMA atomicio;' >log
+grep -qx wal log && grep -q 'live=0 .*guard=off' log
+report $? no_commit_is_in_the_journal_alone_once_a_database_is_in_wal_mode
+
+# A process is killed between the guard's write and its sync.  The next one syncs before its first frame.
+stock b.db 'CREATE TABLE t(a);'
+broken b.db 'BEGIN IMMEDIATE;' 'ROLLBACK;' >log # the journal is there
+echo k:b.db >"$ATOMICIO_FAIL"
+{ broken b.db 'INSERT INTO t VALUES(1);' >log; } 2>/dev/null
+status=$?
+rm -f "$ATOMICIO_FAIL"
+[ $status = 137 ] && [ "$(od -An -tx1 -j18 -N2 b.db)" = ' 01 81' ]
+report $? a_process_is_killed_with_its_guard_in_the_page_cache
+broken b.db 'SELECT count(*) FROM t;' "$(breaks s:b.db)" 'INSERT INTO t VALUES(2);' "$mended" \
+	'SELECT count(*) FROM t;' >log
+grep -q 'disk I/O error' log && [ "$(grep -c '^0$' log)" = 2 ]
+report $? the_guard_that_a_killed_process_left_is_made_durable_before_a_commit
+
+# The sync of the guard fails once.
+stock c.db 'CREATE TABLE t(a);'
+broken c.db 'BEGIN IMMEDIATE;' 'ROLLBACK;' "$(breaks s:c.db)" 'INSERT INTO t VALUES(1);' "$mended" \
+	'INSERT INTO t VALUES(2);' 'SELECT group_concat(a) FROM t;' >log
+grep -q 'disk I/O error' log && [ "$(tail -n 1 log)" = 2 ]
+report $? a_process_goes_on_after_the_sync_of_its_guard_has_failed
+stock c.db 'SELECT group_concat(a) FROM t;' >log 2>&1 && kept 2
+report $? and_its_close_takes_the_guard_off
+
+# One connection of a stock SQLite, which looks while the guard is on, and again when it is off.
+stock d.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);'
+printf '%s\n' 'SELECT count(*) FROM t;' '.connection 1' ".load $extension" \
+	'.open file:d.db?vfs=atomicio&atomicio_size=1048576' 'INSERT INTO t VALUES(2);' \
+	'.connection 0' 'SELECT count(*) FROM t;' '.connection close 1' \
+	 'INSERT INTO t VALUES(3);' 'SELECT group_concat(a) FROM t;' |
+	sqlite3 d.db >log 2>&1
+grep -q 'file is not a database' log && [ "$(tail -n 1 log)" = 1,2,3 ]
+report $? a_stock_connection_that_was_refused_writes_again_once_the_guard_is_off
+[ "$failures" = 0 ]
