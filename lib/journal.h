@@ -53,7 +53,13 @@ uint64_t journal_room(uint64_t length);
  * Any other error: the journal is poisoned, and recovery decides: old or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
-		   uint32_t count);
+		   uint32_t count, bool behind);
+/*
+ * Wait until no page of these bytes of a file is on its way home.  0, or the error of the home
+ * write that has failed the file.
+ */
+int journal_await_homes(struct atomicio_journal *journal, const struct journal_file *file,
+			uint64_t offset, uint64_t end);
 
 /* May a live frame cover a part of this range (J3)?  Errs on the side of yes; no lock. */
 bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,

@@ -74,7 +74,7 @@ void journal_give_courier(struct journal_courier *courier)
 		courier->busy = false;
 }
 
-static void write_by_call(const struct sys_calls *sys, struct journal_run *run)
+void journal_write_run(const struct sys_calls *sys, struct journal_run *run)
 {
 	uint64_t offset = run->offset;
 
@@ -109,6 +109,16 @@ static void settle(const struct sys_calls *sys, struct journal_run *run, int64_t
 		run->error = result < 0 ? (int)result : -EIO;
 }
 
+void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64_t result)
+{
+	if (result == SYS_FLIGHT_LOST)
+		run->state = JOURNAL_RUN_TODO;
+	else
+		settle(sys, run, result);
+	if (run->state == JOURNAL_RUN_TODO)
+		journal_write_run(sys, run);
+}
+
 /* Is there a context, and more than one run for it? */
 static bool is_ready(const struct sys_calls *sys, struct journal_courier *courier,
 		     const struct journal_run *runs, uint32_t count)
@@ -131,7 +141,7 @@ static bool is_ready(const struct sys_calls *sys, struct journal_courier *courie
 	return false;
 }
 
-static void fill(struct iocb *block, struct journal_run *run)
+void journal_fill_block(struct iocb *block, struct journal_run *run)
 {
 	*block = (struct iocb){
 		.aio_data = (uintptr_t)run,
@@ -153,7 +163,7 @@ static uint32_t send(const struct sys_calls *sys, struct journal_courier *courie
 	for (; *at < count && filled < courier->depth; (*at)++) {
 		if (!runs[*at].direct)
 			continue;
-		fill(&courier->blocks[filled], &runs[*at]);
+		journal_fill_block(&courier->blocks[filled], &runs[*at]);
 		courier->list[filled] = &courier->blocks[filled];
 		filled++;
 	}
@@ -218,7 +228,7 @@ static void write_cached(const struct sys_calls *sys, struct journal_run *runs, 
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (!runs[i].direct && runs[i].state == JOURNAL_RUN_TODO)
-			write_by_call(sys, &runs[i]);
+			journal_write_run(sys, &runs[i]);
 }
 
 void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
@@ -236,5 +246,5 @@ void journal_write_runs(const struct sys_calls *sys, struct journal_courier *cou
 	}
 	for (uint32_t i = 0; i < count; i++)
 		if (runs[i].state == JOURNAL_RUN_TODO)
-			write_by_call(sys, &runs[i]);
+			journal_write_run(sys, &runs[i]);
 }

@@ -60,4 +60,14 @@ struct journal_courier {
 	struct iocb *blocks;
 };
 
+/* One run: by call; as a request; and what its result makes of it, with a call for the rest. */
+void journal_write_run(const struct sys_calls *sys, struct journal_run *run);
+void journal_fill_block(struct iocb *block, struct journal_run *run);
+void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64_t result);
+/* journal_home.c: leave out the runs of files that get no page now. */
+uint32_t journal_drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
+			      uint32_t count);
+void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
+			 int error);
+
 #endif /* LIBATOMICIO_JOURNAL_AIO_H */

@@ -137,13 +137,15 @@ void journal_help_retire(struct atomicio_journal *journal)
 {
 	int result = JOURNAL_STEP_DONE;
 
-	/* T1: a turn of several processes would have to wait for what is on its way. */
-	if (journal->share || (!journal->retiring && !journal_is_half_full(journal)))
+	if (journal->share) /* T1: a turn would have to wait for what is on its way */
 		return;
+	if ((!journal->retiring && !journal_is_half_full(journal)) || journal->tail_failed ||
+	    journal_refused(journal)) {
+		journal_land(journal);
+		return;
+	}
 	for (uint32_t i = 0; i < HELP_MAX && result == JOURNAL_STEP_DONE; i++)
-		result = journal_refused(journal) || journal->tail_failed
-				 ? JOURNAL_STEP_IDLE
-				 : journal_retire_step(journal, true);
+		result = journal_retire_step(journal, true);
 	if (result < 0 && result != -EINTR) /* R4 */
 		journal->tail_failed = true;
 }
@@ -158,10 +160,12 @@ bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds
 		(void)journal_wait(journal, &journal->changed, JOURNAL_SOON_MS);
 		return true;
 	}
-	if ((journal->syncs_out || journal->tail_out) && !journal->collecting) {
+	if (journal_has_requests(journal) && !journal->collecting) {
 		journal->collecting = true;
 		pthread_mutex_unlock(&journal->lock);
-		landed = sys_flights_wait(&journal->flights, JOURNAL_SLOW_MS);
+		landed = sys_flights_wait(&journal->flights, milliseconds < JOURNAL_SLOW_MS
+								     ? milliseconds
+								     : JOURNAL_SLOW_MS);
 		pthread_mutex_lock(&journal->lock);
 		journal->collecting = false;
 		pthread_cond_broadcast(&journal->changed);

@@ -261,11 +261,24 @@ static void lead(struct atomicio_journal *journal)
 	}
 }
 
-/* From the line to home. */
-static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket)
+/* The frame is durable.  True: the pages go home behind the caller, who has the ticket no more. */
+static bool go_home(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	if (ticket->behind)
+		return journal_leave_behind(journal, ticket);
+	if (ticket->chain)
+		journal_chain_goes_home(journal, ticket);
+	else
+		journal_go_home(journal, ticket);
+	return false;
+}
+
+/* From the line to home, or to the way there. */
+static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket, bool *left)
 {
 	int error;
 
+	pthread_cond_init(&ticket->woken, &journal->clock);
 	pthread_mutex_lock(&journal->lock);
 	if (journal_guest_overlaps(journal, ticket)) { /* JG1 */
 		pthread_mutex_unlock(&journal->lock);
@@ -277,14 +290,13 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 		journal_leave(journal);
 	}
 	error = ticket->error;
+	pthread_cond_destroy(&ticket->woken);
 	if (!error) {
 		pthread_mutex_unlock(&journal->lock);
-		if (ticket->chain)
-			journal_chain_goes_home(journal, ticket);
-		else
-			journal_go_home(journal, ticket);
+		*left = go_home(journal, ticket);
 		pthread_mutex_lock(&journal->lock);
-		journal_arrive(journal, ticket);
+		if (!*left)
+			journal_arrive(journal, ticket);
 		journal_help_retire(journal);
 	}
 	pthread_mutex_unlock(&journal->lock);
@@ -292,22 +304,25 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 }
 
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
-		   uint32_t count)
+		   uint32_t count, bool behind)
 {
-	struct journal_ticket ticket = {.pages = pages, .page_at = page_at, .count = count};
+	struct journal_ticket own = {.pages = pages, .page_at = page_at, .count = count};
+	struct journal_ticket *ticket = &own;
+	bool left = false;
 	int error;
 
-	error = journal_measure(journal->sys, &ticket);
+	error = journal_measure(journal->sys, ticket);
 	if (!error &&
-	    journal_header_length(ticket.files, count) + ticket.data_length > journal->frame_room)
-		error = journal_stage_chain(journal, &ticket); /* K5 */
-	if (!error) {
-		pthread_cond_init(&ticket.woken, &journal->clock);
-		error = run_ticket(journal, &ticket);
-		pthread_cond_destroy(&ticket.woken);
-	}
-	if (ticket.chain)
-		journal_forget_chain(journal, &ticket);
-	journal_forget_ranges(journal->sys, &ticket);
+	    journal_header_length(own.files, count) + own.data_length > journal->frame_room)
+		error = journal_stage_chain(journal, ticket); /* K5 */
+	if (!error && behind)
+		ticket = journal_keep_ticket(journal, ticket);
+	if (!error)
+		error = run_ticket(journal, ticket, &left);
+	if (left)
+		return error;
+	if (ticket->chain)
+		journal_forget_chain(journal, ticket);
+	journal_end_ticket(journal->sys, ticket);
 	return error;
 }

@@ -110,7 +110,8 @@ int journal_home_refusal(const struct atomicio_journal *journal, const struct jo
 	return file->failed ? 1 : check_flags(journal, file);
 }
 
-static void fail(struct atomicio_journal *journal, const struct journal_file *file, int error)
+void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
+			 int error)
 {
 	pthread_mutex_lock(&journal->lock);
 	journal_fail(journal, file, error); /* K7 */
@@ -127,7 +128,7 @@ static void write_page(struct atomicio_journal *journal, const struct journal_pa
 		error = journal_write_home(journal->sys, file->fd, file->rwf, data, page->length,
 					   page->offset);
 	if (error < 0)
-		fail(journal, file, error);
+		journal_home_failed(journal, file, error);
 }
 
 void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uint32_t count,
@@ -151,8 +152,8 @@ void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uin
 }
 
 /* Leave out the runs of files that get no page now; what is wrong with a file is looked at once. */
-static uint32_t drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
-			     uint32_t count)
+uint32_t journal_drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
+			      uint32_t count)
 {
 	const struct journal_file *file = NULL;
 	uint32_t kept = 0;
@@ -163,7 +164,7 @@ static uint32_t drop_refused(struct atomicio_journal *journal, struct journal_ru
 			file = runs[i].owner;
 			error = journal_home_refusal(journal, file);
 			if (error < 0)
-				fail(journal, file, error);
+				journal_home_failed(journal, file, error);
 		}
 		if (!error)
 			runs[kept++] = runs[i];
@@ -174,11 +175,11 @@ static uint32_t drop_refused(struct atomicio_journal *journal, struct journal_ru
 void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
 		       struct journal_run *runs, uint32_t count)
 {
-	count = drop_refused(journal, runs, count);
+	count = journal_drop_refused(journal, runs, count);
 	journal_write_runs(journal->sys, courier, runs, count);
 	for (uint32_t i = 0; i < count; i++)
 		if (runs[i].error)
-			fail(journal, runs[i].owner, runs[i].error);
+			journal_home_failed(journal, runs[i].owner, runs[i].error);
 }
 
 void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket)

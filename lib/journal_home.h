@@ -45,6 +45,18 @@ void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uin
 void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
 		       struct journal_run *runs, uint32_t count);
 
+/* journal_behind.c */
+
+/* Memory for a measured ticket that may outlive its call, or the ticket itself (BH1). */
+struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
+					   struct journal_ticket *ticket);
+/* Its ranges, and its memory if it was kept. */
+void journal_end_ticket(const struct sys_calls *sys, struct journal_ticket *ticket);
+/* No lock: as journal_go_home().  True: it is on its way, and the caller has it no more. */
+bool journal_leave_behind(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* With the lock: end what has come home. */
+void journal_land_behind(struct atomicio_journal *journal);
+
 /* journal_aio.c: the lock is held by the caller of take and give. */
 int journal_make_couriers(struct atomicio_journal *journal);
 void journal_end_couriers(struct atomicio_journal *journal);

@@ -111,8 +111,9 @@ struct journal_extent {
 /* A group of pages for one frame, or for a chain of its own; on the stack of the writing thread. */
 struct journal_ticket {
 	struct journal_ticket *next;
-	struct journal_chain *chain; /* journal_chain.c; NULL: shares one frame */
-	pthread_cond_t woken;	     /* settled, or the first in line and free to lead */
+	struct journal_behind *behind; /* journal_behind.c; NULL: its call waits for its homes */
+	struct journal_chain *chain;   /* journal_chain.c; NULL: shares one frame */
+	pthread_cond_t woken;	       /* settled, or the first in line and free to lead */
 	const void *pages;
 	journal_page_at *page_at;
 	struct journal_extent *ranges; /* sorted, neighbours merged */
@@ -214,6 +215,7 @@ struct atomicio_journal {
 	bool collecting;	    /* a thread waits for them */
 	bool look_again;	    /* one has ended, and who syncs its file will say how */
 	struct sys_flight tail_flight;
+	struct journal_behind *behind; /* homes that nobody waits for */
 
 	/* The last one is for chains, which have memory of their own. */
 	struct journal_stage stages[JOURNAL_STAGES + 1];

@@ -175,6 +175,8 @@ void journal_wake(struct atomicio_journal *journal)
 	if (journal->busy || !journal->waiting)
 		return;
 	first = first_free(journal);
+	if (!first && journal->behind) /* he will look after what is on its way */
+		first = journal->waiting;
 	if (first)
 		pthread_cond_signal(&first->woken);
 }
@@ -190,6 +192,12 @@ bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket 
 	while (!ticket->settled) {
 		const struct journal_ticket *first = journal->busy ? NULL : first_free(journal);
 
+		/* All of the line wait for homes, and some of these have nobody who sees them. */
+		if (!first && !journal->busy && journal->behind) {
+			(void)journal_retire_wait(journal, JOURNAL_SOON_MS);
+			journal_land(journal);
+			continue;
+		}
 		if (first && !home_soon(journal)) {
 			journal->busy = true;
 			return true;
@@ -256,15 +264,24 @@ static bool add_stage(struct atomicio_journal *journal)
 	return false;
 }
 
+static struct journal_stage *find_stage(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		if (journal->stages[i].frame && !journal->stages[i].homing)
+			return &journal->stages[i];
+	return NULL;
+}
+
 struct journal_stage *journal_free_stage(struct atomicio_journal *journal)
 {
-	for (;;) {
-		for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-			if (journal->stages[i].frame && !journal->stages[i].homing)
-				return &journal->stages[i];
-		if (!journal_wait(journal, &journal->changed, JOURNAL_SOON_MS))
+	struct journal_stage *stage;
+
+	while (!(stage = find_stage(journal))) {
+		journal_land(journal);
+		if (!find_stage(journal) && !journal_retire_wait(journal, JOURNAL_SOON_MS))
 			(void)add_stage(journal);
 	}
+	return stage;
 }
 
 /* The parity of the generation that a home write of this ticket counts for, in this file. */
@@ -289,7 +306,9 @@ void journal_depart(struct atomicio_journal *journal, struct journal_stage *stag
 	ticket->next = stage->homing;
 	stage->homing = ticket;
 	journal->homing++;
-	ticket->courier = wants_courier(ticket) ? journal_take_courier(journal) : NULL;
+	ticket->late = ticket->behind; /* nobody comes back from there */
+	ticket->courier =
+		wants_courier(ticket) && !ticket->behind ? journal_take_courier(journal) : NULL;
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]++;
 }

@@ -177,13 +177,14 @@ static int finish(struct atomicio_journal *journal, bool may_call)
 
 void journal_land(struct atomicio_journal *journal)
 {
-	if (!journal->syncs_out && !journal->tail_out)
+	if (!journal_has_requests(journal))
 		return;
 	if (!journal->collecting) {
 		pthread_mutex_unlock(&journal->lock);
 		(void)sys_flights_poll(&journal->flights);
 		pthread_mutex_lock(&journal->lock);
 	}
+	journal_land_behind(journal);
 	land_syncs(journal);
 	if (journal_land_tail(journal)) {
 		TRACE_CHECKPOINT(journal->mark_sequence, journal->live_bytes, 0);

@@ -12,7 +12,7 @@
 
 #define JOURNAL_WAIT_FOREVER UINT32_MAX
 /* Requests that are on their way together, at most; what finds no room is done by a call. */
-#define JOURNAL_FLIGHTS 256u
+#define JOURNAL_FLIGHTS 512u
 
 /* journal_retire.c */
 
@@ -35,6 +35,11 @@ void journal_begin_retirement(struct atomicio_journal *journal);
  * journal's own file, or -EINTR.
  */
 int journal_retire_step(struct atomicio_journal *journal, bool may_call);
+/* Is a sync, a header or a home write on its way that nobody waits for? */
+static inline bool journal_has_requests(const struct atomicio_journal *journal)
+{
+	return journal->syncs_out || journal->tail_out || journal->behind;
+}
 /* Look what has become of requests on their way; waits for nothing. */
 void journal_land(struct atomicio_journal *journal);
 

@@ -19,6 +19,7 @@
 #define journal_advance_head atomicio__journal_advance_head
 #define journal_arrive atomicio__journal_arrive
 #define journal_attach atomicio__journal_attach
+#define journal_await_homes atomicio__journal_await_homes
 #define journal_await_lead atomicio__journal_await_lead
 #define journal_await_tail atomicio__journal_await_tail
 #define journal_begin atomicio__journal_begin
@@ -56,17 +57,21 @@
 #define journal_done_up_to atomicio__journal_done_up_to
 #define journal_doubtful_bytes atomicio__journal_doubtful_bytes
 #define journal_drop_covered atomicio__journal_drop_covered
+#define journal_drop_refused atomicio__journal_drop_refused
 #define journal_encode_copy atomicio__journal_encode_copy
 #define journal_encode_file atomicio__journal_encode_file
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
 #define journal_end_callbacks atomicio__journal_end_callbacks
 #define journal_end_couriers atomicio__journal_end_couriers
+#define journal_end_run atomicio__journal_end_run
+#define journal_end_ticket atomicio__journal_end_ticket
 #define journal_enter atomicio__journal_enter
 #define journal_escape atomicio__journal_escape
 #define journal_escape_key atomicio__journal_escape_key
 #define journal_fail atomicio__journal_fail
 #define journal_file_lost atomicio__journal_file_lost
+#define journal_fill_block atomicio__journal_fill_block
 #define journal_fill_info atomicio__journal_fill_info
 #define journal_find_target atomicio__journal_find_target
 #define journal_first_frame atomicio__journal_first_frame
@@ -119,6 +124,7 @@
 #define journal_has_guests atomicio__journal_has_guests
 #define journal_has_no_turn atomicio__journal_has_no_turn
 #define journal_help_retire atomicio__journal_help_retire
+#define journal_home_failed atomicio__journal_home_failed
 #define journal_home_refusal atomicio__journal_home_refusal
 #define journal_identify atomicio__journal_identify
 #define journal_install_header atomicio__journal_install_header
@@ -131,9 +137,12 @@
 #define journal_is_volatile atomicio__journal_is_volatile
 #define journal_join_line atomicio__journal_join_line
 #define journal_judge atomicio__journal_judge
+#define journal_keep_ticket atomicio__journal_keep_ticket
 #define journal_land atomicio__journal_land
+#define journal_land_behind atomicio__journal_land_behind
 #define journal_land_tail atomicio__journal_land_tail
 #define journal_leave atomicio__journal_leave
+#define journal_leave_behind atomicio__journal_leave_behind
 #define journal_list_homes atomicio__journal_list_homes
 #define journal_look_at atomicio__journal_look_at
 #define journal_make_couriers atomicio__journal_make_couriers
@@ -217,6 +226,7 @@
 #define journal_write_home atomicio__journal_write_home
 #define journal_write_own atomicio__journal_write_own
 #define journal_write_rest atomicio__journal_write_rest
+#define journal_write_run atomicio__journal_write_run
 #define journal_write_runs atomicio__journal_write_runs
 #define journal_write_vector atomicio__journal_write_vector
 #define loss_always_syncs atomicio__loss_always_syncs
@@ -253,6 +263,7 @@
 #define sys_flights_may_send atomicio__sys_flights_may_send
 #define sys_flights_poll atomicio__sys_flights_poll
 #define sys_flights_send atomicio__sys_flights_send
+#define sys_flights_send_many atomicio__sys_flights_send_many
 #define sys_flights_wait atomicio__sys_flights_wait
 #define sys_identify atomicio__sys_identify
 #define sys_linux atomicio__sys_linux

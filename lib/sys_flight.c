@@ -7,6 +7,8 @@
 
 /* Completions that are fetched in one call. */
 #define EVENTS_MAX 32u
+/* Requests that are sent in one. */
+#define SEND_MAX 64u
 /* Between two looks at what nobody lets us wait for. */
 #define LOOK_AGAIN_US 10000u
 
@@ -100,34 +102,67 @@ static bool receive(struct sys_flights *flights, const struct io_event *events, 
 	return count != 0 && count != -EINTR;
 }
 
-int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight)
+/* Before the call, because a flight may land at once.  The lock is held. */
+static void take_off(struct sys_flights *flights, struct sys_flight *flight)
 {
-	struct iocb *list[1] = {&flight->block};
+	flight->block.aio_data = (uintptr_t)flight;
+	if (flights->eventfd >= 0) {
+		flight->block.aio_flags = IOCB_FLAG_RESFD;
+		flight->block.aio_resfd = (uint32_t)flights->eventfd;
+	}
+	atomic_store(&flight->landed, false);
+	flight->next = flights->air;
+	flights->air = flight;
+	atomic_fetch_add(&flights->count, 1);
+}
+
+/* At most SEND_MAX.  How many were taken, or why the first was not. */
+static int send_some(struct sys_flights *flights, struct sys_flight *list, uint32_t count)
+{
+	struct iocb *blocks[SEND_MAX];
 	int result = -EOPNOTSUPP;
 	aio_context_t context;
 
 	pthread_mutex_lock(&flights->lock);
 	if (is_ready(flights)) {
-		/* Before the call: it may land at once. */
-		flight->block.aio_data = (uintptr_t)flight;
-		if (flights->eventfd >= 0) {
-			flight->block.aio_flags = IOCB_FLAG_RESFD;
-			flight->block.aio_resfd = (uint32_t)flights->eventfd;
+		for (uint32_t i = 0; i < count; i++) {
+			blocks[i] = &list[i].block;
+			take_off(flights, &list[i]);
 		}
-		atomic_store(&flight->landed, false);
-		flight->next = flights->air;
-		flights->air = flight;
-		atomic_fetch_add(&flights->count, 1);
 		context = flights->context;
 		pthread_mutex_unlock(&flights->lock);
-		result = flights->sys->aio->submit(context, 1, list);
+		result = flights->sys->aio->submit(context, count, blocks);
 		pthread_mutex_lock(&flights->lock);
-		if (result != 1 && !sys_flight_landed(flight))
-			take_out(flights, flight);
-		result = result == 1 ? 0 : result < 0 ? result : -EAGAIN;
+		for (uint32_t i = result > 0 ? (uint32_t)result : 0; i < count; i++)
+			if (!sys_flight_landed(&list[i]))
+				take_out(flights, &list[i]);
 	}
 	pthread_mutex_unlock(&flights->lock);
 	return result;
+}
+
+int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight)
+{
+	const int result = send_some(flights, flight, 1);
+
+	if (result == 1)
+		return 0;
+	return result < 0 ? result : -EAGAIN;
+}
+
+uint32_t sys_flights_send_many(struct sys_flights *flights, struct sys_flight *list, uint32_t count)
+{
+	uint32_t sent = 0;
+
+	while (sent < count) {
+		const uint32_t some = count - sent < SEND_MAX ? count - sent : SEND_MAX;
+		const int result = send_some(flights, list + sent, some);
+
+		if (result <= 0)
+			break;
+		sent += (uint32_t)result;
+	}
+	return sent;
 }
 
 bool sys_flights_poll(struct sys_flights *flights)

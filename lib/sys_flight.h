@@ -59,6 +59,10 @@ bool sys_flights_may_send(const struct sys_flights *flights);
  */
 int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight);
 
+/* The same with several, that lie behind one another.  How many of the first were taken. */
+uint32_t sys_flights_send_many(struct sys_flights *flights, struct sys_flight *list,
+			       uint32_t count);
+
 /* Let what has ended land; waits for nothing.  Has one landed? */
 bool sys_flights_poll(struct sys_flights *flights);
 

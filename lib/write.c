@@ -74,7 +74,7 @@ static __attribute__((noinline)) int write_cold(struct atomicio_file *file, cons
 
 	if (!file)
 		return -EINVAL;
-	error = write_misuse(buffer, length, offset, flags, WRITE_FLAGS);
+	error = write_misuse(buffer, length, offset, flags, WRITE_KNOWN_FLAGS);
 	if (error) {
 		write_count(&file->counters.writes_failed, 1);
 		return error;

@@ -184,7 +184,7 @@ void write_plain_open(struct atomicio_file *file, int status);
 /* write_journal.c: the journal path, of one write or of a group. */
 void write_journal(const struct write_request *request, struct write_outcome *outcome);
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome);
-void write_journal_group(const struct atomicio_op *ops, uint32_t count,
+void write_journal_group(const struct atomicio_op *ops, uint32_t count, uint32_t flags,
 			 struct write_outcome *outcome);
 /* The page of a request, and of op `index` of a list: each is a journal_page_at. */
 void write_page_of_request(const void *pages, uint32_t index, struct journal_page *page);
@@ -249,6 +249,8 @@ static inline int write_poisoned_error(const struct write_request *request)
 
 /* The flags of a write that is_hot, without a branch. */
 #define WRITE_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
+/* All of atomicio_write(). */
+#define WRITE_KNOWN_FLAGS (WRITE_FLAGS | ATOMICIO_BEHIND)
 
 static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see write_hot_rwf");
 static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see write_hot_rwf");

@@ -14,7 +14,7 @@
 #include "abi.h"
 #include "sys_cancel.h"
 
-#define BATCH_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT | ATOMICIO_ALL_OR_NONE)
+#define BATCH_FLAGS (WRITE_KNOWN_FLAGS | ATOMICIO_ALL_OR_NONE)
 
 static struct write_request request_of(const struct atomicio_op *op, uint32_t flags)
 {
@@ -88,7 +88,7 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 		if (!write_fits_journal(&request, &outcome))
 			return outcome.error;
 	}
-	write_journal_group(ops, count, &outcome);
+	write_journal_group(ops, count, flags, &outcome);
 	/* Too long for a chain of frames (K5), or two ops overlap (N3). */
 	if (outcome.kind == ATOMICIO_KIND_SHAPE)
 		return outcome.error;
@@ -144,11 +144,11 @@ static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t fla
 	while (run) {
 		uint32_t part = run;
 
-		write_journal_group(ops, part, &outcome);
+		write_journal_group(ops, part, flags, &outcome);
 		while (outcome.kind == ATOMICIO_KIND_SHAPE && outcome.error == -EINVAL &&
 		       part > 1) {
 			part /= 2;
-			write_journal_group(ops, part, &outcome);
+			write_journal_group(ops, part, flags, &outcome);
 		}
 		if (outcome.kind == 0)
 			settle_group(ops, part, 0);
@@ -211,7 +211,7 @@ ATOMICIO_EXPORT int atomicio_write_batch(struct atomicio_queue *queue, struct at
 	} else {
 		write_frames(ops, count, flags);
 		if (queue)
-			write_queue_rest(queue, ops, count, flags);
+			write_queue_rest(queue, ops, count, flags & ~ATOMICIO_BEHIND);
 		else
 			write_rest(ops, count, flags);
 		error = first_error(ops, count);

@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "abi_first.h"
+#include "sys_cancel.h"
 
 void write_poison(struct atomicio_file *file)
 {
@@ -62,12 +63,30 @@ int write_sync_file(struct atomicio_file *file)
 	if (write_is_poisoned(file) ||
 	    (file->attached && journal_is_poisoned(file->options.journal)))
 		return -ENOTRECOVERABLE;
-	error = loss_sync(&file->loss, 0);
+	/* BEHIND: what is on its way would not be in the sync. */
+	error = file->attached
+			? journal_await_homes(file->options.journal, &file->home, 0, UINT64_MAX)
+			: 0;
+	if (!error)
+		error = loss_sync(&file->loss, 0);
 	if (error && write_is_poisoned(file))
 		write_lost(file);
 	if (file->attached)
 		journal_guest_synced(file->options.journal);
 	return error;
+}
+
+ATOMICIO_EXPORT int atomicio_settle(struct atomicio_file *file, uint64_t offset, uint64_t length)
+{
+	SYS_NO_CANCEL;
+	uint64_t end = length ? offset + length : UINT64_MAX;
+
+	if (!file || offset > INT64_MAX || length > INT64_MAX - offset)
+		return -EINVAL;
+	if (write_is_poisoned(file))
+		return -ENOTRECOVERABLE;
+	return file->attached ? journal_await_homes(file->options.journal, &file->home, offset, end)
+			      : 0;
 }
 
 /*

@@ -48,9 +48,10 @@ void write_page_of_request(const void *pages, uint32_t index, struct journal_pag
 }
 
 static void commit(const struct atomicio_file *file, const void *pages, journal_page_at *page_at,
-		   uint32_t count, struct write_outcome *outcome)
+		   uint32_t count, uint32_t flags, struct write_outcome *outcome)
 {
-	const int error = journal_commit(file->options.journal, pages, page_at, count);
+	const int error = journal_commit(file->options.journal, pages, page_at, count,
+					 flags & ATOMICIO_BEHIND);
 
 	if (error)
 		write_classify_journal(file, outcome, error);
@@ -61,7 +62,7 @@ static void commit(const struct atomicio_file *file, const void *pages, journal_
 void write_journal(const struct write_request *request, struct write_outcome *outcome)
 {
 	if (write_fits_journal(request, outcome))
-		commit(request->file, request, write_page_of_request, 1, outcome);
+		commit(request->file, request, write_page_of_request, 1, request->flags, outcome);
 }
 
 void write_page_of_op(const void *pages, uint32_t index, struct journal_page *page)
@@ -80,8 +81,8 @@ void write_page_of_op(const void *pages, uint32_t index, struct journal_page *pa
  * Put ops into one frame, all or none.  The caller has checked each with write_fits_journal(), and
  * their common journal.
  */
-void write_journal_group(const struct atomicio_op *ops, uint32_t count,
+void write_journal_group(const struct atomicio_op *ops, uint32_t count, uint32_t flags,
 			 struct write_outcome *outcome)
 {
-	commit(ops[0].file, ops, write_page_of_op, count, outcome);
+	commit(ops[0].file, ops, write_page_of_op, count, flags, outcome);
 }

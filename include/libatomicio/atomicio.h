@@ -446,6 +446,20 @@ int atomicio_close(struct atomicio_file *file);
 /* -EAGAIN rather than block.  A fallback blocks, and so does a frozen filesystem (fsfreeze). */
 #define ATOMICIO_NOWAIT 0x2u
 #define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
+/*
+ * A write through the journal returns when its frame is durable, with the page still on its way
+ * to the file.  Until atomicio_settle() or atomicio_sync() a reader of any kind (another descriptor
+ * or process, a mapping, a direct read) sees the old page, the new page or a mixture.  No crash and
+ * no kill makes it stay so: recovery finishes the page.  All writes of this library over the page
+ * wait for it.  An error of the way home is returned by atomicio_settle(), atomicio_sync() and
+ * atomicio_close(), and by every later write of the handle (HOME_FAILED).  A child after fork(2)
+ * must not use the handle.
+ *
+ * The flag is a permission.  A buffered file, a group longer than a frame, a journal that processes
+ * share in turns, and a page for which AIO has no room are home on return, as without the flag.
+ * Other paths ignore it.
+ */
+#define ATOMICIO_BEHIND 0x8u
 
 /*
  * Write `length` bytes at `offset`, untorn.
@@ -571,6 +585,16 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
  * report.
  */
 int atomicio_sync(struct atomicio_file *file);
+
+/*
+ * After writes with ATOMICIO_BEHIND: wait until the pages that touch the `length` bytes at
+ * `offset` are in the file, for all handles of the file in this process.  Length 0: to the end.
+ * Nothing is synced, and without such writes nothing is waited for.
+ *
+ * Returns 0; -EINVAL; -ENOTRECOVERABLE on a poisoned handle; or the error that a page met on its
+ * way: the file has failed, its frames stay live, and recovery writes the page.
+ */
+int atomicio_settle(struct atomicio_file *file, uint64_t offset, uint64_t length);
 
 /* The capability kept in the handle.  Returns 0, -EFAULT or -EINVAL as atomicio_probe(). */
 int atomicio_file_get_caps(const struct atomicio_file *file, struct atomicio_caps *caps,

@@ -116,7 +116,9 @@ AT(atomicio_queue_stats, syncs, 40);
 SIZE(atomicio_queue_stats, 48);
 
 /* The values that travel in those structs. */
-static_assert(ATOMICIO_DSYNC == 1 && ATOMICIO_NOWAIT == 2 && ATOMICIO_ALL_OR_NONE == 4, "flags");
+static_assert(ATOMICIO_DSYNC == 1 && ATOMICIO_NOWAIT == 2 && ATOMICIO_ALL_OR_NONE == 4 &&
+		      ATOMICIO_BEHIND == 8,
+	      "flags");
 static_assert(ATOMICIO_RETRY == 1 && ATOMICIO_FALLBACK == 2 && ATOMICIO_FAIL == 4, "answers");
 static_assert(ATOMICIO_KIND_SHAPE == 1 && ATOMICIO_KIND_BROKEN == 8, "kinds");
 static_assert(ATOMICIO_DISK_OLD == 1 && ATOMICIO_DISK_UNKNOWN == 3, "on_disk");

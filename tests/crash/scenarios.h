@@ -21,6 +21,8 @@ void run_homes(struct world *w, uint32_t boot);
 void run_homes_threads(struct world *w, uint32_t boot);
 void run_steps(struct world *w, uint32_t boot);
 void run_steps_threads(struct world *w, uint32_t boot);
+void run_behind(struct world *w, uint32_t boot);
+void run_behind_threads(struct world *w, uint32_t boot);
 void run_carry(struct world *w, uint32_t boot);
 void run_ring(struct world *w, uint32_t boot);
 void run_ring_gather(struct world *w, uint32_t boot);

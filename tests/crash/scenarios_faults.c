@@ -119,6 +119,33 @@ void run_steps(struct world *w, uint32_t boot)
 		step_foreign(1, 0, 4096, false, true);
 }
 
+/* Pages go home behind their writers, some over others, and a group; then somebody needs them. */
+void run_behind(struct world *w, uint32_t boot)
+{
+	static const struct step_page pages[] = {
+		{.handle = 1, .offset = 4096, .length = 512},
+		{.handle = 0, .offset = 1024, .length = 1536},
+		{.handle = 0, .offset = 0, .length = 512},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, 0);
+	step_write(0, 0, 1536, ATOMICIO_BEHIND);
+	step_write(1, 0, 512, ATOMICIO_BEHIND);
+	step_group_with(PAGES(pages), ATOMICIO_BEHIND);
+	if (boot)
+		return;
+	step_settle(1, 0, 512);
+	step_write(0, 0, 512, ATOMICIO_BEHIND);
+	step_checkpoint();
+	step_write(1, 0, 512, ATOMICIO_BEHIND);
+	step_sync(1);
+	step_write(0, 4096, 512, ATOMICIO_BEHIND);
+	if (step_close(0) == 0)
+		step_foreign(1, 0, 8192, false, true);
+}
+
 /* Pages in no order, some of them neighbours, of files that are direct and one that is not. */
 void run_homes(struct world *w, uint32_t boot)
 {
@@ -156,6 +183,8 @@ static void write_job(void *argument)
 
 	for (uint32_t i = 0; i < job->times; i++)
 		step_write(job->handle, job->offset, job->length, job->flags);
+	if (job->flags & ATOMICIO_BEHIND)
+		step_settle(job->handle, 0, 0);
 }
 
 /* Three threads, two of them on one page: they share frames, and go home in their order. */
@@ -245,6 +274,24 @@ static void group_job(void *argument)
 	};
 
 	step_group(PAGES(pages));
+}
+
+/* Two writers of one page, whose pages go home behind them, and a checkpoint. */
+void run_behind_threads(struct world *w, uint32_t boot)
+{
+	static struct job jobs[] = {
+		{.handle = 0, .offset = 0, .length = 1024, .flags = ATOMICIO_BEHIND, .times = 1},
+		{.handle = 0, .offset = 512, .length = 1024, .flags = ATOMICIO_BEHIND, .times = 2},
+	};
+
+	(void)w;
+	step_open(0, 1, J, 0);
+	if (boot)
+		return;
+	fiber_start(write_job, &jobs[1]);
+	fiber_start(checkpoint_job, NULL);
+	write_job(&jobs[0]);
+	step_join();
 }
 
 /* Homes of two frames on their way together, some of one page, and a checkpoint between them. */

@@ -113,7 +113,7 @@ static void end_loose(const struct step_page *pages, const struct atomicio_op *o
 	}
 }
 
-int step_group(const struct step_page *pages, uint32_t count, bool loose)
+int step_group_with(const struct step_page *pages, uint32_t count, bool loose, uint32_t flags)
 {
 	const uint32_t self = fiber_self();
 	struct atomicio_op ops[ORACLE_OPS] = {0};
@@ -139,7 +139,7 @@ int step_group(const struct step_page *pages, uint32_t count, bool loose)
 	}
 	oracle_begin(&world.oracle, self, &group);
 	error = atomicio_write_batch(NULL, ops, count,
-				     loose ? ATOMICIO_DSYNC : ATOMICIO_ALL_OR_NONE);
+				     (loose ? ATOMICIO_DSYNC : ATOMICIO_ALL_OR_NONE) | flags);
 	if (loose) {
 		oracle_end(&world.oracle, self, ORACLE_NOTHING);
 		for (uint32_t i = 0; i < count; i++)
@@ -201,6 +201,16 @@ int step_sync(uint32_t number)
 	else
 		oracle_synced(&world.oracle, handle->number);
 	return world_expect("sync", error);
+}
+
+int step_settle(uint32_t number, uint64_t offset, uint32_t length)
+{
+	const struct handle *handle = &world.handles[number];
+	const int error = handle->file ? atomicio_settle(handle->file, offset, length) : -EBADF;
+
+	if (error)
+		oracle_lost(&world.oracle, handle->number);
+	return world_expect("settle", error);
 }
 
 int step_forget(uint32_t file)

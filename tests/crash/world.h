@@ -86,13 +86,19 @@ struct step_page {
 	uint64_t offset;
 	uint16_t tag; /* 0: a new one */
 };
-/* All or none, or (`loose`) each page for itself, durable. */
-int step_group(const struct step_page *pages, uint32_t count, bool loose);
+/* All or none, or (`loose`) each page for itself, durable; with more flags of a write. */
+int step_group_with(const struct step_page *pages, uint32_t count, bool loose, uint32_t flags);
+static inline int step_group(const struct step_page *pages, uint32_t count, bool loose)
+{
+	return step_group_with(pages, count, loose, 0);
+}
 
 /* A group that no journal takes: nothing is written. */
 void step_group_refused(const struct step_page *pages, uint32_t count, int error);
 
 int step_sync(uint32_t handle);
+/* Wait for what was written with ATOMICIO_BEHIND. */
+int step_settle(uint32_t handle, uint64_t offset, uint32_t length);
 int step_forget(uint32_t file);
 void step_checkpoint(void);
 /* Another program writes, and syncs if asked to; tag TAG_ZERO: zeroes. */

@@ -76,12 +76,12 @@ int main(int argc, char **argv)
 		CHECK(journal_attach(journal, &files[i]));
 	}
 	for (uint32_t i = 0; i < 4; i++)
-		CHECK(journal_commit(journal, &lengths[i], page_at, i % 3 + 1));
+		CHECK(journal_commit(journal, &lengths[i], page_at, i % 3 + 1, false));
 	for (int mode = 0; mode < 8; mode++)
 		save(argv[1], "live", mode);
 	CHECK(journal_checkpoint(journal));
 	for (uint32_t i = 0; i < 3; i++)
-		CHECK(journal_commit(journal, &lengths[i], page_at, 3));
+		CHECK(journal_commit(journal, &lengths[i], page_at, 3, false));
 	save(argv[1], "wrapped", 0);
 	save(argv[1], "wrapped", 3);
 	/* A torn last frame, and a damaged one in the middle. */

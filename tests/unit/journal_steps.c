@@ -215,7 +215,8 @@ START_TEST(a_sync_of_the_user_s_comes_after_the_one_on_its_way)
 	write_frames(frames_half());
 	ck_assert_uint_eq(fake_aio.in_air, 1);
 	disk_lose(-EIO);
-	ck_assert_int_eq(atomicio_sync(file), -ENOTRECOVERABLE);
+	ck_assert_int_eq(atomicio_sync(file), -EIO);
+	ck_assert_uint_eq(disk.syncs, 1);
 	ck_assert_uint_eq(fake_aio.in_air, 0);
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -ENOTRECOVERABLE);
 	ck_assert_int_ne(atomicio_close(file), 0);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BEHIND: the writer leaves when its frame is durable, and its pages go home behind it.
+ *
+ * Flow: journal_commit() comes here instead of journal_home.c; whoever lands requests
+ * (journal_retire.c), or waits for a range or a stage, ends what has come home.
+ *
+ * BH1 only writes that AIO has taken are left behind: all others are home when the call returns, as
+ *     without the flag (a buffered file, a chain, a full context, no AIO, no memory).
+ * BH2 a ticket that was left stays where all home writes stand, in its stage's list and in the
+ *     counts of its files: so J2, J8, O3, detach and the limit of stages hold as for any other.
+ * BH3 its memory is its own: nothing of the caller's is looked at after the call.
+ */
+#include "journal_aio.h"
+
+#include <errno.h>
+
+/* A ticket that outlives its call. */
+struct journal_behind {
+	struct journal_ticket ticket;
+	struct journal_behind *next; /* of those that were left */
+	struct journal_run *runs;    /* in the stage */
+	uint32_t count;
+	struct sys_flight flights[]; /* one for each run that AIO takes */
+};
+
+static bool has_direct(const struct journal_ticket *ticket)
+{
+	for (uint32_t i = 0; i < ticket->range_count; i++)
+		if (ticket->ranges[i].file->direct)
+			return true;
+	return false;
+}
+
+struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
+					   struct journal_ticket *ticket)
+{
+	struct journal_behind *behind;
+
+	/* T1: a turn of several processes would have to wait for what is on its way. */
+	if (ticket->chain || journal->share || !has_direct(ticket) ||
+	    !sys_flights_may_send(&journal->flights))
+		return ticket;
+	behind =
+		journal->sys->allocate(_Alignof(struct journal_behind),
+				       sizeof(*behind) + ticket->count * sizeof(struct sys_flight));
+	if (!behind)
+		return ticket;
+	behind->ticket = *ticket;
+	if (ticket->ranges == ticket->few)
+		behind->ticket.ranges = behind->ticket.few;
+	behind->ticket.behind = behind;
+	return &behind->ticket;
+}
+
+void journal_end_ticket(const struct sys_calls *sys, struct journal_ticket *ticket)
+{
+	struct journal_behind *behind = ticket->behind;
+
+	journal_forget_ranges(sys, ticket);
+	if (behind)
+		sys->release_memory(behind);
+}
+
+static void send(struct atomicio_journal *journal, struct journal_behind *behind)
+{
+	uint32_t filled = 0, taken;
+
+	for (uint32_t i = 0; i < behind->count; i++) {
+		struct journal_run *run = &behind->runs[i];
+
+		run->state = JOURNAL_RUN_TODO;
+		if (run->direct)
+			journal_fill_block(&behind->flights[filled++].block, run);
+	}
+	taken = sys_flights_send_many(&journal->flights, behind->flights, filled);
+	filled = 0;
+	for (uint32_t i = 0; i < behind->count && filled < taken; i++)
+		if (behind->runs[i].direct) {
+			behind->runs[i].state = JOURNAL_RUN_FLYING;
+			filled++;
+		}
+}
+
+static void report_failures(struct atomicio_journal *journal, const struct journal_behind *behind)
+{
+	for (uint32_t i = 0; i < behind->count; i++)
+		if (behind->runs[i].error)
+			journal_home_failed(journal, behind->runs[i].owner, behind->runs[i].error);
+}
+
+bool journal_leave_behind(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	const struct journal_stage *stage = &journal->stages[ticket->stage];
+	struct journal_behind *behind = ticket->behind;
+	bool flying = false;
+
+	behind->runs = stage->runs + ticket->first_page;
+	journal_list_homes(ticket, 0, ticket->count, ticket->data, behind->runs);
+	behind->count = journal_merge_runs(behind->runs, ticket->count,
+					   stage->vectors + ticket->first_page);
+	behind->count = journal_drop_refused(journal, behind->runs, behind->count);
+	send(journal, behind);
+	for (uint32_t i = 0; i < behind->count; i++) {
+		if (behind->runs[i].state == JOURNAL_RUN_TODO) /* BH1 */
+			journal_write_run(journal->sys, &behind->runs[i]);
+		else
+			flying = true;
+	}
+	if (!flying) {
+		report_failures(journal, behind);
+		return false;
+	}
+	pthread_mutex_lock(&journal->lock);
+	behind->next = journal->behind;
+	journal->behind = behind;
+	/* Who waits for a home write has to look after this one himself. */
+	for (struct journal_ticket *other = journal->waiting; other; other = other->next)
+		pthread_cond_signal(&other->woken);
+	pthread_cond_broadcast(&journal->changed);
+	pthread_mutex_unlock(&journal->lock);
+	return true;
+}
+
+static bool has_landed(const struct journal_behind *behind)
+{
+	uint32_t flight = 0;
+
+	for (uint32_t i = 0; i < behind->count; i++)
+		if (behind->runs[i].state == JOURNAL_RUN_FLYING &&
+		    !sys_flight_landed(&behind->flights[flight++]))
+			return false;
+	return true;
+}
+
+static struct journal_behind *take_landed(struct atomicio_journal *journal)
+{
+	for (struct journal_behind **at = &journal->behind; *at; at = &(*at)->next) {
+		struct journal_behind *behind = *at;
+
+		if (!has_landed(behind))
+			continue;
+		*at = behind->next;
+		return behind;
+	}
+	return NULL;
+}
+
+/* What was cut short or refused is finished by call (O6). */
+static void finish(struct atomicio_journal *journal, struct journal_behind *behind)
+{
+	uint32_t flight = 0;
+
+	for (uint32_t i = 0; i < behind->count; i++)
+		if (behind->runs[i].state == JOURNAL_RUN_FLYING)
+			journal_end_run(journal->sys, &behind->runs[i],
+					behind->flights[flight++].result);
+	report_failures(journal, behind);
+}
+
+void journal_land_behind(struct atomicio_journal *journal)
+{
+	struct journal_behind *behind;
+
+	while ((behind = take_landed(journal))) {
+		pthread_mutex_unlock(&journal->lock);
+		finish(journal, behind);
+		pthread_mutex_lock(&journal->lock);
+		journal_arrive(journal, &behind->ticket);
+		journal_end_ticket(journal->sys, &behind->ticket);
+	}
+}
+
+static bool is_on_its_way(const struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
+			  uint64_t end)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
+		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
+		     ticket = ticket->next)
+			for (uint32_t j = 0; j < ticket->range_count; j++) {
+				const struct journal_extent *range = &ticket->ranges[j];
+
+				if (range->file->file_id == file_id && range->offset < end &&
+				    range->end > offset)
+					return true;
+			}
+	return false;
+}
+
+int journal_await_homes(struct atomicio_journal *journal, const struct journal_file *file,
+			uint64_t offset, uint64_t end)
+{
+	int error;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_land(journal);
+	while (is_on_its_way(journal, file->file_id, offset, end)) {
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
+		journal_land(journal);
+	}
+	error = file->failed;
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
