@@ -34,6 +34,8 @@ typedef void journal_page_at(const void *pages, uint32_t index, struct journal_p
  * -ENOMEM.
  */
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file);
+/* Is this the file, or the device, of the journal itself?  No description is opened. */
+bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
 /* Are pages of the file in frames or entries of guests (journal_guest.h)?  Then do not detach. */
 bool journal_guest_uses(struct atomicio_journal *journal, const struct journal_file *file);
 /* Retire the file's frames and forget the file (J10), which is detached in any case. */

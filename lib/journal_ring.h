@@ -115,8 +115,6 @@ void journal_identify(const struct sys_calls *sys, int fd, struct journal_identi
 /* Marks known on both sides and different: ATOMICIO_DIFFERS_*. */
 uint32_t journal_differences(const struct journal_identity *then,
 			     const struct journal_identity *now);
-/* Is this the file, or the device, of the journal itself? */
-bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
 /* Is nothing of this file's filesystem left after a power cut? */
 bool journal_is_volatile(const struct sys_calls *sys, int fd);
 

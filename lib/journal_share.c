@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -175,6 +176,23 @@ static int map_page(struct atomicio_journal *journal)
 	return error;
 }
 
+/*
+ * From here on a page with another epoch says that somebody found nobody alive.  Who is alone has
+ * just written it; where something else is read the cache has lost it already.
+ */
+static int note_epoch(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+	struct journal_shared page;
+	const bool good = journal_shared_read(journal, &page);
+
+	if (share->alone)
+		return good && memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0 ? 0 : -EIO;
+	if (good) /* else the first turn reads the ring */
+		memcpy(share->epoch, page.epoch, sizeof(share->epoch));
+	return 0;
+}
+
 int journal_share_opened(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
@@ -188,6 +206,8 @@ int journal_share_opened(struct atomicio_journal *journal)
 		error = journal_shared_publish(journal, true);
 	if (!error)
 		error = map_page(journal);
+	if (!error)
+		error = note_epoch(journal);
 	if (!error && share->alone)
 		error = lock_soon(journal, JOURNAL_LOCK_LIVES, SYS_LOCK_READ);
 	if (!error && share->alone)
@@ -209,7 +229,8 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 	    calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false))
 		return false;
 	if (!journal_shared_read(journal, &page) || page.in_turn || page.hot || page.lost ||
-	    share->trouble)
+	    share->trouble || memcmp(share->epoch, page.epoch, sizeof(page.epoch)) != 0 ||
+	    page.turns < share->turns)
 		return false;
 	journal_shared_adopt(journal, &page);
 	/* Who has lost his lock, and lives, may not believe this page: a clean header follows. */

@@ -14,6 +14,9 @@
  *    journal, and finds that no other process lives, makes the page anew from the headers and the
  *    ring: a page from before a reboot, of a copy, or of a time when the journal was used unshared
  *    is never believed.
+ *    Who closes as the last leaves no page that can be believed, and a page with another epoch than
+ *    the one that a process knows was made by somebody who did not see it: it reads the ring.  The
+ *    page is locked in memory; one of an older turn came back from the disk, and is not believed.
  * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
  *    process that dies in its turn leaves it set: whoever comes next reads headers and ring again,
  *    and recovers.  So it is after each failure.

@@ -132,15 +132,19 @@ static int catch_up(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
 	struct journal_shared page;
-	const bool good = journal_shared_read(journal, &page);
-	const bool same = good && share->turns == page.turns &&
-			  memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0;
+	const bool whole = journal_shared_read(journal, &page);
+	/* Another epoch: somebody found nobody alive, us neither, and may have closed it since. */
+	const bool known = whole && memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0;
+	/* An older turn: the kernel lost the page, and read it from the disk again. */
+	const bool good = whole && (!known || page.turns >= share->turns);
+	const bool same = known && share->turns == page.turns;
 	int error = good ? write_flag(journal, offsetof(struct journal_shared, in_turn), 1) : 0;
 
 	if (error)
 		return error;
 	share->saw_lost = good && page.lost;
-	if (good && !page.in_turn && !page.lost && !share->trouble && (same || !page.hot)) {
+	if (good && known && !page.in_turn && !page.lost && !share->trouble &&
+	    (same || !page.hot)) {
 		journal_shared_adopt(journal, &page);
 		return 0;
 	}

@@ -55,10 +55,14 @@ static int linux_own_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
 static int linux_map(int fd, uint64_t offset, size_t length, const void **mapped)
 {
 	const int saved = errno;
-	void *page = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+	void *page = mmap(NULL, length, PROT_READ, MAP_SHARED | MAP_LOCKED, fd, (off_t)offset);
+	int error;
 
-	if (page == MAP_FAILED)
-		return errno_or(-1, saved);
+	if (page == MAP_FAILED) {
+		error = errno_or(-1, saved);
+		/* RLIMIT_MEMLOCK (mm/mmap.c: mlock_future_ok, can_do_mlock). */
+		return error == -EAGAIN || error == -EPERM ? -ENOMEM : error;
+	}
 	*mapped = page;
 	return 0;
 }

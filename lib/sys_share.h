@@ -28,7 +28,8 @@ struct sys_share_calls {
 	int (*is_record_locked)(int fd, uint64_t at);
 	/* One byte, the description's. */
 	int (*own_lock)(int fd, uint64_t at, enum sys_lock lock, bool wait);
-	/* Map a part of a file for reading, shared. */
+	/* Map a part of a file for reading, shared, and keep it in memory: no reclaim drops it.
+	 * -ENOMEM: RLIMIT_MEMLOCK, too. */
 	int (*map)(int fd, uint64_t offset, size_t length, const void **mapped);
 	void (*unmap)(const void *mapped, size_t length);
 };

@@ -17,6 +17,7 @@
 #include "abi_first.h"
 #include "probe.h"
 #include "sys_cancel.h"
+#include "sys_refused.h"
 #include "sys_reopen.h"
 
 #define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS | ATOMICIO_OPEN_LOCK)
@@ -182,8 +183,13 @@ static int lock_descriptions(struct atomicio_file *file)
 static int prepare(struct atomicio_file *file)
 {
 	const struct sys_calls *sys = file->sys;
+	struct sys_statx stat;
 	int status, error;
 
+	/* Before any description is opened: its close would drop the journal's record locks. */
+	if (file->options.journal && sys_stat(sys, file->fd, SYS_STATX_BASIC, &stat) == 0 &&
+	    journal_is_own_file(file->options.journal, &stat))
+		return -EINVAL;
 	error = probe_file(sys, file->fd, &file->caps);
 	if (error)
 		return error;

@@ -38,7 +38,8 @@
  *
  * 1. The journal's file is opened and closed by nobody else in the process while it is open here:
  *    any close of a file drops the process's POSIX record locks on it, and one of these says that
- *    the process lives.  (The library notices, and takes it again at the next turn.)
+ *    the process lives.  (The library takes it again at the next turn, and reads the
+ *    ring if somebody made a turn who did not see this process.)
  * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.
  * 3. A process has a journal open once: share the handle between threads.
  * 4. After fork(2) the child's handles are dead.  It may close them, which only frees them; best
