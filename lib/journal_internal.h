@@ -244,7 +244,7 @@ int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 
-/* Find the newest of the two copies, and the fault of the second. */
+/* journal_header.c: find the newest of the two copies, and the fault of the second. */
 int journal_read_header(struct atomicio_journal *journal);
 /* Into header_block, if that copy of it may be written: 0, -EOPNOTSUPP or -EFBIG. */
 int journal_encode_copy(struct atomicio_journal *journal, const struct journal_header *header,
@@ -262,6 +262,9 @@ void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_o
 int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header);
 void journal_adopt_header(struct atomicio_journal *journal, const struct journal_header *next,
 			  int error);
+
+/* With nothing live: the next frame goes to the head, with a number never used before. */
+void journal_empty_header(struct atomicio_journal *journal, struct journal_header *next);
 
 /* The same for a header of one's own making, with the next generation. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sys_refused.h"
 #include "sys_reopen.h"
@@ -90,7 +89,7 @@ static bool can_share(const struct atomicio_journal *journal)
 {
 	uint32_t magic;
 
-	if (!journal->sys->share || !journal->is_file || sysconf(_SC_PAGESIZE) != JOURNAL_BLOCK)
+	if (!journal->sys->share || !journal->is_file || sys_share_page_size() != JOURNAL_BLOCK)
 		return false;
 	if (!journal->delegates)
 		return true;
@@ -157,7 +156,7 @@ int journal_share_open(struct atomicio_journal *journal)
 	return error ? error : live(journal);
 }
 
-/* A mapping keeps its description open, in a forked child, too: so not through that of the locks. */
+/* A mapping keeps its description open, in a forked child, too: never map that of the locks. */
 static int map_page(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;

@@ -58,6 +58,7 @@
 #define journal_doubtful_bytes atomicio__journal_doubtful_bytes
 #define journal_drop_covered atomicio__journal_drop_covered
 #define journal_drop_refused atomicio__journal_drop_refused
+#define journal_empty_header atomicio__journal_empty_header
 #define journal_encode_copy atomicio__journal_encode_copy
 #define journal_encode_file atomicio__journal_encode_file
 #define journal_encode_frame atomicio__journal_encode_frame
@@ -280,6 +281,7 @@
 #define sys_reopen atomicio__sys_reopen
 #define sys_ring_linux atomicio__sys_ring_linux
 #define sys_share_linux atomicio__sys_share_linux
+#define sys_share_page_size atomicio__sys_share_page_size
 #define sys_stat atomicio__sys_stat
 #define sys_write_at atomicio__sys_write_at
 #define write_attach atomicio__write_attach

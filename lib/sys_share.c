@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* S1 of sys.h. */
 static int errno_or(int result, int saved)
@@ -79,3 +80,8 @@ const struct sys_share_calls sys_share_linux = {
 	.map = linux_map,
 	.unmap = linux_unmap,
 };
+
+long sys_share_page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}

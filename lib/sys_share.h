@@ -34,4 +34,7 @@ struct sys_share_calls {
 	void (*unmap)(const void *mapped, size_t length);
 };
 
+/* Of memory, and so of a mapping. */
+long sys_share_page_size(void);
+
 #endif /* LIBATOMICIO_SYS_SHARE_H */

@@ -4,9 +4,9 @@
  *
  * Flow: for every family; man/atomicio-trace.7 explains each probe and how to watch it.
  *
- * T1 a probe is one nop and a note in the binary, of values at hand anyway: nothing is computed for
- *    a probe.  Without <sys/sdt.h> at configuration a probe is nothing at all.
- * T2 names and arguments only grow at the end: scripts rely on them.
+ * TP1 a probe is one nop and a note in the binary, of values at hand anyway: nothing is computed
+ *    for a probe.  Without <sys/sdt.h> at configuration a probe is nothing at all.
+ * TP2 names and arguments only grow at the end: scripts rely on them.
  */
 #ifndef LIBATOMICIO_TRACE_H
 #define LIBATOMICIO_TRACE_H

@@ -33,6 +33,18 @@ void disk_stop(void);
 bool disk_is_dying(uint32_t call);
 void disk_die(void);
 
+/* disk_answers.c */
+int disk_fs_magic(int fd, uint32_t *magic);
+int disk_mount_flags(int fd, uint64_t *flags);
+int disk_inode_flags(int fd, uint32_t *flags);
+int disk_keep_blocks(int fd, uint64_t offset, uint64_t length);
+int disk_seals(int fd);
+int disk_file_size_limit(uint64_t *limit);
+int disk_populate(const void *start, size_t length);
+void disk_sleep_us(uint32_t microseconds);
+int disk_random(void *buffer, size_t length);
+int disk_getpid(void);
+
 /* disk_share.c */
 void disk_share_close(int fd);
 int disk_flock(int fd, bool shared);

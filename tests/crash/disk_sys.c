@@ -317,65 +317,6 @@ static int fake_start_write_back(int fd, uint64_t offset, uint64_t length)
 	return 0;
 }
 
-static int fake_fs_magic(int fd, uint32_t *magic)
-{
-	(void)fd;
-	*magic = 0x58465342; /* XFS */
-	return 0;
-}
-
-static int fake_mount_flags(int fd, uint64_t *flags)
-{
-	(void)fd;
-	*flags = 0;
-	return 0;
-}
-
-static int fake_inode_flags(int fd, uint32_t *flags)
-{
-	(void)fd;
-	*flags = 0;
-	return 0;
-}
-
-static int fake_keep_blocks(int fd, uint64_t offset, uint64_t length)
-{
-	(void)fd;
-	(void)offset;
-	(void)length;
-	return -EOPNOTSUPP;
-}
-
-static int fake_seals(int fd)
-{
-	(void)fd;
-	return -EINVAL;
-}
-
-static int fake_file_size_limit(uint64_t *limit)
-{
-	*limit = UINT64_MAX;
-	return 0;
-}
-
-static int fake_populate(const void *start, size_t length)
-{
-	(void)start;
-	(void)length;
-	return 0;
-}
-
-static void fake_sleep_us(uint32_t microseconds)
-{
-	(void)microseconds;
-}
-
-static int fake_random(void *buffer, size_t length)
-{
-	memset(buffer, 0x40 + (int)++disk.state.randoms, length);
-	return 0;
-}
-
 static void *fake_allocate(size_t alignment, size_t size)
 {
 	uint8_t *memory;
@@ -391,11 +332,6 @@ static void *fake_allocate(size_t alignment, size_t size)
 static void fake_release_memory(void *memory)
 {
 	(void)memory; /* the next boot takes all of it back */
-}
-
-static int fake_getpid(void)
-{
-	return 1 + (int)disk.process;
 }
 
 const struct sys_calls disk_sys = {
@@ -415,16 +351,16 @@ const struct sys_calls disk_sys = {
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,
-	.keep_blocks = fake_keep_blocks,
-	.seals = fake_seals,
-	.fs_magic = fake_fs_magic,
-	.mount_flags = fake_mount_flags,
-	.inode_flags = fake_inode_flags,
-	.file_size_limit = fake_file_size_limit,
-	.populate = fake_populate,
-	.sleep_us = fake_sleep_us,
-	.random = fake_random,
+	.keep_blocks = disk_keep_blocks,
+	.seals = disk_seals,
+	.fs_magic = disk_fs_magic,
+	.mount_flags = disk_mount_flags,
+	.inode_flags = disk_inode_flags,
+	.file_size_limit = disk_file_size_limit,
+	.populate = disk_populate,
+	.sleep_us = disk_sleep_us,
+	.random = disk_random,
 	.allocate = fake_allocate,
-	.getpid = fake_getpid,
+	.getpid = disk_getpid,
 	.release_memory = fake_release_memory,
 };

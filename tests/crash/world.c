@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The steps that scenarios are made of.  See world.h.
- */
+/* The steps that scenarios are made of.  See world.h. */
 #include "world.h"
 
 #include <errno.h>
@@ -327,9 +325,8 @@ static void close_for_others(void)
 }
 
 /*
- * File 2 cannot be had: file 1 is recovered and is others', while its frames are in the ring; then
- * it takes writes, until the pages of file 2 have to be carried.  Nothing of that is lost or undone
- * (H3, K7).
+ * File 2 cannot be had: file 1 is recovered, its frames are in the ring, and it takes writes until
+ * the pages of file 2 have to be carried.  Nothing of both is lost or undone (H3, K7).
  */
 static void recover_partly(void)
 {

@@ -7,8 +7,8 @@
  * Five threads write durable pages, each to slots of its own: two to a direct file, one to a
  * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
  * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" and
- * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work may
- * be started again.
+ * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work
+ * may be started again.
  * "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
  * place, the control.  The ring of the journal is small, so that it goes round again and again.
  *
