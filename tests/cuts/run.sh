@@ -88,7 +88,7 @@ from=$SECONDS
 	run enospc-ext4 faulty 60 --fs ext4 --fault 'write ENOSPC content=CUTSLOAD nth=70 every=89 times=0'
 	run eio-raw faulty-raw 40 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
 	run flush-ext4 faulty 40 --fs ext4 --mount-options commit=900 \
-		--fault 'flush EIO nth=200 every=61 times=0'
+		--fault 'flush EIO nth=50 every=61 times=0'
 	run lying-ext4 journal 0 --fs ext4 --fault 'flush drop times=0'
 } &
 wait
