@@ -50,6 +50,7 @@ START_TEST(a_clean_close_beside_a_process_that_lost_its_lock_is_seen_by_it)
 	ck_assert_int_eq(write_in_turn(2), 0);
 	close(open_in("journal", 0)); /* the lock LIVES goes with it */
 	ck_assert_int_eq(run(checkpoint_and_close_last, 0), 0);
+	ck_assert_int_eq(atomicio_journal_is_hot(journal), 1); /* no page that can be believed */
 	ck_assert_int_eq(write_in_turn(4), 0);
 	ck_assert_int_eq(run(see_live_frames, 0), 0);
 	ck_assert_int_eq(group_value(), 4);
