@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libatomicio/turns.h>
+
 /*
  * SQ1: no rollback journal of the past comes back.  One with content is left over: SQLite has
  * looked for a hot one at its first lock, and the one of this transaction is memory.
@@ -63,6 +65,7 @@ static int prepare(struct vfs_file *file)
 	struct vfs_node *node = file->node;
 	uint8_t header[GUARD_HEADER];
 	enum guard_state state;
+	uint64_t spilled;
 	int error;
 
 	if (pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
@@ -70,7 +73,8 @@ static int prepare(struct vfs_file *file)
 	state = guard_read(header);
 	if (state == GUARD_NONE)
 		return -EMSGSIZE;
-	if (state == GUARD_ON && node->is_settled)
+	spilled = atomicio_journal_get_word(node->journal);
+	if (state == GUARD_ON && node->is_settled && node->spilled == spilled)
 		return 0;
 	error = settle_rollback(node);
 	if (!error)
@@ -78,6 +82,7 @@ static int prepare(struct vfs_file *file)
 	if (!error)
 		error = make_guard_durable(node, header, state);
 	node->is_settled = !error;
+	node->spilled = spilled;
 	return error;
 }
 
@@ -152,7 +157,7 @@ static int shorten(struct vfs_file *file)
 
 	if (code || (uint64_t)size <= file->pages.end)
 		return code;
-	code = vfs_turn_forget(file->node);
+	code = vfs_turn_forget(file);
 	return code ? code : methods->xTruncate(file->real, (sqlite3_int64)file->pages.end);
 }
 
@@ -180,7 +185,9 @@ int vfs_commit(struct vfs_file *file)
 	if (!error && file->rollback && file->rollback->was_read)
 		error = drop_same(file, sorted, &count);
 	if (!error && count)
-		error = node->has_failed ? -EIO : prepare(file);
+		error = node->has_failed ? -EIO : vfs_turn_begin(file);
+	if (!error && count)
+		error = prepare(file);
 	if (!error && count)
 		error = write_group(file, sorted, count);
 	sqlite3_free(sorted);

@@ -132,6 +132,7 @@ static int file_unlock(sqlite3_file *base, int level)
 	struct vfs_file *file = (struct vfs_file *)base;
 
 	if (file->node && level <= SQLITE_LOCK_SHARED) {
+		vfs_turn_end(file);
 		/* Pages that are still kept are of a transaction that SQLite gave up. */
 		vfs_pages_clear(&file->pages);
 		file->way = VFS_IDLE;

@@ -42,7 +42,7 @@ static int may_keep(const struct vfs_file *file, bool *may)
 	int code;
 
 	*may = false;
-	if (!file->node->journal || file->node->has_failed || file->has_shm ||
+	if (!file->node->file || file->node->has_failed || file->has_shm ||
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
 		return SQLITE_OK;
 	code = real_of(file)->xRead(file->real, header, GUARD_HEADER, 0);
@@ -95,7 +95,7 @@ int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_i
 /* Between transactions, after a commit that made the file shorter, or before its first page. */
 static int truncate_now(struct vfs_file *file, sqlite3_int64 size)
 {
-	int code = vfs_turn_forget(file->node);
+	int code = vfs_turn_forget(file);
 
 	if (!code)
 		code = real_of(file)->xTruncate(file->real, size);

@@ -148,12 +148,22 @@ static int lock_for_close(sqlite3_file *real)
 	return code ? code : SQLITE_BUSY;
 }
 
-/* Every frame is retired, and the journal marked clean: now any SQLite may have the file. */
+/*
+ * With EXCLUSIVE.  Closing the journal may have dropped that lock for a moment, so another process
+ * may have committed since: then the guard is its.  A process that has the journal open, and no
+ * frame in it, looks at the guard again before its next one.
+ */
 static void lower_guard(const struct vfs_node *node)
 {
+	const int fd = open(node->journal_path, O_RDONLY | O_CLOEXEC);
 	uint8_t header[GUARD_HEADER];
+	int live;
 
-	if (pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER ||
+	if (fd < 0)
+		return;
+	live = atomicio_journal_peek(fd, NULL, 0);
+	(void)close(fd);
+	if (live || pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER ||
 	    guard_read(header) != GUARD_ON)
 		return;
 	guard_lower(header);
@@ -180,12 +190,9 @@ static void finish(struct vfs_node *node, sqlite3_file *real)
 
 	if (!node->journal)
 		return;
-	if (lock_for_close(real)) {
-		(void)vfs_turn_close(node);
-		return;
-	}
-	error = vfs_turn_close(node);
-	if (!error && !node->has_failed)
+	error = vfs_turn_close(node, lock_for_close(real) == SQLITE_OK);
+	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
+	if (!error && !node->has_failed && lock_for_close(real) == SQLITE_OK)
 		lower_guard(node);
 }
 

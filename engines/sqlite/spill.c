@@ -12,9 +12,25 @@
 #include <assert.h>
 #include <string.h>
 
+#include <libatomicio/turns.h>
+
 static const sqlite3_io_methods *real_of(const struct vfs_file *file)
 {
 	return file->real->pMethods;
+}
+
+/* A rollback journal is about to be a file: who commits next, in any process, settles its end. */
+static int tell_others(const struct vfs_file *file)
+{
+	struct vfs_node *node = file->node;
+
+	node->is_settled = false;
+	if (!file->has_turn)
+		return SQLITE_OK; /* no journal */
+	return atomicio_journal_set_word(node->journal,
+					 atomicio_journal_get_word(node->journal) + 1)
+		       ? SQLITE_IOERR_WRITE
+		       : SQLITE_OK;
 }
 
 /* What has to hold before a page is written over the one that a rollback needs. */
@@ -24,7 +40,9 @@ int vfs_plain_begin(struct vfs_file *file)
 	int code = SQLITE_OK;
 
 	if (file->way != VFS_PLAIN || (rollback && !rollback->is_real && rollback->size)) {
-		code = vfs_turn_forget(file->node);
+		code = vfs_turn_forget(file);
+		if (!code)
+			code = tell_others(file);
 		if (!code && rollback && rollback->size)
 			code = vfs_rollback_make_real(rollback);
 		if (code)

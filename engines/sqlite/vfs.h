@@ -3,7 +3,7 @@
  * The SQLite extension: a VFS whose commits are one frame of a journal.
  *
  * Flow: register -> file (a database) and rollback (its rollback journal) -> pages, commit, spill,
- * guard -> node (what all connections of this process share) -> turn (the library's journal).
+ * guard -> node (what all connections of this process share) -> turn, share (the journal).
  * Only public headers of the library and of SQLite are used.
  *
  * How a transaction goes.  SQLite writes the old pages to its rollback journal, then the new ones
@@ -19,7 +19,7 @@
  * SQ2 a frame is live only while the header of the database is guarded (guard.h), so that an SQLite
  *    without this VFS refuses the file.  The guard is durable before the first frame, and is looked
  *    at again before each.
- * SQ3 while the guard is on, only the process that has the journal open reads or writes.
+ * SQ3 while the guard is on, only processes that have the journal open read or write.
  * SQ4 what this VFS does to the database through descriptors of its own, it does in a way that
  *    closes none of them while a connection of this process has a lock: closing would drop the
  *    POSIX locks of the process.
@@ -68,6 +68,7 @@ struct vfs_node {
 	struct atomicio_journal *journal; /* NULL: not ours now */
 	struct atomicio_file *file;
 	bool is_settled;	/* no rollback journal of the past can come back (SQ1) */
+	uint64_t spilled;	/* with is_settled: the journal's word, all processes' spills */
 	atomic_bool has_failed; /* recover before anything else */
 	uint64_t skip_from; /* with has_failed: frames from this number on were not acknowledged */
 	uint64_t commits, spills, recoveries; /* counters */
@@ -108,6 +109,7 @@ struct vfs_file {
 	enum vfs_way way;
 	int level; /* SQLITE_LOCK_* */
 	bool is_readonly;
+	bool has_turn;	  /* of the journal: this connection began it */
 	bool has_shm;	  /* WAL: the database is written by checkpoints only */
 	bool is_unsynced; /* the plain way wrote something */
 	sqlite3_file *real;
@@ -174,9 +176,17 @@ int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its
 
 /* turn.c: who may read and write, and the library's journal */
 int vfs_turn_enter(struct vfs_file *file, int before); /* the lock is had; and before? */
-int vfs_turn_forget(struct vfs_node *node);
+int vfs_turn_begin(struct vfs_file *file); /* 0 or a negative errno; no more than once */
+void vfs_turn_end(struct vfs_file *file);
+int vfs_turn_forget(struct vfs_file *file);
 void vfs_turn_check(struct vfs_node *node);
-int vfs_turn_close(struct vfs_node *node);
+int vfs_turn_close(struct vfs_node *node, bool is_locked);
+
+/* share.c: the library's journal.  0 or a negative errno. */
+int vfs_share_open(struct vfs_node *node, bool is_guarded);
+int vfs_share_make_ready(struct vfs_node *node, bool is_guarded);
+bool vfs_share_is_hot(const struct vfs_node *node);
+void vfs_share_close(struct vfs_node *node);
 
 /* An errno of the library as SQLite's code; `otherwise` for those that SQLite has no word for. */
 int vfs_code(int error, int otherwise);

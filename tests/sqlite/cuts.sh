@@ -21,17 +21,18 @@ for name in mkfs.ext4 mkfs.xfs; do
 done
 mkdir -p "$kept" "$scratch/disk"
 
-# run NAME CUTS FILESYSTEM VFS OPTIONS SYNCHRONOUS [INPUT]: its output and status are in files.  With an
+# run NAME CUTS FILESYSTEM VFS OPTIONS[2] SYNCHRONOUS [INPUT]: with a 2 two processes; its output and status are in files.  With an
 # empty input the check demands a whole database, and no commit.
 run() {
 	local name=$1 count=$2 words=(--fs "$3") bank="$bank" disk=$scratch/disk
-	local arguments="$extension $4 $5 $disk 0 $6"
+	local arguments="$extension $4 ${5%2} $disk 0 $6" beside=
+	[ "$5" = "${5%2}" ] || beside="$bank work $extension $4 ${5%2} $disk 1 $6 & "
 	local enter="exec unshare -m sh -c 'mount --bind {} $disk && cd / &&"
 	[ "$3" != xfs ] || words+=(--sector 4096)
 	timeout -k 10 $((200 + cuts)) "$tool" crash run "${words[@]}" --keep "$kept" --seed "$seed" \
 		--cuts "$count" --pause \
-		--work "$enter { [ -e $disk/bank.db ] || $bank make $extension $4 $5 $disk 0 EXTRA; } && exec $bank work $arguments'" \
-		--check "$enter exec $bank check $extension $4 $5 $disk' ${7:-}" >"$scratch/$name" 2>&1
+		--work "$enter { [ -e $disk/bank.db ] || $bank make $extension $4 $5 $disk 0 EXTRA; } && { $beside exec $bank work $arguments; }'" \
+		--check "$enter exec $bank check $extension $4 ${5%2} $disk' ${7:-}" >"$scratch/$name" 2>&1
 	echo $? >"$scratch/$name.status"
 }
 # verdict STATUS NAME TEXT
@@ -52,11 +53,13 @@ fi
 {
 	run ext4 $((cuts / 4)) ext4 atomicio - FULL
 	run ext4-all $((cuts / 4)) ext4 atomicio sarv FULL
+	run ext4-two $((cuts / 4)) ext4 atomicio sr2 FULL
 	run ext4-off 100 ext4 unix f OFF "</dev/null"
 } &
 {
 	run xfs $((cuts / 4)) xfs atomicio - FULL
 	run xfs-all $((cuts / 4 + cuts % 4)) xfs atomicio sarv FULL
+	run xfs-two $((cuts / 4)) xfs atomicio sr2 FULL
 	run xfs-off 100 xfs unix f OFF "</dev/null"
 } &
 wait
@@ -64,6 +67,8 @@ verdict 0 ext4 acknowledged_commits_are_there_after_power_cuts_on_ext4
 verdict 0 xfs acknowledged_commits_are_there_after_power_cuts_on_xfs
 verdict 0 ext4-all spilled_ones_and_those_of_two_databases_are_on_ext4
 verdict 0 xfs-all spilled_ones_and_those_of_two_databases_are_on_xfs
+verdict 0 ext4-two commits_of_two_processes_are_there_on_ext4
+verdict 0 xfs-two commits_of_two_processes_are_there_on_xfs
 verdict 1 ext4-off synchronous_off_is_seen_corrupt_on_ext4
 verdict 1 xfs-off synchronous_off_is_seen_corrupt_on_xfs
 [ "$failures" = 0 ]

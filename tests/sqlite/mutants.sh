@@ -68,7 +68,7 @@ mutant a_frame_takes_the_guard_away commit.c faults 's/if \(!can_be_guarded\(fil
 mutant a_guard_that_is_found_is_believed commit.c faults 's/^\tif \(!error && pwrite\(/\tif (state == GUARD_ON) return 0;\n&/'
 mutant a_failed_sync_of_the_guard_is_the_end commit.c faults 's/^\t\tnode->has_failed = true;/\t\t;/'
 mutant a_stock_connection_is_read_only_for_good guard.c faults 's/^\theader\[GUARD_AT \+ 1\] = GUARDED;/\theader[GUARD_AT] = GUARDED;\n&/; s/at\[0\] == FORMAT && at\[1\] == GUARDED/at[1] == GUARDED/; s/^\theader\[GUARD_AT \+ 1\] = FORMAT;/\theader[GUARD_AT] = FORMAT;\n&/'
-mutant no_recovery turn.c kills 's/if \(!error && is_guarded\) \{/if (0) {/'
+mutant no_recovery share.c kills 's/if \(!error \&\& state == 1\)/if (0)/'
 mutant kept_pages_are_not_read file.c same 's/if \(file->way == VFS_BUFFERED\)$/if (0)/'
 mutant the_guard_is_not_hidden file.c same 's/^\t+guard_hide.*/;/'
 mutant a_spill_leaves_the_journal_in_memory spill.c "cuts ext4 atomicio s FULL" 's/code = vfs_rollback_make_real\(rollback\);/code = 0;/'

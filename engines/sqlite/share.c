@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's journal of a database: created, opened, recovered, closed.
+ *
+ * Flow: turn.c, which knows the locks -> here -> the library.
+ */
+#include "vfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libatomicio/turns.h>
+
+static int resolve(void *context, uint64_t file_id)
+{
+	const struct vfs_node *node = context;
+
+	return file_id == VFS_FILE_ID ? node->fd : -ESTALE;
+}
+
+/* SQ6 */
+static int choose(void *context, const struct atomicio_live_page *page)
+{
+	const struct vfs_node *node = context;
+
+	return page->sequence >= node->skip_from ? ATOMICIO_CHOOSE_SKIP : ATOMICIO_CHOOSE_REPLAY;
+}
+
+static int attach(struct vfs_node *node)
+{
+	/* fd is ours alone, so nobody else uses up its reports; a witness would be closed (SQ4). */
+	const struct atomicio_options options = {.journal = node->journal,
+						 .file_id = VFS_FILE_ID,
+						 .path = ATOMICIO_PATH_JOURNAL,
+						 .flags = ATOMICIO_OPEN_NO_WITNESS};
+
+	return atomicio_open(node->fd, &options, sizeof(options), &node->file);
+}
+
+void vfs_share_close(struct vfs_node *node)
+{
+	/* Their errors say again what failed: recovery is the answer to them. */
+	(void)atomicio_close(node->file);
+	node->file = NULL;
+	(void)atomicio_journal_close(node->journal);
+	node->journal = NULL;
+	if (node->journal_fd >= 0)
+		(void)close(node->journal_fd);
+	node->journal_fd = -1;
+}
+
+static int open_journal(struct vfs_node *node, bool is_guarded)
+{
+	/* Without a guard nothing is in it: the rest of a creation that was cut short may go. */
+	const struct atomicio_journal_options options = {.size = node->journal_size,
+							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
+	const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
+	const int flags = O_RDWR | O_CLOEXEC | (is_guarded ? 0 : O_CREAT);
+	int error;
+
+	node->journal_fd = open(node->journal_path, flags, 0600);
+	if (node->journal_fd < 0)
+		return -errno;
+	error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared), &node->journal);
+	if (error == -ENODATA && !is_guarded) {
+		error = vfs_node_copy_rights(node);
+		if (!error)
+			error = atomicio_journal_create(node->journal_fd, &options,
+							sizeof(options));
+		if (!error)
+			error = vfs_node_sync_directory(node);
+		if (!error)
+			error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared),
+						      &node->journal);
+	}
+	return error;
+}
+
+static bool has_frames(const struct vfs_node *node)
+{
+	struct atomicio_journal_info info;
+
+	return atomicio_journal_get_info(node->journal, &info, sizeof(info)) || info.live_frames;
+}
+
+bool vfs_share_is_hot(const struct vfs_node *node)
+{
+	struct atomicio_journal_info info;
+
+	return atomicio_journal_is_hot(node->journal) != 0 ||
+	       atomicio_journal_get_info(node->journal, &info, sizeof(info)) ||
+	       info.state != ATOMICIO_JOURNAL_READY;
+}
+
+/* Make the journal this process's, too. */
+int vfs_share_open(struct vfs_node *node, bool is_guarded)
+{
+	int error = vfs_node_open_fd(node);
+
+	if (!error)
+		error = open_journal(node, is_guarded);
+	if (error)
+		vfs_share_close(node);
+	node->is_settled = false;
+	return error;
+}
+
+/* In a turn whose begin said 1. */
+static int recover(struct vfs_node *node)
+{
+	const struct atomicio_recover_options options = {
+		.choose = node->skip_from == UINT64_MAX ? NULL : choose,
+		.flags = ATOMICIO_RECOVER_KEEP_OPEN};
+	struct atomicio_recovery recovery = {0};
+	const int error = atomicio_journal_recover(node->journal, resolve, node, &options,
+						   sizeof(options), &recovery, sizeof(recovery));
+
+	if (error)
+		return error;
+	node->skip_from = UINT64_MAX;
+	if (!recovery.frames)
+		return 0;
+	node->recoveries++;
+	sqlite3_log(SQLITE_NOTICE, "atomicio: %s: recovered %llu pages of %llu commits", node->path,
+		    recovery.pages, recovery.frames);
+	return 0;
+}
+
+/* Recover, if it is needed, and open the file.  Frames are allowed where there is a guard. */
+int vfs_share_make_ready(struct vfs_node *node, bool is_guarded)
+{
+	int error, state = 0;
+
+	if (vfs_share_is_hot(node)) {
+		state = atomicio_journal_turn_begin(node->journal, 0);
+		error = state < 0 ? state : 0;
+		if (!error && !is_guarded && has_frames(node))
+			error = -ESTALE; /* QT3 */
+		if (!error && state == 1)
+			error = recover(node);
+		if (state >= 0) {
+			const int ended = atomicio_journal_turn_end(node->journal);
+
+			error = error ? error : ended;
+		}
+		if (error)
+			return error;
+	} else if (!is_guarded && !node->file && has_frames(node)) {
+		return -ESTALE;
+	}
+	return node->file ? 0 : attach(node);
+}
