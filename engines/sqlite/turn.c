@@ -39,6 +39,7 @@ int vfs_code(int error, int otherwise)
 	case -ENOMEM:
 		return SQLITE_IOERR_NOMEM;
 	case -EBUSY:
+	case -EOWNERDEAD: /* its exit is under way, or a child of it has to end */
 		return SQLITE_BUSY;
 	case -EROFS:
 		return SQLITE_READONLY;
@@ -54,6 +55,7 @@ static int refuse(const struct vfs_node *node, int error)
 
 	switch (error) {
 	case -EBUSY:
+	case -EOWNERDEAD:
 		return SQLITE_BUSY;
 	case -ENOENT:
 	case -ENODATA:
@@ -165,7 +167,7 @@ static int enter_reserved(struct vfs_file *file)
 		error = vfs_share_make_ready(node, false);
 	if (!error)
 		return SQLITE_OK;
-	if (error == -EBUSY || error == -ENOMEM)
+	if (error == -EBUSY || error == -EOWNERDEAD || error == -ENOMEM)
 		return vfs_code(error, SQLITE_IOERR_LOCK);
 	if (error == -ESTALE || error == -EBADMSG || error == -EUCLEAN || node->journal)
 		return refuse(node, error);
@@ -221,6 +223,8 @@ int vfs_turn_forget(struct vfs_file *file)
 
 	if (!node->journal || !node->file)
 		return SQLITE_OK; /* then the guard is off, and there are none */
+	if (file->level < SQLITE_LOCK_RESERVED)
+		return SQLITE_OK; /* a checkpoint in WAL mode, before which they were forgotten */
 	if (node->has_failed)
 		return SQLITE_IOERR_WRITE;
 	error = vfs_turn_begin(file);
