@@ -174,12 +174,14 @@ static void account(struct atomicio_journal *journal, struct journal_guest_frame
 	journal_reserve_place(journal, &frame->frame);
 }
 
-/* The lock is held, but dropped where there is no room at once: JG5. */
+/* The lock is held, but dropped to land requests, and where there is no room at once: JG5. */
 static int find_place(struct atomicio_journal *journal, const struct journal_guest_frame *frame,
 		      uint64_t length, uint64_t *offset)
 {
 	int error = 0;
 
+	/* BEHIND: a page that came home stands in line until somebody looks, and nobody else may. */
+	journal_land(journal);
 	for (uint32_t i = 0; i < 2 && (!error || error == -EAGAIN); i++) {
 		const int refused = journal_refused(journal);
 

@@ -205,13 +205,23 @@ void journal_guest_tail_moved(struct atomicio_journal *journal)
 	journal_guest_note_doubt(journal);
 }
 
+/* Each frame on its way may be cancelled: there has to be a hole left for it, and for one more. */
+static bool has_hole(const struct journal_guests *guests)
+{
+	uint32_t used = guests->hole_count;
+
+	for (uint32_t i = 0; i < guests->count; i++)
+		used += is_written(&guests->frames[i]);
+	return used < JOURNAL_HOLES;
+}
+
 uint64_t journal_guest_place(const struct atomicio_journal *journal, uint64_t length)
 {
 	const uint64_t most = JOURNAL_GUEST_SPAN * (uint64_t)journal->header.frame_max;
 	const uint64_t doubtful = journal_doubtful_bytes(journal);
 	uint64_t offset, gap;
 
-	if (journal->guests->hole_count == JOURNAL_HOLES)
+	if (!has_hole(journal->guests))
 		return 0;
 	offset = journal_place_frame(journal, length, journal_reserve(&journal->header));
 	if (!offset || !doubtful)

@@ -13,6 +13,8 @@
 #include "check_run.h"
 #include "homes_machine.h"
 #include "journal_internal.h"
+#include "libatomicio/uring.h"
+#include "write_entry.h"
 
 static int put(uint32_t at, int value, uint32_t flags)
 {
@@ -107,6 +109,28 @@ START_TEST(pages_that_overlap_go_home_in_order)
 	}
 	ck_assert_int_eq(atomicio_settle(file, 0, 0), 0);
 	ck_assert(is_home(1, 19));
+	stop();
+}
+END_TEST
+
+/* Nobody but the ring's loop may ever come to look whether the page is home. */
+START_TEST(a_write_in_a_ring_over_the_page_is_taken_when_it_is_home)
+{
+	static struct atomicio_request request;
+	struct io_uring_sqe entry;
+
+	memset(&request, 0, sizeof(request));
+	ck_assert_int_eq(atomicio_uring_begin(journal, 2, -1), 0);
+	fake_aio.slow = FAKE_AIO_NEVER;
+	ck_assert_int_eq(put(1, 7, ATOMICIO_BEHIND), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert_int_eq(atomicio_uring_prep(&request, file, &entry, page, PAGE, PAGE, 0),
+				 -EAGAIN);
+	ck_assert(is_home(1, DISK_OLD));
+	fake_aio.slow = 0;
+	ck_assert_int_eq(atomicio_uring_prep(&request, file, &entry, page, PAGE, PAGE, 0), 0);
+	ck_assert(is_home(1, 7));
+	ck_assert_int_eq(atomicio_uring_done(&request, -ECANCELED), -ECANCELED);
 	stop();
 }
 END_TEST
@@ -314,6 +338,7 @@ int main(void)
 		settle_waits_for_its_range_alone,
 		sync_checkpoint_and_close_wait_for_all,
 		pages_that_overlap_go_home_in_order,
+		a_write_in_a_ring_over_the_page_is_taken_when_it_is_home,
 		what_is_left_behind_is_bounded,
 		an_error_of_the_way_home_is_told_by_settle,
 		an_error_of_the_way_home_is_told_by_sync_and_close,

@@ -83,6 +83,34 @@ START_TEST(a_hole_is_gone_with_the_next_retirement)
 }
 END_TEST
 
+/* Each frame on its way may be cancelled, too: the table has room for all of them. */
+START_TEST(frames_on_their_way_have_a_hole_each)
+{
+	struct journal_guests *guests = journal->guests;
+
+	ck_assert_int_eq(prep_at(0, 0, 0, 5), 0);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -ECANCELED);
+	while (guests->hole_count < JOURNAL_HOLES - 2) {
+		guests->holes[guests->hole_count] = guests->holes[0];
+		guests->hole_count++;
+	}
+	ck_assert_int_eq(prep_at(0, 0, 0, 5), 0);
+	ck_assert_int_eq(prep_at(1, 0, 1, 5), 0);
+	ck_assert_int_eq(prep_at(2, 0, 2, 5), -EBUSY);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -ECANCELED);
+	ck_assert_int_eq(prep_at(2, 0, 2, 5), -EBUSY);
+	ck_assert_int_eq(done_with(1, -ECANCELED), -ECANCELED);
+	ck_assert_uint_eq(guests->hole_count, JOURNAL_HOLES);
+	ck_assert_int_lt(prep_at(2, 0, 2, 5), 0); /* a retirement passes them */
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	ck_assert_uint_eq(guests->hole_count, 0);
+	ck_assert_int_eq(prep_at(2, 0, 2, 5), 0);
+	ck_assert_int_eq(done_with(2, carry_out(&entry)), ATOMICIO_DURABLE);
+	bring_home(2, 0, 2);
+	ck_assert(holds(0, 2, 5));
+}
+END_TEST
+
 START_TEST(what_the_kernel_cut_short_is_written_again_at_the_same_place)
 {
 	struct io_uring_sqe first;
@@ -226,6 +254,7 @@ int main(void)
 		a_frame_that_ends_after_later_ones_is_recovered,
 		a_cancelled_frame_leaves_a_hole_and_its_pages_as_they_were,
 		a_hole_is_gone_with_the_next_retirement,
+		frames_on_their_way_have_a_hole_each,
 		what_the_kernel_cut_short_is_written_again_at_the_same_place,
 		a_frame_that_fails_poisons_the_journal_and_fails_all_its_pages,
 		a_frame_given_up_after_a_doubtful_answer_poisons_the_journal,
