@@ -193,7 +193,7 @@ static int run(uint64_t first, uint64_t count)
 /* Every transaction is there whole, and none that was acknowledged is missing. */
 static uint64_t check(int fd, uint64_t *newest)
 {
-	uint64_t bad = 0, number;
+	uint64_t bad = 0, number = 0;
 
 	for (size_t i = 0; i < SLOTS; i++) {
 		for (int k = 0; k < GROUP; k++) {

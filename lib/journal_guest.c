@@ -83,7 +83,7 @@ static struct journal_guest_frame *open_frame(struct atomicio_journal *journal)
 	struct journal_guests *guests = journal->guests;
 
 	pthread_mutex_lock(&journal->lock);
-	for (uint32_t i = 0; i < guests->count && !guests->open; i++) {
+	for (uint32_t i = guests->open ? guests->count : 0; i < guests->count; i++) {
 		struct journal_guest_frame *frame = &guests->frames[i];
 
 		if (frame->state != JOURNAL_GUEST_FREE)
@@ -93,6 +93,7 @@ static struct journal_guest_frame *open_frame(struct atomicio_journal *journal)
 		frame->serial = ++guests->turn * guests->count + i;
 		frame->tries = 0;
 		guests->open = frame;
+		break;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return guests->open;

@@ -77,7 +77,7 @@ int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 {
 	struct write_request *write = &guest->write;
 	struct write_outcome outcome;
-	struct journal_guest_io io;
+	struct journal_guest_io io = {.nothing = false};
 	int error;
 
 	while (write->path == ATOMICIO_PATH_JOURNAL) {
@@ -119,7 +119,7 @@ static int look(struct guest *guest, struct io_uring_sqe *sqe)
 
 int write_guest_next(struct guest *guest, struct io_uring_sqe *sqe)
 {
-	struct journal_guest_io io;
+	struct journal_guest_io io = {.nothing = false};
 	int error = -EINVAL;
 
 	if (guest->state == GUEST_GATHERED) {

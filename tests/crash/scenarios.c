@@ -25,53 +25,6 @@ static void single(struct world *w, uint32_t boot)
 	step_write(0, 8192, 512, 0);
 }
 
-static void group(struct world *w, uint32_t boot)
-{
-	static const struct step_page spread[] = {
-		{.handle = 0, .offset = 0, .length = 4096},
-		{.handle = 1, .offset = 4096, .length = 1536},
-		{.handle = 2, .offset = 8192, .length = 512},
-	};
-	static const struct step_page overlapping[] = {
-		{.handle = 0, .offset = 0, .length = 4096},
-		{.handle = 0, .offset = 2048, .length = 4096},
-		{.handle = 0, .offset = 3072, .length = 512},
-	};
-
-	(void)w;
-	for (uint32_t i = 0; i < 3; i++)
-		step_open(i, i + 1, J, i == 1 ? OPEN_BUFFERED : 0);
-	step_group(PAGES(spread));
-	step_group_refused(overlapping, 3, -EINVAL);
-	if (boot == 0)
-		step_group(PAGES(spread));
-	step_write(1, 4096, 512, 0);
-	for (uint32_t i = 0; i < 3; i++)
-		step_close(i);
-}
-
-/* Groups of three pages, each of which fills a frame. */
-static void chain(struct world *w, uint32_t boot)
-{
-	static const struct step_page pages[] = {
-		{.handle = 0, .offset = 0, .length = 4096},
-		{.handle = 1, .offset = 4096, .length = 512},
-		{.handle = 0, .offset = 8192, .length = 1536},
-	};
-
-	(void)w;
-	step_open(0, 1, J, 0);
-	step_open(1, 2, J, boot ? OPEN_BUFFERED : 0);
-	step_group(PAGES(pages));
-	step_write(0, 0, 4096, 0);
-	step_group(PAGES(pages));
-	if (boot == 0) {
-		step_group(PAGES(pages));
-		step_write(1, 4096, 1536, 0);
-	}
-	step_close(0);
-}
-
 static void wrap(struct world *w, uint32_t boot)
 {
 	(void)w;
@@ -209,46 +162,6 @@ static void large(struct world *w, uint32_t boot)
 	step_write(0, 0, 16384, 0);
 }
 
-static void batch(struct world *w, uint32_t boot)
-{
-	static const struct step_page pages[] = {
-		{.handle = 0, .offset = 0, .length = 4096},
-		{.handle = 1, .offset = 0, .length = 4096},
-		{.handle = 0, .offset = 8192, .length = 512},
-		{.handle = 1, .offset = 8192, .length = 1536},
-	};
-
-	(void)w;
-	step_open(0, 1, J, 0);
-	step_open(1, 3, J, OPEN_BUFFERED);
-	step_group(LOOSE(pages));
-	step_write(0, 0, 4096, 0);
-	if (boot == 0)
-		step_group(LOOSE(pages));
-	step_close(1);
-}
-
-/* A batch of which the hardware takes a part and the journal the rest. */
-static void batch_mixed(struct world *w, uint32_t boot)
-{
-	static const struct step_page pages[] = {
-		{.handle = 0, .offset = 0, .length = 4096},
-		{.handle = 1, .offset = 4096, .length = 4096},
-		{.handle = 0, .offset = 8192, .length = 1536},
-		{.handle = 2, .offset = 0, .length = 512},
-	};
-
-	(void)w;
-	step_open(0, 1, ATOMICIO_PATH_AUTO, 0);
-	step_open(1, 1, J, 0);
-	step_open(2, 2, ATOMICIO_PATH_KERNEL, 0);
-	step_group(LOOSE(pages));
-	step_write(1, 0, 512, 0);
-	step_group(LOOSE(pages));
-	if (boot == 0)
-		step_write(2, 0, 4096, 0);
-}
-
 /* Live pages of two files, for a recovery that can have one of them. */
 static void partial(struct world *w, uint32_t boot)
 {
@@ -285,10 +198,10 @@ static void rot(struct world *w, uint32_t boot)
 
 SCENARIO(single, "one page at a time", 16384, 8192, .fates_first = 4000, .fates_second = 300,
 	 .descend = 6);
-SCENARIO(group, "groups over three files", 32768, 16384, .fates_first = 3000, .fates_second = 100,
-	 .descend = 4);
-SCENARIO(chain, "groups longer than a frame", 65536, 8192, .fates_first = 1500, .fates_second = 60,
-	 .descend = 2);
+RUN_SCENARIO(group, run_group, "groups over three files", 32768, 16384, .fates_first = 3000,
+	     .fates_second = 100, .descend = 4);
+RUN_SCENARIO(chain, run_chain, "groups longer than a frame", 65536, 8192, .fates_first = 1500,
+	     .fates_second = 60, .descend = 2);
 SCENARIO(wrap, "a ring of two frames", 16384, 8192, .fates_first = 3000, .fates_second = 150,
 	 .descend = 4);
 SCENARIO(wrap_odd, "a ring with gaps at its end", 28672, 12288, .fates_first = 2000,
@@ -348,10 +261,10 @@ SCENARIO(recreate, "a new journal over an old one", 16384, 8192, .fates_first = 
 	 .fates_second = 100, .descend = 2);
 SCENARIO(large, "pages of 16 KiB", 40960, 20480, .fates_first = 3000, .fates_second = 150,
 	 .descend = 3);
-SCENARIO(batch, "batches that are not groups", 40960, 20480, .fates_first = 3000,
-	 .fates_second = 150, .descend = 3);
-SCENARIO(batch_mixed, "batches that two paths share", 24576, 12288, .fates_first = 60,
-	 .fates_second = 8, .descend = 1, .faults = true);
+RUN_SCENARIO(batch, run_batch, "batches that are not groups", 40960, 20480, .fates_first = 3000,
+	     .fates_second = 150, .descend = 3);
+RUN_SCENARIO(batch_mixed, run_batch_mixed, "batches that two paths share", 24576, 12288,
+	     .fates_first = 60, .fates_second = 8, .descend = 1, .faults = true);
 SCENARIO(rot, "a damaged frame", 65536, 8192, .fates_first = 400, .fates_second = 50, .descend = 2);
 SCENARIO(partial, "a recovery of one file of two", 49152, 8192, .fates_first = 300,
 	 .fates_second = 40, .descend = 8, .partial = true);

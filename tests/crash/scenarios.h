@@ -2,8 +2,8 @@
 /*
  * What the files of scenarios share.
  *
- * Flow: scenarios.c has the table, and the scenarios in which nothing fails; those of failing
- * calls and of threads are in scenarios_faults.c.
+ * Flow: scenarios.c has the table, and the scenarios in which nothing fails; groups are in
+ * scenarios_groups.c, those of failing calls and of threads in scenarios_faults.c.
  */
 #ifndef CRASH_SCENARIOS_H
 #define CRASH_SCENARIOS_H
@@ -15,6 +15,10 @@
 #define PAGES(array) array, sizeof(array) / sizeof((array)[0]), false
 #define LOOSE(array) array, sizeof(array) / sizeof((array)[0]), true
 
+void run_group(struct world *w, uint32_t boot);
+void run_chain(struct world *w, uint32_t boot);
+void run_batch(struct world *w, uint32_t boot);
+void run_batch_mixed(struct world *w, uint32_t boot);
 void run_poison(struct world *w, uint32_t boot);
 void run_poison_group(struct world *w, uint32_t boot);
 void run_homes(struct world *w, uint32_t boot);

@@ -2,9 +2,9 @@
 /*
  * An application over the library over the simulated disk: what scenarios are written in.
  *
- * Flow: explore.c runs world_main() in a fiber; that recovers, checks, and then runs the steps
- * of the scenario for this boot.  Each step tells the oracle what it asks for and what it was
- * promised.  A step that finds a broken promise leaves the run with world.problem set.
+ * Flow: explore.c runs world_main() (world_boot.c) in a fiber; that recovers, checks, and then runs
+ * the steps of the scenario for this boot.  Each step tells the oracle what it asks for and what it
+ * was promised.  A step that finds a broken promise leaves the run with world.problem set.
  */
 #ifndef CRASH_WORLD_H
 #define CRASH_WORLD_H

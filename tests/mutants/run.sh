@@ -21,7 +21,7 @@ skipped=0
 while [ $# -gt 0 ]; do
 	case $1 in
 	--suite) suites+=("${2:?a suite}") && shift ;;
-	-*) sed -n 's/^#\ttests/usage: tests/p' "$0" >&2 && exit 2 ;;
+	-*) sed -n 's/^#[[:blank:]]tests/usage: tests/p' "$0" >&2 && exit 2 ;;
 	*) only+=("$1") ;;
 	esac
 	shift

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A boot: the journal is opened and recovered, and all promises are checked; and the steps that
+ * begin one anew.  See world.h.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "disk_internal.h"
+#include "fiber.h"
+#include "journal_share.h"
+#include "world.h"
+#include "world_ring.h"
+#include "write.h"
+
+#define JOURNAL_FD DISK_FD(DISK_JOURNAL)
+
+/* The caller's answer to recovery. */
+int world_resolve(void *context, uint64_t file_id)
+{
+	(void)context;
+	if (file_id < 101 || file_id >= 100 + DISK_FILES)
+		world_problem("recovery asks for file %llu", (unsigned long long)file_id);
+	return DISK_FD((uint32_t)file_id - 100);
+}
+
+static struct atomicio_journal_info journal_info(void)
+{
+	struct atomicio_journal_info info;
+
+	if (atomicio_journal_get_info(world.journal, &info, sizeof(info)))
+		world_problem("no info");
+	return info;
+}
+
+static void open_journal(void)
+{
+	const struct atomicio_journal_options options = {
+		.size = world.scenario->journal_size,
+		.frame_max = world.scenario->frame_max,
+		.flags = ATOMICIO_JOURNAL_OVERWRITE,
+	};
+	int error = journal_open(&disk_sys, JOURNAL_FD, &world.journal);
+
+	/* A crash while it was made leaves no journal; nothing was promised. */
+	if (error && !world.oracle.journal_made) {
+		error = journal_create(&disk_sys, JOURNAL_FD, &options, sizeof(options));
+		if (!error)
+			error = journal_open(&disk_sys, JOURNAL_FD, &world.journal);
+	}
+	if (error && disk.faulted)
+		fiber_crash();
+	if (error)
+		world_problem("the journal cannot be opened: %d", error);
+	world.oracle.journal_made = true;
+}
+
+void world_check_seen(bool settle)
+{
+	if (oracle_check(&world.oracle, disk.state.seen_home, settle, true))
+		return;
+	oracle_explain(&world.oracle, disk.state.seen_home);
+	world_problem("a process sees what was never written");
+}
+
+/* Open, recover, and look: all promises kept, in what is seen and in what is durable. */
+static void recover(void)
+{
+	int error;
+
+	open_journal();
+	if (journal_info().state == ATOMICIO_JOURNAL_CORRUPT)
+		world_problem("the journal is called corrupt");
+	error = atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0);
+	if (error && disk.faulted)
+		fiber_crash();
+	if (error)
+		world_problem("recovery gives %d", error);
+	if (journal_info().state != ATOMICIO_JOURNAL_READY)
+		world_problem("not ready after recovery");
+	if (!oracle_check(&world.oracle, disk.state.seen_home, true, world.killed)) {
+		oracle_explain(&world.oracle, disk.state.seen_home);
+		world_problem("a promise is broken");
+	}
+	if (!oracle_check(&world.oracle, disk.state.durable_home, false, false)) {
+		oracle_explain(&world.oracle, disk.state.durable_home);
+		world_problem("what recovery wrote is not durable");
+	}
+}
+
+static int resolve_all_but_2(void *context, uint64_t file_id)
+{
+	return file_id == 102 ? -EACCES : world_resolve(context, file_id);
+}
+
+/* Others write to file 1 when its handle is closed. */
+static void close_for_others(void)
+{
+	if (step_close(0) == 0)
+		step_foreign(1, 0, 12288, false, true);
+}
+
+/*
+ * File 2 cannot be had: file 1 is recovered, its frames are in the ring, and it takes writes until
+ * the pages of file 2 have to be carried.  Nothing of both is lost or undone (H3, K7).
+ */
+static void recover_partly(void)
+{
+	int error;
+
+	open_journal();
+	error = atomicio_journal_recover(world.journal, resolve_all_but_2, NULL, NULL, 0, NULL, 0);
+	if (error && error != -EACCES)
+		world_problem("a recovery without file 2 gives %d", error);
+	if (journal_info().state != ATOMICIO_JOURNAL_READY)
+		world_problem("not ready after a recovery without file 2");
+	world.killed = true; /* file 2 is as it was */
+	step_open(0, 1, ATOMICIO_PATH_JOURNAL, 0);
+	close_for_others();
+	step_open(0, 1, ATOMICIO_PATH_JOURNAL, 0);
+	for (uint32_t i = 0; i < 6; i++)
+		step_write(0, i % 2 * 4096, 512, 0);
+	close_for_others();
+	atomicio_journal_close(world.journal);
+}
+
+void step_restart(void)
+{
+	for (uint32_t i = 0; i < HANDLES; i++)
+		(void)step_close(i);
+	atomicio_journal_close(world.journal);
+	world.killed = true; /* no power cut: what is seen need not be durable */
+	recover();
+}
+
+void step_rot(void)
+{
+	const uint64_t at = journal_info().tail_offset + 4096 + 100;
+	uint8_t homes[DISK_HOMES][DISK_HOME_SIZE];
+
+	world.journal->files = NULL; /* as if killed: nothing is retired */
+	atomicio_journal_close(world.journal);
+	disk.state.seen_journal[at] ^= 1;
+	disk.state.durable_journal[at] ^= 1;
+	memcpy(homes, disk.state.seen_home, sizeof(homes));
+	open_journal();
+	if (journal_info().state != ATOMICIO_JOURNAL_CORRUPT ||
+	    journal_info().corrupt_offset != journal_info().tail_offset)
+		world_problem("a damaged frame before whole ones is not told");
+	if (atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0) !=
+		    -EBADMSG ||
+	    memcmp(homes, disk.state.seen_home, sizeof(homes)) != 0)
+		world_problem("recovery goes on over a damaged frame");
+	world.journal->files = NULL; /* as if killed: nothing is retired */
+	atomicio_journal_close(world.journal);
+	disk.state.seen_journal[at] ^= 1;
+	disk.state.durable_journal[at] ^= 1;
+	world.killed = true;
+	recover();
+}
+
+void step_join(void)
+{
+	fiber_join_all();
+	if (!oracle_check(&world.oracle, disk.state.seen_home, true, true))
+		world_problem("the threads left something that none of them wrote");
+}
+
+void world_main(void *unused)
+{
+	(void)unused;
+	memset(world.handles, 0, sizeof(world.handles));
+	ring_boot();
+	journal_shares = NULL; /* in memory that this run takes again */
+	if (world.scenario->partial && world.boot && !world.recover_only)
+		recover_partly();
+	recover();
+	if (world.recover_only)
+		return;
+	world.scenario->run(&world, world.boot);
+	/* One more crash point, after the last call. */
+	if (disk.calls++ == disk.stop_call) {
+		disk.state.in_flight = 0;
+		disk_stop();
+	}
+}
