@@ -181,7 +181,7 @@ static int find_place(struct atomicio_journal *journal, const struct journal_gue
 {
 	int error = 0;
 
-	/* BEHIND: a page that came home stands in line until somebody looks, and nobody else may. */
+	/* BEHIND: a page that came home stands in line until somebody looks; nobody else may. */
 	journal_land(journal);
 	for (uint32_t i = 0; i < 2 && (!error || error == -EAGAIN); i++) {
 		const int refused = journal_refused(journal);

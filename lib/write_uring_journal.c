@@ -59,7 +59,7 @@ static void fill(struct io_uring_sqe *sqe, const struct journal_guest_io *io)
 }
 
 /* What an error of the journal is to the policy, which has no choice. */
-static int fail(struct guest *guest, struct io_uring_sqe *sqe, int error)
+static int fail(struct guest *guest, int error)
 {
 	struct write_outcome outcome;
 
@@ -70,7 +70,7 @@ static int fail(struct guest *guest, struct io_uring_sqe *sqe, int error)
 	outcome.allowed = ATOMICIO_FAIL;
 	(void)write_decide(&guest->write, &outcome);
 	guest->state = GUEST_IDLE;
-	return sqe ? write_guest_refuse(guest, sqe, outcome.error) : outcome.error;
+	return outcome.error;
 }
 
 int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
@@ -105,14 +105,14 @@ int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 }
 
 /* Of a follower: what has become of its frame? */
-static int look(struct guest *guest, struct io_uring_sqe *sqe)
+static int look(struct guest *guest)
 {
 	const int error = journal_guest_look(journal_of(guest), guest->place.serial);
 
 	if (error == -EINPROGRESS)
 		return error;
 	if (error)
-		return fail(guest, sqe, error);
+		return fail(guest, error);
 	guest->state = GUEST_DURABLE;
 	return 0;
 }
@@ -123,11 +123,13 @@ int write_guest_next(struct guest *guest, struct io_uring_sqe *sqe)
 	int error = -EINVAL;
 
 	if (guest->state == GUEST_GATHERED) {
-		error = look(guest, sqe);
-		if (error == -EINPROGRESS)
+		error = look(guest);
+		if (error == -EINPROGRESS) {
 			write_guest_fill_failing(sqe);
+			return -EBUSY;
+		}
 		if (error)
-			return error == -EINPROGRESS ? -EBUSY : error;
+			return write_guest_refuse(guest, sqe, error);
 	}
 	if (guest->state == GUEST_FRAME_DUE)
 		error = journal_guest_next(journal_of(guest), guest->place.serial, &io);
@@ -151,7 +153,7 @@ static int frame_done(struct guest *guest, int32_t res)
 		return ATOMICIO_AGAIN_SQE;
 	}
 	if (error)
-		return fail(guest, NULL, error);
+		return fail(guest, error);
 	guest->state = GUEST_DURABLE;
 	return ATOMICIO_DURABLE;
 }
@@ -299,7 +301,7 @@ ATOMICIO_EXPORT int atomicio_uring_result(struct atomicio_request *request)
 	case GUEST_IDLE:
 		return -EINVAL;
 	case GUEST_GATHERED:
-		error = look(guest, NULL);
+		error = look(guest);
 		return error ? error : ATOMICIO_DURABLE;
 	case GUEST_DURABLE:
 	case GUEST_HOME:
