@@ -88,7 +88,8 @@ static int read_again(struct atomicio_journal *journal)
 	int error;
 
 	journal->damaged = journal->first_copy = 0;
-	journal->uneven = journal->doubtful = journal->begun = journal->settled = false;
+	journal->uneven = journal->doubtful = journal->begun = false;
+	journal->settled = false;
 	error = journal_read_header(journal);
 	if (!error &&
 	    (memcmp(before.id, journal->header.id, JOURNAL_ID_SIZE) != 0 ||
