@@ -452,14 +452,14 @@ int atomicio_close(struct atomicio_file *file);
  * or process, a mapping, a direct read) sees the old page, the new page or a mixture.  No crash and
  * no kill makes it stay so: recovery finishes the page.  All writes of this library over the page
  * wait for it.  An error of the way home is returned by atomicio_settle(), atomicio_sync() and
- * atomicio_close(), and by every later write of the handle (HOME_FAILED).  A child after fork(2)
- * must not use the handle.
+ * atomicio_close(), and by every later write of the handle (HOME_FAILED); it is -ENOTRECOVERABLE
+ * where another call met it before.  A child after fork(2) must not use the handle.
  *
  * The flag is a permission.  A buffered file, a group longer than a frame, a journal that processes
  * share in turns, and a page for which AIO has no room are home on return, as without the flag.
  * Other paths ignore it.
  */
-#define ATOMICIO_BEHIND 0x8u
+#define ATOMICIO_BEHIND 0x10u
 
 /*
  * Write `length` bytes at `offset`, untorn.

@@ -117,7 +117,7 @@ SIZE(atomicio_queue_stats, 48);
 
 /* The values that travel in those structs. */
 static_assert(ATOMICIO_DSYNC == 1 && ATOMICIO_NOWAIT == 2 && ATOMICIO_ALL_OR_NONE == 4 &&
-		      ATOMICIO_BEHIND == 8,
+		      ATOMICIO_BEHIND == 16 && ATOMICIO_REGISTERED_BUFFER == 8,
 	      "flags");
 static_assert(ATOMICIO_RETRY == 1 && ATOMICIO_FALLBACK == 2 && ATOMICIO_FAIL == 4, "answers");
 static_assert(ATOMICIO_KIND_SHAPE == 1 && ATOMICIO_KIND_BROKEN == 8, "kinds");

@@ -246,6 +246,16 @@ START_TEST(cancelled_write_and_closed_file_are_never_retried)
 }
 END_TEST
 
+START_TEST(behind_is_no_flag_of_a_guest)
+{
+	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_BEHIND), -EINVAL);
+	check_failing();
+	ck_assert_uint_eq(fake_ring.plain_calls, 0);
+	ck_assert_uint_eq(fake_stats(file).writes_plain, 0);
+}
+END_TEST
+
 START_TEST(registered_buffer_is_refused_before_the_kernel_sees_it)
 {
 	open_with(ATOMICIO_FAIL, 0);
@@ -335,6 +345,7 @@ int main(void)
 		short_count_is_broken_and_poisons_the_handle,
 		poison_ends_a_write_that_is_due_again,
 		cancelled_write_and_closed_file_are_never_retried,
+		behind_is_no_flag_of_a_guest,
 		registered_buffer_is_refused_before_the_kernel_sees_it,
 		unaligned_memory_is_refused_though_the_handle_can_bounce,
 		fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op,

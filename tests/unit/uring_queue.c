@@ -159,7 +159,7 @@ START_TEST(batch_that_is_misused_touches_no_result)
 	put_all(&file, 1, 4);
 	ck_assert_int_eq(atomicio_write_batch(queue, NULL, 4, 0), -EINVAL);
 	ck_assert_int_eq(atomicio_write_batch(queue, ops, 0, 0), -EINVAL);
-	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, 0x10), -EINVAL);
+	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, 0x20), -EINVAL);
 	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, ATOMICIO_ALL_OR_NONE), -EOPNOTSUPP);
 	ops[3].file = NULL;
 	ck_assert_int_eq(atomicio_write_batch(queue, ops, 4, 0), -EINVAL);

@@ -265,8 +265,10 @@ START_TEST(a_batch_that_is_misused_touches_no_result)
 
 	ck_assert_int_eq(atomicio_write_batch(NULL, NULL, 1, 0), -EINVAL);
 	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 0, 0), -EINVAL);
-	for (int bit = 4; bit < 32; bit++)
-		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, UINT32_C(1) << bit), -EINVAL);
+	for (int bit = 3; bit < 32; bit++)
+		if (UINT32_C(1) << bit != ATOMICIO_BEHIND)
+			ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, UINT32_C(1) << bit),
+					 -EINVAL);
 	ops[1].reserved = 1;
 	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, 0), -EINVAL);
 	ops[1].reserved = 0;
