@@ -92,6 +92,7 @@ static struct journal_guest_frame *open_frame(struct atomicio_journal *journal)
 		frame->frame = (struct journal_frame){.count = 0};
 		frame->serial = ++guests->turn * guests->count + i;
 		frame->tries = 0;
+		frame->begun = false;
 		guests->open = frame;
 		break;
 	}
@@ -262,8 +263,11 @@ int journal_gather(struct atomicio_journal *journal, const void *pages, journal_
 	error = put_all(journal, open, pages, page_at, count);
 	if (!error && io)
 		error = close_frame(journal, open);
-	if (!error && io)
+	if (!error && io) {
 		error = journal_guest_next(journal, open->serial, io);
+		if (error) /* no request has the frame: nobody else can give it up */
+			(void)journal_guest_framed(journal, open->serial, -ECANCELED);
+	}
 	if (error && open->state == JOURNAL_GUEST_OPEN) {
 		pthread_mutex_lock(&journal->lock);
 		take_back(guests, open, first);

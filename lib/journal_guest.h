@@ -90,6 +90,7 @@ struct journal_guest_frame {
 	uint32_t left;	 /* pages that are not home */
 	uint32_t generation;
 	uint32_t tries;
+	bool begun; /* an entry may have written some of it, or all */
 	bool noappend;
 };
 

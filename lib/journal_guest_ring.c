@@ -43,9 +43,9 @@ int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 	pthread_mutex_lock(&journal->lock);
 	frame = find(journal, serial);
 	if (frame && (frame->state == JOURNAL_GUEST_DUE || frame->state == JOURNAL_GUEST_SYNCING)) {
-		if (frame->state == JOURNAL_GUEST_DUE)
-			frame->state = JOURNAL_GUEST_WRITING;
 		error = journal_check_append(journal);
+		if (!error && frame->state == JOURNAL_GUEST_DUE)
+			frame->state = JOURNAL_GUEST_WRITING;
 		journal_guest_fill(journal, frame, io);
 	}
 	pthread_mutex_unlock(&journal->lock);
@@ -83,15 +83,12 @@ static int fail(struct atomicio_journal *journal, struct journal_guest_frame *fr
 	return error;
 }
 
-/*
- * An entry that was never begun leaves a hole (N1).  One that was begun before, and gave an error
- * then, may have left the whole frame.
- */
+/* An entry that wrote nothing leaves a hole (N1); another may have left the whole frame. */
 static int cancel(struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	struct journal_guests *guests = journal->guests;
 
-	if (frame->tries)
+	if (frame->begun)
 		return fail(journal, frame, -EIO);
 	assert(guests->hole_count < JOURNAL_HOLES);
 	guests->holes[guests->hole_count++] = (struct journal_hole){
@@ -146,6 +143,12 @@ static int written(struct atomicio_journal *journal, struct journal_guest_frame 
 		frame->state = JOURNAL_GUEST_SYNCING; /* K9 */
 		return -EAGAIN;
 	}
+	/*
+	 * More may be there than the result says: after a direct write that was cut short, what
+	 * went through the page cache is not counted when its writeback fails (6.6, fs/libfs.c,
+	 * direct_write_fallback()); and a signal may have cut short the sync alone.
+	 */
+	frame->begun |= result >= 0 || result == -EINTR;
 	if (result >= 0 || result == -EAGAIN || result == -EINTR)
 		return again(journal, frame);
 	if (result == -EOPNOTSUPP && frame->noappend) { /* before 6.9 */

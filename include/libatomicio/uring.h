@@ -52,7 +52,9 @@ struct io_uring_sqe; /* <liburing.h> or <linux/io_uring.h> */
  * One write on its way through your ring.  Zero a request before its first use; after
  * atomicio_uring_done() returned 0 or an error the request may serve another write.  While the
  * write is on its way, the request must not move or be freed, nor may the file's handle be closed.
- * To give up a write after AGAIN_SQE, zero the request.  The contents are the library's.
+ * To give up a write after AGAIN_SQE, zero the request; but never one whose write has a frame of a
+ * journal (see atomicio_uring_begin()): its range would stay taken, its file and journal open.  The
+ * contents are the library's.
  */
 struct atomicio_request {
 	uint64_t opaque[16];
@@ -79,7 +81,8 @@ struct atomicio_request {
  * Fill *sqe with one untorn write (IORING_OP_WRITE with RWF_ATOMIC).  All fields of the entry are
  * set except user_data, as liburing's prep calls do: set user_data and flags (IOSQE_IO_LINK and so
  * on) afterwards.  For a registered file, set sqe->fd to its index and IOSQE_FIXED_FILE in
- * sqe->flags afterwards.  flags are those of atomicio_write().
+ * sqe->flags afterwards.  flags are those of atomicio_write(), but not ATOMICIO_BEHIND (-EINVAL): a
+ * journaled write in a ring always goes home behind its frame.
  *
  * The buffer stays untouched and in place until atomicio_uring_done() has ended the write.  The
  * buffer must be aligned to memory_align: a guest's buffers are never bounced, whatever bounce_max
@@ -101,9 +104,10 @@ struct atomicio_request {
  * Returns 0: submit the entry.  A negative errno, as from atomicio_write(): the write was refused.
  * An entry taken from a ring cannot be given back, and *sqe then holds a request that the kernel
  * refuses without doing anything, which breaks its link as a failed write would.  Give its
- * completion to nobody, or to atomicio_uring_done(), which returns the same error.  -EINVAL also
- * for a request still on its way, or due for another write again: the first write is not disturbed,
- * but the refused entry's completion must go to nobody.
+ * completion to nobody, or to atomicio_uring_done(), which returns the same error.  To nobody alone
+ * where the request is left as it was: after -EAGAIN, -EBUSY, -ENOBUFS and -ENOSPC of
+ * atomicio_uring_begin(), after an error of a write that has a frame, and after -EINVAL for a
+ * request still on its way, or due for another write again.
  */
 int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *file,
 			struct io_uring_sqe *sqe, const void *buffer, size_t length,
@@ -166,6 +170,10 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *	  writes in the frame fail with it, their old pages on disk.  A home write's entry that was
  *	  cancelled gives AGAIN_SQE.  Never give -ECANCELED for an entry that may still be
  *	  submitted.
+ *	- A frame that is closed, or due again after AGAIN_SQE, is given up by -ECANCELED to done,
+ *	  too.  If the kernel may have written some of it (a short result, -EINTR), done returns
+ *	  -EIO instead, and the journal is poisoned.  A write that is durable cannot be given up:
+ *	  its home write has to be made.
  *	- An error of a frame's entry poisons the journal, as that of a synchronous write would.
  *
  * What cannot be done now is told at once, with nothing changed, and asks no policy:

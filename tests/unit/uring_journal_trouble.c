@@ -160,6 +160,73 @@ START_TEST(a_frame_given_up_after_a_doubtful_answer_poisons_the_journal)
 }
 END_TEST
 
+/* Nothing was written by these answers. */
+START_TEST(a_frame_given_up_after_it_was_only_refused_leaves_a_hole)
+{
+	ck_assert_int_eq(prep_at(0, 0, 1, 5), 0);
+	ck_assert_int_eq(done_with(0, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep_next(0, 0, 1), 0);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -ECANCELED);
+	ck_assert_int_eq(prep_at(0, 0, 1, 6), 0);
+	ck_assert_int_eq(done_with(0, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -ECANCELED);
+	ck_assert_uint_eq(journal->guests->hole_count, 2);
+	ck_assert_int_eq(write_page(0, 1, 7), 0);
+}
+END_TEST
+
+/* The kernel may have done more than it says. */
+START_TEST(a_frame_given_up_after_a_part_of_it_was_written_poisons_the_journal)
+{
+	ck_assert_int_eq(prep_at(0, 0, 1, 5), 0);
+	ck_assert_int_eq(done_with(0, 512), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep_next(0, 0, 1), 0);
+	ck_assert_int_eq(done_with(0, -EAGAIN), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(prep_next(0, 0, 1), 0);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -EIO);
+	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_POISONED);
+}
+END_TEST
+
+static uint32_t looks; /* before the flag is there */
+
+static int appending(int fd)
+{
+	const int status = sys_linux.getfl(fd);
+
+	if (!is_journal(fd) || looks-- > 0)
+		return status;
+	looks = 0;
+	return status | O_APPEND;
+}
+
+/* Where the journal has no descriptor of its own, the caller's flag is a reason to refuse. */
+START_TEST(a_frame_that_is_refused_its_entry_may_be_asked_for_again)
+{
+	end_process();
+	own.open_error = -ENOENT; /* no /proc */
+	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0);
+	own.open_error = 0;
+	open_files();
+	ck_assert_int_eq(atomicio_uring_begin(journal, FRAMES, -1), 0);
+	ck_assert_int_eq(gather_at(0, 0, 1, 5), 0);
+	ck_assert_int_eq(atomicio_uring_commit(&requests[0]), 0);
+	calls.getfl = appending;
+	ck_assert_int_eq(prep_next(0, 0, 1), -EOPNOTSUPP);
+	calls.getfl = sys_linux.getfl;
+	ck_assert_int_eq(prep_next(0, 0, 1), 0);
+	ck_assert_int_eq(done_with(0, carry_out(&entry)), ATOMICIO_DURABLE);
+	bring_home(0, 0, 1);
+	looks = 1; /* its frame has its place then, and no request has it */
+	calls.getfl = appending;
+	ck_assert_int_eq(prep_at(0, 0, 1, 6), -EOPNOTSUPP);
+	ck_assert_uint_eq(journal->guests->hole_count, 1);
+	calls.getfl = sys_linux.getfl;
+	ck_assert_int_eq(write_page(0, 1, 7), 0);
+	ck_assert(holds(0, 1, 7));
+}
+END_TEST
+
 START_TEST(a_home_that_fails_fails_its_file_and_not_the_commit)
 {
 	ck_assert_int_eq(gather_at(0, 0, 1, 5), 0);
@@ -258,6 +325,9 @@ int main(void)
 		what_the_kernel_cut_short_is_written_again_at_the_same_place,
 		a_frame_that_fails_poisons_the_journal_and_fails_all_its_pages,
 		a_frame_given_up_after_a_doubtful_answer_poisons_the_journal,
+		a_frame_given_up_after_it_was_only_refused_leaves_a_hole,
+		a_frame_given_up_after_a_part_of_it_was_written_poisons_the_journal,
+		a_frame_that_is_refused_its_entry_may_be_asked_for_again,
 		a_home_that_fails_fails_its_file_and_not_the_commit,
 		frames_that_are_not_durable_stay_in_reach_of_a_recovery,
 		where_dsync_is_not_trusted_a_sync_is_the_second_entry,
