@@ -227,9 +227,9 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 	    calls->record_lock(share->fd, JOURNAL_LOCK_LIVES, SYS_LOCK_WRITE, false) ||
 	    calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false))
 		return false;
-	if (!journal_shared_read(journal, &page) || page.in_turn || page.hot || page.lost ||
-	    share->trouble || memcmp(share->epoch, page.epoch, sizeof(page.epoch)) != 0 ||
-	    page.turns < share->turns)
+	if (!journal_shared_read(journal, &page) || page.in_turn || page.hot ||
+	    page.lost != page.healed || share->trouble ||
+	    memcmp(share->epoch, page.epoch, sizeof(page.epoch)) != 0 || page.turns < share->turns)
 		return false;
 	journal_shared_adopt(journal, &page);
 	/* Who has lost his lock, and lives, may not believe this page: a clean header follows. */

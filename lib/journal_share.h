@@ -20,6 +20,8 @@
  * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
  *    process that dies in its turn leaves it set: whoever comes next reads headers and ring again,
  *    and recovers.  So it is after each failure.
+ *    A loss that is found outside a turn is a random number in the page.  A turn that began with it,
+ *    and recovered, writes it down as healed; one that came meanwhile differs, and stays.
  * T4 the page is only a shortcut: what is lost with it, a scan of the ring finds.
  * O4 a process retires only frames whose home writes were made while its own description of that
  *    file was open, so that its sync is told of every page that was lost.  Of older ones it writes
@@ -58,8 +60,9 @@ struct journal_shared {
 	uint64_t magic;
 	uint8_t epoch[16];     /* random, new each time the page is made */
 	_Atomic uint64_t word; /* the caller's */
-	_Atomic uint32_t lost; /* somebody was told outside a turn that pages are lost */
-	uint32_t reserved;
+	/* T3: hot while they differ. */
+	_Atomic uint32_t lost;	 /* somebody was told outside a turn that pages are lost */
+	_Atomic uint32_t healed; /* the last of these that a turn has recovered */
 	/* From here on written at once, at the end of a turn. */
 	_Atomic uint32_t in_turn;
 	_Atomic uint32_t hot; /* the next turn has to recover */
@@ -89,7 +92,7 @@ struct journal_share {
 	bool on_turn; /* a thread begins or ends one */
 	_Atomic bool in_turn;
 	_Atomic bool trouble; /* something failed: the next turn has to recover */
-	bool saw_lost;	      /* this turn began with a read of the ring because of `lost` */
+	uint32_t saw_lost;    /* `lost` before this turn looked at the journal */
 	uint8_t epoch[16];    /* of the page that was read or written last */
 	uint64_t turns;	      /* likewise */
 	/* Live frames of files that are not attached here. */

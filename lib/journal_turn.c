@@ -143,16 +143,18 @@ static int catch_up(struct atomicio_journal *journal)
 
 	if (error)
 		return error;
-	share->saw_lost = good && page.lost;
-	if (good && known && !page.in_turn && !page.lost && !share->trouble &&
+	share->saw_lost = good ? page.lost : 0;
+	if (good && known && !page.in_turn && page.lost == page.healed && !share->trouble &&
 	    (same || !page.hot)) {
 		journal_shared_adopt(journal, &page);
 		return 0;
 	}
-	error = reload(journal);
-	if (!error && !good)
+	/* Before the ring is read: of a loss that is told since, it need not know. */
+	if (!good)
 		error = journal_shared_publish(journal, true);
-	else if (!error) {
+	if (!error)
+		error = reload(journal);
+	if (!error && good) {
 		share->turns = page.turns;
 		memcpy(share->epoch, page.epoch, sizeof(share->epoch));
 	}
@@ -262,8 +264,10 @@ int journal_turn_end(struct atomicio_journal *journal)
 	give_up_retirement(journal);
 	if (journal->state == ATOMICIO_JOURNAL_POISONED)
 		share->trouble = true; /* the frame may be there: the ring has to be read */
-	if (share->saw_lost && journal->state == ATOMICIO_JOURNAL_READY && !share->trouble)
-		error = write_flag(journal, offsetof(struct journal_shared, lost), 0);
+	if (share->saw_lost != share->page->healed && journal->state == ATOMICIO_JOURNAL_READY &&
+	    !share->trouble)
+		error = write_flag(journal, offsetof(struct journal_shared, healed),
+				   share->saw_lost);
 	if (!error)
 		error = journal_shared_publish(journal, false);
 	if (error)
@@ -274,6 +278,19 @@ int journal_turn_end(struct atomicio_journal *journal)
 	return error;
 }
 
+/* Two of them may come at the same time, and each has to differ from what was healed. */
+static void tell_loss(const struct atomicio_journal *journal)
+{
+	const struct journal_shared *page = journal->share->page;
+	uint32_t number;
+
+	if (sys_random_bytes(journal->sys, &number, sizeof(number)))
+		number = page->lost + 1;
+	while (number == page->lost || number == page->healed)
+		number++;
+	(void)write_flag(journal, offsetof(struct journal_shared, lost), number);
+}
+
 void journal_share_note_trouble(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
@@ -281,9 +298,9 @@ void journal_share_note_trouble(struct atomicio_journal *journal)
 	if (!share)
 		return;
 	share->trouble = true;
-	/* T1: outside a turn the others have to hear of it now. */
-	if (!share->in_turn && !share->on_turn && share->page)
-		(void)write_flag(journal, offsetof(struct journal_shared, lost), 1);
+	/* T1: outside a turn, and while we wait for one, the others have to hear of it now. */
+	if (!share->in_turn && share->page)
+		tell_loss(journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags)
@@ -320,7 +337,8 @@ ATOMICIO_EXPORT int atomicio_journal_is_hot(const struct atomicio_journal *journ
 	return page->magic != JOURNAL_SHARED_MAGIC ||
 	       atomic_load_explicit(&page->in_turn, memory_order_acquire) ||
 	       atomic_load_explicit(&page->hot, memory_order_acquire) ||
-	       atomic_load_explicit(&page->lost, memory_order_acquire);
+	       atomic_load_explicit(&page->lost, memory_order_acquire) !=
+		       atomic_load_explicit(&page->healed, memory_order_acquire);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_is_alone(const struct atomicio_journal *journal)
