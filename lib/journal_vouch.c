@@ -9,6 +9,9 @@
  * on 6.18; errseq_t, lib/errseq.c).  So of a file that was attached after some of its live frames
  * were framed, all live pages are written home once more, in their order, and then synced as our
  * own.  A file that is not attached stops the retirement: its owner may do that, or a recovery.
+ * While that goes on, older pages lie over newer ones.  So all that can be known is looked at
+ * before the first write, and a write that fails makes all these files fail (K7): the journal is
+ * hot then, and a recovery writes the newest pages last.
  */
 #include "journal_share.h"
 
@@ -68,48 +71,76 @@ static bool is_another(const struct journal_file *file, const struct journal_ide
 	return journal_differences(then, &now) & ~ATOMICIO_DIFFERS_UNKNOWN;
 }
 
-/* The pages of one frame, to the files that need them. */
-static int write_frame(const struct atomicio_journal *journal, const uint8_t *bytes,
-		       const struct journal_frame *frame)
+/* A direct description takes no odd page: a recovery can. */
+static bool is_odd(const struct journal_file *file, const struct journal_entry *entry)
+{
+	return file->direct && (entry->offset | entry->length) % 512 != 0;
+}
+
+/* Look at one page, or (`data`) write it. */
+static int take_page(const struct atomicio_journal *journal, const struct journal_identity *row,
+		     const struct journal_entry *entry, const uint8_t *data)
+{
+	const struct journal_file *file = being_written(journal, row->file_id);
+
+	if (!file)
+		return 0;
+	if (!data) /* K4: a recovery will say which */
+		return is_another(file, row) || is_odd(file, entry) ? -EBUSY : 0;
+	return journal_write_home(journal->sys, file->fd, file->rwf, data, entry->length,
+				  entry->offset);
+}
+
+/* The pages of one frame, for the files that need them. */
+static int take_frame(const struct atomicio_journal *journal, const uint8_t *bytes,
+		      const struct journal_frame *frame, bool writes)
 {
 	const uint8_t *page = bytes + frame->header_length;
 	int error = 0;
 
 	for (uint32_t i = 0; i < frame->count && !error; i++) {
-		const struct journal_file *file;
 		struct journal_identity row;
 		struct journal_entry entry;
 
 		journal_get_entry(bytes, frame->files, i, &entry);
 		journal_get_file(bytes, entry.file, &row);
-		file = being_written(journal, row.file_id);
-		if (file && is_another(file, &row))
-			return -EBUSY; /* K4: a recovery will say which */
-		if (file)
-			error = journal_write_home(journal->sys, file->fd, file->rwf, page,
-						   entry.length, entry.offset);
+		error = take_page(journal, &row, &entry, writes ? page : NULL);
 		page += journal_padded(entry.length);
 	}
 	return error;
 }
 
-static int write_homes(const struct atomicio_journal *journal, uint64_t head)
+static int take_frames(const struct atomicio_journal *journal, uint64_t head, uint8_t *bytes,
+		       bool writes)
 {
-	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
 	struct journal_cursor cursor;
 	struct journal_frame frame;
 	int result;
 
-	if (!bytes)
-		return -ENOMEM;
 	journal_cursor_begin(journal, &cursor);
 	while ((result = journal_cursor_next(journal, &cursor, head, bytes, &frame)) > 0) {
-		result = write_frame(journal, bytes, &frame);
+		result = take_frame(journal, bytes, &frame, writes);
 		if (result)
 			break;
 	}
-	journal->sys->release_memory(bytes);
 	return result;
+}
+
+/* Has `wrote` been set, a failure leaves older pages over newer ones. */
+static int write_homes(const struct atomicio_journal *journal, uint64_t head, bool *wrote)
+{
+	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
+	int error;
+
+	if (!bytes)
+		return -ENOMEM;
+	error = take_frames(journal, head, bytes, false);
+	if (!error) {
+		*wrote = true;
+		error = take_frames(journal, head, bytes, true);
+	}
+	journal->sys->release_memory(bytes);
+	return error;
 }
 
 /* With lock and role: nothing else is framed, or on its way home, meanwhile. */
@@ -117,6 +148,7 @@ static int go_home_again(struct atomicio_journal *journal)
 {
 	const uint32_t now = journal->generation & 1;
 	const uint64_t head = journal->head_sequence;
+	bool wrote = false;
 	int error;
 
 	while (journal->homing)
@@ -129,20 +161,21 @@ static int go_home_again(struct atomicio_journal *journal)
 			file->homes[now]++; /* no close takes it away */
 		}
 	pthread_mutex_unlock(&journal->lock);
-	error = write_homes(journal, head);
+	error = write_homes(journal, head, &wrote);
 	pthread_mutex_lock(&journal->lock);
 	for (struct journal_file *file = journal->files; file; file = file->next) {
 		if (!file->again)
 			continue;
 		file->again = false;
 		file->homes[now]--;
-		if (!error)
+		if (error && wrote)
+			journal_fail(journal, file, error);
+		else if (!error)
 			file->since = journal->header.tail_sequence;
 	}
 	journal->readers--;
 	journal_wake(journal);
-	/* A direct description takes no odd page: a recovery can. */
-	return error == -EINVAL ? -EBUSY : error;
+	return error;
 }
 
 int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_role)
