@@ -48,7 +48,7 @@ static void report(void *context, const struct atomicio_recovered_file *file)
 				"or a backup was put in its place\n");
 }
 
-/* Write home what the journal has, and close it clean. */
+/* Write home what the journal has, and close it clean.  0 or a negative errno. */
 static int recover(const char *name, int database)
 {
 	const struct atomicio_recover_options options = {.report = report};
@@ -57,11 +57,16 @@ static int recover(const char *name, int database)
 	char path[4096];
 	int fd, error;
 
-	if (snprintf(path, sizeof(path), "%s-atomicio", name) >= (int)sizeof(path))
-		return complain(name, "the name is too long", 0);
+	if (snprintf(path, sizeof(path), "%s-atomicio", name) >= (int)sizeof(path)) {
+		complain(name, "the name is too long", 0);
+		return -ENAMETOOLONG;
+	}
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return complain(path, "the journal", -errno);
+	if (fd < 0) {
+		error = -errno;
+		complain(path, "the journal", error);
+		return error;
+	}
 	error = atomicio_journal_open(fd, NULL, 0, &journal);
 	if (!error) {
 		error = atomicio_journal_recover(journal, resolve, &database, &options,
@@ -72,8 +77,10 @@ static int recover(const char *name, int database)
 			error = atomicio_journal_close(journal);
 	}
 	(void)close(fd);
-	if (error)
-		return complain(path, "the journal", error);
+	if (error) {
+		complain(path, "the journal", error);
+		return error;
+	}
 	printf("%s: %llu commits of %llu pages written home\n", name,
 	       (unsigned long long)recovery.frames, (unsigned long long)recovery.pages);
 	return 0;
@@ -113,7 +120,10 @@ static int unguard(const char *name, bool is_forced)
 		printf("%s: there is no guard\n", name);
 		return 0;
 	}
-	if (recover(name, fd) && !is_forced)
+	error = recover(name, fd);
+	if (error == -EBUSY) /* a process that is alive has commits in it: no force is right */
+		return complain(name, "in use by another process; the guard stays", 0);
+	if (error && !is_forced)
 		return complain(name, "the guard stays; --force takes it off", 0);
 	if (read_header(name, fd, header))
 		return 1;

@@ -59,7 +59,7 @@ static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard
 	return error;
 }
 
-/* Everything that has to be durable before a frame.  Cheap when it is: one read. */
+/* Everything that has to be durable before a frame.  Cheap when it is: no flush. */
 static int prepare(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
@@ -136,6 +136,7 @@ static int write_group(struct vfs_file *file, struct vfs_page **sorted, uint32_t
 		return -EIO;
 	}
 	node->skip_from = info.head_sequence;
+	node->skip_word = atomicio_journal_get_word(node->journal);
 	carried = info.pages_carried;
 	do {
 		error = atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
@@ -196,6 +197,8 @@ int vfs_commit(struct vfs_file *file)
 	if (error) {
 		/* SQLite rolls back; the pages are kept as they are until then. */
 		vfs_turn_check(node);
+		if (!node->has_failed) /* nothing was framed: the next of this number is another's */
+			node->skip_from = UINT64_MAX;
 		return vfs_code(error, SQLITE_IOERR_FSYNC);
 	}
 	if (count) {

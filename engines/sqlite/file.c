@@ -33,13 +33,16 @@ static int file_close(sqlite3_file *base)
 }
 
 /* E1 of the journal: the newest bytes of a file whose home writes failed are in its frames. */
-static int read_live(const struct vfs_node *node, void *buffer, int length, sqlite3_int64 offset)
+static int read_live(struct vfs_node *node, void *buffer, int length, sqlite3_int64 offset)
 {
-	const int64_t count = node->journal
-				      ? atomicio_journal_read(node->journal, VFS_FILE_ID, buffer,
-							      (size_t)length, (uint64_t)offset)
-				      : 0;
+	int64_t count = 0;
 
+	/* An open reads the header without a lock: another thread may recover. */
+	pthread_mutex_lock(&node->mutex);
+	if (node->journal)
+		count = atomicio_journal_read(node->journal, VFS_FILE_ID, buffer, (size_t)length,
+					      (uint64_t)offset);
+	pthread_mutex_unlock(&node->mutex);
 	return count < 0 ? SQLITE_IOERR_READ : SQLITE_OK;
 }
 

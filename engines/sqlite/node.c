@@ -44,6 +44,7 @@ static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t
 	node->rollback_path = sqlite3_mprintf("%s-journal", path);
 	node->journal_size = journal_size;
 	node->group_max = journal_size / 4;
+	node->process = getpid();
 	node->fd = -1;
 	node->journal_fd = -1;
 	node->skip_from = UINT64_MAX;
@@ -66,7 +67,8 @@ int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 		return SQLITE_CANTOPEN;
 	pthread_mutex_lock(&list_mutex);
 	for (one = nodes; one; one = one->next)
-		if (one->device == found.st_dev && one->inode == found.st_ino)
+		if (one->device == found.st_dev && one->inode == found.st_ino &&
+		    one->process == getpid()) /* a child opens it anew */
 			break;
 	if (!one) {
 		one = make(file->name, &found, journal_size);
@@ -85,22 +87,30 @@ int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 	return one ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+/*
+ * Another file may have taken the name, and another connection of this process may have locks
+ * on that one.  So it is looked at through O_PATH, whose close(2) drops none (fs/open.c:filp_close).
+ */
 int vfs_node_open_fd(struct vfs_node *node)
 {
-	struct stat opened;
-	int fd;
+	struct stat named;
+	char link[32];
+	int fd, error = 0;
 
 	if (node->fd >= 0)
 		return 0;
-	fd = open(node->path, O_RDWR | O_CLOEXEC);
+	fd = open(node->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &opened) || opened.st_dev != node->device || opened.st_ino != node->inode) {
-		(void)close(fd); /* another file took the name: ours has no lock on that one */
-		return -ESTALE;
-	}
-	node->fd = fd;
-	return 0;
+	if (fstat(fd, &named) || named.st_dev != node->device || named.st_ino != node->inode)
+		error = -ESTALE;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (!error)
+		node->fd = open(link, O_RDWR | O_CLOEXEC);
+	if (!error && node->fd < 0)
+		error = errno == ENOENT ? -ENOSYS : -errno; /* no /proc */
+	(void)close(fd);
+	return error;
 }
 
 int vfs_node_sync_directory(const struct vfs_node *node)
@@ -132,16 +142,38 @@ int vfs_node_copy_rights(const struct vfs_node *node)
 	return fchmod(node->journal_fd, stat.st_mode & 0777) ? -errno : 0;
 }
 
+/*
+ * A read-only connection gets no EXCLUSIVE.  No connection of this process has a lock, so all of
+ * SQLite's bytes can be had through our own descriptor.
+ */
+static int lock_all(const struct vfs_node *node)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
+
+	return fcntl(node->fd, F_OFD_SETLK, &all) ? SQLITE_BUSY : SQLITE_OK;
+}
+
+static void unlock_all(const struct vfs_node *node, sqlite3_file *real)
+{
+	struct flock all = {.l_type = F_UNLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
+
+	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
+	if (node->fd >= 0)
+		(void)fcntl(node->fd, F_OFD_SETLK, &all);
+}
+
 /* Take EXCLUSIVE, so that no other process looks at the guard while it is taken off. */
-static int lock_for_close(sqlite3_file *real)
+static int lock_for_close(const struct vfs_node *node, sqlite3_file *real)
 {
 	int code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
 
 	for (int i = 0; !code && i < CLOSE_TRIES; i++) {
 		code = real->pMethods->xLock(real, SQLITE_LOCK_EXCLUSIVE);
-		if (code != SQLITE_BUSY)
+		if (code == SQLITE_OK)
 			return code;
 		(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
+		if (code != SQLITE_BUSY && lock_all(node) == SQLITE_OK)
+			return SQLITE_OK;
 		(void)sqlite3_sleep(1);
 		code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
 	}
@@ -186,14 +218,22 @@ static void close_fd(struct vfs_node *node)
 /* Where the lock cannot be had, or something failed, the guard stays for whoever comes next. */
 static void finish(struct vfs_node *node, sqlite3_file *real)
 {
+	bool is_locked;
 	int error;
 
+	if (node->has_failed && vfs_share_open_anew(node))
+		return;
 	if (!node->journal)
 		return;
-	error = vfs_turn_close(node, lock_for_close(real) == SQLITE_OK);
-	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
-	if (!error && !node->has_failed && lock_for_close(real) == SQLITE_OK)
+	is_locked = lock_for_close(node, real) == SQLITE_OK;
+	/* SQ6: what was not acknowledged is known to this node alone. */
+	if (node->has_failed && is_locked && !vfs_share_make_ready(node, true))
+		node->has_failed = false;
+	error = vfs_turn_close(node, is_locked);
+	unlock_all(node, real);
+	if (!error && !node->has_failed && lock_for_close(node, real) == SQLITE_OK)
 		lower_guard(node);
+	unlock_all(node, real);
 }
 
 struct vfs_file *vfs_node_find_file(const char *name)
@@ -217,7 +257,8 @@ void vfs_node_put(struct vfs_file *file)
 	while (*place != file)
 		place = &(*place)->next;
 	*place = file->next;
-	if (--node->users) {
+	/* In a child the journal, its frames and the guard are the parent's. */
+	if (node->process != getpid() || --node->users) {
 		pthread_mutex_unlock(&list_mutex);
 		(void)real->pMethods->xClose(real);
 		return;
@@ -225,7 +266,6 @@ void vfs_node_put(struct vfs_file *file)
 	assert(!node->lockers);
 	/* Under the list's mutex: a connection that comes now finds the file as any other would. */
 	finish(node, real);
-	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
 	(void)real->pMethods->xClose(real);
 	close_fd(node);
 	while (*link != node)

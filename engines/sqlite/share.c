@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <libatomicio/turns.h>
@@ -51,30 +52,24 @@ void vfs_share_close(struct vfs_node *node)
 	node->journal_fd = -1;
 }
 
-static int open_journal(struct vfs_node *node, bool is_guarded)
+static const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
+
+/* Nothing that somebody needs is in it: the rest of a creation that was cut short may go. */
+static int make_journal(struct vfs_node *node)
 {
-	/* Without a guard nothing is in it: the rest of a creation that was cut short may go. */
 	const struct atomicio_journal_options options = {.size = node->journal_size,
 							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
-	const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
-	const int flags = O_RDWR | O_CLOEXEC | (is_guarded ? 0 : O_CREAT);
-	int error;
+	int error = vfs_node_copy_rights(node);
 
-	node->journal_fd = open(node->journal_path, flags, 0600);
-	if (node->journal_fd < 0)
-		return -errno;
-	error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared), &node->journal);
-	if (error == -ENODATA && !is_guarded) {
-		error = vfs_node_copy_rights(node);
-		if (!error)
-			error = atomicio_journal_create(node->journal_fd, &options,
-							sizeof(options));
-		if (!error)
-			error = vfs_node_sync_directory(node);
-		if (!error)
-			error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared),
-						      &node->journal);
-	}
+	(void)atomicio_journal_close(node->journal);
+	node->journal = NULL;
+	if (!error)
+		error = atomicio_journal_create(node->journal_fd, &options, sizeof(options));
+	if (!error)
+		error = vfs_node_sync_directory(node);
+	if (!error)
+		error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared),
+					      &node->journal);
 	return error;
 }
 
@@ -83,6 +78,42 @@ static bool has_frames(const struct vfs_node *node)
 	struct atomicio_journal_info info;
 
 	return atomicio_journal_get_info(node->journal, &info, sizeof(info)) || info.live_frames;
+}
+
+/*
+ * Frames are of a file that had a header when they were written (SQ2), so those beside an empty one
+ * are a deleted file's.  SQLite does the same with a rollback journal (pager.c:hasHotJournal).
+ */
+static bool is_empty(const struct vfs_node *node)
+{
+	struct stat stat;
+
+	return !fstat(node->fd, &stat) && stat.st_size == 0;
+}
+
+static int open_journal(struct vfs_node *node, bool is_guarded)
+{
+	const int flags = O_RDWR | O_CLOEXEC | (is_guarded ? 0 : O_CREAT);
+	int error;
+
+	node->journal_fd = open(node->journal_path, flags, 0600);
+	if (node->journal_fd < 0)
+		return -errno;
+	error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared), &node->journal);
+	if (error == -ENODATA && !is_guarded)
+		error = make_journal(node);
+	else if (!error && !is_guarded && has_frames(node) && is_empty(node) &&
+		 atomicio_journal_is_alone(node->journal) == 1)
+		error = make_journal(node);
+	return error;
+}
+
+bool vfs_share_has_name(const struct vfs_node *node)
+{
+	struct stat named, opened;
+
+	return !fstat(node->journal_fd, &opened) && !stat(node->journal_path, &named) &&
+	       named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
 bool vfs_share_is_hot(const struct vfs_node *node)
@@ -107,16 +138,42 @@ int vfs_share_open(struct vfs_node *node, bool is_guarded)
 	return error;
 }
 
+/* SQ6.  Once somebody has recovered, frames from that number on may be acknowledged ones of his. */
+static void check_skip(struct vfs_node *node)
+{
+	if (!node->journal || atomicio_journal_get_word(node->journal) != node->skip_word)
+		node->skip_from = UINT64_MAX;
+}
+
+int vfs_share_open_anew(struct vfs_node *node)
+{
+	int error;
+
+	check_skip(node);
+	vfs_share_close(node);
+	if (node->fd >= 0)
+		(void)close(node->fd); /* it was told of a lost page, and is not told again */
+	node->fd = -1;
+	error = vfs_share_open(node, true);
+	if (!error) /* it starts again at 0 if nobody else lives */
+		node->skip_word = atomicio_journal_get_word(node->journal);
+	return error;
+}
+
 /* In a turn whose begin said 1. */
 static int recover(struct vfs_node *node)
 {
-	const struct atomicio_recover_options options = {
-		.choose = node->skip_from == UINT64_MAX ? NULL : choose,
-		.flags = ATOMICIO_RECOVER_KEEP_OPEN};
+	const struct atomicio_recover_options options = {.choose = choose,
+							 .flags = ATOMICIO_RECOVER_KEEP_OPEN};
 	struct atomicio_recovery recovery = {0};
-	const int error = atomicio_journal_recover(node->journal, resolve, node, &options,
-						   sizeof(options), &recovery, sizeof(recovery));
+	int error;
 
+	check_skip(node);
+	error = atomicio_journal_recover(node->journal, resolve, node, &options, sizeof(options),
+					 &recovery, sizeof(recovery));
+	if (!error) /* before the next frame of anybody */
+		error = atomicio_journal_set_word(node->journal,
+						  atomicio_journal_get_word(node->journal) + 1);
 	if (error)
 		return error;
 	node->skip_from = UINT64_MAX;
@@ -150,5 +207,6 @@ int vfs_share_make_ready(struct vfs_node *node, bool is_guarded)
 	} else if (!is_guarded && !node->file && has_frames(node)) {
 		return -ESTALE;
 	}
+	node->skip_from = UINT64_MAX; /* it is not hot: all frames were acknowledged */
 	return node->file ? 0 : attach(node);
 }

@@ -88,11 +88,7 @@ static int open_anew(struct vfs_file *file)
 	code = methods->xUnlock(file->real, SQLITE_LOCK_NONE);
 	if (code)
 		return code;
-	vfs_share_close(node);
-	if (node->fd >= 0)
-		(void)close(node->fd); /* it was told of a lost page, and is not told again */
-	node->fd = -1;
-	error = vfs_share_open(node, true);
+	error = vfs_share_open_anew(node);
 	if (error)
 		return refuse(node, error);
 	node->has_failed = false;
@@ -205,6 +201,9 @@ int vfs_turn_begin(struct vfs_file *file)
 	if (result < 0)
 		return result;
 	file->has_turn = true;
+	/* Deleted or replaced: nobody finds a frame in it, and others may have one of their own. */
+	if (!vfs_share_has_name(node))
+		return -ESTALE;
 	/* It was not hot under this lock, so nobody can have died in a turn since. */
 	return result ? -EIO : 0;
 }
@@ -257,7 +256,7 @@ int vfs_turn_close(struct vfs_node *node, bool is_locked)
 {
 	int error = 0, state = -EBUSY;
 
-	if (is_locked && node->file && !node->has_failed)
+	if (is_locked && node->file && !node->has_failed && vfs_share_has_name(node))
 		state = atomicio_journal_turn_begin(node->journal, 0);
 	if (state == 0 && atomicio_journal_is_alone(node->journal) == 1)
 		error = atomicio_journal_checkpoint(node->journal);

@@ -61,6 +61,7 @@ struct vfs_node {
 	pthread_mutex_t mutex;
 	uint64_t journal_size;		  /* to create it with */
 	uint64_t group_max;		  /* a transaction with more bytes is spilled */
+	pid_t process;			  /* a child that inherits a connection only closes it */
 	unsigned int users;		  /* connections */
 	unsigned int lockers;		  /* that have a lock */
 	int fd;				  /* of the database, our own description, -1: none yet */
@@ -68,9 +69,10 @@ struct vfs_node {
 	struct atomicio_journal *journal; /* NULL: not ours now */
 	struct atomicio_file *file;
 	bool is_settled;	/* no rollback journal of the past can come back (SQ1) */
-	uint64_t spilled;	/* with is_settled: the journal's word, all processes' spills */
+	uint64_t spilled;	/* with is_settled: the journal's word, all spills and recoveries */
 	atomic_bool has_failed; /* recover before anything else */
 	uint64_t skip_from; /* with has_failed: frames from this number on were not acknowledged */
+	uint64_t skip_word; /* the journal's word then: another one, and somebody has recovered */
 	uint64_t commits, spills, recoveries; /* counters */
 };
 
@@ -184,8 +186,10 @@ int vfs_turn_close(struct vfs_node *node, bool is_locked);
 
 /* share.c: the library's journal.  0 or a negative errno. */
 int vfs_share_open(struct vfs_node *node, bool is_guarded);
+int vfs_share_open_anew(struct vfs_node *node); /* with no lock of this process */
 int vfs_share_make_ready(struct vfs_node *node, bool is_guarded);
 bool vfs_share_is_hot(const struct vfs_node *node);
+bool vfs_share_has_name(const struct vfs_node *node); /* the journal is still the one beside it */
 void vfs_share_close(struct vfs_node *node);
 
 /* An errno of the library as SQLite's code; `otherwise` for those that SQLite has no word for. */

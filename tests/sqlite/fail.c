@@ -4,7 +4,8 @@
  *
  * While the file that ATOMICIO_FAIL names is there, it holds WHAT:SUFFIX for the files whose names
  * end so.  WHAT are letters: w, a write says EIO and writes nothing; a, it writes and says EIO;
- * s, a sync says EIO; k, the process is killed after a write of a database's header.
+ * o, a frame's write does so once, and then as w; s, a sync says EIO; k, the process is killed after
+ * a write of a database's header.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,14 +62,18 @@ static bool is_asked(long fd, char what)
 
 static long broken(long number, const long *a, char what, size_t length)
 {
+	static bool was_once;
+	const bool is_once =
+		what == 'w' && (number == SYS_pwritev2 || was_once) && is_asked(a[0], 'o');
 	long result;
 
-	if (is_asked(a[0], what)) {
+	if (is_asked(a[0], what) || (is_once && was_once)) {
 		errno = EIO;
 		return -1;
 	}
 	result = call(number, a);
-	if (what == 'w' && is_asked(a[0], 'a')) {
+	was_once |= is_once;
+	if (is_once || (what == 'w' && is_asked(a[0], 'a'))) {
 		errno = EIO;
 		return -1;
 	}

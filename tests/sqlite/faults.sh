@@ -66,4 +66,67 @@ printf '%s\n' 'SELECT count(*) FROM t;' '.connection 1' ".load $extension" \
 	sqlite3 d.db >log 2>&1
 grep -q 'file is not a database' log && [ "$(tail -n 1 log)" = 1,2,3 ]
 report $? a_stock_connection_that_was_refused_writes_again_once_the_guard_is_off
+
+# The frame is written, the write says EIO, and the frame cannot be voided: the commit was reported as
+# failed.
+broken e.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' "$(breaks o:-atomicio)" \
+	'INSERT INTO t VALUES(2);' "$mended" '.open memory.db' \
+	".open file:e.db?vfs=atomicio&atomicio_size=1048576" 'SELECT group_concat(a) FROM t;' >log
+grep -q 'disk I/O error' log && [ "$(tail -n 1 log)" = 1 ]
+report $? a_commit_that_was_reported_as_failed_does_not_come_back_by_a_close_and_an_open
+
+# Another process recovers after such a failure; pages of its commit cannot go home, and it is killed.
+cat >other <<END
+exec 2>/dev/null
+printf '%s\n' '.bail on' '.load $extension' \
+	'.open file:j.db?vfs=atomicio&atomicio_size=1048576' 'INSERT INTO t VALUES(3);' \
+	'.shell echo w:j.db >$ATOMICIO_FAIL' 'INSERT INTO t VALUES(4);' '.shell kill -KILL \$PPID' |
+	sqlite3 || echo killed \$?
+END
+broken j.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' "$(breaks o:-atomicio)" \
+	'INSERT INTO t VALUES(2);' "$mended" '.shell bash other' "$mended" 'SELECT a FROM t;' >log
+grep -q 'disk I/O error' log && grep -q 'killed 137' log && [ "$(tail -n 1 log)" = 4 ]
+report $? a_recovery_skips_its_own_failed_commit_and_no_later_one_of_another_process
+
+# The last connection that is closed is a read-only one.
+{
+	printf '%s\n' ".load $extension" ".open file:f.db?vfs=atomicio&atomicio_size=1048576" \
+		'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' '.connection 1' \
+		".open file:f.db?vfs=atomicio&mode=ro" 'SELECT count(*) FROM t;' '.connection close 0'
+} | sqlite3 >log 2>&1
+stock f.db 'SELECT a FROM t;' >log 2>&1 && kept 1
+report $? a_read_only_connection_that_is_closed_last_takes_the_guard_off
+
+# Another file takes the name; a connection to the old one looks at it, and the new one's lock stays.
+stock g.db 'CREATE TABLE t(a);'
+stock n.db 'CREATE TABLE t(a);'
+broken g.db 'SELECT * FROM t;' '.shell mv g.db old.db; mv n.db g.db' '.connection 1' \
+	".open file:g.db?vfs=atomicio&atomicio_size=1048576" 'BEGIN IMMEDIATE;' '.connection 0' \
+	'BEGIN IMMEDIATE;' '.shell sqlite3 g.db "INSERT INTO t VALUES(1);"' >log
+grep -q 'database is locked' log
+report $? a_file_that_took_the_name_keeps_the_locks_of_this_process
+
+# The journal is taken away under a process, before the guard is on.
+for away in 'rm h.db-atomicio' 'mv h.db-atomicio old'; do
+	stock h.db 'CREATE TABLE IF NOT EXISTS t(a);'
+	broken h.db 'BEGIN IMMEDIATE;' 'ROLLBACK;' ".shell $away" 'INSERT INTO t VALUES(1);' \
+		'SELECT count(*) FROM t;' >log
+	grep -q 'disk I/O error' log && [ "$(tail -n 1 log)" = 0 ]
+	report $? "no_commit_goes_into_a_journal_that_is_away_by_${away%% *}"
+	stock h.db 'SELECT count(*) FROM t;' >log 2>&1 && kept 0
+	report $? "and_the_database_is_any_sqlites_after_the_close_and_${away%% *}"
+done
+
+# A database is deleted after a kill, and made anew beside the journal with its frames.
+broken i.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' '.shell kill -KILL $PPID' 2>log >log
+rm i.db
+broken i.db 'CREATE TABLE u(a);' 'INSERT INTO u VALUES(7);' 'SELECT a FROM u;' >log
+kept 7
+report $? a_database_that_is_made_anew_takes_no_frames_of_the_deleted_one
+
+# The command beside a process that is alive.
+broken k.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' \
+	".shell $command unguard --force k.db" '.shell od -An -tx1 -j18 -N2 k.db' >log
+grep -q 'the guard stays' log && grep -q ' 01 81' log
+report $? force_takes_no_guard_off_beside_a_process_that_is_alive
 [ "$failures" = 0 ]
