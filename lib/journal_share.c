@@ -121,8 +121,13 @@ static int live(struct atomicio_journal *journal)
 	if (error)
 		return error;
 	share->alone = true;
-	error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
-	return error == -EAGAIN ? -EOWNERDEAD : error;
+	for (uint32_t i = 0; i < JOURNAL_EXIT_MS; i++) {
+		error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
+		if (error != -EAGAIN)
+			return error;
+		journal->sys->sleep_us(1000);
+	}
+	return -EOWNERDEAD;
 }
 
 int journal_share_open(struct atomicio_journal *journal)

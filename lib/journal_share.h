@@ -49,6 +49,9 @@
 #define JOURNAL_LOCK_LIVES (JOURNAL_LOCK_DOOR + 1) /* read: a living process; write: the only one */
 #define JOURNAL_LOCK_TURN (JOURNAL_LOCK_DOOR + 2)  /* the description's: a turn is under way */
 
+/* So long may the exit of a process take between its record locks and its other ones. */
+#define JOURNAL_EXIT_MS 1000u
+
 /* A file with live frames, and the number of the oldest. */
 struct journal_shared_file {
 	uint64_t file_id;

@@ -47,14 +47,18 @@ static int lock_turn(const struct atomicio_journal *journal, bool wait)
 	const int fd = journal->share->fd;
 	int error, alone = 0;
 
-	/* Twice: who held it at first may have ended before we asked who lives. */
-	for (uint32_t i = 0; i < 2; i++) {
+	/*
+	 * An exit drops record locks first, and locks of descriptions some time later (6.18:
+	 * do_exit() calls exit_files() for the first, and then __fput() as task work).
+	 */
+	for (uint32_t i = 0; i < JOURNAL_EXIT_MS; i++) {
 		error = calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
 		if (error != -EAGAIN)
 			return error;
 		alone = is_alone(journal);
 		if (alone != 1)
 			break;
+		journal->sys->sleep_us(1000);
 	}
 	if (alone)
 		return alone < 0 ? alone : -EOWNERDEAD;

@@ -69,7 +69,8 @@ extern "C" {
  * 1: recover first, with atomicio_journal_recover() in this turn.  Files may stay attached.  Writes
  * give -EUCLEAN until then.
  * -EBUSY: another process is in its turn.
- * -EOWNERDEAD: no process lives that could be, but a child that one forked has the lock: end it.
+ * -EOWNERDEAD: no process lives that could be, but a child that one forked has the lock, and for a
+ * second had it: end it.
  * -ESTALE: the journal's file was deleted, cut or created anew.
  * -EALREADY: this process is in a turn.
  * -EPERM: this is a child after fork.

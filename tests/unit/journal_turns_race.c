@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "check_run.h"
+#include "sys_share.h"
 
 static int ready[2], enough[2];
 
@@ -175,12 +176,42 @@ START_TEST(a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once)
 }
 END_TEST
 
+static uint32_t still_held; /* so often the lock of the turn is not dropped yet */
+
+static int late_own_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
+{
+	if (at == JOURNAL_LOCK_TURN && lock == SYS_LOCK_WRITE && still_held) {
+		still_held--;
+		return -EAGAIN;
+	}
+	return sys_linux.share->own_lock(fd, at, lock, wait);
+}
+
+START_TEST(a_process_that_is_being_ended_is_not_taken_for_a_forked_child)
+{
+	struct sys_share_calls share = *sys_linux.share;
+
+	ck_assert_int_eq(close_all(), 0);
+	share.own_lock = late_own_lock;
+	calls.share = &share;
+	still_held = 20;
+	start();
+	ck_assert_uint_eq(still_held, 0);
+	still_held = 20;
+	ck_assert_int_eq(begin(), 0);
+	ck_assert_uint_eq(still_held, 0);
+	ck_assert_int_eq(end(), 0);
+	ck_assert_int_eq(close_all(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		a_loss_told_in_a_turn_that_heals_another_stays_told,
 		a_loss_told_while_the_page_is_made_anew_stays_told,
 		a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once,
+		a_process_that_is_being_ended_is_not_taken_for_a_forked_child,
 	};
 
 	return check_run("journal_turns_race", tests, sizeof(tests) / sizeof(tests[0]), setup);
