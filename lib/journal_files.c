@@ -198,7 +198,11 @@ static int retire_or_leave(struct atomicio_journal *journal, struct journal_file
 	}
 	error = journal_retire_file(journal, file);
 	await_calls(journal, file);
-	if (journal->share && error && error != -EBUSY)
+	if (!journal->share)
+		return error;
+	if (error == -EBUSY && !file->failed) /* frames of a file that is not attached here */
+		return 0;
+	if (error && (file->first[0] || file->first[1]))
 		journal_share_note_trouble(journal);
 	return error;
 }

@@ -215,6 +215,44 @@ START_TEST(a_home_that_fails_is_recovered_by_another_process)
 }
 END_TEST
 
+START_TEST(a_failed_handle_closed_after_its_recovery_makes_nothing_hot)
+{
+	ck_assert_int_eq(begin(), 0);
+	write_error = -EIO;
+	error_inode = inode_of(fds[1]);
+	ck_assert_int_eq(write_group(5), 0);
+	write_error = 0;
+	ck_assert_int_eq(end(), 0);
+	ck_assert_int_eq(begin(), 1);
+	ck_assert_int_eq(recover(), 0);
+	ck_assert_int_lt(atomicio_close(files[1]), 0); /* as the rules say, in the turn */
+	open_file(1);
+	ck_assert_int_eq(write_group(6), 0);
+	ck_assert_int_eq(end(), 0);
+	ck_assert_int_eq(atomicio_journal_is_hot(journal), 0);
+	ck_assert_int_eq(begin(), 0);
+	ck_assert_int_eq(end(), 0);
+}
+END_TEST
+
+START_TEST(a_close_in_a_turn_may_leave_its_frames_to_others)
+{
+	ck_assert_int_eq(write_in_turn(5), 0);
+	ck_assert_int_eq(atomicio_close(files[1]), 0);
+	ck_assert_int_eq(begin(), 0);
+	/* Frames of the other, which is not attached, stop a retirement: that is no error here. */
+	ck_assert_int_eq(atomicio_close(files[0]), 0);
+	ck_assert_int_eq(end(), 0);
+	ck_assert_uint_gt(info().live_frames, 0);
+	ck_assert_int_eq(atomicio_journal_is_hot(journal), 0);
+	open_file(0);
+	open_file(1);
+	ck_assert_int_eq(checkpoint_in_turn(), 0);
+	ck_assert_uint_eq(info().live_frames, 0);
+	ck_assert_int_eq(group_value(), 5);
+}
+END_TEST
+
 START_TEST(a_sync_outside_a_turn_that_finds_a_loss_makes_the_journal_hot)
 {
 	ck_assert_int_eq(write_in_turn(5), 0);
@@ -296,6 +334,8 @@ int main(void)
 		frames_of_a_file_that_is_not_open_here_are_left_alone,
 		a_frame_that_fails_is_recovered_by_the_next_turn_without_a_restart,
 		a_home_that_fails_is_recovered_by_another_process,
+		a_failed_handle_closed_after_its_recovery_makes_nothing_hot,
+		a_close_in_a_turn_may_leave_its_frames_to_others,
 		a_sync_outside_a_turn_that_finds_a_loss_makes_the_journal_hot,
 		a_file_that_recovery_cannot_finish_keeps_all_of_them_from_writes,
 		a_recovery_that_keeps_its_descriptors_drops_no_record_lock,
