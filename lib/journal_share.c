@@ -96,14 +96,19 @@ static bool can_share(const struct atomicio_journal *journal)
 	return journal->sys->fs_magic(journal->fd, &magic) == 0 && magic == SYS_MAGIC_TMPFS;
 }
 
-/* Locks that others hold for moments: signals do not matter. */
+/*
+ * Locks that others hold for moments: signals do not matter.  The kernel looks for a deadlock by
+ * process: another thread of ours may wait for a lock of who waits for this one (fs/locks.c).
+ */
 static int lock_soon(const struct atomicio_journal *journal, uint64_t at, enum sys_lock lock)
 {
 	int error = 0;
 
 	for (uint32_t i = 0; i < JOURNAL_EINTR_MAX; i++) {
 		error = journal->sys->share->record_lock(journal->share->fd, at, lock, true);
-		if (error != -EINTR)
+		if (error == -EDEADLK)
+			journal->sys->sleep_us(10000);
+		else if (error != -EINTR)
 			break;
 	}
 	return error;

@@ -44,7 +44,8 @@
  * 3. A process has a journal open once: share the handle between threads.
  * 4. After fork(2) the child's handles are dead.  It may close them, which only frees them; best
  *    is exec.  While a child that was forked in a turn lives, and its parent does not, its copy of
- *    the turn's lock keeps the others out: -EOWNERDEAD.
+ *    the turn's lock keeps the others out: -EOWNERDEAD for who is the only one, -EBUSY, or a wait
+ *    for its end, while two or more others live.
  */
 #ifndef LIBATOMICIO_TURNS_H
 #define LIBATOMICIO_TURNS_H
@@ -77,7 +78,8 @@ extern "C" {
  * -EINTR: a signal came while it waited.
  * -EINVAL: the journal is not shared, or a flag is unknown.
  * -EDEADLK: called from a callback of this journal.
- * -ENOMEM; or an error of reading or writing the journal.
+ * -ENOMEM: no memory for reading the ring; or an error of reading or writing the journal.
+ * (atomicio_journal_open() gives -ENOMEM also if RLIMIT_MEMLOCK does not leave 4 KiB for the page.)
  */
 int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags);
 

@@ -205,6 +205,31 @@ START_TEST(a_process_that_is_being_ended_is_not_taken_for_a_forked_child)
 }
 END_TEST
 
+static uint32_t deadlocks;
+
+static int confused_record_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
+{
+	if (at == JOURNAL_LOCK_DOOR && lock == SYS_LOCK_WRITE && deadlocks) {
+		deadlocks--;
+		return -EDEADLK;
+	}
+	return sys_linux.share->record_lock(fd, at, lock, wait);
+}
+
+START_TEST(a_deadlock_that_is_none_of_this_thread_is_no_error_of_open)
+{
+	struct sys_share_calls share = *sys_linux.share;
+
+	ck_assert_int_eq(close_all(), 0);
+	share.record_lock = confused_record_lock;
+	calls.share = &share;
+	deadlocks = 5;
+	start();
+	ck_assert_uint_eq(deadlocks, 0);
+	ck_assert_int_eq(close_all(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -212,6 +237,7 @@ int main(void)
 		a_loss_told_while_the_page_is_made_anew_stays_told,
 		a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once,
 		a_process_that_is_being_ended_is_not_taken_for_a_forked_child,
+		a_deadlock_that_is_none_of_this_thread_is_no_error_of_open,
 	};
 
 	return check_run("journal_turns_race", tests, sizeof(tests) / sizeof(tests[0]), setup);
