@@ -20,8 +20,8 @@
  * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
  *    process that dies in its turn leaves it set: whoever comes next reads headers and ring again,
  *    and recovers.  So it is after each failure.
- *    A loss that is found outside a turn is a random number in the page.  A turn that began with it,
- *    and recovered, writes it down as healed; one that came meanwhile differs, and stays.
+ *    A loss that is found outside a turn is a random number in the page.  A turn that began with
+ *    it, and recovered, writes it down as healed; one that came meanwhile differs, and stays.
  * T4 the page is only a shortcut: what is lost with it, a scan of the ring finds.
  * O4 a process retires only frames whose home writes were made while its own description of that
  *    file was open, so that its sync is told of every page that was lost.  Of older ones it writes

@@ -83,7 +83,6 @@ int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 	while (write->path == ATOMICIO_PATH_JOURNAL) {
 		if (write_is_poisoned(write->file))
 			return GUEST_OTHER_PATH; /* there it is told */
-		error = 0;
 		if (write_fits_journal(write, &outcome)) {
 			error = journal_gather(journal_of(guest), write, write_page_of_request, 1,
 					       &guest->place, &io);

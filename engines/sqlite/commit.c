@@ -197,7 +197,7 @@ int vfs_commit(struct vfs_file *file)
 	if (error) {
 		/* SQLite rolls back; the pages are kept as they are until then. */
 		vfs_turn_check(node);
-		if (!node->has_failed) /* nothing was framed: the next of this number is another's */
+		if (!node->has_failed) /* nothing was framed: the next number is another's */
 			node->skip_from = UINT64_MAX;
 		return vfs_code(error, SQLITE_IOERR_FSYNC);
 	}

@@ -8,7 +8,8 @@
  * deterministic.
  *
  *	crash [--scenario NAME] [--keep-going] [--short N]	explore; N divides the bounds;
- *		from 8 on of the calls that fail and the schedules each second, from 100 each fifth
+ *		of calls that fail and of schedules it takes each second from 8 on, each
+ *		fourth from 16, each eleventh from 100
  *	crash --replay STRING					run one state again
  *	crash --list						name the scenarios
  */

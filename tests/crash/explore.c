@@ -226,7 +226,9 @@ static void prepare(void)
 static uint32_t sample_stride(void)
 {
 	if (options->divide >= 100)
-		return 5;
+		return 11;
+	if (options->divide >= 16)
+		return 4;
 	return options->divide >= 8 ? 2 : 1;
 }
 
