@@ -38,7 +38,7 @@ fi
 sed -nE 's/^\.Xr (atomicio[a-z_-]*) ([1-8]).*/\1 \2/p' "${pages[@]}" | sort -u >"$scratch/xrefs"
 sed -nE '/^\.Sh NAME/,/^\.Nd/s/^\.Nm ([^ ]+).*/\1/p' "$root"/man/*.3 | sort >"$scratch/names"
 while read -r name section; do
-	[ -e "$root/man/$name.$section" ] && continue
+	[ -e "$root/man/$name.$section" ] || [ -e "$root/engines/sqlite/$name.$section" ] && continue
 	if [ "$section" = 3 ]; then
 		grep -qx "$name" "$scratch/names" && continue
 	fi

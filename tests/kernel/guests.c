@@ -155,7 +155,7 @@ static void thousands_of_pages_are_durable_and_then_home(void)
 	in_a_ring(0);
 }
 
-static void kernel_thread_submits(void)
+static void kernel_thread_submits_a_guest(void)
 {
 	in_a_ring(IORING_SETUP_SQPOLL);
 }
@@ -336,7 +336,7 @@ int main(int argc, char **argv)
 {
 	const struct kernel_test tests[] = {
 		TEST(thousands_of_pages_are_durable_and_then_home),
-		TEST(kernel_thread_submits),
+		TEST(kernel_thread_submits_a_guest),
 		TEST(completions_are_polled_for),
 		TEST(completions_are_deferred),
 		TEST(a_frame_behind_a_broken_link_is_cancelled),
