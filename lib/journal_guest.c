@@ -47,7 +47,7 @@ static void put(const struct journal_guests *guests, struct journal_guest_frame 
 		.row = frame->frame.files - 1,
 	};
 	memcpy(made->data, page->buffer, page->length);
-	memset(made->data + page->length, 0, padded - page->length);
+	memset(made->data + page->length, 0, (size_t)(padded - page->length));
 	made->crc = journal_crc32c(0, made->data, page->length);
 	made->escape = journal_escape_key(made->data, padded);
 	journal_escape(made->data, padded, made->escape); /* K1, until it is durable */
@@ -109,7 +109,7 @@ static int check_page(struct atomicio_journal *journal, const struct journal_gue
 		journal_guest_find(open, page->file->file_id, page->offset, end);
 
 	if (other)
-		return other - open->pages >= first ? -EINVAL : -EBUSY;
+		return (uint32_t)(other - open->pages) >= first ? -EINVAL : -EBUSY;
 	if (!fits(journal, open, page))
 		return first ? -ENOBUFS : -EMSGSIZE;
 	return journal_guest_covers(journal, page->file->file_id, page->offset, end) ? -EBUSY : 0;

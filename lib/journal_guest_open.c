@@ -35,7 +35,8 @@ static bool make_frame(const struct atomicio_journal *journal, struct journal_gu
 	if (!frame->pages)
 		return false;
 	frame->order = (uint32_t *)(frame->pages + guests->page_room);
-	frame->memory = sys->allocate(JOURNAL_BLOCK, guests->data_start + journal->frame_room);
+	frame->memory =
+		sys->allocate(JOURNAL_BLOCK, (size_t)(guests->data_start + journal->frame_room));
 	return frame->memory != NULL;
 }
 

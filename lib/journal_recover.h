@@ -24,6 +24,7 @@ struct journal_target {
 	int rwf;		  /* for plain, if plain is the caller's */
 	int plain;		  /* a description of our own, or the caller's */
 	int direct;		  /* of our own, O_DIRECT; -1: none can be had */
+	int unfit;		  /* the same, but of no use here; -1: none */
 	uint32_t align;		  /* of its offsets and lengths */
 	bool is_file;		  /* a regular one */
 	bool has_loss;

@@ -57,7 +57,7 @@ static int make_targets(struct journal_recovery *recovery)
 			target->file_id = target->fate.file_id = row->identity.file_id;
 			target->rows = i;
 			target->up_to = journal_done_up_to(header, target->file_id);
-			target->fd = target->plain = target->direct = -1;
+			target->fd = target->plain = target->direct = target->unfit = -1;
 		}
 		target->row_count++;
 		if (row->last > target->last)
@@ -113,7 +113,8 @@ static int open_own(const struct sys_calls *sys, struct journal_target *target)
 
 	target->direct = sys_reopen(sys, target->fd, O_RDWR | O_DIRECT, NULL);
 	if (target->direct >= 0 && !journal_fits_direct(sys, target->direct, &target->align)) {
-		sys->close(target->direct);
+		/* Closed with the others: a close(2) drops the record locks of the process. */
+		target->unfit = target->direct;
 		target->direct = -1;
 	}
 	target->plain = sys_reopen(sys, target->fd, O_RDWR, NULL);
@@ -207,6 +208,8 @@ static void close_targets(const struct sys_calls *sys, struct journal_target *ta
 			sys->close(target->plain);
 		if (target->direct >= 0)
 			sys->close(target->direct);
+		if (target->unfit >= 0)
+			sys->close(target->unfit);
 	}
 	sys->release_memory(targets);
 }

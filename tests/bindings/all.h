@@ -5,6 +5,7 @@
 
 #include <libatomicio/atomicio.h>
 #include <libatomicio/journal.h>
+#include <libatomicio/turns.h>
 #include <libatomicio/uring.h>
 
 #endif /* ATOMICIO_BINDINGS_ALL_H */

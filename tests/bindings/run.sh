@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/abi/lib.sh
 . "$here/../abi/lib.sh"
 export LD_LIBRARY_PATH=$build${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} LC_ALL=C
-headers=("$root"/include/libatomicio/{atomicio,journal,uring}.h)
+headers=("$root"/include/libatomicio/{atomicio,journal,turns,uring}.h)
 
 # all TOOL PACKAGE...: true if these tools are there, else a skip with the packages to install
 have() {
@@ -40,7 +40,7 @@ report $? constants_and_functions_were_found
 # What C says of them: "NAME VALUE" of each constant, and the reasons of a file.
 {
 	printf '#include <inttypes.h>\n#include <fcntl.h>\n#include <stdio.h>\n'
-	printf '#include <libatomicio/%s>\n' atomicio.h journal.h uring.h
+	printf '#include <libatomicio/%s>\n' atomicio.h journal.h turns.h uring.h
 	cat <<-'C'
 		int main(int argc, char **argv)
 		{

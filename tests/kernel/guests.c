@@ -15,6 +15,14 @@
 
 #include "libatomicio/uring.h"
 
+/* linux/io_uring.h has them since 6.0 and 6.1; a kernel before refuses the ring. */
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
+
 #define PAGE (4 * KIB)
 #define GATHERED 32u
 #define PAGES 2048u

@@ -102,13 +102,18 @@ static inline int commit_with(uint32_t request, int file, uint32_t at)
 static inline int carry_out(const struct io_uring_sqe *sqe)
 {
 	const struct iovec vector = {.iov_base = (void *)(uintptr_t)sqe->addr, .iov_len = sqe->len};
+	int result;
 
 	if (sqe->opcode == IORING_OP_NOP)
 		return 0;
 	if (sqe->opcode == IORING_OP_FSYNC)
 		return sys_linux.fdatasync(sqe->fd);
 	ck_assert_uint_eq(sqe->opcode, IORING_OP_WRITE);
-	return (int)sys_linux.pwritev2(sqe->fd, &vector, 1, sqe->off, (int)sqe->rw_flags);
+	result = (int)sys_linux.pwritev2(sqe->fd, &vector, 1, sqe->off, (int)sqe->rw_flags);
+	if (result != -ENOSYS)
+		return result;
+	/* qemu-user has no pwritev2(2). */
+	return (int)pwrite(sqe->fd, vector.iov_base, vector.iov_len, (off_t)sqe->off);
 }
 
 /* The entry's file is the journal's. */
