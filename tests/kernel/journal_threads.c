@@ -135,7 +135,8 @@ static void hammer_pages(void *context)
 static void hammer_and_recover(void)
 {
 	static uint8_t before[HAMMERED * PAGE], after[HAMMERED * PAGE];
-	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 32 * MIB)}; /* no lap */
+	/* Less than half of it is live, so that nothing is retired. */
+	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 48 * MIB)};
 
 	scene.files.fds[0] = kernel_file("one", sizeof(before), O_RDWR);
 	journal_in_a_child(hammer_pages, &scene);

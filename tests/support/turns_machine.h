@@ -63,6 +63,8 @@ static inline ino_t inode_of(int fd)
 static inline ssize_t dying_write(int fd, const struct iovec *vector, int count, uint64_t offset,
 				  int flags)
 {
+	ssize_t result;
+
 	if (!count || flags & SYS_RWF_ATOMIC) /* the probe's */
 		return sys_linux.pwritev2(fd, vector, count, offset, flags);
 	if (write_error && is_file(fd, error_inode))
@@ -75,7 +77,9 @@ static inline ssize_t dying_write(int fd, const struct iovec *vector, int count,
 				1, offset, flags);
 		(void)kill(getpid(), SIGKILL);
 	}
-	return sys_linux.pwritev2(fd, vector, count, offset, flags);
+	result = sys_linux.pwritev2(fd, vector, count, offset, flags);
+	writes -= result == -ENOSYS; /* qemu-user: another call follows, and counts */
+	return result;
 }
 
 /* The shared page is written by pwrite: a point to die, too, before it and after it. */
