@@ -6,7 +6,9 @@
  * Method: uring_machine.h: the test plays the kernel.
  */
 #define _GNU_SOURCE
+
 #include <check.h>
+#include <endian.h>
 #include <errno.h>
 
 #include "check_run.h"
@@ -178,7 +180,7 @@ END_TEST
 
 START_TEST(a_page_that_looks_like_a_frame_goes_home_as_it_is)
 {
-	const uint32_t magic = JOURNAL_FRAME_MAGIC;
+	const uint32_t magic = htole32(JOURNAL_FRAME_MAGIC);
 
 	memset(bytes[0], 5, PAGE);
 	memcpy(bytes[0], &magic, sizeof(magic));
