@@ -118,6 +118,7 @@ for away in 'rm h.db-atomicio' 'mv h.db-atomicio old'; do
 done
 
 # A database is deleted after a kill, and made anew beside the journal with its frames.
+# shellcheck disable=SC2016 # $PPID is of the shell that sqlite3 starts
 broken i.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' '.shell kill -KILL $PPID' 2>log >log
 rm i.db
 broken i.db 'CREATE TABLE u(a);' 'INSERT INTO u VALUES(7);' 'SELECT a FROM u;' >log
