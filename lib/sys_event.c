@@ -3,18 +3,16 @@
 #define _GNU_SOURCE
 #include "sys_event.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys_result.h"
+
 int sys_event_signal(int event)
 {
-	const int saved = errno;
 	const uint64_t one = 1;
-	const long result = syscall(SYS_write, event, &one, sizeof(one));
-	const int error = errno;
+	const int result = SYS_RESULT(int, syscall(SYS_write, event, &one, sizeof(one)));
 
-	errno = saved;
-	return result < 0 ? -error : 0;
+	return result < 0 ? result : 0;
 }

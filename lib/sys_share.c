@@ -8,15 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* S1 of sys.h. */
-static int errno_or(int result, int saved)
-{
-	if (result >= 0)
-		return result;
-	result = -errno;
-	errno = saved;
-	return result;
-}
+#include "sys_result.h"
 
 static struct flock record(uint64_t at, enum sys_lock lock)
 {
@@ -30,7 +22,7 @@ static struct flock record(uint64_t at, enum sys_lock lock)
 static int lock_by(int fd, int command, uint64_t at, enum sys_lock lock)
 {
 	struct flock one = record(at, lock);
-	const int result = errno_or(fcntl(fd, command, &one), errno);
+	const int result = SYS_RESULT(int, fcntl(fd, command, &one));
 
 	return result == -EACCES ? -EAGAIN : result;
 }
@@ -43,7 +35,7 @@ static int linux_record_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
 static int linux_is_record_locked(int fd, uint64_t at)
 {
 	struct flock one = record(at, SYS_LOCK_WRITE);
-	const int result = errno_or(fcntl(fd, F_GETLK, &one), errno);
+	const int result = SYS_RESULT(int, fcntl(fd, F_GETLK, &one));
 
 	return result < 0 ? result : one.l_type != F_UNLCK;
 }
@@ -60,7 +52,8 @@ static int linux_map(int fd, uint64_t offset, size_t length, const void **mapped
 	int error;
 
 	if (page == MAP_FAILED) {
-		error = errno_or(-1, saved);
+		error = -errno;
+		errno = saved;
 		/* RLIMIT_MEMLOCK (mm/mmap.c: mlock_future_ok, can_do_mlock). */
 		return error == -EAGAIN || error == -EPERM ? -ENOMEM : error;
 	}
@@ -70,7 +63,7 @@ static int linux_map(int fd, uint64_t offset, size_t length, const void **mapped
 
 static void linux_unmap(const void *mapped, size_t length)
 {
-	(void)errno_or(munmap((void *)(uintptr_t)mapped, length), errno);
+	(void)SYS_RESULT(int, munmap((void *)(uintptr_t)mapped, length));
 }
 
 const struct sys_share_calls sys_share_linux = {
