@@ -141,23 +141,25 @@ static int send_some(struct sys_flights *flights, struct sys_flight *list, uint3
 	return result;
 }
 
-/* A sync whose result nobody can have counts as a failed one: so its way is tried before. */
-static void try_to_receive(struct sys_flights *flights)
+/* Take what has ended; SF3: who waits will receive it. */
+static bool look(struct sys_flights *flights)
 {
 	struct io_event events[EVENTS_MAX];
 
-	pthread_mutex_lock(&flights->lock);
-	if (is_ready(flights) && !flights->collecting)
-		(void)receive(flights, events,
-			      flights->sys->aio->reap(flights->context, 0, EVENTS_MAX, events, 0));
-	pthread_mutex_unlock(&flights->lock);
+	return !flights->collecting && flights->context &&
+	       receive(flights, events,
+		       flights->sys->aio->reap(flights->context, 0, EVENTS_MAX, events, 0));
 }
 
 int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight)
 {
 	int result;
 
-	try_to_receive(flights);
+	/* A sync whose result nobody can have counts as a failed one: its way is tried before. */
+	pthread_mutex_lock(&flights->lock);
+	if (is_ready(flights))
+		(void)look(flights);
+	pthread_mutex_unlock(&flights->lock);
 	result = send_some(flights, flight, 1);
 	if (result == 1)
 		return 0;
@@ -181,17 +183,12 @@ uint32_t sys_flights_send_many(struct sys_flights *flights, struct sys_flight *l
 
 bool sys_flights_poll(struct sys_flights *flights)
 {
-	struct io_event events[EVENTS_MAX];
-	bool landed = false;
+	bool landed;
 
 	if (!atomic_load(&flights->count))
 		return false;
 	pthread_mutex_lock(&flights->lock);
-	/* SF3: who waits will receive them. */
-	if (!flights->collecting && flights->air && flights->context)
-		landed = receive(
-			flights, events,
-			flights->sys->aio->reap(flights->context, 0, EVENTS_MAX, events, 0));
+	landed = flights->air && look(flights);
 	pthread_mutex_unlock(&flights->lock);
 	return landed;
 }
