@@ -12,7 +12,6 @@
 #include "journal_internal.h"
 
 #include <errno.h>
-#include <time.h>
 
 /* How many of the line are looked at for one that may go on. */
 #define LOOK_MAX 64u
@@ -54,16 +53,7 @@ void journal_poison(struct atomicio_journal *journal)
 
 bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(milliseconds / 1000);
-	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	return pthread_cond_timedwait(cond, &journal->lock, &until) != ETIMEDOUT;
+	return sys_wait(cond, &journal->lock, milliseconds);
 }
 
 static bool overlaps_any(const struct journal_ticket *ticket, const struct journal_ticket *list)

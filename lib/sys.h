@@ -16,11 +16,14 @@
 #define LIBATOMICIO_SYS_H
 
 #include <assert.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "sys_magic.h"
 
@@ -211,6 +214,21 @@ static inline bool sys_keeps_dsync(const struct sys_calls *sys, int fd)
 		return true; /* a block device: its node's filesystem does not matter */
 	return sys->fs_magic(fd, &magic) == 0 &&
 	       (magic == SYS_MAGIC_EXT4 || magic == SYS_MAGIC_XFS || magic == SYS_MAGIC_BTRFS);
+}
+
+/* Wait for a condition of the monotonic clock.  False: the time is over. */
+static inline bool sys_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint32_t milliseconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(milliseconds / 1000);
+	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return pthread_cond_timedwait(cond, lock, &until) != ETIMEDOUT;
 }
 
 #endif /* LIBATOMICIO_SYS_H */

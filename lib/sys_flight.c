@@ -3,7 +3,6 @@
 #include "sys_flight.h"
 
 #include <string.h>
-#include <time.h>
 
 /* Completions that are fetched in one call. */
 #define EVENTS_MAX 32u
@@ -195,20 +194,10 @@ bool sys_flights_poll(struct sys_flights *flights)
 
 static void wait_for_other(struct sys_flights *flights, uint32_t milliseconds)
 {
-	struct timespec until;
-
-	if (milliseconds == SYS_AIO_FOREVER) {
+	if (milliseconds == SYS_AIO_FOREVER)
 		pthread_cond_wait(&flights->changed, &flights->lock);
-		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(milliseconds / 1000);
-	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	(void)pthread_cond_timedwait(&flights->changed, &flights->lock, &until);
+	else
+		(void)sys_wait(&flights->changed, &flights->lock, milliseconds);
 }
 
 bool sys_flights_wait(struct sys_flights *flights, uint32_t milliseconds)
