@@ -193,7 +193,7 @@ static int retire_or_leave(struct atomicio_journal *journal, struct journal_file
 	if (journal->share) {
 		await_calls(journal, file);
 		if (journal_has_no_turn(journal) ||
-		    (!journal->retiring && !journal_share_is_alone(journal)))
+		    (!journal->retiring && journal_share_is_alone(journal) != 1))
 			return 0;
 	}
 	error = journal_retire_file(journal, file);

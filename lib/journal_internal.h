@@ -364,7 +364,8 @@ int journal_carry(struct atomicio_journal *journal, bool slow);
 
 /* Something failed: the next turn has to recover.  With the lock. */
 void journal_share_note_trouble(struct atomicio_journal *journal);
-bool journal_share_is_alone(const struct atomicio_journal *journal);
+/* 1: no other living process has it open; 0: one has; or an error of the lock. */
+int journal_share_is_alone(const struct atomicio_journal *journal);
 /*
  * journal_vouch.c: before a retirement, with the lock, which may be dropped: may this process
  * retire what is live (O4)?  -EBUSY: no.  file_id: of whom something has to be live, 0: of any.

@@ -26,6 +26,16 @@
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 struct journal_share *journal_shares;
 
+/* With list_lock. */
+static bool is_listed(const struct sys_statx *stat, int pid)
+{
+	for (const struct journal_share *at = journal_shares; at; at = at->next)
+		if (at->inode == stat->ino && at->device_major == stat->dev_major &&
+		    at->device_minor == stat->dev_minor && at->pid == pid)
+			return true;
+	return false;
+}
+
 int journal_share_check(const struct sys_calls *sys, int fd)
 {
 	struct sys_statx stat;
@@ -34,25 +44,23 @@ int journal_share_check(const struct sys_calls *sys, int fd)
 	if (error)
 		return error;
 	pthread_mutex_lock(&list_lock);
-	for (const struct journal_share *at = journal_shares; at; at = at->next)
-		if (at->inode == stat.ino && at->device_major == stat.dev_major &&
-		    at->device_minor == stat.dev_minor && at->pid == sys->getpid())
-			error = -EBUSY;
+	error = is_listed(&stat, sys->getpid()) ? -EBUSY : 0;
 	pthread_mutex_unlock(&list_lock);
 	return error;
 }
 
 /* Two threads may come at the same time. */
-static int enlist(struct journal_share *share)
+static int enlist(struct journal_share *share, const struct sys_statx *stat)
 {
 	int error = 0;
 
+	share->inode = stat->ino;
+	share->device_major = stat->dev_major;
+	share->device_minor = stat->dev_minor;
 	pthread_mutex_lock(&list_lock);
-	for (const struct journal_share *at = journal_shares; at; at = at->next)
-		if (at->inode == share->inode && at->device_major == share->device_major &&
-		    at->device_minor == share->device_minor && at->pid == share->pid)
-			error = -EBUSY;
-	if (!error) {
+	if (is_listed(stat, share->pid)) {
+		error = -EBUSY;
+	} else {
 		share->next = journal_shares;
 		journal_shares = share;
 	}
@@ -70,18 +78,6 @@ static void delist(const struct journal_share *share)
 	if (*at)
 		*at = share->next;
 	pthread_mutex_unlock(&list_lock);
-}
-
-bool journal_is_forked(const struct atomicio_journal *journal)
-{
-	return journal->share && journal->share->pid != journal->sys->getpid();
-}
-
-bool journal_has_no_turn(const struct atomicio_journal *journal)
-{
-	return journal->share &&
-	       (!atomic_load_explicit(&journal->share->in_turn, memory_order_acquire) ||
-		journal_is_forked(journal));
 }
 
 /* Does a mapping show at once what another process writes, and RWF_DSYNC do what it says (K9)? */
@@ -126,13 +122,7 @@ static int live(struct atomicio_journal *journal)
 	if (error)
 		return error;
 	share->alone = true;
-	for (uint32_t i = 0; i < JOURNAL_EXIT_MS; i++) {
-		error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
-		if (error != -EAGAIN)
-			return error;
-		journal->sys->sleep_us(1000);
-	}
-	return -EOWNERDEAD;
+	return journal_share_lock_turn(journal, false);
 }
 
 int journal_share_open(struct atomicio_journal *journal)
@@ -152,11 +142,8 @@ int journal_share_open(struct atomicio_journal *journal)
 		return -ENOMEM;
 	journal->share = share;
 	share->pid = sys->getpid();
-	share->inode = stat.ino;
-	share->device_major = stat.dev_major;
-	share->device_minor = stat.dev_minor;
 	share->fd = -1;
-	error = enlist(share);
+	error = enlist(share, &stat);
 	if (error)
 		return error;
 	share->fd = sys_reopen(sys, journal->caller_fd, O_RDWR, NULL);
@@ -196,7 +183,7 @@ static int note_epoch(struct atomicio_journal *journal)
 	const bool good = journal_shared_read(journal, &page);
 
 	if (share->alone)
-		return good && memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0 ? 0 : -EIO;
+		return good && journal_share_knows(share, &page) ? 0 : -EIO;
 	if (good) /* else the first turn reads the ring */
 		memcpy(share->epoch, page.epoch, sizeof(share->epoch));
 	return 0;
@@ -205,7 +192,6 @@ static int note_epoch(struct atomicio_journal *journal)
 int journal_share_opened(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
-	const struct sys_share_calls *calls = journal->sys->share;
 	int error = 0;
 
 	share->place = (journal->header.size + JOURNAL_SHARED_ALIGN - 1) / JOURNAL_SHARED_ALIGN *
@@ -220,7 +206,7 @@ int journal_share_opened(struct atomicio_journal *journal)
 	if (!error && share->alone)
 		error = lock_soon(journal, JOURNAL_LOCK_LIVES, SYS_LOCK_READ);
 	if (!error && share->alone)
-		error = calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK, false);
+		error = journal_share_unlock_turn(journal);
 	return error ? error : lock_soon(journal, JOURNAL_LOCK_DOOR, SYS_UNLOCK);
 }
 
@@ -238,8 +224,8 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 	    calls->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false))
 		return false;
 	if (!journal_shared_read(journal, &page) || page.in_turn || page.hot ||
-	    page.lost != page.healed || share->trouble ||
-	    memcmp(share->epoch, page.epoch, sizeof(page.epoch)) != 0 || page.turns < share->turns)
+	    page.lost != page.healed || share->trouble || !journal_share_knows(share, &page) ||
+	    page.turns < share->turns)
 		return false;
 	journal_shared_adopt(journal, &page);
 	/* Who has lost his lock, and lives, may not believe this page: a clean header follows. */
@@ -257,7 +243,7 @@ void journal_share_close(struct atomicio_journal *journal)
 	if (share->page)
 		sys->share->unmap(share->page, JOURNAL_BLOCK);
 	if (share->fd >= 0 && !journal_is_forked(journal))
-		(void)sys->share->own_lock(share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK, false);
+		(void)journal_share_unlock_turn(journal);
 	if (share->fd >= 0)
 		sys->close(share->fd); /* and with it the record locks */
 	journal->share = NULL;

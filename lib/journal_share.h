@@ -3,8 +3,8 @@
  * A journal that several processes have open, and use in turns.
  *
  * Flow: journal_share.c opens and closes it; journal_turn.c begins and ends turns;
- * journal_vouch.c says which frames of others a process may retire.  The rest of the family asks
- * here whether a turn is under way.
+ * journal_lives.c says who lives, and has the turn, to the rest of the family as well;
+ * journal_vouch.c says which frames of others a process may retire.
  *
  * Rules:
  * T1 a turn ends when no home write, sync or header of it is in flight.  Outside a turn a process
@@ -34,6 +34,8 @@
  */
 #ifndef LIBATOMICIO_JOURNAL_SHARE_H
 #define LIBATOMICIO_JOURNAL_SHARE_H
+
+#include <string.h>
 
 #include "journal_internal.h"
 
@@ -108,6 +110,13 @@ struct journal_share {
 	uint32_t device_major, device_minor;
 };
 
+/* Was this page made by who made the one that we know?  T2 */
+static inline bool journal_share_knows(const struct journal_share *share,
+				       const struct journal_shared *page)
+{
+	return memcmp(share->epoch, page->epoch, sizeof(share->epoch)) == 0;
+}
+
 /* journal_share.c */
 
 /* Those of this process; the crash program, whose processes end anywhere, empties it. */
@@ -120,13 +129,20 @@ int journal_share_opened(struct atomicio_journal *journal);
 /* Lock the door; was this the last process, and is all well?  Then the journal is ours. */
 bool journal_share_closes_last(struct atomicio_journal *journal);
 void journal_share_close(struct atomicio_journal *journal);
+
+/* journal_lives.c */
+
 /* Is this a child of the process that opened it? */
 bool journal_is_forked(const struct atomicio_journal *journal);
+/* The lock of the turn.  -EOWNERDEAD: held though nobody lives, so by a child of who is dead. */
+int journal_share_lock_turn(const struct atomicio_journal *journal, bool wait);
+int journal_share_unlock_turn(const struct atomicio_journal *journal);
 
 /* journal_shared.c */
 
 int journal_shared_write(const struct atomicio_journal *journal, const void *from, size_t at,
 			 size_t length);
+int journal_shared_flag(const struct atomicio_journal *journal, size_t at, uint32_t value);
 /* A copy of the page; false: it is none of this journal's. */
 bool journal_shared_read(const struct atomicio_journal *journal, struct journal_shared *copy);
 /* Say in the page how things are; with `anew`, in a new one. */

@@ -47,6 +47,11 @@ int journal_shared_write(const struct atomicio_journal *journal, const void *fro
 	return (size_t)result == length ? 0 : -EIO;
 }
 
+int journal_shared_flag(const struct atomicio_journal *journal, size_t at, uint32_t value)
+{
+	return journal_shared_write(journal, &value, at, sizeof(value));
+}
+
 bool journal_shared_read(const struct atomicio_journal *journal, struct journal_shared *copy)
 {
 	memcpy(copy, journal->share->page, sizeof(*copy));
@@ -146,17 +151,23 @@ static struct journal_file *find_file(const struct atomicio_journal *journal, ui
 	return NULL;
 }
 
+void journal_shared_forget(struct atomicio_journal *journal)
+{
+	journal->share->other_count = 0;
+	journal->share->some = false;
+	for (struct journal_file *file = journal->files; file; file = file->next) {
+		file->first[0] = file->first[1] = 0;
+		file->synced[0] = file->synced[1] = false;
+	}
+}
+
 static void adopt_files(struct atomicio_journal *journal, const struct journal_shared *page)
 {
 	struct journal_share *share = journal->share;
 	const uint32_t now = journal->generation & 1;
 
+	journal_shared_forget(journal);
 	share->some = page->some;
-	share->other_count = 0;
-	for (struct journal_file *file = journal->files; file; file = file->next) {
-		file->first[0] = file->first[1] = 0;
-		file->synced[0] = file->synced[1] = false;
-	}
 	for (uint32_t i = 0; i < page->file_count; i++) {
 		struct journal_file *file = find_file(journal, page->files[i].file_id);
 
@@ -173,8 +184,7 @@ void journal_shared_adopt(struct atomicio_journal *journal, const struct journal
 	struct journal_share *share = journal->share;
 	struct journal_header *header = &journal->header;
 
-	if (share->turns == page->turns &&
-	    memcmp(share->epoch, page->epoch, sizeof(share->epoch)) == 0)
+	if (share->turns == page->turns && journal_share_knows(share, page))
 		return; /* nobody else had a turn since */
 	share->turns = page->turns;
 	memcpy(share->epoch, page->epoch, sizeof(share->epoch));
@@ -201,16 +211,6 @@ void journal_shared_adopt(struct atomicio_journal *journal, const struct journal
 	journal_uncover_all(journal);
 	if (journal->live_bytes)
 		journal_cover_all(journal);
-}
-
-void journal_shared_forget(struct atomicio_journal *journal)
-{
-	journal->share->other_count = 0;
-	journal->share->some = false;
-	for (struct journal_file *file = journal->files; file; file = file->next) {
-		file->first[0] = file->first[1] = 0;
-		file->synced[0] = file->synced[1] = false;
-	}
 }
 
 void journal_shared_leave(struct atomicio_journal *journal, const struct journal_file *file)
@@ -255,4 +255,29 @@ void journal_shared_find(struct atomicio_journal *journal, struct journal_file *
 		share->others[i] = share->others[--share->other_count];
 		return;
 	}
+}
+
+/* Two of them may come at the same time, and each has to differ from what was healed. */
+static void tell_loss(const struct atomicio_journal *journal)
+{
+	const struct journal_shared *page = journal->share->page;
+	uint32_t number;
+
+	if (sys_random_bytes(journal->sys, &number, sizeof(number)))
+		number = page->lost + 1;
+	while (number == page->lost || number == page->healed)
+		number++;
+	(void)journal_shared_flag(journal, offsetof(struct journal_shared, lost), number);
+}
+
+void journal_share_note_trouble(struct atomicio_journal *journal)
+{
+	struct journal_share *share = journal->share;
+
+	if (!share)
+		return;
+	share->trouble = true;
+	/* T1: outside a turn, and while we wait for one, the others have to hear of it now. */
+	if (!share->in_turn && share->page)
+		tell_loss(journal);
 }

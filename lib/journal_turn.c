@@ -21,56 +21,6 @@
 #include "sys_refused.h"
 #include "sys_share.h"
 
-static int write_flag(const struct atomicio_journal *journal, size_t at, uint32_t value)
-{
-	return journal_shared_write(journal, &value, at, sizeof(value));
-}
-
-/* 1: no other living process has it open; 0: one has. */
-static int is_alone(const struct atomicio_journal *journal)
-{
-	const int others =
-		journal->sys->share->is_record_locked(journal->share->fd, JOURNAL_LOCK_LIVES);
-
-	return others < 0 ? others : !others;
-}
-
-bool journal_share_is_alone(const struct atomicio_journal *journal)
-{
-	return is_alone(journal) == 1;
-}
-
-/* The lock of the turn.  If it is held and nobody lives, then by a child of who is dead. */
-static int lock_turn(const struct atomicio_journal *journal, bool wait)
-{
-	const struct sys_share_calls *calls = journal->sys->share;
-	const int fd = journal->share->fd;
-	int error, alone = 0;
-
-	/*
-	 * An exit drops record locks first, and locks of descriptions some time later (6.18:
-	 * do_exit() calls exit_files() for the first, and then __fput() as task work).
-	 */
-	for (uint32_t i = 0; i < JOURNAL_EXIT_MS; i++) {
-		error = calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
-		if (error != -EAGAIN)
-			return error;
-		alone = is_alone(journal);
-		if (alone != 1)
-			break;
-		journal->sys->sleep_us(1000);
-	}
-	if (alone)
-		return alone < 0 ? alone : -EOWNERDEAD;
-	return wait ? calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, true) : -EBUSY;
-}
-
-static void unlock_turn(const struct atomicio_journal *journal)
-{
-	(void)journal->sys->share->own_lock(journal->share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK,
-					    false);
-}
-
 /* The file is still there, and we count as living, whatever else this process has closed. */
 static int check_file(const struct atomicio_journal *journal)
 {
@@ -139,12 +89,14 @@ static int catch_up(struct atomicio_journal *journal)
 	struct journal_shared page;
 	const bool whole = journal_shared_read(journal, &page);
 	/* Another epoch: somebody found nobody alive, us neither, and may have closed it since. */
-	const bool known = whole && memcmp(share->epoch, page.epoch, sizeof(page.epoch)) == 0;
+	const bool known = whole && journal_share_knows(share, &page);
 	/* An older turn: the kernel lost the page, and read it from the disk again. */
 	const bool good = whole && (!known || page.turns >= share->turns);
 	const bool same = known && share->turns == page.turns;
-	int error = good ? write_flag(journal, offsetof(struct journal_shared, in_turn), 1) : 0;
+	int error = 0;
 
+	if (good)
+		error = journal_shared_flag(journal, offsetof(struct journal_shared, in_turn), 1);
 	if (error)
 		return error;
 	share->saw_lost = good ? page.lost : 0;
@@ -203,12 +155,12 @@ int journal_turn_begin(struct atomicio_journal *journal, bool wait)
 	}
 	share->on_turn = true;
 	pthread_mutex_unlock(&journal->lock);
-	result = lock_turn(journal, wait);
+	result = journal_share_lock_turn(journal, wait);
 	pthread_mutex_lock(&journal->lock);
 	if (!result) {
 		result = begin(journal);
 		if (result < 0)
-			unlock_turn(journal);
+			(void)journal_share_unlock_turn(journal);
 	}
 	share->on_turn = false;
 	pthread_mutex_unlock(&journal->lock);
@@ -270,41 +222,16 @@ int journal_turn_end(struct atomicio_journal *journal)
 		share->trouble = true; /* the frame may be there: the ring has to be read */
 	if (share->saw_lost != share->page->healed && journal->state == ATOMICIO_JOURNAL_READY &&
 	    !share->trouble)
-		error = write_flag(journal, offsetof(struct journal_shared, healed),
-				   share->saw_lost);
+		error = journal_shared_flag(journal, offsetof(struct journal_shared, healed),
+					    share->saw_lost);
 	if (!error)
 		error = journal_shared_publish(journal, false);
 	if (error)
 		share->trouble = true; /* and in_turn stays set */
-	unlock_turn(journal);
+	(void)journal_share_unlock_turn(journal);
 	share->on_turn = false;
 	pthread_mutex_unlock(&journal->lock);
 	return error;
-}
-
-/* Two of them may come at the same time, and each has to differ from what was healed. */
-static void tell_loss(const struct atomicio_journal *journal)
-{
-	const struct journal_shared *page = journal->share->page;
-	uint32_t number;
-
-	if (sys_random_bytes(journal->sys, &number, sizeof(number)))
-		number = page->lost + 1;
-	while (number == page->lost || number == page->healed)
-		number++;
-	(void)write_flag(journal, offsetof(struct journal_shared, lost), number);
-}
-
-void journal_share_note_trouble(struct atomicio_journal *journal)
-{
-	struct journal_share *share = journal->share;
-
-	if (!share)
-		return;
-	share->trouble = true;
-	/* T1: outside a turn, and while we wait for one, the others have to hear of it now. */
-	if (!share->in_turn && share->page)
-		tell_loss(journal);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags)
@@ -349,7 +276,7 @@ ATOMICIO_EXPORT int atomicio_journal_is_alone(const struct atomicio_journal *jou
 {
 	SYS_NO_CANCEL;
 
-	return journal && journal->share ? is_alone(journal) : -EINVAL;
+	return journal && journal->share ? journal_share_is_alone(journal) : -EINVAL;
 }
 
 ATOMICIO_EXPORT uint64_t atomicio_journal_get_word(const struct atomicio_journal *journal)
