@@ -60,7 +60,7 @@ int journal_commit(struct atomicio_journal *journal, const void *pages, journal_
  * Wait until no page of these bytes of a file is on its way home.  0, or the error of the home
  * write that has failed the file.
  */
-int journal_await_homes(struct atomicio_journal *journal, const struct journal_file *file,
+int journal_await_homes(struct atomicio_journal *journal, struct journal_file *file,
 			uint64_t offset, uint64_t end);
 
 /* May a live frame cover a part of this range (J3)?  Errs on the side of yes; no lock. */

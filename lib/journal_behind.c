@@ -24,21 +24,13 @@ struct journal_behind {
 	struct sys_flight flights[]; /* one for each run that AIO takes */
 };
 
-static bool has_direct(const struct journal_ticket *ticket)
-{
-	for (uint32_t i = 0; i < ticket->range_count; i++)
-		if (ticket->ranges[i].file->direct)
-			return true;
-	return false;
-}
-
 struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
 					   struct journal_ticket *ticket)
 {
 	struct journal_behind *behind;
 
 	/* T1: a turn of several processes would have to wait for what is on its way. */
-	if (ticket->chain || journal->share || !has_direct(ticket) ||
+	if (ticket->chain || journal->share || !journal_is_direct(ticket) ||
 	    !sys_flights_may_send(&journal->flights))
 		return ticket;
 	behind =
@@ -171,30 +163,16 @@ void journal_land_behind(struct atomicio_journal *journal)
 	}
 }
 
-static bool is_on_its_way(const struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
-			  uint64_t end)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
-		for (const struct journal_ticket *ticket = journal->stages[i].homing; ticket;
-		     ticket = ticket->next)
-			for (uint32_t j = 0; j < ticket->range_count; j++) {
-				const struct journal_extent *range = &ticket->ranges[j];
-
-				if (range->file->file_id == file_id && range->offset < end &&
-				    range->end > offset)
-					return true;
-			}
-	return false;
-}
-
-int journal_await_homes(struct atomicio_journal *journal, const struct journal_file *file,
+int journal_await_homes(struct atomicio_journal *journal, struct journal_file *file,
 			uint64_t offset, uint64_t end)
 {
+	struct journal_extent range = {.file = file, .offset = offset, .end = end};
+	const struct journal_ticket asked = {.ranges = &range, .range_count = 1};
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
 	journal_land(journal);
-	while (is_on_its_way(journal, file->file_id, offset, end)) {
+	while (journal_meets_homing(journal, &asked)) {
 		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
 		journal_land(journal);
 	}

@@ -181,7 +181,7 @@ bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds
 static bool may_shrink(const struct atomicio_journal *journal)
 {
 	for (const struct journal_file *file = journal->files; file; file = file->next)
-		if (!file->failed && (file->first[0] || file->first[1]))
+		if (!file->failed && journal_file_is_live(file))
 			return true;
 	return journal->live_bytes > journal_pinned_limit(&journal->header);
 }

@@ -67,4 +67,18 @@ struct journal_file {
 	uint32_t sync_generation; /* what that sync counts for */
 };
 
+/* Have live frames pages of it?  With the journal's lock, as the next one. */
+static inline bool journal_file_is_live(const struct journal_file *file)
+{
+	return file->first[0] || file->first[1];
+}
+
+/* The parity of the generation that a home write of it counts for, which was framed in this one. */
+static inline uint32_t journal_file_parity(const struct journal_file *file, uint32_t generation)
+{
+	const bool carried = (int32_t)(file->generation - generation) > 0; /* S2 */
+
+	return (carried ? file->generation : generation) & 1;
+}
+
 #endif /* LIBATOMICIO_JOURNAL_FILE_H */

@@ -202,7 +202,7 @@ static int retire_or_leave(struct atomicio_journal *journal, struct journal_file
 		return error;
 	if (error == -EBUSY && !file->failed) /* frames of a file that is not attached here */
 		return 0;
-	if (error && (file->first[0] || file->first[1]))
+	if (error && journal_file_is_live(file))
 		journal_share_note_trouble(journal);
 	return error;
 }
@@ -214,12 +214,12 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 
 	pthread_mutex_lock(&journal->lock);
 	error = retire_or_leave(journal, file);
-	if (!file->first[0] && !file->first[1])
-		;
-	else if (journal->share && (!error || error == -EBUSY))
-		journal_shared_leave(journal, file);
-	else
-		leave_rest(journal, file);
+	if (journal_file_is_live(file)) {
+		if (journal->share && (!error || error == -EBUSY))
+			journal_shared_leave(journal, file);
+		else
+			leave_rest(journal, file);
+	}
 	for (at = &journal->files; *at != file;)
 		at = &(*at)->next;
 	*at = file->next;
@@ -252,7 +252,7 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
 	pthread_mutex_lock(&journal->lock);
 	live = journal->share; /* others may have framed pages of it */
 	for (const struct journal_file *other = journal->files; other; other = other->next)
-		live |= other->file_id == file->file_id && (other->first[0] || other->first[1]);
+		live |= other->file_id == file->file_id && journal_file_is_live(other);
 	if (live)
 		journal_fail(journal, file, -EIO);
 	pthread_mutex_unlock(&journal->lock);

@@ -113,10 +113,8 @@ bool journal_guest_has_homes(const struct atomicio_journal *journal,
 
 	for (uint32_t i = 0; guests && i < guests->count; i++) {
 		const struct journal_guest_frame *frame = &guests->frames[i];
-		const bool carried = (int32_t)(file->generation - frame->generation) > 0;
 
-		if (!is_closed(frame) ||
-		    ((carried ? file->generation : frame->generation) & 1) != parity)
+		if (!is_closed(frame) || journal_file_parity(file, frame->generation) != parity)
 			continue;
 		for (uint32_t k = 0; k < frame->frame.count; k++)
 			if (frame->pages[k].file == file &&

@@ -56,8 +56,7 @@ int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 static void land(const struct journal_guest_frame *frame, struct journal_guest_page *page)
 {
 	struct journal_file *file = page->file;
-	const bool carried = (int32_t)(file->generation - frame->generation) > 0;
-	const uint32_t p = (carried ? file->generation : frame->generation) & 1;
+	const uint32_t p = journal_file_parity(file, frame->generation);
 
 	assert(file->homes[p]);
 	file->homes[p]--;

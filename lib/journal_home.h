@@ -79,6 +79,8 @@ void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_j
 int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
 void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
 bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
+/* Does one of its files take direct writes? */
+bool journal_is_direct(const struct journal_ticket *ticket);
 
 /* journal_chain.c */
 

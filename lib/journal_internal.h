@@ -310,6 +310,9 @@ struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
 				    uint64_t count, uint64_t data_length);
 void journal_settle(struct journal_ticket *ticket, int error);
+/* Is a part of these ranges still on its way home from an earlier frame (J8)? */
+bool journal_meets_homing(const struct atomicio_journal *journal,
+			  const struct journal_ticket *ticket);
 /* A stage without home writes; waits for one. */
 struct journal_stage *journal_free_stage(struct atomicio_journal *journal);
 /* A ticket with a durable frame goes home from this stage, and is home. */

@@ -64,8 +64,8 @@ static bool overlaps_any(const struct journal_ticket *ticket, const struct journ
 	return false;
 }
 
-/* J8: a range still on its way home from an earlier frame may not enter the next one. */
-static bool must_wait(const struct atomicio_journal *journal, const struct journal_ticket *ticket)
+bool journal_meets_homing(const struct atomicio_journal *journal,
+			  const struct journal_ticket *ticket)
 {
 	for (uint32_t i = 0; i < JOURNAL_STAGES + 1; i++)
 		if (overlaps_any(ticket, journal->stages[i].homing))
@@ -114,7 +114,7 @@ static bool may_go(const struct atomicio_journal *journal, const struct journal_
 {
 	if (!journal->homing)
 		return true;
-	return !must_wait(journal, ticket) && !keeps_stages(journal, ticket) &&
+	return !journal_meets_homing(journal, ticket) /* J8 */ && !keeps_stages(journal, ticket) &&
 	       !is_behind_chain(journal, ticket);
 }
 
@@ -274,20 +274,12 @@ struct journal_stage *journal_free_stage(struct atomicio_journal *journal)
 	return stage;
 }
 
-/* The parity of the generation that a home write of this ticket counts for, in this file. */
-static uint32_t parity(const struct journal_ticket *ticket, const struct journal_file *file)
+/* The count that a range of a ticket stands in, while it is on its way. */
+static uint32_t *homes(const struct journal_ticket *ticket, uint32_t range)
 {
-	const bool carried = (int32_t)(file->generation - ticket->generation) > 0;
+	struct journal_file *file = ticket->ranges[range].file;
 
-	return (carried ? file->generation : ticket->generation) & 1;
-}
-
-static bool wants_courier(const struct journal_ticket *ticket)
-{
-	for (uint32_t i = 0; i < ticket->range_count && ticket->count > 1; i++)
-		if (ticket->ranges[i].file->direct)
-			return true;
-	return false;
+	return &file->homes[journal_file_parity(file, ticket->generation)];
 }
 
 void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
@@ -297,10 +289,11 @@ void journal_depart(struct atomicio_journal *journal, struct journal_stage *stag
 	stage->homing = ticket;
 	journal->homing++;
 	ticket->late = ticket->behind; /* nobody comes back from there */
-	ticket->courier =
-		wants_courier(ticket) && !ticket->behind ? journal_take_courier(journal) : NULL;
+	ticket->courier = ticket->count > 1 && !ticket->behind && journal_is_direct(ticket)
+				  ? journal_take_courier(journal)
+				  : NULL;
 	for (uint32_t i = 0; i < ticket->range_count; i++)
-		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]++;
+		(*homes(ticket, i))++;
 }
 
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket)
@@ -313,6 +306,6 @@ void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *tic
 	journal->homing--;
 	journal_give_courier(ticket->courier);
 	for (uint32_t i = 0; i < ticket->range_count; i++)
-		ticket->ranges[i].file->homes[parity(ticket, ticket->ranges[i].file)]--;
+		(*homes(ticket, i))--;
 	journal_wake(journal);
 }

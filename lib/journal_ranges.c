@@ -84,6 +84,14 @@ void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *t
 		sys->release_memory(ticket->ranges);
 }
 
+bool journal_is_direct(const struct journal_ticket *ticket)
+{
+	for (uint32_t i = 0; i < ticket->range_count; i++)
+		if (ticket->ranges[i].file->direct)
+			return true;
+	return false;
+}
+
 bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b)
 {
 	uint32_t i = 0, j = 0;

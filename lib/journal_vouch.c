@@ -17,11 +17,6 @@
 
 #include <errno.h>
 
-static bool is_live(const struct journal_file *file)
-{
-	return file->first[0] || file->first[1];
-}
-
 /* Some of its live frames were framed before it was open here. */
 static bool is_unvouched(const struct journal_file *file)
 {
@@ -48,7 +43,7 @@ static bool anything_live(const struct atomicio_journal *journal, uint64_t file_
 		if (!file_id || share->others[i].file_id == file_id)
 			return true;
 	for (const struct journal_file *file = journal->files; file; file = file->next)
-		if ((!file_id || file->file_id == file_id) && is_live(file))
+		if ((!file_id || file->file_id == file_id) && journal_file_is_live(file))
 			return true;
 	return false;
 }

@@ -130,6 +130,7 @@
 #define journal_identify atomicio__journal_identify
 #define journal_install_header atomicio__journal_install_header
 #define journal_is_callback atomicio__journal_is_callback
+#define journal_is_direct atomicio__journal_is_direct
 #define journal_is_forked atomicio__journal_is_forked
 #define journal_is_half_full atomicio__journal_is_half_full
 #define journal_is_own_file atomicio__journal_is_own_file
@@ -151,6 +152,7 @@
 #define journal_make_stage atomicio__journal_make_stage
 #define journal_may_cover atomicio__journal_may_cover
 #define journal_measure atomicio__journal_measure
+#define journal_meets_homing atomicio__journal_meets_homing
 #define journal_merge_runs atomicio__journal_merge_runs
 #define journal_move_tail atomicio__journal_move_tail
 #define journal_next_header atomicio__journal_next_header
