@@ -98,8 +98,8 @@ static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint
 	for (uint32_t i = 0; i < *count; i++) {
 		const uint32_t length = vfs_pages_length(&file->pages, sorted[i]);
 		const uint64_t offset = sorted[i]->index * page_size;
-		const int code = file->real->pMethods->xRead(file->real, old, (int)length,
-							     (sqlite3_int64)offset);
+		const int code =
+			vfs_real(file)->xRead(file->real, old, (int)length, (sqlite3_int64)offset);
 
 		guard_hide(old, length, offset);
 		if (code || memcmp(old, sorted[i]->bytes, length) != 0)
@@ -152,7 +152,7 @@ static int write_group(struct vfs_file *file, struct vfs_page **sorted, uint32_t
 /* All of it is in the file or durable in a frame; the end of the file is not in the header. */
 static int shorten(struct vfs_file *file)
 {
-	const sqlite3_io_methods *methods = file->real->pMethods;
+	const sqlite3_io_methods *methods = vfs_real(file);
 	sqlite3_int64 size;
 	int code = methods->xFileSize(file->real, &size);
 
@@ -166,7 +166,7 @@ static int shorten(struct vfs_file *file)
 static bool can_be_guarded(const struct vfs_file *file)
 {
 	uint8_t header[GUARD_HEADER];
-	const int code = file->real->pMethods->xRead(file->real, header, GUARD_HEADER, 0);
+	const int code = vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 
 	if (code && code != SQLITE_IOERR_SHORT_READ)
 		return false;

@@ -12,11 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const sqlite3_io_methods *real_of(const struct vfs_file *file)
-{
-	return file->real->pMethods;
-}
-
 static int file_close(sqlite3_file *base)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
@@ -26,7 +21,7 @@ static int file_close(sqlite3_file *base)
 	if (file->node)
 		vfs_node_put(file);
 	else
-		(void)real_of(file)->xClose(file->real);
+		(void)vfs_real(file)->xClose(file->real);
 	code = SQLITE_OK;
 	memset(file, 0, sizeof(*file));
 	return code;
@@ -73,7 +68,7 @@ static int read_kept(const struct vfs_file *file, int code, uint8_t *buffer, int
 static int file_read(sqlite3_file *base, void *buffer, int length, sqlite3_int64 offset)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
-	int code = real_of(file)->xRead(file->real, buffer, length, offset);
+	int code = vfs_real(file)->xRead(file->real, buffer, length, offset);
 
 	if (!file->node)
 		return code;
@@ -95,12 +90,12 @@ static int file_sync(sqlite3_file *base, int flags)
 	int code;
 
 	if (!file->node)
-		return real_of(file)->xSync(file->real, flags);
+		return vfs_real(file)->xSync(file->real, flags);
 	if (file->way == VFS_BUFFERED)
 		return vfs_file_flush(file, NULL);
 	if (file->way != VFS_PLAIN || !file->is_unsynced)
 		return SQLITE_OK;
-	code = real_of(file)->xSync(file->real, flags);
+	code = vfs_real(file)->xSync(file->real, flags);
 	if (!code)
 		file->is_unsynced = false;
 	return code;
@@ -114,7 +109,7 @@ static int file_lock(sqlite3_file *base, int level)
 
 	if (level <= before)
 		return SQLITE_OK;
-	code = real_of(file)->xLock(file->real, level);
+	code = vfs_real(file)->xLock(file->real, level);
 	if (code || !file->node) {
 		file->level = code ? before : level;
 		return code;
@@ -125,7 +120,7 @@ static int file_lock(sqlite3_file *base, int level)
 		return SQLITE_OK;
 	/* Down to what it was; a PENDING that an EXCLUSIVE left goes, too. */
 	if (before < SQLITE_LOCK_RESERVED)
-		(void)real_of(file)->xUnlock(file->real, before);
+		(void)vfs_real(file)->xUnlock(file->real, before);
 	file->level = before < SQLITE_LOCK_RESERVED ? before : level;
 	return code;
 }
@@ -147,14 +142,14 @@ static int file_unlock(sqlite3_file *base, int level)
 	}
 	if (level < file->level)
 		file->level = level;
-	return real_of(file)->xUnlock(file->real, level);
+	return vfs_real(file)->xUnlock(file->real, level);
 }
 
 static int file_is_reserved(sqlite3_file *base, int *is_reserved)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
 
-	return real_of(file)->xCheckReservedLock(file->real, is_reserved);
+	return vfs_real(file)->xCheckReservedLock(file->real, is_reserved);
 }
 
 /* PRAGMA atomicio: one line of what this process has done with the database. */
@@ -169,7 +164,7 @@ static int pragma(const struct vfs_file *file, char **words)
 	pthread_mutex_lock(&node->mutex);
 	if (node->journal)
 		(void)atomicio_journal_get_info(node->journal, &info, sizeof(info));
-	(void)real_of(file)->xRead(file->real, header, GUARD_HEADER, 0);
+	(void)vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 	words[0] = sqlite3_mprintf("commits=%llu spills=%llu recoveries=%llu flushes=%llu "
 				   "written=%llu live=%llu journal=%s guard=%s",
 				   node->commits, node->spills, node->recoveries, info.flushes,
@@ -204,7 +199,7 @@ static int file_control(sqlite3_file *base, int operation, void *argument)
 			break;
 		}
 	}
-	code = real_of(file)->xFileControl(file->real, operation, argument);
+	code = vfs_real(file)->xFileControl(file->real, operation, argument);
 	if (operation == SQLITE_FCNTL_VFSNAME && code == SQLITE_OK)
 		*(char **)argument = sqlite3_mprintf("atomicio/%z", *(char **)argument);
 	return code;
@@ -214,13 +209,13 @@ static int file_sector_size(sqlite3_file *base)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
 
-	return real_of(file)->xSectorSize(file->real);
+	return vfs_real(file)->xSectorSize(file->real);
 }
 
 static int file_characteristics(sqlite3_file *base)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
-	const int all = real_of(file)->xDeviceCharacteristics(file->real);
+	const int all = vfs_real(file)->xDeviceCharacteristics(file->real);
 
 	return file->node ? all & ~SQLITE_IOCAP_BATCH_ATOMIC : all;
 }
@@ -230,21 +225,21 @@ static int file_shm_map(sqlite3_file *base, int page, int size, int extend, void
 	struct vfs_file *file = (struct vfs_file *)base;
 
 	file->has_shm = true;
-	return real_of(file)->xShmMap(file->real, page, size, extend, mapped);
+	return vfs_real(file)->xShmMap(file->real, page, size, extend, mapped);
 }
 
 static int file_shm_lock(sqlite3_file *base, int offset, int count, int flags)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
 
-	return real_of(file)->xShmLock(file->real, offset, count, flags);
+	return vfs_real(file)->xShmLock(file->real, offset, count, flags);
 }
 
 static void file_shm_barrier(sqlite3_file *base)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
 
-	real_of(file)->xShmBarrier(file->real);
+	vfs_real(file)->xShmBarrier(file->real);
 }
 
 static int file_shm_unmap(sqlite3_file *base, int is_deleted)
@@ -252,7 +247,7 @@ static int file_shm_unmap(sqlite3_file *base, int is_deleted)
 	struct vfs_file *file = (struct vfs_file *)base;
 
 	file->has_shm = false;
-	return real_of(file)->xShmUnmap(file->real, is_deleted);
+	return vfs_real(file)->xShmUnmap(file->real, is_deleted);
 }
 
 /* A mapping shows the file: not what is kept, nor what did not go home, nor the guard hidden. */
@@ -264,14 +259,14 @@ static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int length, void
 	if (file->node && (file->way == VFS_BUFFERED || file->node->has_failed ||
 			   guard_covers((uint64_t)length, (uint64_t)offset)))
 		return SQLITE_OK;
-	return real_of(file)->xFetch(file->real, offset, length, mapped);
+	return vfs_real(file)->xFetch(file->real, offset, length, mapped);
 }
 
 static int file_unfetch(sqlite3_file *base, sqlite3_int64 offset, void *mapped)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
 
-	return real_of(file)->xUnfetch(file->real, offset, mapped);
+	return vfs_real(file)->xUnfetch(file->real, offset, mapped);
 }
 
 const sqlite3_io_methods vfs_file_methods = {

@@ -13,11 +13,6 @@
 
 #include <assert.h>
 
-static const sqlite3_io_methods *real_of(const struct vfs_file *file)
-{
-	return file->real->pMethods;
-}
-
 void vfs_file_end(struct vfs_file *file)
 {
 	/* Kept pages stay: SQLite may still roll back. */
@@ -29,7 +24,7 @@ static int fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset)
 {
 	const struct vfs_file *file = context;
 	const int code =
-		real_of(file)->xRead(file->real, bytes, (int)length, (sqlite3_int64)offset);
+		vfs_real(file)->xRead(file->real, bytes, (int)length, (sqlite3_int64)offset);
 
 	guard_hide(bytes, length, offset);
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
@@ -45,7 +40,7 @@ static int may_keep(const struct vfs_file *file, bool *may)
 	if (!file->node->file || file->node->has_failed || file->has_shm ||
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
 		return SQLITE_OK;
-	code = real_of(file)->xRead(file->real, header, GUARD_HEADER, 0);
+	code = vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 	*may = !code && guard_read(header) != GUARD_NONE;
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
@@ -62,7 +57,7 @@ static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
 	code = may_keep(file, &may);
 	if (code || !may)
 		return code ? code : vfs_plain_begin(file);
-	code = real_of(file)->xFileSize(file->real, &size);
+	code = vfs_real(file)->xFileSize(file->real, &size);
 	if (code)
 		return code;
 	if (length < 512 || length > 65536 || (length & (length - 1)) || offset % length)
@@ -78,7 +73,7 @@ int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_i
 	int code;
 
 	if (!file->node)
-		return real_of(file)->xWrite(file->real, buffer, length, offset);
+		return vfs_real(file)->xWrite(file->real, buffer, length, offset);
 	code = begin(file, (uint32_t)length, (uint64_t)offset);
 	if (!code && file->way == VFS_BUFFERED)
 		code = vfs_pages_put(&file->pages, buffer, (uint32_t)length, (uint64_t)offset, fill,
@@ -98,7 +93,7 @@ static int truncate_now(struct vfs_file *file, sqlite3_int64 size)
 	int code = vfs_turn_forget(file);
 
 	if (!code)
-		code = real_of(file)->xTruncate(file->real, size);
+		code = vfs_real(file)->xTruncate(file->real, size);
 	file->is_unsynced = true;
 	return code;
 }
@@ -110,7 +105,7 @@ int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
 	int code;
 
 	if (!file->node)
-		return real_of(file)->xTruncate(file->real, size);
+		return vfs_real(file)->xTruncate(file->real, size);
 	if (file->way == VFS_IDLE && file->rollback && !file->rollback->is_real &&
 	    file->rollback->size) {
 		/* In a transaction: it is undone with it. */
@@ -120,14 +115,14 @@ int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
 	}
 	if (file->way == VFS_BUFFERED)
 		return vfs_pages_truncate(&file->pages, (uint64_t)size, fill, file);
-	code = real_of(file)->xFileSize(file->real, &now);
+	code = vfs_real(file)->xFileSize(file->real, &now);
 	if (code || now == size)
 		return code;
 	if (file->way == VFS_IDLE)
 		return truncate_now(file, size);
 	code = vfs_plain_begin(file);
 	if (!code)
-		code = real_of(file)->xTruncate(file->real, size);
+		code = vfs_real(file)->xTruncate(file->real, size);
 	file->is_unsynced = true;
 	return code;
 }
@@ -137,7 +132,7 @@ int vfs_file_size(sqlite3_file *base, sqlite3_int64 *size)
 	struct vfs_file *file = (struct vfs_file *)base;
 
 	if (!file->node || file->way != VFS_BUFFERED)
-		return real_of(file)->xFileSize(file->real, size);
+		return vfs_real(file)->xFileSize(file->real, size);
 	*size = (sqlite3_int64)file->pages.end;
 	return SQLITE_OK;
 }
@@ -160,7 +155,7 @@ int vfs_file_flush(struct vfs_file *file, const char *super_journal)
 	assert(file->way == VFS_PLAIN);
 	/* Durable whatever `synchronous` says: later frames build on it. */
 	if (file->is_unsynced)
-		code = real_of(file)->xSync(file->real, SQLITE_SYNC_FULL);
+		code = vfs_real(file)->xSync(file->real, SQLITE_SYNC_FULL);
 	if (!code)
 		file->is_unsynced = false;
 	return code;

@@ -30,6 +30,14 @@ static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct vfs_node *nodes;
 static struct vfs_file *files; /* of all nodes */
 
+static void free_node(struct vfs_node *node)
+{
+	sqlite3_free(node->path);
+	sqlite3_free(node->journal_path);
+	sqlite3_free(node->rollback_path);
+	sqlite3_free(node);
+}
+
 static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t journal_size)
 {
 	struct vfs_node *node = sqlite3_malloc64(sizeof(*node));
@@ -51,10 +59,7 @@ static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t
 	if (node->path && node->journal_path && node->rollback_path &&
 	    !pthread_mutex_init(&node->mutex, NULL))
 		return node;
-	sqlite3_free(node->path);
-	sqlite3_free(node->journal_path);
-	sqlite3_free(node->rollback_path);
-	sqlite3_free(node);
+	free_node(node);
 	return NULL;
 }
 
@@ -273,8 +278,5 @@ void vfs_node_put(struct vfs_file *file)
 	*link = node->next;
 	pthread_mutex_unlock(&list_mutex);
 	pthread_mutex_destroy(&node->mutex);
-	sqlite3_free(node->path);
-	sqlite3_free(node->journal_path);
-	sqlite3_free(node->rollback_path);
-	sqlite3_free(node);
+	free_node(node);
 }

@@ -50,10 +50,10 @@ static int open_unlocked(struct vfs_file *file)
 {
 	uint8_t header[GUARD_HEADER] = {0};
 
-	(void)file->real->pMethods->xRead(file->real, header, GUARD_HEADER, 0);
+	(void)vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 	if (guard_read(header) != GUARD_ON)
 		return SQLITE_OK;
-	(void)file->real->pMethods->xClose(file->real);
+	(void)vfs_real(file)->xClose(file->real);
 	sqlite3_log(SQLITE_CANTOPEN, "atomicio: a guarded database is not opened without locks");
 	return SQLITE_CANTOPEN;
 }
@@ -70,11 +70,11 @@ static int open_database(const char *name, struct vfs_file *file, int flags, int
 	file->is_readonly = (out & SQLITE_OPEN_READONLY) != 0;
 	if (sqlite3_uri_boolean(name, "immutable", 0) || sqlite3_uri_boolean(name, "nolock", 0)) {
 		code = open_unlocked(file);
-	} else if (file->real->pMethods->iVersion >= 3) {
+	} else if (vfs_real(file)->iVersion >= 3) {
 		file->name = name;
 		code = vfs_node_get(file, journal_size(name));
 		if (code)
-			(void)file->real->pMethods->xClose(file->real);
+			(void)vfs_real(file)->xClose(file->real);
 	}
 	if (code)
 		return code;

@@ -242,14 +242,14 @@ static int rollback_sector_size(sqlite3_file *base)
 {
 	struct vfs_file *database = ((struct vfs_rollback *)base)->database;
 
-	return database->real->pMethods->xSectorSize(database->real);
+	return vfs_real(database)->xSectorSize(database->real);
 }
 
 static int rollback_characteristics(sqlite3_file *base)
 {
 	struct vfs_file *database = ((struct vfs_rollback *)base)->database;
 
-	return database->real->pMethods->xDeviceCharacteristics(database->real);
+	return vfs_real(database)->xDeviceCharacteristics(database->real);
 }
 
 const sqlite3_io_methods vfs_rollback_methods = {

@@ -14,11 +14,6 @@
 
 #include <libatomicio/turns.h>
 
-static const sqlite3_io_methods *real_of(const struct vfs_file *file)
-{
-	return file->real->pMethods;
-}
-
 /* A rollback journal is about to be a file: who commits next, in any process, settles its end. */
 static int tell_others(const struct vfs_file *file)
 {
@@ -62,7 +57,7 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 
 	/* A guard stays, so that the next commit finds it; a format other than 1 has none. */
 	if (!code && guard_covers(length, offset)) {
-		code = real_of(file)->xRead(file->real, before, GUARD_HEADER, 0);
+		code = vfs_real(file)->xRead(file->real, before, GUARD_HEADER, 0);
 		code = code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 		if (!code && guard_read(before) == GUARD_ON) {
 			copy = sqlite3_malloc64(length);
@@ -73,8 +68,8 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 		}
 	}
 	if (!code)
-		code = real_of(file)->xWrite(file->real, copy ? copy : buffer, (int)length,
-					     (sqlite3_int64)offset);
+		code = vfs_real(file)->xWrite(file->real, copy ? copy : buffer, (int)length,
+					      (sqlite3_int64)offset);
 	file->is_unsynced = true;
 	sqlite3_free(copy);
 	return code;
@@ -88,9 +83,9 @@ static int write_kept(struct vfs_file *file)
 
 	if (!sorted)
 		return SQLITE_NOMEM;
-	code = real_of(file)->xFileSize(file->real, &size);
+	code = vfs_real(file)->xFileSize(file->real, &size);
 	if (!code && (uint64_t)size > file->pages.start_end) {
-		code = real_of(file)->xTruncate(file->real, (sqlite3_int64)file->pages.start_end);
+		code = vfs_real(file)->xTruncate(file->real, (sqlite3_int64)file->pages.start_end);
 		file->is_unsynced = true;
 	}
 	for (uint32_t i = 0; i < file->pages.count && !code; i++)

@@ -80,7 +80,7 @@ static int refuse(const struct vfs_node *node, int error)
 static int open_anew(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
-	const sqlite3_io_methods *methods = file->real->pMethods;
+	const sqlite3_io_methods *methods = vfs_real(file);
 	int code, error;
 
 	if (node->lockers)
@@ -99,7 +99,7 @@ static int open_anew(struct vfs_file *file)
 static int prepare_readers(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
-	const sqlite3_io_methods *methods = file->real->pMethods;
+	const sqlite3_io_methods *methods = vfs_real(file);
 	int code, error;
 
 	if (node->file && !vfs_share_is_hot(node))
@@ -132,7 +132,7 @@ static int enter_shared(struct vfs_file *file)
 	}
 	if (node->journal && node->file && !vfs_share_is_hot(node))
 		return SQLITE_OK;
-	code = file->real->pMethods->xRead(file->real, header, GUARD_HEADER, 0);
+	code = vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 	if (code && code != SQLITE_IOERR_SHORT_READ)
 		return code;
 	if (guard_read(header) != GUARD_ON)

@@ -117,6 +117,11 @@ struct vfs_file {
 	sqlite3_file *real;
 };
 
+static inline const sqlite3_io_methods *vfs_real(const struct vfs_file *file)
+{
+	return file->real->pMethods;
+}
+
 /* Its rollback journal. */
 struct vfs_rollback {
 	sqlite3_file base;
