@@ -242,6 +242,9 @@ int journal_check_append(const struct atomicio_journal *journal);
 /* The same, and is a write up to `end` allowed?  -EFBIG: RLIMIT_FSIZE would raise SIGXFSZ. */
 int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
+/* What it is, and how long: a file or a block device, else -EINVAL. */
+int journal_size_of(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
+/* The same of one that is open for reading and writing, else -EBADF. */
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 
 /* journal_header.c: find the newest of the two copies, and the fault of the second. */

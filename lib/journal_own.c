@@ -71,24 +71,29 @@ void journal_close_own(const struct sys_calls *sys, int own, int fd)
 }
 
 /* Is fd fit for a journal?  Its mode and size. */
-int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+int journal_size_of(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
 {
 	struct sys_statx stat;
-	int status, error;
+	const int error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
 
-	error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
 	if (error)
 		return error;
-	status = sys->getfl(fd);
-	if (status < 0)
-		return status;
-	if ((status & O_ACCMODE) != O_RDWR || status & O_PATH)
-		return -EBADF;
 	*mode = stat.mode & S_IFMT;
 	*size = stat.size;
 	if (*mode == S_IFBLK)
 		return sys->device_size(fd, size);
 	return *mode == S_IFREG ? 0 : -EINVAL;
+}
+
+int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+{
+	const int status = sys->getfl(fd);
+
+	if (status < 0)
+		return status;
+	if ((status & O_ACCMODE) != O_RDWR || status & O_PATH)
+		return -EBADF;
+	return journal_size_of(sys, fd, mode, size);
 }
 
 int journal_check_append(const struct atomicio_journal *journal)

@@ -11,25 +11,10 @@
 #include "journal_internal.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "abi.h"
 #include "abi_first.h"
 #include "sys_cancel.h"
-#include "sys_refused.h"
-
-static int size_of(const struct sys_calls *sys, int fd, uint64_t *size)
-{
-	struct sys_statx stat;
-	const int error = sys_stat(sys, fd, SYS_STATX_BASIC, &stat);
-
-	if (error)
-		return error;
-	*size = stat.size;
-	if (S_ISBLK(stat.mode))
-		return sys->device_size(fd, size);
-	return S_ISREG(stat.mode) ? 0 : -EINVAL;
-}
 
 /* Read the header, and the ring unless the header says that nothing is live (K3). */
 static int look(struct atomicio_journal *journal, uint64_t size)
@@ -48,8 +33,9 @@ static int look(struct atomicio_journal *journal, uint64_t size)
 int journal_peek(const struct sys_calls *sys, int fd, struct atomicio_journal_info *info)
 {
 	struct atomicio_journal *journal;
+	uint32_t mode;
 	uint64_t size;
-	int error = size_of(sys, fd, &size);
+	int error = journal_size_of(sys, fd, &mode, &size);
 
 	if (error)
 		return error;

@@ -208,6 +208,7 @@
 #define journal_shared_read atomicio__journal_shared_read
 #define journal_shared_write atomicio__journal_shared_write
 #define journal_shares atomicio__journal_shares
+#define journal_size_of atomicio__journal_size_of
 #define journal_stage_chain atomicio__journal_stage_chain
 #define journal_stage_page atomicio__journal_stage_page
 #define journal_sync_own atomicio__journal_sync_own
