@@ -273,6 +273,18 @@ static inline int recover(void)
 	return atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0);
 }
 
+/* A whole turn, of one group. */
+static inline int write_in_turn(int value)
+{
+	int result = begin();
+
+	if (result == 1)
+		result = recover();
+	if (!result)
+		result = write_group(value);
+	return result ? result : end();
+}
+
 /* Another process: it has nothing of ours, and runs `body`.  Its pid. */
 static inline pid_t spawn(void (*body)(int), int argument)
 {

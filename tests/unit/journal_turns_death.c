@@ -13,17 +13,6 @@
 
 #include "check_run.h"
 
-static int write_in_turn(int value)
-{
-	int result = begin();
-
-	if (result == 1)
-		result = recover();
-	if (!result)
-		result = write_group(value);
-	return result ? result : end();
-}
-
 /* Two turns and the checkpoint of who wants to leave; killed in write `dies`, half way or not. */
 static int child_value;
 static bool child_checkpoints;

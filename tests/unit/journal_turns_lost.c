@@ -11,17 +11,6 @@
 
 #include "check_run.h"
 
-static int write_in_turn(int value)
-{
-	int result = begin();
-
-	if (result == 1)
-		result = recover();
-	if (!result)
-		result = write_group(value);
-	return result ? result : end();
-}
-
 /* What a power cut would leave: is the frame of the last turn seen by who reads the journal? */
 static void see_live_frames(int unused)
 {

@@ -9,17 +9,6 @@
 
 #include "check_run.h"
 
-static int write_in_turn(int value)
-{
-	int result = begin();
-
-	if (result == 1)
-		result = recover();
-	if (!result)
-		result = write_group(value);
-	return result ? result : end();
-}
-
 static int checkpoint_in_turn(void)
 {
 	int error = begin();
