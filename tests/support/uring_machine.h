@@ -21,8 +21,11 @@ static struct io_uring_sqe entry;
 static uint8_t bytes[REQUESTS][PAGE];
 /* Calls that wait for a disk, or may; what memory was asked for; and events. */
 static uint32_t waits, allocations, events;
-/* Handles of processes that died: nobody frees them, and no leak is found. */
-static struct atomicio_file *dead[16];
+/*
+ * Handles of processes that died: nobody frees them, and no leak is found.  volatile: a compiler
+ * may leave out what is only written, and then they look leaked.
+ */
+static struct atomicio_file *volatile dead[16];
 static uint32_t dead_count;
 
 static inline ssize_t counted_write(int fd, const struct iovec *vector, int count, uint64_t offset,

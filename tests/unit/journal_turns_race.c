@@ -150,6 +150,16 @@ static void take_a_turn(int unused)
 	ck_assert_int_eq(close_all(), 0);
 }
 
+static bool is_on_turn(void)
+{
+	bool result;
+
+	pthread_mutex_lock(&journal->lock);
+	result = journal->share->on_turn;
+	pthread_mutex_unlock(&journal->lock);
+	return result;
+}
+
 START_TEST(a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once)
 {
 	pthread_t waiter;
@@ -160,7 +170,7 @@ START_TEST(a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once)
 	pid = spawn(take_a_turn, 0);
 	await();
 	ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_a_turn, NULL), 0);
-	while (!journal->share->on_turn)
+	while (!is_on_turn())
 		usleep(1000);
 	sync_error = -EIO;
 	error_inode = inode_of(fds[0]);
