@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: every mutant still breaks the code that it was written for.
 #
-# Method: each line of the list is applied to its files of lib/.  The runs that need hours or a virtual
+# Method: each line of the list is applied to its files.  The runs that need hours or a virtual
 # machine would find a stale line late.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -15,10 +15,11 @@ stale=0
 
 while IFS='|' read -r name files where how; do
 	[ -n "$where" ] && [ -n "$how" ] || echo "# $name: four fields are needed"
+	[[ $where == sqlite\ * ]] && of=engines/sqlite || of=lib
 	for file in $files; do
 		checked=$((checked + 1))
-		[ -r "lib/$file" ] && mutate "$how" "lib/$file" "$broken" && continue
-		echo "# $name changes nothing in lib/$file"
+		[ -r "$of/$file" ] && mutate "$how" "$of/$file" "$broken" && continue
+		echo "# $name changes nothing in $of/$file"
 		stale=$((stale + 1))
 	done
 done < <(mutants)

@@ -3,7 +3,7 @@
 #
 # The driver of the journal's mutants: scenarios of the crash suite, and unit tests.
 #
-# Method: the sources of library and suite are compiled once; for each mutant one file is compiled
+# Method: the sources of library and suite are compiled once; for each mutant its files are compiled
 # again.  The red test is the state that failed, or the check.  CC may be set.
 
 compile() { # SOURCE OBJECT INCLUDE
@@ -76,21 +76,22 @@ prepare() {
 	done < <(cut -d'|' -f3 "$lines" | grep -xE 'unit .*|single|wrap|mixed|reuse' | sort -u)
 }
 
-try() { # NAME FILE WHERE HOW
-	local object
-	object=$work/o/$(basename "$2" .c).o
-	if ! mutate "$4" "$root/lib/$2" "$work/lib/$2"; then
-		why="changes nothing in $2"
-		return
-	fi
-	cp "$object" "$work/kept.o"
-	if compile "$work/lib/$2" "$object" "$work/lib"; then
-		red=$(run_where "$3")
-	else
-		why="cannot be built"
-	fi
-	cp "$root/lib/$2" "$work/lib/$2"
-	cp "$work/kept.o" "$object"
+try() { # NAME FILES WHERE HOW
+	local file
+	mkdir -p "$work/kept"
+	for file in $2; do
+		cp "$work/o/${file%.c}.o" "$work/kept"
+		if ! mutate "$4" "$root/lib/$file" "$work/lib/$file"; then
+			why="changes nothing in $file"
+		elif ! compile "$work/lib/$file" "$work/o/${file%.c}.o" "$work/lib"; then
+			why="cannot be built"
+		fi
+	done
+	[ -n "$why" ] || red=$(run_where "$3")
+	for file in $2; do
+		cp "$root/lib/$file" "$work/lib/$file"
+		cp "$work/kept/${file%.c}.o" "$work/o"
+	done
 }
 
 crash_mutants() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Break the library on purpose, one rule at a time: a test must fail for each line of the list.
 #
-#	tests/mutants/run.sh [--suite crash|kernel|matrix|vm]... [NAME...]
+#	tests/mutants/run.sh [--suite crash|kernel|matrix|sqlite|vm]... [NAME...]
 #
 # Without a suite or a name all lines are taken.  Each suite has a driver beside this file:
 #	prepare			build the unbroken library, whose tests must pass
@@ -26,14 +26,14 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#suites[@]} != 0 ] || suites=(crash kernel matrix vm)
+[ ${#suites[@]} != 0 ] || suites=(crash kernel matrix sqlite vm)
 
 # chosen SUITE: its lines, of those that were asked for
 chosen() {
 	local name files where how suite
 	mutants | while IFS='|' read -r name files where how; do
 		case $where in
-		kernel\ * | matrix\ * | vm\ *) suite=${where%% *} where=${where#* } ;;
+		kernel\ * | matrix\ * | sqlite\ * | vm\ *) suite=${where%% *} where=${where#* } ;;
 		*) suite=crash ;;
 		esac
 		[ "$suite" = "$1" ] || continue
@@ -61,12 +61,12 @@ skip() {
 
 # one_by_one SUITE: the driver's two functions
 one_by_one() {
-	local name file where how red why status=0
+	local name files where how red why status=0
 	prepare || status=$?
 	[ $status = 0 ] || return $status
-	while IFS='|' read -r -u 9 name file where how; do
+	while IFS='|' read -r -u 9 name files where how; do
 		red='' why=''
-		try "$name" "$file" "$where" "$how"
+		try "$name" "$files" "$where" "$how"
 		result "$name" "$red"
 	done 9<"$lines"
 }
