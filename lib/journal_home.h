@@ -9,11 +9,11 @@
 
 #include "journal_internal.h"
 
-/* Write all bytes.  A call cut short by a signal is made again, a few times. */
-
 /* Memory for a frame and its homes: 0 or -ENOMEM. */
 int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage);
 void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage);
+
+/* journal_write.c */
 
 /* Write all of it.  A call that a signal cut short is made again, a few times. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
@@ -30,6 +30,8 @@ int journal_write_own(const struct atomicio_journal *journal, int rwf, const uin
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset);
 int journal_sync_own(const struct atomicio_journal *journal);
+
+/* journal_home.c */
 
 /* Why this file gets no page now: 1, its pages stay in live frames; or an error. */
 int journal_home_refusal(const struct atomicio_journal *journal, const struct journal_file *file);
