@@ -67,7 +67,5 @@ void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64
 /* journal_home.c: leave out the runs of files that get no page now. */
 uint32_t journal_drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
 			      uint32_t count);
-void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
-			 int error);
 
 #endif /* LIBATOMICIO_JOURNAL_AIO_H */

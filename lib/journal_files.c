@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files attached to a journal: who they are, and which of them failed.
+ * The files attached to a journal: who they are, and what is left of them.
  *
- * Flow: attach and detach are called when a handle is opened and closed; commit and retirement
- * report failures here.
+ * Flow: attach and detach are called when a handle is opened and closed.
  *
- * K7: a file fails alone.  Its handles are poisoned, its frames stay live, and nothing of it is
- * written or synced any more, until recovery; a handle that is closed leaves a rest behind, so
- * that nobody retires what was never home.
+ * K7: a handle of a failed file (journal_fail.c) that is closed leaves a rest behind, so that
+ * nobody retires what was never home.
  */
 #define _GNU_SOURCE
 #include "journal_internal.h"
@@ -24,24 +22,6 @@ static bool same_inode(const struct journal_file *a, const struct journal_file *
 {
 	return a->inode == b->inode && a->device_major == b->device_major &&
 	       a->device_minor == b->device_minor;
-}
-
-void journal_begin_callbacks(struct atomicio_journal *journal)
-{
-	journal_fill_info(journal, &journal->at_callbacks);
-	journal->caller = pthread_self();
-	atomic_store_explicit(&journal->in_callback, true, memory_order_release);
-}
-
-void journal_end_callbacks(struct atomicio_journal *journal)
-{
-	atomic_store_explicit(&journal->in_callback, false, memory_order_release);
-}
-
-bool journal_is_callback(const struct atomicio_journal *journal)
-{
-	return atomic_load_explicit(&journal->in_callback, memory_order_acquire) &&
-	       pthread_equal(journal->caller, pthread_self());
 }
 
 static bool is_rest(const struct journal_rest *rest, const struct journal_file *file)
@@ -228,34 +208,6 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 	if (file->rest)
 		journal->sys->release_memory(file->rest);
 	return error;
-}
-
-void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error)
-{
-	assert(error < 0);
-	for (struct journal_file *other = journal->files; other; other = other->next) {
-		if (other->file_id != file->file_id || other->failed)
-			continue;
-		other->failed = error;
-		if (other->poisoned)
-			atomic_store_explicit(other->poisoned, 1, memory_order_relaxed);
-		journal->counters.failed_files++;
-	}
-	journal_share_note_trouble(journal);
-	journal_wake(journal);
-}
-
-void journal_file_lost(struct atomicio_journal *journal, const struct journal_file *file)
-{
-	bool live = false;
-
-	pthread_mutex_lock(&journal->lock);
-	live = journal->share; /* others may have framed pages of it */
-	for (const struct journal_file *other = journal->files; other; other = other->next)
-		live |= other->file_id == file->file_id && journal_file_is_live(other);
-	if (live)
-		journal_fail(journal, file, -EIO);
-	pthread_mutex_unlock(&journal->lock);
 }
 
 bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64_t room)

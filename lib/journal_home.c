@@ -24,14 +24,6 @@ int journal_home_refusal(const struct atomicio_journal *journal, const struct jo
 	return file->failed ? 1 : check_flags(journal, file);
 }
 
-void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
-			 int error)
-{
-	pthread_mutex_lock(&journal->lock);
-	journal_fail(journal, file, error); /* K7 */
-	pthread_mutex_unlock(&journal->lock);
-}
-
 static void write_page(struct atomicio_journal *journal, const struct journal_page *page,
 		       const uint8_t *data)
 {

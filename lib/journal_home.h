@@ -69,8 +69,11 @@ void journal_give_courier(struct journal_courier *courier);
 /* journal_files.c: the caller of these holds the lock. */
 
 void journal_forget_rests(struct atomicio_journal *journal);
-/* K7: the file is written no more. */
+
+/* journal_fail.c: K7, the file is written no more.  With the lock; and without. */
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
+void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
+			 int error);
 
 /* journal_info.c: with the lock. */
 void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_journal_info *info);

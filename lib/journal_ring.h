@@ -119,8 +119,8 @@ uint32_t journal_differences(const struct journal_identity *then,
 bool journal_is_volatile(const struct sys_calls *sys, int fd);
 
 /*
- * Around callbacks, with the role and the lock.  A public call from inside a callback would wait
- * for the role of its own thread: the call asks first, and returns -EDEADLK.
+ * journal_info.c: around callbacks, with the role and the lock.  A public call from inside a
+ * callback would wait for the role of its own thread: the call asks first, and returns -EDEADLK.
  */
 void journal_begin_callbacks(struct atomicio_journal *journal);
 void journal_end_callbacks(struct atomicio_journal *journal);
