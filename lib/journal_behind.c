@@ -162,21 +162,3 @@ void journal_land_behind(struct atomicio_journal *journal)
 		journal_end_ticket(journal->sys, &behind->ticket);
 	}
 }
-
-int journal_await_homes(struct atomicio_journal *journal, struct journal_file *file,
-			uint64_t offset, uint64_t end)
-{
-	struct journal_extent range = {.file = file, .offset = offset, .end = end};
-	const struct journal_ticket asked = {.ranges = &range, .range_count = 1};
-	int error;
-
-	pthread_mutex_lock(&journal->lock);
-	journal_land(journal);
-	while (journal_meets_homing(journal, &asked)) {
-		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
-		journal_land(journal);
-	}
-	error = file->failed;
-	pthread_mutex_unlock(&journal->lock);
-	return error;
-}

@@ -210,6 +210,24 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 	return error;
 }
 
+int journal_await_homes(struct atomicio_journal *journal, struct journal_file *file,
+			uint64_t offset, uint64_t end)
+{
+	struct journal_extent range = {.file = file, .offset = offset, .end = end};
+	const struct journal_ticket asked = {.ranges = &range, .range_count = 1};
+	int error;
+
+	pthread_mutex_lock(&journal->lock);
+	journal_land(journal);
+	while (journal_meets_homing(journal, &asked)) {
+		(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
+		journal_land(journal);
+	}
+	error = file->failed;
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
 bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64_t room)
 {
 	return journal_frame_length(count, room) <= journal->frame_room;

@@ -56,6 +56,33 @@ bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32
 	return sys_wait(cond, &journal->lock, milliseconds);
 }
 
+bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds)
+{
+	bool landed;
+
+	/* Who syncs a file will know in a moment how a sync of ours ended. */
+	if (journal->look_again) {
+		journal->look_again = false;
+		(void)journal_wait(journal, &journal->changed, JOURNAL_SOON_MS);
+		return true;
+	}
+	if (journal_has_requests(journal) && !journal->collecting) {
+		journal->collecting = true;
+		pthread_mutex_unlock(&journal->lock);
+		landed = sys_flights_wait(&journal->flights, milliseconds < JOURNAL_SLOW_MS
+								     ? milliseconds
+								     : JOURNAL_SLOW_MS);
+		pthread_mutex_lock(&journal->lock);
+		journal->collecting = false;
+		pthread_cond_broadcast(&journal->changed);
+		return landed;
+	}
+	if (milliseconds != JOURNAL_WAIT_FOREVER)
+		return journal_wait(journal, &journal->changed, milliseconds);
+	pthread_cond_wait(&journal->changed, &journal->lock);
+	return true;
+}
+
 static bool overlaps_any(const struct journal_ticket *ticket, const struct journal_ticket *list)
 {
 	for (; list; list = list->next)

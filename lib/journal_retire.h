@@ -43,12 +43,13 @@ static inline bool journal_has_requests(const struct atomicio_journal *journal)
 /* Look what has become of requests on their way; waits for nothing. */
 void journal_land(struct atomicio_journal *journal);
 
+/* journal_line.c: wait for a request on its way or for a change; false: the time is over. */
+bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds);
+
 /* journal_checkpoint.c */
 
 /* For a writer after its own page: make a few steps, if there is something to do. */
 void journal_help_retire(struct atomicio_journal *journal);
-/* Wait for a request on its way or for a change; false: the time is over. */
-bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds);
 /* Retire all live frames of an id, or (0) of all files that have not failed. */
 int journal_retire(struct atomicio_journal *journal, uint64_t file_id);
 /* Those that were written through one handle. */
