@@ -13,8 +13,8 @@
  *	probe	atomicio_probe() says what one open file can do, and why not more.
  *	write	atomicio_write() checks the shape of a write, issues it with RWF_ATOMIC and,
  *		when the kernel says no, asks a policy of yours: retry, fall back, or fail.
- *	journal	where no hardware helps, a double-write journal (journal.h) makes the same
- *		promise on any file, direct or buffered, for one flush.
+ *	journal	where no hardware helps, a double-write journal (journal.h) makes the same promise
+ *		on any file, direct or buffered, with one flush.
  *
  * A first program:
  *
@@ -53,7 +53,7 @@
  * Structs that you fill or read are followed by their size as the next argument, and may grow in
  * later releases.  Zero the struct first, and pass its sizeof.  A struct of yours that is shorter
  * than the library's reads as if its tail were zero.  A longer struct is refused with -E2BIG if the
- * unknown tail is not zero, a struct shorter than the first release's with -EINVAL.
+ * unknown tail is not zero.  A struct shorter than the first release's is refused with -EINVAL.
  *
  * Lengths, offsets and units are in bytes unless a name says otherwise.
  */
@@ -263,7 +263,7 @@ uint64_t atomicio_reason_next(uint64_t *left);
  *	SHAPE		our own check; no call was made.  Old.
  *	UNSUPPORTED	EOPNOTSUPP, ENOSYS, EPERM, EACCES: this file cannot.  EBADF, EFAULT: the
  *			descriptor or the buffer is gone, and nothing would help.  Old.
- *	NOT_DIRECT	ENOTBLK: this write cannot be done direct.  Old.
+ *	NOT_DIRECT	ENOTBLK: no direct write is possible here.  Old.
  *	LAYOUT		EINVAL on a valid shape: the extents do not allow it.  Old.
  *	BUSY		EAGAIN, EINTR, ENOMEM: cached pages, a full queue or memory in the way.
  *			ECANCELED: a failed write linked before it in an io_uring.  Old; on a raw
@@ -310,7 +310,7 @@ struct atomicio_failure {
 	uint32_t kind;	  /* ATOMICIO_KIND_* */
 	int32_t error;	  /* negative errno returned by FAIL; belongs to on_disk */
 	uint32_t on_disk; /* ATOMICIO_DISK_* */
-	uint32_t allowed; /* sensible answers; any other counts as FAIL */
+	uint32_t allowed; /* ATOMICIO_RETRY | ...: any other answer counts as FAIL */
 	uint32_t attempt; /* 1 for the first failure of this write on this path */
 	uint32_t path;	  /* ATOMICIO_PATH_* of the failed attempt */
 	uint32_t flags;	  /* the write's flags */
@@ -447,13 +447,14 @@ int atomicio_close(struct atomicio_file *file);
 #define ATOMICIO_NOWAIT 0x2u
 #define ATOMICIO_ALL_OR_NONE 0x4u /* batches only: the whole batch is one group */
 /*
- * A write through the journal returns when its frame is durable, with the page still on its way
- * to the file.  Until atomicio_settle() or atomicio_sync() a reader of any kind (another descriptor
- * or process, a mapping, a direct read) sees the old page, the new page or a mixture.  No crash and
- * no kill makes it stay so: recovery finishes the page.  All writes of this library over the page
- * wait for it.  An error of the way home is returned by atomicio_settle(), atomicio_sync() and
- * atomicio_close(), and by every later write of the handle (HOME_FAILED); it is -ENOTRECOVERABLE
- * where another call met it before.  A child after fork(2) must not use the handle.
+ * A write through the journal returns when its frame is durable, with the page still on its way to
+ * the file.  Until atomicio_settle() or atomicio_sync() a reader of any kind (another descriptor or
+ * process, a mapping, a direct read) sees the old page, the new page or a mixture.  After a crash
+ * or a kill recovery finishes the page.  Every write of this library over the page waits for the
+ * page's home write.  An error of the home write is returned by atomicio_settle(), atomicio_sync()
+ * and atomicio_close(), and by every later write of the handle (HOME_FAILED).  A call after the
+ * first to receive the error gives -ENOTRECOVERABLE.  A child after fork(2) must not use the
+ * handle.
  *
  * The flag is a permission.  A buffered file, a group longer than a frame, a journal that processes
  * share in turns, and a page for which AIO has no room are home on return, as without the flag.
@@ -465,21 +466,21 @@ int atomicio_close(struct atomicio_file *file);
  * Write `length` bytes at `offset`, untorn.
  *
  * On return 0 the page is written as the options allow: untorn, unless the options name
- * ATOMICIO_FALLBACK_PLAIN and the policy took it (see writes_plain in the statistics).  On an
- * error:
+ * ATOMICIO_FALLBACK_PLAIN and the policy chose this fallback (see writes_plain in the statistics).
+ * On an error:
  *
  *	- refused by our own check, or kinds SHAPE to SPACE without a sync: the old page is there.
  *	  Exception: BUSY on a raw block device with readers of the page leaves it old or new;
  *	- kind MEDIA, and any error of a durable write (see ATOMICIO_DISK_OLD_OR_NEW): old or new,
- *	  but whole.  If a retry or fallback after it fails too, its error is the one returned;
+ *	  but whole.  If a retry or a fallback fails too, the error of the last attempt is returned;
  *	- the PLAIN fallback was taken and failed: anything may be there, whatever the error.
  *
  * A durable write may return the error of another page of the file, lost earlier, with any errno.
  * After each error of a durable write the library therefore asks its witness (see
  * ATOMICIO_OPEN_NO_WITNESS), at the price of an fdatasync.  If a page was lost, the handle is
  * poisoned, and with live frames in a journal the file fails in the journal.  If not, the policy
- * may retry or fall back.  With ATOMICIO_NOWAIT nobody is asked, and the next sync reports the
- * loss.  The buffer is only read.
+ * may retry or fall back.  With ATOMICIO_NOWAIT the library does not ask, and the next sync reports
+ * the loss.  The buffer is only read.
  *
  * Returns 0 or:
  *	-EINVAL		NULL buffer, zero length, an end beyond INT64_MAX, an unknown flag, or
@@ -534,17 +535,17 @@ struct atomicio_op {
 
 /*
  * Write several pages, each untorn on its own, in no promised order: ops of one batch must not
- * overlap.  With a NULL queue they run on this thread: first the ops of a journal, in shared
- * frames, then the others one by one.  With a queue the others go through its ring.  Ops of a
- * journal never do (journal.h says why); their home writes go out together with or without a queue.
- * Flags as for atomicio_write(): with ATOMICIO_DSYNC all are durable on return.  With
- * ATOMICIO_ALL_OR_NONE the batch is one group, which a crash leaves whole or absent (all files need
- * the same journal).
+ * overlap.  With a NULL queue the ops run on this thread: first the ops of a journal, in shared
+ * frames, then the other ops one by one.  With a queue the other ops go through its ring.  Ops of a
+ * journal never go through the ring (journal.h says why); their home writes go out together with or
+ * without a queue.  Flags as for atomicio_write(): with ATOMICIO_DSYNC all are durable on return.
+ * With ATOMICIO_ALL_OR_NONE the batch is one group, which a crash leaves whole or absent (all files
+ * need the same journal).
  *
- * A failed op does not stop the others (except with ALL_OR_NONE): each has its own result.
+ * A failed op does not stop the other ops (except with ALL_OR_NONE): each op has its own result.
  *
- * Returns 0 if every op did, else the result of the first failed op, by index.  With no result
- * touched:
+ * Returns 0 if every op returned 0, else the result of the first failed op, by index.  Errors that
+ * touch no result:
  *	-EINVAL		NULL or zero count, an op without a file, non-zero reserved, an unknown
  *			flag, two ops of a group overlap
  *	-EOPNOTSUPP	ALL_OR_NONE without a journal
@@ -587,12 +588,15 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 int atomicio_sync(struct atomicio_file *file);
 
 /*
- * After writes with ATOMICIO_BEHIND: wait until the pages that touch the `length` bytes at
- * `offset` are in the file, for all handles of the file in this process.  Length 0: to the end.
+ * After writes with ATOMICIO_BEHIND: wait until the pages that touch the `length` bytes at `offset`
+ * are in the file, for all handles of the file in this process.  Length 0: to the end of the file.
  * Nothing is synced, and without such writes nothing is waited for.
  *
- * Returns 0; -EINVAL; -ENOTRECOVERABLE on a poisoned handle; or the error that a page met on its
- * way: the file has failed, its frames stay live, and recovery writes the page.
+ * Returns 0 or:
+ *	-EINVAL
+ *	-ENOTRECOVERABLE  the handle is poisoned
+ *	others		from a home write: the file has failed, its frames stay live, and recovery
+ *			writes the page
  */
 int atomicio_settle(struct atomicio_file *file, uint64_t offset, uint64_t length);
 

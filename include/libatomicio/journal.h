@@ -25,14 +25,14 @@
  * recovery says which: examples/group.c shows how to go on.
  *
  * Programs without knowledge of the journal (backup, copy, an editor, another engine) see the files
- * alone.  After a crash the files are good only once they are recovered.  Let nothing else open
- * them before, copy them together with the journal, and never put a copy of a file beside the
+ * alone.  After a crash the files are good only after recovery.  Let nothing else open the files
+ * before.  Copy the files together with the journal, and never put a copy of a file beside the
  * journal of another time.  Recovery refuses a file whose identity differs from its frames.
  *
  * How large?  Frames are retired (a checkpoint) from half of the ring on, which costs a sync of
- * each file that they name and two headers.  These are AIO requests that nobody waits for: writers
- * go on in the other half, and stop only when the ring is full.  Where AIO is refused, or a file
- * has no witness, a writer makes one of these calls after its own page.  The library makes no
+ * each file that they name and two headers.  Syncs and headers are AIO requests without a waiter:
+ * writers go on in the other half, and stop only when the ring is full.  Where AIO is refused, or a
+ * file has no witness, a writer makes one of these calls after its own page.  The library makes no
  * thread.  The journal should hold what your load writes in some seconds, and at least eight of its
  * largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer and the reading
  * after a crash longer, about a second for one or two GiB.
@@ -119,7 +119,7 @@ struct atomicio_journal_options {
 int atomicio_journal_create(int fd, const struct atomicio_journal_options *options,
 			    size_t options_size);
 
-/* Flag of atomicio_journal_open(): several processes have it open, and use it in turns: turns.h. */
+/* Flag of atomicio_journal_open(): several processes use the journal in turns: turns.h. */
 #define ATOMICIO_JOURNAL_OPEN_SHARED 0x1u
 
 /* How a journal is opened.  Zero is the default of every field. */
@@ -180,8 +180,10 @@ typedef int atomicio_walk(void *context, const struct atomicio_live_page *page);
  * Show every page of every live frame, in recovery's order.  Nothing is written.  Of use between
  * open and recovery; afterwards no frame is live.
  *
- * Returns 0; the answer of visit, if not 0; -EBADMSG: a frame is damaged; -ENOMEM; or an error of
- * reading.
+ * Returns 0, the answer of visit if not 0, or:
+ *	-EBADMSG	a frame is damaged
+ *	-ENOMEM
+ *	others		from reading
  */
 int atomicio_journal_walk(struct atomicio_journal *journal, atomicio_walk *visit, void *context);
 
@@ -331,8 +333,10 @@ int atomicio_journal_forget(struct atomicio_journal *journal, uint64_t file_id);
  * still works, then call this.  No write to the range may be on its way.  The call reads the
  * journal and takes memory for one frame; other threads may write meanwhile.
  *
- * Returns the number of bytes laid over (bytes of several frames count once a frame); -EINVAL;
- * -ENOMEM; -EUCLEAN: the journal is corrupt; or an error of reading the journal.
+ * Returns the number of bytes laid over (bytes of several frames count once per frame), or:
+ *	-EUCLEAN	the journal is corrupt
+ *	-EINVAL, -ENOMEM
+ *	others		from reading the journal
  */
 int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id, void *buffer,
 			      size_t length, uint64_t offset);
@@ -390,29 +394,33 @@ struct atomicio_journal_info {
 };
 
 /*
- * Has this journal live frames, so that its files are good only after a recovery?  No lock is
+ * Has this journal live frames?  If so, its files are good only after a recovery.  No lock is
  * taken, nothing is written, and no descriptor is opened or closed; fd may be open for reading
- * only.  Of a clean journal two blocks are read, of another the whole ring.  While somebody has
- * the journal open, the answer is of a moment, and a live frame may be home already.
+ * only.  The call reads two blocks of a clean journal, and the whole ring of any other.  While the
+ * journal is open anywhere, the answer holds for a moment only, and a live frame may be home
+ * already.
  *
  * info may be NULL (info_size is then ignored); else it is filled as by
  * atomicio_journal_get_info(), without counters, where the return is 0 or 1.
  *
- * Returns 0: nothing is live; 1: frames are live, or the state says that some may be lost;
- * -ENODATA: no journal is in this file; -EPROTONOSUPPORT, -EBADMSG and -ERANGE as
- * atomicio_journal_open(); -EBADF: fd is not open for reading; -EINVAL; -ENOMEM; or an error of
- * reading.
+ * Returns 0: nothing is live; 1: frames are live, or the state says that frames may be lost; or:
+ *	-ENODATA	no journal is in this file
+ *	-EPROTONOSUPPORT, -EBADMSG, -ERANGE  as from atomicio_journal_open()
+ *	-EBADF		fd is not open for reading
+ *	-EINVAL, -ENOMEM
+ *	others		from reading
  */
 int atomicio_journal_peek(int fd, struct atomicio_journal_info *info, size_t info_size);
 
 /*
  * How much of the ring does a group take at most: `count` pages, none longer than `length`, in
- * `files` runs of pages of one file (1: all are of one file)?  For who gathers pages and has to
- * know, before the group is complete, whether ATOMICIO_ALL_OR_NONE will take it.  No system call,
- * no lock, any thread.
+ * `files` runs of pages of one file (1: all are of one file)?  For callers that gather pages and
+ * must know, before the group is complete, whether ATOMICIO_ALL_OR_NONE will accept the group.  No
+ * system call, no lock, any thread.
  *
- * Returns the bytes, headers included; -EMSGSIZE: the journal may not take such a group, however
- * empty it is, see atomicio_write_batch(); -EINVAL.
+ * Returns the bytes, headers included, or:
+ *	-EMSGSIZE	the group is too large even for an empty journal (atomicio_write_batch())
+ *	-EINVAL
  */
 int64_t atomicio_group_length(const struct atomicio_journal *journal, uint64_t count,
 			      uint64_t length, uint64_t files);
@@ -427,8 +435,9 @@ int atomicio_journal_get_info(const struct atomicio_journal *journal,
  * the next open.  NULL is fine.  Where batches went to direct files, close waits some hundredths of
  * a second for the kernel to end its AIO.
  *
- * Returns 0; -EBUSY: a file is attached, and nothing was freed; or the error of marking the journal
- * clean, which loses nothing: the journal is closed.
+ * Returns 0 or:
+ *	-EBUSY		a file is attached: nothing was freed
+ *	others		from marking the journal clean: nothing is lost, and the journal is closed
  */
 int atomicio_journal_close(struct atomicio_journal *journal);
 

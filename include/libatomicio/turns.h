@@ -2,50 +2,52 @@
 /*
  * libatomicio: a journal that several processes use in turns.
  *
- * A journal that is opened with ATOMICIO_JOURNAL_OPEN_SHARED may be open in several processes.
- * They take turns: a process writes, through the journal and past it, only between
- * atomicio_journal_turn_begin() and atomicio_journal_turn_end().  What keeps readers and writers
- * apart is the caller's own lock, as SQLite's EXCLUSIVE; the library has a lock of its own besides,
- * so that two turns never meet.
+ * A journal opened with ATOMICIO_JOURNAL_OPEN_SHARED may be open in several processes.  The
+ * processes take turns: a process writes, through the journal and past it, only between
+ * atomicio_journal_turn_begin() and atomicio_journal_turn_end().  Readers and writers are kept
+ * apart by the caller's own lock, like SQLite's EXCLUSIVE.  The library has a second lock, and
+ * two turns never meet.
  *
  *	open	each process opens the journal and its files, at any time.
  *	read	take your lock for readers, then ask atomicio_journal_is_hot().  0: every page of
- *		the files is whole, and as the last turn left it.  1: somebody died in a turn, or
- *		failed: take your lock for writers, begin a turn, recover.
- *	write	take your lock for writers; turn_begin; if that gives 1, recover;
- *		atomicio_write(), atomicio_write_batch(); turn_end; give your lock back.
+ *		the files is whole, and as the last turn left it.  1: a process died in a turn, or
+ *		failed.  Take your lock for writers, begin a turn, recover.
+ *	write	take your lock for writers, then begin a turn.  Recover if turn_begin gives 1.
+ *		Write with atomicio_write() or atomicio_write_batch().  End the turn, give your
+ *		lock back.
  *	close	close the files, then the journal.  Nothing is checkpointed: the frames stay live
- *		for the others.  Who is alone, and wants to leave a clean journal, makes a turn
- *		with atomicio_journal_checkpoint() before.
+ *		for the other processes.  To leave a clean journal, a process that is alone makes
+ *		one more turn with atomicio_journal_checkpoint() before.
  *
- * A process may be killed at any instruction.  A mapped page, which lies behind the journal in its
- * file, says that a turn is under way; so the next process sees that one was never ended.  The page
- * is never believed when nobody else lives: after a reboot, after a copy, or when all processes are
- * gone, the first to open makes it anew from the journal itself.
+ * A process may be killed at any instruction.  A page of the journal's file, mapped by all
+ * processes, says that a turn is under way: the next process sees a turn that was never ended.  The
+ * page is believed only while another process lives.  After a reboot, after a copy, or when all
+ * processes are gone, the first process to open makes the page anew from the journal.
  *
- * Frames of others: a checkpoint retires all live frames, so it needs all files that they name.
- * Those that were attached here after the frames were written are first written home again, because
- * only a descriptor that was open in time is told of a page that the kernel lost.  A file that is
- * not attached here stops the checkpoint with -EBUSY, and a write that needs the room with
- * -ENOSPC and the reason JOURNAL_FULL: attach that file, or call atomicio_journal_recover() in the
- * turn, which finishes every file.
+ * Frames of other processes: a checkpoint retires all live frames, and therefore needs all files
+ * with live frames.  A file attached here after its frames were written is first written home
+ * again, because only a descriptor that was open in time receives the report of a lost page.  A
+ * file that is not attached here stops the checkpoint with -EBUSY, and a write that needs the room
+ * with -ENOSPC and the reason JOURNAL_FULL.  Attach the file, or call atomicio_journal_recover() in
+ * the turn, which finishes every file.
  *
- * What fails in a turn (a frame, a file) leaves the journal hot.  The next turn, of this process or
- * of another, recovers; a file's handles that failed are to be closed and opened again.  As long
- * as a recovery could not finish every file, no file takes writes.
+ * A failure in a turn (of a frame, of a file) leaves the journal hot.  The next turn, of any
+ * process, recovers.  Close the handles of a failed file and open them again.  No file accepts
+ * writes until a recovery has finished every file.
  *
  * Rules for the caller:
  *
- * 1. The journal's file is opened and closed by nobody else in the process while it is open here:
- *    any close of a file drops the process's POSIX record locks on it, and one of these says that
- *    the process lives.  (The library takes it again at the next turn, and reads the
- *    ring if somebody made a turn who did not see this process.)
+ * 1. Nothing else in the process opens and closes the journal's file while the journal is open
+ *    here.  Any close of a file drops the process's POSIX record locks on the file, and one of
+ *    these locks says that the process lives.  (The library takes the lock again at the next turn.
+ *    Where another process made a turn in between and did not see this process, the library reads
+ *    the ring again.)
  * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.
  * 3. A process has a journal open once: share the handle between threads.
- * 4. After fork(2) the child's handles are dead.  It may close them, which only frees them; best
- *    is exec.  While a child that was forked in a turn lives, and its parent does not, its copy of
- *    the turn's lock keeps the others out: -EOWNERDEAD for who is the only one, -EBUSY, or a wait
- *    for its end, while two or more others live.
+ * 4. After fork(2) the child's handles are dead.  The child may close them, which only frees
+ *    memory; best is exec.  A child forked in a turn has a copy of the turn's lock.  If the parent
+ *    dies and the child lives, the copy keeps other processes out: a process that is alone gets
+ *    -EOWNERDEAD; two or more get -EBUSY, or wait for the end of the child.
  */
 #ifndef LIBATOMICIO_TURNS_H
 #define LIBATOMICIO_TURNS_H
@@ -62,63 +64,72 @@ extern "C" {
 #define ATOMICIO_TURN_WAIT 0x1u /* wait for the end of another process's turn */
 
 /*
- * Begin a turn, of the whole process: all its threads may write in it.  What others did since is
- * taken over; who has had no company since the last turn pays four cheap system calls.  After a
- * turn that was never ended headers and ring are read again.
+ * Begin a turn of the whole process: all its threads may write in the turn.  The work of other
+ * processes since the last turn is taken over.  Without other processes since the last turn the
+ * call costs four cheap system calls.  After a turn that was never ended headers and ring are read
+ * again.
  *
- * Returns 0: the journal takes writes.
- * 1: recover first, with atomicio_journal_recover() in this turn.  Files may stay attached.  Writes
- * give -EUCLEAN until then.
- * -EBUSY: another process is in its turn.
- * -EOWNERDEAD: no process lives that could be, but a child that one forked has the lock, and for a
- * second had it: end it.
- * -ESTALE: the journal's file was deleted, cut or created anew.
- * -EALREADY: this process is in a turn.
- * -EPERM: this is a child after fork.
- * -EINTR: a signal came while it waited.
- * -EINVAL: the journal is not shared, or a flag is unknown.
- * -EDEADLK: called from a callback of this journal.
- * -ENOMEM: no memory for reading the ring; or an error of reading or writing the journal.
- * (atomicio_journal_open() gives -ENOMEM also if RLIMIT_MEMLOCK does not leave 4 KiB for the page.)
+ * Returns 0: the journal accepts writes.  Returns 1: recover first, with atomicio_journal_recover()
+ * in this turn; files may stay attached, and writes give -EUCLEAN until the recovery.  Errors:
+ *	-EBUSY		another process is in its turn
+ *	-EOWNERDEAD	no other process lives, but a forked child of one has held the lock for a
+ *			second: end the child
+ *	-ESTALE		the journal's file was deleted, cut or created anew
+ *	-EALREADY	this process is in a turn
+ *	-EPERM		this process is a child after fork
+ *	-EINTR		a signal came during the wait
+ *	-EINVAL		the journal is not shared; an unknown flag
+ *	-EDEADLK	called from a callback of this journal
+ *	-ENOMEM		no memory for reading the ring
+ *	others		from reading or writing the journal
+ *
+ * (atomicio_journal_open() also gives -ENOMEM, if RLIMIT_MEMLOCK leaves no 4 KiB for the page.)
  */
 int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags);
 
 /*
- * End the turn, when no home write, sync or header of this process is in flight any more, and say
- * in the page how far the journal is.  Nothing is checkpointed.
+ * End the turn.  The call waits until no home write, sync or header of this process is in flight,
+ * then writes the position of the journal into the page.  Nothing is checkpointed.
  *
- * Returns 0; -EINVAL: no turn is under way; -EPERM: this is a child after fork; -EDEADLK; or the
- * error of writing the page: the turn has ended, and the journal is hot.
+ * Returns 0 or:
+ *	-EINVAL		no turn is under way
+ *	-EPERM		this process is a child after fork
+ *	-EDEADLK	called from a callback of this journal
+ *	others		from writing the page: the turn has ended, and the journal is hot
  */
 int atomicio_journal_turn_end(struct atomicio_journal *journal);
 
 /*
- * Would a reader have to recover first?  No system call, no lock: the mapped page is read.  Ask
- * when you have your readers' lock, so that no living process is in a turn.  In a turn of this
- * process: does it have to recover?
+ * Is a recovery due before anybody may read the files?  The mapped page has the answer: no system
+ * call, no lock.  Ask while you hold your readers' lock, when no living process is in a turn.  In a
+ * turn of this process the answer says whether this turn has to recover.
  *
- * Returns 0, 1, or -EINVAL: the journal is not shared.
+ * Returns 0: no; 1: yes; -EINVAL: the journal is not shared.
  */
 int atomicio_journal_is_hot(const struct atomicio_journal *journal);
 
 /*
- * Has no other living process this journal open?  For who wants to leave it clean.
+ * Is this process the only living process that has the journal open?  The last one to close may
+ * want to leave a clean journal.
  *
- * Returns 1, 0, -EINVAL, or an error of fcntl(2).
+ * Returns 1: alone; 0: not alone; -EINVAL: the journal is not shared; or an error of fcntl(2).
  */
 int atomicio_journal_is_alone(const struct atomicio_journal *journal);
 
 /*
- * A word of the caller's in the shared page, 0 when the first process opens the journal: a change
- * counter, for example.  It is not on the disk.  Reading it makes no system call; read it when you
- * hold your lock.  0 as well if the journal is not shared.
+ * Read the caller's word in the shared page, for example a change counter.  The word is 0 when the
+ * first process opens the journal, and is not on the disk.  No system call.  Read the word while
+ * you hold your lock.  Returns 0 also if the journal is not shared.
  */
 uint64_t atomicio_journal_get_word(const struct atomicio_journal *journal);
 
 /*
- * Write it, in a turn; others see it at once.
+ * Write the caller's word, in a turn.  Other processes see the new word at once.
  *
- * Returns 0; -EBUSY: no turn is under way; -EINVAL; or an error of pwrite(2).
+ * Returns 0 or:
+ *	-EBUSY		no turn is under way
+ *	-EINVAL		the journal is not shared
+ *	others		from pwrite(2)
  */
 int atomicio_journal_set_word(struct atomicio_journal *journal, uint64_t word);
 

@@ -23,8 +23,8 @@
  *		take another entry and prep the same write again;
  *
  * A write through the journal in your ring is two entries, one after the other: the frame, which
- * makes it durable, and the home write.  Call atomicio_uring_begin() once, and neither prep nor
- * done waits for a disk or takes memory.  Writes share a frame if you gather them:
+ * makes the page durable, and the home write.  Call atomicio_uring_begin() once.  From then on
+ * neither prep nor done waits for a disk or takes memory.  Gathered writes share a frame:
  *
  *	atomicio_uring_gather(&requests[0], file, page0, 16384, 0, 0);
  *	atomicio_uring_gather(&requests[1], file, page1, 16384, 16384, 0);
@@ -52,9 +52,9 @@ struct io_uring_sqe; /* <liburing.h> or <linux/io_uring.h> */
  * One write on its way through your ring.  Zero a request before its first use; after
  * atomicio_uring_done() returned 0 or an error the request may serve another write.  While the
  * write is on its way, the request must not move or be freed, nor may the file's handle be closed.
- * To give up a write after AGAIN_SQE, zero the request; but never one whose write has a frame of a
- * journal (see atomicio_uring_begin()): its range would stay taken, its file and journal open.  The
- * contents are the library's.
+ * To give up a write after AGAIN_SQE, zero the request.  Exception: a request whose write has a
+ * frame of a journal (see atomicio_uring_begin()) must not be zeroed.  Its range would stay taken,
+ * its file and journal open.  The contents of the request are the library's.
  */
 struct atomicio_request {
 	uint64_t opaque[16];
@@ -97,17 +97,17 @@ struct atomicio_request {
  *	- a write goes past the journal over a range of live frames, which are retired first
  *	  (path KERNEL, or AUTO where no frame can hold the page).
  *
- * The first two are done inside the call; the entry becomes a no-op, and its completion gives the
- * result.  Mind the order: a write done inside the call is ahead of entries that it is linked
- * behind.  Where the order matters, give the file neither journal nor fallback.
+ * The first two happen inside the call.  The entry becomes a no-op, and its completion gives the
+ * result.  Mind the order: a write done inside the call is ahead of entries linked before its
+ * entry.  Where the order matters, give the file neither journal nor fallback.
  *
  * Returns 0: submit the entry.  A negative errno, as from atomicio_write(): the write was refused.
- * An entry taken from a ring cannot be given back, and *sqe then holds a request that the kernel
- * refuses without doing anything, which breaks its link as a failed write would.  Give its
- * completion to nobody, or to atomicio_uring_done(), which returns the same error.  To nobody alone
- * where the request is left as it was: after -EAGAIN, -EBUSY, -ENOBUFS and -ENOSPC of
- * atomicio_uring_begin(), after an error of a write that has a frame, and after -EINVAL for a
- * request still on its way, or due for another write again.
+ * An entry taken from a ring cannot be given back.  After a refusal *sqe holds a request that the
+ * kernel refuses without doing anything, and that breaks its link like a failed write.  Ignore the
+ * completion of this entry, or give it to atomicio_uring_done(), which returns the same error.
+ * Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY, -ENOBUFS
+ * and -ENOSPC of atomicio_uring_begin(), after an error of a write that has a frame, and after
+ * -EINVAL for a request still on its way, or due for another write again.
  */
 int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *file,
 			struct io_uring_sqe *sqe, const void *buffer, size_t length,
@@ -115,7 +115,7 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
 
 /*
  * Turn a completion's result (cqe->res) into the write's result.  Call it once a completion, from
- * any thread, but for one request not from two at once.  Before AGAIN_SQE is returned, the
+ * any thread, but never from two threads at once for one request.  Before AGAIN_SQE is returned, the
  * write-back of cached pages in the way is started, but not awaited; pausing between retries is
  * yours.  If the policy answers FALLBACK, the fallback is made inside the call, and its result
  * returned.
@@ -146,57 +146,60 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
 int atomicio_uring_done(struct atomicio_request *request, int32_t res);
 
 /*
- * Let writes through this journal be entries of your ring: `frames` frames, 1 to 64, may be on
+ * Let writes through this journal be entries of your ring.  `frames` frames, 1 to 64, may be on
  * their way at the same time, from the first gathered page to the last home write.  Memory for all
- * of them is taken here, frame_max each, and the journal's header is written, so this call waits.
- * It holds until atomicio_journal_close().  event_fd is an eventfd(2) of yours, or -1: 1 is added
- * to it when a call that returned -EAGAIN may be worth another try.  It stays open until then.
+ * these frames is taken here, frame_max each, and the journal's header is written: this call waits.
+ * The setting holds until atomicio_journal_close().  event_fd is an eventfd(2) of yours, or -1.
+ * The library adds 1 to the event when a call that returned -EAGAIN may be worth another try.  Keep
+ * event_fd open until atomicio_journal_close().
  *
  * From then on, for writes that go to this journal:
  *
  *	- atomicio_uring_prep() of a new write puts the page into a frame, and fills the frame's
  *	  entry.  The page is copied: the buffer is yours again at once.
  *	- atomicio_uring_done() returns ATOMICIO_DURABLE when the frame is durable.  The frame may
- *	  need more than one entry (AGAIN_SQE): the kernel wrote less than all of it, or the
- *	  filesystem needs an fdatasync(2) after it.
+ *	  need more than one entry (AGAIN_SQE): the kernel wrote less than the whole frame, or the
+ *	  filesystem needs an fdatasync(2) after the write.
  *	- prep of the same write again fills the entry of the home write; done returns 0 when the
- *	  page is home.  Where the home write fails, done returns 0 as well, the file has failed
- *	  (see atomicio_journal_read()), and its handle is poisoned: the write itself is durable.
- *	- Leave fd and flags of these entries as they are, but for links.  Set no IOSQE_FIXED_FILE:
- *	  a frame goes to the journal's file.
- *	- An entry may be submitted at any time, also much later.  Until its completion was given to
- *	  done: its range takes no other write through the journal, and the frame stays live.
- *	- A frame's entry that never was submitted, or was cancelled: give -ECANCELED to done.  All
- *	  writes in the frame fail with it, their old pages on disk.  A home write's entry that was
- *	  cancelled gives AGAIN_SQE.  Never give -ECANCELED for an entry that may still be
+ *	  page is home.  Where the home write fails, done returns 0 as well, because the write is
+ *	  durable.  The file has then failed (see atomicio_journal_read()), and its handle is
+ *	  poisoned.
+ *	- Leave fd and flags of these entries unchanged, except the link flags.  Set no
+ *	  IOSQE_FIXED_FILE: a frame goes to the journal's file.
+ *	- An entry may be submitted at any time, also much later.  Until done has the entry's
+ *	  completion, the range accepts no other write through the journal, and the frame stays live.
+ *	- A frame's entry that was never submitted, or was cancelled: give -ECANCELED to done.  All
+ *	  writes in the frame fail with -ECANCELED, their old pages on disk.  A home write's entry
+ *	  that was cancelled gives AGAIN_SQE.  Never give -ECANCELED for an entry that may still be
  *	  submitted.
- *	- A frame that is closed, or due again after AGAIN_SQE, is given up by -ECANCELED to done,
- *	  too.  If the kernel may have written some of it (a short result, -EINTR), done returns
- *	  -EIO instead, and the journal is poisoned.  A write that is durable cannot be given up:
- *	  its home write has to be made.
- *	- An error of a frame's entry poisons the journal, as that of a synchronous write would.
+ *	- A frame that is closed, or due again after AGAIN_SQE, is also given up by -ECANCELED to
+ *	  done.  If the kernel may have written a part of the frame (a short result, -EINTR), done
+ *	  returns -EIO instead, and the journal is poisoned.  A durable write cannot be given up: its
+ *	  home write must be made.
+ *	- An error of a frame's entry poisons the journal, like an error of a synchronous write.
  *
- * What cannot be done now is told at once, with nothing changed, and asks no policy:
+ * A call that cannot be done now returns an error at once, changes nothing, and asks no policy:
  *
- *	-EAGAIN		the log area is full, or another thread writes a frame: the event says when;
- *			a retirement of old frames is under way
- *	-EBUSY		not before an entry of yours has completed: a write that overlaps is not
- *			home, or all frames are on their way
- *	-ENOBUFS	not before the open frame is closed: it is full
+ *	-EAGAIN		the log area is full, or another thread writes a frame (the event says
+ *			when to try again); or a retirement of old frames is under way
+ *	-EBUSY		an entry of yours must complete first: an overlapping write is not home,
+ *			or all frames are on their way
+ *	-ENOBUFS	the open frame is full, and must be closed first
  *	-ENOSPC		the log area is full, and only atomicio_journal_checkpoint(), which waits,
  *			can make room (no AIO on this machine, or a file has failed)
  *
- * Synchronous calls never wait for an entry of yours: where they need its completion, they return
- * -EBUSY.  That is a write of an overlapping range, atomicio_journal_checkpoint() and _forget(),
- * atomicio_close() and atomicio_journal_close(), which then have freed nothing.
+ * Synchronous calls never wait for an entry of yours.  Calls that need its completion return
+ * -EBUSY: a write of an overlapping range, atomicio_journal_checkpoint() and _forget(),
+ * atomicio_close() and atomicio_journal_close().  The two close calls have then freed nothing.
  *
- * If the process dies, recovery needs nothing from the ring: each write that was told durable is
- * there, every other one is there whole or not at all.  The kernel may still carry out entries of
- * the dead process.  No one can open the journal before its last frame is written, but home writes
- * can land later: open files with ATOMICIO_OPEN_LOCK and recover with ATOMICIO_RECOVER_LOCK.
+ * If the process dies, recovery needs nothing from the ring.  Each write reported durable is in the
+ * file; every other write is in the file whole or not at all.  The kernel may still carry out
+ * entries of the dead process.  No one can open the journal before its last frame is written, but
+ * home writes can land later: open files with ATOMICIO_OPEN_LOCK and recover with
+ * ATOMICIO_RECOVER_LOCK.
  *
  * Returns 0 or:
- *	-EBUSY		done already
+ *	-EBUSY		called before for this journal
  *	-EINVAL		`frames` is out of range, or no journal
  *	-ENOMEM		nothing was taken
  *	others		as from atomicio_write() through this journal
@@ -204,51 +207,65 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
 int atomicio_uring_begin(struct atomicio_journal *journal, uint32_t frames, int event_fd);
 
 /*
- * Put a write into the frame that is being gathered, without an entry.  The page is copied.  It is
- * on its way when the frame is closed: by atomicio_uring_commit() of any request in it, or by an
- * atomicio_uring_prep() of a new write, which joins it.  One frame of a journal is open at a time.
- * No policy is asked.  Afterwards, prep with the same arguments gives the request's next entry.
+ * Put a write into the open frame, without an entry.  The page is copied.  The write is on its way
+ * when the frame is closed: by atomicio_uring_commit() of any request in the frame, or by an
+ * atomicio_uring_prep() of a new write, which joins the frame.  One frame of a journal is open at a
+ * time.  No policy is asked.  Afterwards, prep with the same arguments gives the request's next
+ * entry.
  *
- * Returns 0; -EAGAIN, -EBUSY, -ENOBUFS: see atomicio_uring_begin(); -EOPNOTSUPP: the file has no
- * journal with atomicio_uring_begin(); -EMSGSIZE: no frame holds it; -EINVAL: also for a request
- * that is on its way; others as from atomicio_write().
+ * Returns 0 or:
+ *	-EAGAIN, -EBUSY, -ENOBUFS  as described at atomicio_uring_begin()
+ *	-EOPNOTSUPP	the file has no journal with atomicio_uring_begin()
+ *	-EMSGSIZE	no frame can hold the page
+ *	-EINVAL		as from atomicio_write(); the request is on its way
+ *	others		as from atomicio_write()
  */
 int atomicio_uring_gather(struct atomicio_request *request, struct atomicio_file *file,
 			  const void *buffer, size_t length, uint64_t offset, uint32_t flags);
 
 /*
- * The same for ops[0] to ops[count - 1], all or none, into one frame: after a crash all of them are
- * there, or none.  requests[i] is that of ops[i]; ops[i].result is not written.
- * Returns as atomicio_uring_gather(); -EXDEV: their journals differ; -EINVAL: also if two overlap.
+ * Put ops[0] to ops[count - 1] into the open frame as one group: a crash leaves the whole group or
+ * nothing of it.  requests[i] belongs to ops[i]; ops[i].result is not written.
+ *
+ * Returns 0 or:
+ *	-EXDEV		the ops have different journals
+ *	-EINVAL		as from atomicio_uring_gather(); two ops overlap
+ *	others		as from atomicio_uring_gather()
  */
 int atomicio_uring_gather_group(struct atomicio_request *requests, const struct atomicio_op *ops,
 				uint32_t count);
 
 /*
- * Close the frame that the request was gathered into: nothing enters it any more, and its place in
- * the log area is given.  Then prep this request with the same arguments: the entry is the frame's.
- * Requests that share the frame have no entry before it is durable (prep gives -EBUSY).
+ * Close the frame that holds the request: no write enters the frame any more, and the frame gets its
+ * place in the log area.  Then prep this request with the same arguments: the entry is the frame's.
+ * The other requests of the frame have no entry before the frame is durable (prep gives -EBUSY).
  *
- * Returns 0; -EAGAIN: the frame stays open; -EALREADY: it is closed; -EINVAL; others as from
- * atomicio_write() through this journal: the frame stays open, and may be discarded.
+ * Returns 0 or:
+ *	-EAGAIN		the frame stays open: see atomicio_uring_begin()
+ *	-EALREADY	the frame is closed
+ *	-EINVAL		the request is in no frame
+ *	others		as from atomicio_write() through this journal: the frame stays open, and
+ *			may be discarded
  */
 int atomicio_uring_commit(struct atomicio_request *request);
 
 /*
- * Give up the open frame that the request was gathered into, with all its writes: the others get
- * -ECANCELED from atomicio_uring_result().  Returns 0; -EALREADY: it is closed; -EINVAL.
+ * Give up the open frame that holds the request, with all its writes: the other requests get
+ * -ECANCELED from atomicio_uring_result().
+ *
+ * Returns 0; -EALREADY: the frame is closed; -EINVAL: the request is in no frame.
  */
 int atomicio_uring_discard(struct atomicio_request *request);
 
 /*
- * What has become of a write, without a completion: for requests that share a frame.
+ * The state of a write, without a completion: for requests that share a frame.
  *
  * Returns:
- *	ATOMICIO_DURABLE  it is durable, and not yet known to be home
- *	-EINPROGRESS	it is not yet known
+ *	ATOMICIO_DURABLE  the write is durable, and not yet known to be home
+ *	-EINPROGRESS	the result is not yet known
  *	-EINVAL		the request is not in use, as after its end
- *	others		it failed, as atomicio_uring_done() has told of the frame; the request may
- *			serve another write
+ *	others		the write failed, with the error that atomicio_uring_done() returned for
+ *			the frame; the request may serve another write
  */
 int atomicio_uring_result(struct atomicio_request *request);
 
@@ -270,7 +287,11 @@ int atomicio_uring_result(struct atomicio_request *request);
  *	  the kernel go through pwritev2(2), as do all later batches.  A write taken and never
  *	  answered fails with -EIO and kind MEDIA, and its handle is poisoned.
  *
- * Returns 0; -EINVAL: depth out of range; -EFAULT; -ENOMEM; -EMFILE or -ENFILE.
+ * Returns 0 or:
+ *	-EINVAL		depth is out of range
+ *	-EFAULT		queue is NULL
+ *	-ENOMEM
+ *	-EMFILE, -ENFILE  no free descriptor
  */
 int atomicio_queue_create(uint32_t depth, struct atomicio_queue **queue);
 
