@@ -20,32 +20,6 @@
 #include "sys_cancel.h"
 #include "sys_refused.h"
 
-int journal_begin(struct atomicio_journal *journal)
-{
-	struct journal_header *next = &journal->next_header;
-	int error;
-
-	journal_await_tail(journal);
-	if (journal->begun)
-		return 0;
-	error = journal_check_limit(journal, journal->header.size);
-	if (error)
-		return error;
-	assert(journal->live_bytes == 0);
-	journal->moving_tail = true;
-	journal_empty_header(journal, next);
-	next->flags = 0;
-	pthread_mutex_unlock(&journal->lock);
-	error = journal_put_headers(journal, next);
-	pthread_mutex_lock(&journal->lock);
-	journal_adopt_header(journal, next, error);
-	if (!error)
-		journal->head_sequence = journal->next_sequence;
-	journal->moving_tail = false;
-	pthread_cond_broadcast(&journal->changed);
-	return error;
-}
-
 /*
  * K3: say that nothing is live, and where the head is.  Who has only looked writes nothing.
  */

@@ -13,9 +13,7 @@
 #include "journal_internal.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "journal_crc.h"
 #include "trace.h"
 
 /* A frame being put together from the head of the line. */
@@ -26,7 +24,7 @@ struct group {
 	uint32_t tickets;
 };
 
-bool journal_has_failed(const struct journal_ticket *ticket)
+static bool has_failed(const struct journal_ticket *ticket)
 {
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		if (ticket->ranges[i].file->failed)
@@ -43,7 +41,7 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	group->end = &group->first;
 	while ((ticket = journal_take(journal, group->first, group->frame.files, group->frame.count,
 				      group->data_length))) {
-		if (journal_has_failed(ticket)) {
+		if (has_failed(ticket)) {
 			journal_settle(ticket, -ENOTRECOVERABLE); /* K7 */
 			continue;
 		}
@@ -59,29 +57,6 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	group->frame.header_length =
 		(uint32_t)journal_header_length(group->frame.files, group->frame.count);
 	group->frame.length = group->frame.header_length + (uint32_t)group->data_length;
-}
-
-/* Copy one page into a frame, with its entry; the frame header is for later. */
-uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
-			    uint32_t row, uint64_t at, const struct journal_page *page)
-{
-	const uint64_t padded = journal_padded(page->length);
-	uint8_t *data = bytes + at;
-	struct journal_entry entry;
-
-	memcpy(data, page->buffer, page->length);
-	memset(data + page->length, 0, padded - page->length);
-	entry = (struct journal_entry){
-		.offset = page->offset,
-		.length = page->length,
-		.crc = journal_crc32c(0, data, page->length),
-		.file = row,
-		.escape = journal_escape_key(data, padded),
-	};
-	/* K1: until the frame is durable; homes get the page without it (N3). */
-	journal_escape(data, padded, entry.escape);
-	journal_put_entry(bytes, frame->files, index, &entry);
-	return at + padded;
 }
 
 static void stage_pages(struct journal_stage *stage, const struct group *group)
@@ -108,37 +83,6 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 	assert(files == group->frame.files);
 }
 
-/*
- * An error of a frame's write says that it may be there all the same, so it may not look like one
- * of those that journal_commit() gives for nothing written.
- */
-int journal_frame_error(int error)
-{
-	switch (error) {
-	case -EINVAL:
-	case -EMSGSIZE:
-	case -ENOSPC:
-	case -EFBIG:
-	case -ENOMEM:
-	case -EINTR:
-	case -EBUSY:
-	case -EUCLEAN:
-	case -ENOTRECOVERABLE:
-		return -EIO;
-	default:
-		return error;
-	}
-}
-
-/* Write a frame, durably; no lock held: this is where the time goes. */
-int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
-			const struct journal_frame *frame)
-{
-	journal_encode_frame(bytes, journal->header.id, frame);
-	return journal_frame_error(
-		journal_write_durable(journal, bytes, frame->length, frame->offset));
-}
-
 /* The frame is durable: account for it, and send its tickets home. */
 static void publish(struct atomicio_journal *journal, struct journal_stage *stage,
 		    const struct group *group)
@@ -163,46 +107,10 @@ static void publish(struct atomicio_journal *journal, struct journal_stage *stag
 	}
 }
 
-/*
- * Close the group's ranges to writes that bypass the journal (J3), and remember that its files
- * have frames (J10).  Those of a failed frame too: it may be on disk all the same, and would be
- * replayed over what bypassed it, or over what others wrote after a close that gave 0.
- */
-void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
-			  uint64_t sequence)
-{
-	const uint32_t now = journal->generation & 1;
-
-	for (uint32_t i = 0; i < ticket->range_count; i++) {
-		const struct journal_extent *range = &ticket->ranges[i];
-
-		if (!range->file->first[now])
-			range->file->first[now] = sequence;
-		journal_cover(journal, range->file->file_id, range->offset,
-			      range->end - range->offset);
-	}
-}
-
 static void cover_group(struct atomicio_journal *journal, const struct group *group)
 {
 	for (const struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next)
 		journal_cover_ticket(journal, ticket, group->frame.sequence);
-}
-
-/* H1: before the first frame, once. */
-int journal_first_frame(struct atomicio_journal *journal)
-{
-	int error = journal_refused(journal);
-
-	if (error || journal->begun)
-		return error;
-	error = journal_prove_header(journal);
-	if (!error)
-		error = journal_begin(journal);
-	/* Nothing of the frame was written, and the journal is not poisoned. */
-	if (!error || error == -EFBIG || error == -EINTR)
-		return error;
-	return journal_is_full(error) ? -ENOSPC : journal_frame_error(error);
 }
 
 /* Find a place, write the frame there, and account for it.  The lock is dropped for the work. */
@@ -235,10 +143,23 @@ static int frame_group(struct atomicio_journal *journal, struct journal_stage *s
 	return error;
 }
 
+/* A stage without home writes; waits for one. */
+static struct journal_stage *free_stage(struct atomicio_journal *journal)
+{
+	struct journal_stage *stage;
+
+	while (!(stage = journal_find_stage(journal))) {
+		journal_land(journal);
+		if (!journal_find_stage(journal) && !journal_retire_wait(journal, JOURNAL_SOON_MS))
+			(void)journal_add_stage(journal);
+	}
+	return stage;
+}
+
 /* Lead one frame, or one chain.  Called and returns with the lock and the role. */
 static void lead(struct atomicio_journal *journal)
 {
-	struct journal_stage *stage = journal_free_stage(journal);
+	struct journal_stage *stage = free_stage(journal);
 	struct journal_ticket *ticket, *next;
 	struct group group;
 	int error;
@@ -273,6 +194,24 @@ static bool go_home(struct atomicio_journal *journal, struct journal_ticket *tic
 	return false;
 }
 
+/* Wait for the frame, and lead frames meanwhile. */
+static int stand_in_line(struct atomicio_journal *journal, struct journal_ticket *ticket)
+{
+	enum journal_next next;
+
+	journal_join_line(journal, ticket);
+	while ((next = journal_await_lead(journal, ticket)) != JOURNAL_NEXT_NONE) {
+		if (next == JOURNAL_NEXT_LAND) {
+			(void)journal_retire_wait(journal, JOURNAL_SOON_MS);
+			journal_land(journal);
+			continue;
+		}
+		lead(journal);
+		journal_leave(journal);
+	}
+	return ticket->error;
+}
+
 /* From the line to home, or to the way there. */
 static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket, bool *left)
 {
@@ -284,12 +223,7 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 		pthread_mutex_unlock(&journal->lock);
 		return -EBUSY;
 	}
-	journal_join_line(journal, ticket);
-	while (journal_await_lead(journal, ticket)) {
-		lead(journal);
-		journal_leave(journal);
-	}
-	error = ticket->error;
+	error = stand_in_line(journal, ticket);
 	pthread_cond_destroy(&ticket->woken);
 	if (!error) {
 		pthread_mutex_unlock(&journal->lock);

@@ -104,33 +104,3 @@ void journal_go_home(struct atomicio_journal *journal, const struct journal_tick
 	count = journal_merge_runs(runs, ticket->count, stage->vectors + ticket->first_page);
 	journal_send_home(journal, ticket->courier, runs, count);
 }
-
-int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage)
-{
-	const struct sys_calls *sys = journal->sys;
-	const uint32_t pages = journal->frame_room / JOURNAL_BLOCK;
-	const size_t homes = pages * (sizeof(*stage->runs) + sizeof(*stage->vectors));
-
-	stage->runs = sys->allocate(_Alignof(struct journal_run), homes);
-	if (stage->runs) {
-		stage->vectors = (struct iovec *)(stage->runs + pages);
-		stage->frame = sys->allocate(JOURNAL_BLOCK, journal->frame_room);
-	}
-	if (stage->frame) {
-		journal->memory += homes + journal->frame_room;
-		return 0;
-	}
-	journal_free_stage_memory(journal, stage);
-	return -ENOMEM;
-}
-
-void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage)
-{
-	if (stage->runs)
-		journal->sys->release_memory(stage->runs);
-	if (stage->frame)
-		journal->sys->release_memory(stage->frame);
-	stage->runs = NULL;
-	stage->vectors = NULL;
-	stage->frame = NULL;
-}

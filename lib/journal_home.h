@@ -9,6 +9,8 @@
 
 #include "journal_internal.h"
 
+/* journal_frame.c */
+
 /* Memory for a frame and its homes: 0 or -ENOMEM. */
 int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage);
 void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage);

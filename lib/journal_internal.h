@@ -272,11 +272,6 @@ void journal_empty_header(struct atomicio_journal *journal, struct journal_heade
 /* The same for a header of one's own making, with the next generation. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);
 
-/*
- * Before the first frame, with lock and role: the header is ours, durably, in both copies (H1), and
- * its tail is behind every used number.  Nothing to do from then on.
- */
-int journal_begin(struct atomicio_journal *journal);
 /* Make sure that the header read at open is durable (H2); with the role. */
 int journal_settle_header(struct atomicio_journal *journal);
 
@@ -306,8 +301,14 @@ int journal_refused(const struct atomicio_journal *journal);
 void journal_poison(struct atomicio_journal *journal);
 
 void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* Wait for the role, to lead a frame; false: somebody else settled the ticket. */
-bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket *ticket);
+/* What comes next for the thread of a ticket in line. */
+enum journal_next {
+	JOURNAL_NEXT_NONE, /* somebody has settled the ticket */
+	JOURNAL_NEXT_LEAD, /* the role is this thread's: lead a frame */
+	JOURNAL_NEXT_LAND, /* the line waits for homes that nobody looks for: land, and ask again */
+};
+enum journal_next journal_await_lead(struct atomicio_journal *journal,
+				     struct journal_ticket *ticket);
 /* The first in line that can share a frame with `with`; with and files are in no line. */
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
@@ -316,8 +317,6 @@ void journal_settle(struct journal_ticket *ticket, int error);
 /* Is a part of these ranges still on its way home from an earlier frame (J8)? */
 bool journal_meets_homing(const struct atomicio_journal *journal,
 			  const struct journal_ticket *ticket);
-/* A stage without home writes; waits for one. */
-struct journal_stage *journal_free_stage(struct atomicio_journal *journal);
 /* A ticket with a durable frame goes home from this stage, and is home. */
 void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
 		    struct journal_ticket *ticket);
@@ -343,19 +342,31 @@ void journal_advance_head(struct atomicio_journal *journal, const struct journal
 /* Bytes from a tail to a head, with at least one frame in between. */
 uint64_t journal_distance(const struct journal_header *header, uint64_t tail, uint64_t head);
 
-/* journal_commit.c: no lock.  The frame is staged; its header is made here. */
+/* journal_frame.c: no lock.  The frame is staged; its header is made here. */
 int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 			const struct journal_frame *frame);
-
 /* Put a page into a frame with files and header_length set; returns the place of the next page. */
 uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
 			    uint32_t row, uint64_t at, const struct journal_page *page);
-/* With the lock.  Before a frame: does its journal accept one (H1)?  Then its bookkeeping. */
-int journal_first_frame(struct atomicio_journal *journal);
-bool journal_has_failed(const struct journal_ticket *ticket);
+int journal_frame_error(int error);
+/* With the lock: a stage without home writes, or NULL; and memory for one more, if there is any. */
+struct journal_stage *journal_find_stage(struct atomicio_journal *journal);
+bool journal_add_stage(struct atomicio_journal *journal);
+/* With the lock: a frame with these pages may be on disk. */
 void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
 			  uint64_t sequence);
-int journal_frame_error(int error);
+
+/* journal_begin.c: with the lock, which is dropped for the work. */
+
+/* Nobody is at the headers, and none is on its way. */
+void journal_await_tail(struct atomicio_journal *journal);
+/* Make sure that the header that open read is durable (H2). */
+int journal_prove_header(struct atomicio_journal *journal);
+/*
+ * With the role, before a frame: does its journal accept one?  Before the first, the header is made
+ * ours, durably, in both copies (H1).
+ */
+int journal_first_frame(struct atomicio_journal *journal);
 
 /*
  * journal_carry.c: with lock and role, frame the pages of failed files of the old generation again,

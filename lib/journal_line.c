@@ -204,27 +204,25 @@ void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *
 	journal->waiting_end = &ticket->next;
 }
 
-bool journal_await_lead(struct atomicio_journal *journal, struct journal_ticket *ticket)
+enum journal_next journal_await_lead(struct atomicio_journal *journal,
+				     struct journal_ticket *ticket)
 {
 	while (!ticket->settled) {
 		const struct journal_ticket *first = journal->busy ? NULL : first_free(journal);
 
 		/* All of the line wait for homes, and some of these have nobody who sees them. */
-		if (!first && !journal->busy && journal->behind) {
-			(void)journal_retire_wait(journal, JOURNAL_SOON_MS);
-			journal_land(journal);
-			continue;
-		}
+		if (!first && !journal->busy && journal->behind)
+			return JOURNAL_NEXT_LAND;
 		if (first && !home_soon(journal)) {
 			journal->busy = true;
-			return true;
+			return JOURNAL_NEXT_LEAD;
 		}
 		if (first != ticket)
 			pthread_cond_wait(&ticket->woken, &journal->lock);
 		else if (!journal_wait(journal, &ticket->woken, JOURNAL_SOON_MS))
 			note_late(journal);
 	}
-	return false;
+	return JOURNAL_NEXT_NONE;
 }
 
 static struct journal_ticket *take_out(struct atomicio_journal *journal, struct journal_ticket **at)
@@ -266,39 +264,6 @@ void journal_settle(struct journal_ticket *ticket, int error)
 	ticket->error = error;
 	ticket->settled = true;
 	pthread_cond_signal(&ticket->woken);
-}
-
-/* Memory for one more stage; without it there are fewer. */
-static bool add_stage(struct atomicio_journal *journal)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
-		struct journal_stage *stage = &journal->stages[i];
-
-		if (stage->frame)
-			continue;
-		return journal_make_stage(journal, stage) == 0;
-	}
-	return false;
-}
-
-static struct journal_stage *find_stage(struct atomicio_journal *journal)
-{
-	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
-		if (journal->stages[i].frame && !journal->stages[i].homing)
-			return &journal->stages[i];
-	return NULL;
-}
-
-struct journal_stage *journal_free_stage(struct atomicio_journal *journal)
-{
-	struct journal_stage *stage;
-
-	while (!(stage = find_stage(journal))) {
-		journal_land(journal);
-		if (!find_stage(journal) && !journal_retire_wait(journal, JOURNAL_SOON_MS))
-			(void)add_stage(journal);
-	}
-	return stage;
 }
 
 /* The count that a range of a ticket stands in, while it is on its way. */

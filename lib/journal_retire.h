@@ -63,10 +63,6 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 
 /* journal_tail.c */
 
-/* Nobody is at the headers, and none is on its way. */
-void journal_await_tail(struct atomicio_journal *journal);
-/* Make sure that the header that open read is durable (H2). */
-int journal_prove_header(struct atomicio_journal *journal);
 /* Everything below this frame is retired, once both headers say so. */
 int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence);
 /* The same, sent and not waited for; false: it has to be journal_move_tail(). */

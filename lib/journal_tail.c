@@ -2,7 +2,7 @@
 /*
  * The tail and the headers that say where it is: by call, or sent as AIO requests.
  *
- * Flow: below journal_retire.c, recovery and carrying; journal.c writes the copies.
+ * Flow: below journal_retire.c and carrying; journal_header.c writes the copies.
  *
  * Of all threads one is at the headers: moving_tail.  H1 holds either way: the second copy is sent
  * when the first is durable.  A header that was sent and failed is written by call the next time,
@@ -11,32 +11,6 @@
 #include "journal_internal.h"
 
 #include <errno.h>
-
-void journal_await_tail(struct atomicio_journal *journal)
-{
-	while (journal->moving_tail) {
-		journal_land(journal);
-		if (journal->moving_tail)
-			(void)journal_retire_wait(journal, JOURNAL_WAIT_FOREVER);
-	}
-}
-
-/* H2, once: the header that open read.  Nobody else may be at the headers meanwhile. */
-int journal_prove_header(struct atomicio_journal *journal)
-{
-	int error;
-
-	journal_await_tail(journal);
-	if (journal->settled)
-		return 0;
-	journal->moving_tail = true;
-	pthread_mutex_unlock(&journal->lock);
-	error = journal_settle_header(journal);
-	pthread_mutex_lock(&journal->lock);
-	journal->moving_tail = false;
-	pthread_cond_broadcast(&journal->changed);
-	return error;
-}
 
 static void moved(struct atomicio_journal *journal, int error)
 {

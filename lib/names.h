@@ -15,6 +15,7 @@
 #define journal_add_found atomicio__journal_add_found
 #define journal_add_piece atomicio__journal_add_piece
 #define journal_add_rows atomicio__journal_add_rows
+#define journal_add_stage atomicio__journal_add_stage
 #define journal_adopt_header atomicio__journal_adopt_header
 #define journal_advance_head atomicio__journal_advance_head
 #define journal_arrive atomicio__journal_arrive
@@ -22,7 +23,6 @@
 #define journal_await_homes atomicio__journal_await_homes
 #define journal_await_lead atomicio__journal_await_lead
 #define journal_await_tail atomicio__journal_await_tail
-#define journal_begin atomicio__journal_begin
 #define journal_begin_callbacks atomicio__journal_begin_callbacks
 #define journal_begin_retirement atomicio__journal_begin_retirement
 #define journal_carry atomicio__journal_carry
@@ -74,6 +74,7 @@
 #define journal_file_lost atomicio__journal_file_lost
 #define journal_fill_block atomicio__journal_fill_block
 #define journal_fill_info atomicio__journal_fill_info
+#define journal_find_stage atomicio__journal_find_stage
 #define journal_find_target atomicio__journal_find_target
 #define journal_first_frame atomicio__journal_first_frame
 #define journal_fits atomicio__journal_fits
@@ -85,7 +86,6 @@
 #define journal_frame_chain atomicio__journal_frame_chain
 #define journal_frame_error atomicio__journal_frame_error
 #define journal_free_pieces atomicio__journal_free_pieces
-#define journal_free_stage atomicio__journal_free_stage
 #define journal_free_stage_memory atomicio__journal_free_stage_memory
 #define journal_gaps atomicio__journal_gaps
 #define journal_gather atomicio__journal_gather
@@ -120,7 +120,6 @@
 #define journal_guest_writes atomicio__journal_guest_writes
 #define journal_guests_begin atomicio__journal_guests_begin
 #define journal_guests_end atomicio__journal_guests_end
-#define journal_has_failed atomicio__journal_has_failed
 #define journal_has_gap atomicio__journal_has_gap
 #define journal_has_guests atomicio__journal_has_guests
 #define journal_has_no_turn atomicio__journal_has_no_turn

@@ -143,16 +143,11 @@ families_include_only_what_is_below() {
 # Of two files of lib/ at most one calls into the other, however long the way round.  nm says who
 # calls whom, and tsort finds the circles.
 calls_of_files_form_no_circle() {
-	# The journal's own circle is left out as a whole until its files are untied, too.
-	local tied='^journal(_(aio|behind|carry|chain|checkpoint|commit|files|home|info|line|live|retire|tail))?$'
-
-	tied="$tied|^journal_(guest_open|header|turn|vouch)\$"
 	nm -A --defined-only -g "$objects"/*.o | sed -E 's,^.*/([^/]*)\.c\.o:.* ,\1 ,' |
 		awk '{ print $2, $1 }' | sort >"$objects/homes"
 	nm -A -u "$objects"/*.o | sed -E 's,^.*/([^/]*)\.c\.o:.* ,\1 ,' |
 		awk '{ print $2, $1 }' | sort | join - "$objects/homes" |
-		awk -v tied="$tied" '$2 != $3 && !($2 ~ tied && $3 ~ tied) { print $2, $3 }' |
-		sort -u >"$objects/calls"
+		awk '$2 != $3 { print $2, $3 }' | sort -u >"$objects/calls"
 	[ -s "$objects/calls" ] || echo "nobody calls anybody"
 	tsort "$objects/calls" 2>&1 >/dev/null | sed -n 's/^tsort: \([^:]*\)$/\1/p' | tr '\n' ' ' | grep .
 }

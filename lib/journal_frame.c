@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One frame: its memory, its pages, its write, and what it covers.
+ *
+ * Flow: below commit, chains and carrying, which decide what goes into a frame, and where.
+ */
+#include "journal_aio.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "journal_crc.h"
+
+int journal_make_stage(struct atomicio_journal *journal, struct journal_stage *stage)
+{
+	const struct sys_calls *sys = journal->sys;
+	const uint32_t pages = journal->frame_room / JOURNAL_BLOCK;
+	const size_t homes = pages * (sizeof(*stage->runs) + sizeof(*stage->vectors));
+
+	stage->runs = sys->allocate(_Alignof(struct journal_run), homes);
+	if (stage->runs) {
+		stage->vectors = (struct iovec *)(stage->runs + pages);
+		stage->frame = sys->allocate(JOURNAL_BLOCK, journal->frame_room);
+	}
+	if (stage->frame) {
+		journal->memory += homes + journal->frame_room;
+		return 0;
+	}
+	journal_free_stage_memory(journal, stage);
+	return -ENOMEM;
+}
+
+void journal_free_stage_memory(const struct atomicio_journal *journal, struct journal_stage *stage)
+{
+	if (stage->runs)
+		journal->sys->release_memory(stage->runs);
+	if (stage->frame)
+		journal->sys->release_memory(stage->frame);
+	stage->runs = NULL;
+	stage->vectors = NULL;
+	stage->frame = NULL;
+}
+
+/* Memory for one more stage; without it there are fewer. */
+bool journal_add_stage(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
+		struct journal_stage *stage = &journal->stages[i];
+
+		if (stage->frame)
+			continue;
+		return journal_make_stage(journal, stage) == 0;
+	}
+	return false;
+}
+
+struct journal_stage *journal_find_stage(struct atomicio_journal *journal)
+{
+	for (uint32_t i = 0; i < JOURNAL_STAGES; i++)
+		if (journal->stages[i].frame && !journal->stages[i].homing)
+			return &journal->stages[i];
+	return NULL;
+}
+
+/* Copy one page into a frame, with its entry; the frame header is for later. */
+uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			    uint32_t row, uint64_t at, const struct journal_page *page)
+{
+	const uint64_t padded = journal_padded(page->length);
+	uint8_t *data = bytes + at;
+	struct journal_entry entry;
+
+	memcpy(data, page->buffer, page->length);
+	memset(data + page->length, 0, padded - page->length);
+	entry = (struct journal_entry){
+		.offset = page->offset,
+		.length = page->length,
+		.crc = journal_crc32c(0, data, page->length),
+		.file = row,
+		.escape = journal_escape_key(data, padded),
+	};
+	/* K1: until the frame is durable; homes get the page without it (N3). */
+	journal_escape(data, padded, entry.escape);
+	journal_put_entry(bytes, frame->files, index, &entry);
+	return at + padded;
+}
+
+/*
+ * An error of a frame's write says that it may be there all the same, so it may not look like one
+ * of those that journal_commit() gives for nothing written.
+ */
+int journal_frame_error(int error)
+{
+	switch (error) {
+	case -EINVAL:
+	case -EMSGSIZE:
+	case -ENOSPC:
+	case -EFBIG:
+	case -ENOMEM:
+	case -EINTR:
+	case -EBUSY:
+	case -EUCLEAN:
+	case -ENOTRECOVERABLE:
+		return -EIO;
+	default:
+		return error;
+	}
+}
+
+/* Write a frame, durably; no lock held: this is where the time goes. */
+int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
+			const struct journal_frame *frame)
+{
+	journal_encode_frame(bytes, journal->header.id, frame);
+	return journal_frame_error(
+		journal_write_durable(journal, bytes, frame->length, frame->offset));
+}
+
+/*
+ * Close the group's ranges to writes that bypass the journal (J3), and remember that its files
+ * have frames (J10).  Those of a failed frame too: it may be on disk all the same, and would be
+ * replayed over what bypassed it, or over what others wrote after a close that gave 0.
+ */
+void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
+			  uint64_t sequence)
+{
+	const uint32_t now = journal->generation & 1;
+
+	for (uint32_t i = 0; i < ticket->range_count; i++) {
+		const struct journal_extent *range = &ticket->ranges[i];
+
+		if (!range->file->first[now])
+			range->file->first[now] = sequence;
+		journal_cover(journal, range->file->file_id, range->offset,
+			      range->end - range->offset);
+	}
+}
