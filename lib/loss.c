@@ -25,6 +25,7 @@
 
 #include "sys_refused.h"
 #include "sys_reopen.h"
+#include "sys_size.h"
 
 /* Repeats of an fdatasync cut short by a signal. */
 #define INTERRUPTS_MAX 32
@@ -82,6 +83,13 @@ void loss_close(struct loss *loss)
 	if (loss->deputy >= 0)
 		loss->sys->close(loss->deputy);
 	pthread_mutex_destroy(&loss->lock);
+}
+
+uint64_t loss_largest_size(const struct loss *loss)
+{
+	if (loss->witness < 0 || loss->is_device)
+		return INT64_MAX;
+	return sys_largest_size(loss->sys, loss->witness);
 }
 
 /* Does the deputy hold the report of a lost page? */

@@ -132,6 +132,9 @@ static inline uint64_t loss_mark(const struct loss *loss)
 	return atomic_load_explicit(&loss->took, memory_order_relaxed);
 }
 
+/* The largest size of the file, INT64_MAX: none, or unknown without a witness. */
+uint64_t loss_largest_size(const struct loss *loss);
+
 static inline bool loss_has_witness(const struct loss *loss)
 {
 	return loss->witness >= 0;

@@ -243,6 +243,7 @@
 #define loss_close_sync atomicio__loss_close_sync
 #define loss_doubt atomicio__loss_doubt
 #define loss_end_sync atomicio__loss_end_sync
+#define loss_largest_size atomicio__loss_largest_size
 #define loss_may_ask_witness atomicio__loss_may_ask_witness
 #define loss_may_be_flush atomicio__loss_may_be_flush
 #define loss_note atomicio__loss_note
@@ -272,6 +273,7 @@
 #define sys_flights_send_many atomicio__sys_flights_send_many
 #define sys_flights_wait atomicio__sys_flights_wait
 #define sys_identify atomicio__sys_identify
+#define sys_largest_size atomicio__sys_largest_size
 #define sys_linux atomicio__sys_linux
 #define sys_list_names atomicio__sys_list_names
 #define sys_machine_allocate atomicio__sys_machine_allocate

@@ -144,8 +144,9 @@ static const struct reason reasons[] = {
 	 "The buffer's address is not a multiple of memory_align.",
 	 "allocate with aligned_alloc(3) and memory_align, or set options.bounce_max"},
 	{ATOMICIO_REASON_FILE_SIZE_LIMIT, "file-size-limit",
-	 "The write would cross the process's file size limit, where the kernel cuts it short.",
-	 "raise it with ulimit -f or setrlimit(RLIMIT_FSIZE)"},
+	 "The write would cross the process's file size limit, or the largest size of a file of "
+	 "this filesystem, where the kernel cuts it short.",
+	 "raise the limit with ulimit -f or setrlimit(RLIMIT_FSIZE), or use a smaller offset"},
 	{ATOMICIO_REASON_DEVICE_END, "device-end", "The write would cross the end of the device.",
 	 "stay within the device's size (blockdev --getsize64)"},
 	{ATOMICIO_REASON_REGISTERED_BUFFER, "registered-buffer",

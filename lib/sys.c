@@ -212,6 +212,13 @@ static int linux_seals(int fd)
 	return SYS_RESULT(int, fcntl(fd, F_GET_SEALS));
 }
 
+static int linux_seek(int fd, uint64_t offset)
+{
+	const off_t result = SYS_RESULT(off_t, lseek(fd, (off_t)offset, SEEK_SET));
+
+	return result < 0 ? (int)result : 0;
+}
+
 static int linux_fs_magic(int fd, uint32_t *magic)
 {
 	struct statfs statfs;
@@ -279,6 +286,7 @@ const struct sys_calls sys_linux = {
 	.device_size = linux_device_size,
 	.keep_blocks = linux_keep_blocks,
 	.seals = linux_seals,
+	.seek = linux_seek,
 	.fs_magic = linux_fs_magic,
 	.mount_flags = linux_mount_flags,
 	.fs_uuid = linux_fs_uuid,

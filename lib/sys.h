@@ -150,7 +150,8 @@ struct sys_calls {
 	int (*cachestat)(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
 	int (*device_size)(int fd, uint64_t *size);		      /* ioctl(BLKGETSIZE64) */
 	int (*keep_blocks)(int fd, uint64_t offset, uint64_t length); /* FALLOC_FL_KEEP_SIZE */
-	int (*seals)(int fd); /* fcntl(F_GET_SEALS); -EINVAL: no memfd */
+	int (*seals)(int fd);		      /* fcntl(F_GET_SEALS); -EINVAL: no memfd */
+	int (*seek)(int fd, uint64_t offset); /* lseek(SEEK_SET), 0: the cursor is there now */
 
 	/* The filesystem of a file, and more about files. */
 	int (*fs_magic)(int fd, uint32_t *magic);    /* fstatfs, f_type */

@@ -74,6 +74,7 @@ struct atomicio_file {
 	bool plain_syncs;		 /* PLAIN is made durable by a sync: see write_plain.c */
 	bool always_syncs;		 /* O_DSYNC or O_SYNC was set at open: PLAIN keeps it */
 	bool plain_strict;		 /* see plain_shape() */
+	uint64_t size_max;		 /* largest size of the file: write_fits_limits() */
 	uint32_t plain_align;		 /* of a buffer for PLAIN, else it bounces; 1: none */
 	struct atomicio_options options; /* defaults filled in */
 	struct atomicio_caps caps;

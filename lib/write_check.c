@@ -12,8 +12,9 @@
 /*
  * Refuse a range that the kernel would cut short.  RLIMIT_FSIZE is applied after the kernel
  * validated the write: the kernel would write a part of the page, and on XFS zero the bytes behind
- * (seen on 6.18; fs/read_write.c:generic_write_check_limits).  Block devices have no such limit but
- * an end, where 6.11 and early 6.12 cut writes too.
+ * (seen on 6.18; fs/read_write.c:generic_write_check_limits).  The filesystem's largest size cuts
+ * in the same way.  Block devices have no such limit but an end, where 6.11 and early 6.12 cut
+ * writes too.
  */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -29,6 +30,9 @@ bool write_fits_limits(const struct write_request *request, struct write_outcome
 				   ATOMICIO_REASON_DEVICE_END);
 			return false;
 		}
+	} else if (end > file->size_max) {
+		write_fail(outcome, ATOMICIO_KIND_SPACE, -EFBIG, ATOMICIO_REASON_FILE_SIZE_LIMIT);
+		return false;
 	} else if (file->limited) {
 		error = file->sys->file_size_limit(&limit);
 		if (!error && end > limit) {

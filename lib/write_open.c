@@ -19,6 +19,7 @@
 #include "sys_cancel.h"
 #include "sys_refused.h"
 #include "sys_reopen.h"
+#include "sys_size.h"
 
 #define OPEN_FLAGS (ATOMICIO_OPEN_REOPEN_DIRECT | ATOMICIO_OPEN_NO_WITNESS | ATOMICIO_OPEN_LOCK)
 
@@ -111,7 +112,8 @@ static void prepare_hot(struct atomicio_file *file)
 	*hot = file->limits;
 	if (hot->memory_align < hot->unit_min)
 		hot->memory_align = hot->unit_min;
-	if (file->limited || file->looks || file->options.journal || hot->unit_min > WRITE_PAGE_MIN)
+	if (file->limited || file->looks || file->options.journal ||
+	    hot->unit_min > WRITE_PAGE_MIN || file->size_max != INT64_MAX)
 		hot->unit_max = 0;
 	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
 	if (hot->unit_max == 0)
@@ -143,7 +145,6 @@ static int prepare_limits(struct atomicio_file *file)
 		prepare_device(file);
 	else
 		prepare_inode(file);
-	prepare_hot(file);
 	return 0;
 }
 
@@ -154,9 +155,15 @@ static int open_loss(struct atomicio_file *file)
 				    none ? LOSS_NO_WITNESS : 0, &file->poisoned);
 
 	file->has_loss = !error;
-	if (!error && !loss_has_witness(&file->loss))
+	if (error)
+		return error;
+	if (!loss_has_witness(&file->loss))
 		file->caps.reasons |= ATOMICIO_REASON_NO_WITNESS;
-	return error;
+	file->size_max = loss_largest_size(&file->loss);
+	/* Without a witness our own description will do. */
+	if (!loss_has_witness(&file->loss) && file->own_fd)
+		file->size_max = sys_largest_size(file->sys, file->fd);
+	return 0;
 }
 
 /*
@@ -213,6 +220,7 @@ static int prepare(struct atomicio_file *file)
 		error = write_attach(file, status);
 	if (error)
 		return error;
+	prepare_hot(file);
 	write_plain_open(file, status);
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN

@@ -38,6 +38,13 @@ int disk_keep_blocks(int fd, uint64_t offset, uint64_t length)
 	return -EOPNOTSUPP;
 }
 
+int disk_seek(int fd, uint64_t offset)
+{
+	(void)fd;
+	(void)offset;
+	return 0;
+}
+
 int disk_seals(int fd)
 {
 	(void)fd;

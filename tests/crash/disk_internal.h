@@ -39,6 +39,7 @@ int disk_mount_flags(int fd, uint64_t *flags);
 int disk_inode_flags(int fd, uint32_t *flags);
 int disk_keep_blocks(int fd, uint64_t offset, uint64_t length);
 int disk_seals(int fd);
+int disk_seek(int fd, uint64_t offset);
 int disk_file_size_limit(uint64_t *limit);
 int disk_populate(const void *start, size_t length);
 void disk_sleep_us(uint32_t microseconds);

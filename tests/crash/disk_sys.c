@@ -353,6 +353,7 @@ const struct sys_calls disk_sys = {
 	.start_write_back = fake_start_write_back,
 	.keep_blocks = disk_keep_blocks,
 	.seals = disk_seals,
+	.seek = disk_seek,
 	.fs_magic = disk_fs_magic,
 	.mount_flags = disk_mount_flags,
 	.inode_flags = disk_inode_flags,

@@ -227,6 +227,48 @@ static void a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page(v
 	close(fd);
 }
 
+/* refuse.sh mounts ext4 with blocks of 4 KiB. */
+#define EXT4_LARGEST ((UINT64_C(1) << 44) - 4 * KIB)
+
+/* A41 */
+static void ext4_seeks_up_to_the_largest_size_of_a_file(void)
+{
+	const int fd = kernel_file(NAME, 64 * KIB, O_RDWR);
+
+	CHECK_EQ(lseek(fd, (off_t)EXT4_LARGEST, SEEK_SET), EXT4_LARGEST);
+	CHECK_EQ(lseek(fd, (off_t)EXT4_LARGEST + 1, SEEK_SET), -1);
+	CHECK_EQ(errno, EINVAL);
+	CHECK_EQ(lseek(fd, INT64_MAX, SEEK_SET), -1);
+	CHECK_EQ(errno, EINVAL);
+	close(fd);
+}
+
+/* The last page of 16 KiB: there is room for 12 KiB of it. */
+/* A41 */
+static void a_write_across_the_largest_size_of_a_file_writes_nothing(void)
+{
+	const uint64_t last = EXT4_LARGEST + 4 * KIB - 16 * KIB;
+
+	for (int direct = 0; direct < 2; direct++) {
+		const int fd = kernel_file(NAME, 64 * KIB, O_RDWR | (direct ? O_DIRECT : 0));
+		struct kernel_policy policy = {.answer = ATOMICIO_FALLBACK};
+		struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
+
+		CHECK_EQ(kernel_write(file, 2, 16 * KIB, last, ATOMICIO_DSYNC), -EFBIG);
+		CHECK_EQ(policy.last.path, ATOMICIO_PATH_PLAIN);
+		CHECK_EQ(policy.last.kind, ATOMICIO_KIND_SPACE);
+		CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
+		CHECK_EQ(policy.last.reasons, ATOMICIO_REASON_FILE_SIZE_LIMIT);
+		CHECK_EQ(kernel_size(NAME), 64 * KIB);
+		CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0); /* the caller's cursor */
+		CHECK_EQ(kernel_write(file, 3, 16 * KIB, last - 16 * KIB, ATOMICIO_DSYNC), 0);
+		CHECK(kernel_holds(NAME, last - 16 * KIB, 16 * KIB, 3));
+		CHECK_EQ(atomicio_sync(file), 0);
+		atomicio_close(file);
+		close(fd);
+	}
+}
+
 static void misuse_is_refused_on_an_incapable_file_too(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
@@ -286,6 +328,8 @@ int main(int argc, char **argv)
 		TEST(a_plain_write_must_be_asked_for_and_is_counted),
 		TEST(a_plain_write_of_an_unaligned_buffer_bounces),
 		TEST(a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page),
+		TEST(ext4_seeks_up_to_the_largest_size_of_a_file),
+		TEST(a_write_across_the_largest_size_of_a_file_writes_nothing),
 		TEST(misuse_is_refused_on_an_incapable_file_too),
 		TEST(what_is_no_file_gets_a_clear_error),
 	};

@@ -9,8 +9,10 @@ everywhere=(a_plain_write_must_be_asked_for_and_is_counted
 	a_plain_write_of_an_unaligned_buffer_bounces
 	misuse_is_refused_on_an_incapable_file_too)
 kernel_begin mkfs.xfs mkfs.ext4
-kernel_mount ext4 ext4 || exit 1
+kernel_mount ext4 ext4 -b 4096 || exit 1
 kernel_run refuse "$kernel_scratch/ext4" ext4_without_hardware_is_refused "${everywhere[@]}" \
+	ext4_seeks_up_to_the_largest_size_of_a_file \
+	a_write_across_the_largest_size_of_a_file_writes_nothing \
 	what_is_no_file_gets_a_clear_error
 
 mkdir "$kernel_scratch/tmpfs"

@@ -246,6 +246,15 @@ static int fake_seals(int fd)
 	return fake.seals_result;
 }
 
+static int fake_seek(int fd, uint64_t offset)
+{
+	const int result = fake_answer(fake.seek_result);
+
+	fake.seeks++;
+	fake.caller_seeks += fd == FAKE_FD;
+	return !result && fake.size_max && offset > fake.size_max ? -EINVAL : result;
+}
+
 static int fake_getpid(void)
 {
 	return fake.pid;
@@ -273,6 +282,7 @@ const struct sys_calls fake_sys = {
 	.device_size = fake_device_size,
 	.keep_blocks = fake_keep_blocks,
 	.seals = fake_seals,
+	.seek = fake_seek,
 	.fs_magic = fake_fs_magic,
 	.mount_flags = fake_mount_flags,
 	.fs_uuid = fake_fs_uuid,

@@ -55,6 +55,8 @@ struct fake_system {
 	unsigned int blocks_asked;
 	int file_size_limit_result;
 	uint64_t file_size_limit;
+	uint64_t size_max; /* 0: every seek succeeds */
+	int seek_result;
 	int populate_result; /* of a buffer */
 	int populate_known;  /* of no buffer: does the kernel know the advice? */
 	int open_result;     /* negative: every open fails; else files of the tree open */
@@ -74,6 +76,7 @@ struct fake_system {
 	_Atomic uint32_t allocated;
 	_Atomic uint32_t pwritev2_calls;
 	uint32_t pwrite_calls;
+	uint32_t seeks, caller_seeks;
 	_Atomic uint32_t identify_calls;
 	_Atomic uint32_t list_calls;
 	_Atomic uint32_t sleeps;

@@ -81,7 +81,7 @@ test_library_size_limit_on_xfs_writes_nothing() {
 	done
 }
 # The largest file of ext4, 16 TiB less a block, ends inside the last unit of 16 KiB: the kernel
-# writes what is in front of it, and the library says so.
+# writes what is in front of it, and the library nothing.
 # A41
 test_ext4_largest_size_cuts_an_untorn_write_short() {
 	needs_kernel 6.16
@@ -96,10 +96,11 @@ test_ext4_largest_size_cuts_an_untorn_write_short() {
 		expect result 0 "$line"
 		expect hardware 1 "$line"
 		library_fact "last $way" write "$mount/file" $(((1 << 44) - 16384)) 16384 $way
-		expect result -EIO "$line"
-		expect kinds broken "$line"
-		expect on_disk 3 "$line"
-		[[ ,$(value why "$line"), == *,short-write,* ]] || fail "no reason: $line"
+		expect result -EFBIG "$line"
+		expect kinds space "$line"
+		expect on_disk 1 "$line"
+		[[ ,$(value why "$line"), == *,file-size-limit,* ]] || fail "no reason: $line"
+		[ "$(stat -c %s "$mount/file")" = $(((1 << 44) - 16384)) ] || fail "the file grew"
 	done
 }
 # A policy that wants to try again for ever is not asked: the answer would always be the same.
