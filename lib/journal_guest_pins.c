@@ -71,38 +71,59 @@ bool journal_guest_covers(const struct atomicio_journal *journal, uint64_t file_
 	return false;
 }
 
-bool journal_guest_overlaps(const struct atomicio_journal *journal,
-			    const struct journal_ticket *ticket)
+/* The shorter list is gone through, and looked up in the longer one. */
+static bool meets(const struct journal_guest_frame *frame, const struct journal_ticket *ticket)
 {
-	for (uint32_t i = 0; journal->guests && i < ticket->range_count; i++) {
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; ticket->range_count <= frame->frame.count && i < ticket->range_count;
+	     i++) {
 		const struct journal_extent *range = &ticket->ranges[i];
 
-		if (journal_guest_covers(journal, range->file->file_id, range->offset, range->end))
+		if (journal_guest_find(frame, range->file->file_id, range->offset, range->end))
+			return true;
+	}
+	for (uint32_t i = 0; ticket->range_count > frame->frame.count && i < frame->frame.count;
+	     i++) {
+		const struct journal_guest_page *page = &frame->pages[frame->order[i]];
+
+		at = journal_seek_range(ticket, at, page->file->file_id, page->offset);
+		if (at == ticket->range_count)
+			return false;
+		if (page->state != JOURNAL_GUEST_HOME &&
+		    ticket->ranges[at].file->file_id == page->file->file_id &&
+		    ticket->ranges[at].offset < page->offset + page->length)
 			return true;
 	}
 	return false;
 }
 
-static bool meets(const struct journal_guest_frame *frame, const struct journal_ticket *list)
+static bool meets_any(const struct journal_guest_frame *frame, const struct journal_ticket *list)
 {
 	for (; list; list = list->next)
-		for (uint32_t i = 0; i < list->range_count; i++) {
-			const struct journal_extent *range = &list->ranges[i];
+		if (meets(frame, list))
+			return true;
+	return false;
+}
 
-			if (journal_guest_find(frame, range->file->file_id, range->offset,
-					       range->end))
-				return true;
-		}
+bool journal_guest_overlaps(const struct atomicio_journal *journal,
+			    const struct journal_ticket *ticket)
+{
+	const struct journal_guests *guests = journal->guests;
+
+	for (uint32_t i = 0; guests && i < guests->count; i++)
+		if (is_closed(&guests->frames[i]) && meets(&guests->frames[i], ticket))
+			return true;
 	return false;
 }
 
 bool journal_guest_meets_line(const struct atomicio_journal *journal,
 			      const struct journal_guest_frame *frame)
 {
-	bool found = meets(frame, journal->waiting);
+	bool found = meets_any(frame, journal->waiting);
 
 	for (uint32_t i = 0; i < JOURNAL_STAGES + 1 && !found; i++)
-		found = meets(frame, journal->stages[i].homing);
+		found = meets_any(frame, journal->stages[i].homing);
 	return found;
 }
 

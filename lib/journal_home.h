@@ -86,6 +86,9 @@ void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_j
 int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
 void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
 bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
+/* From range `at` on, the first that does not end before these bytes of a file; or the count. */
+uint32_t journal_seek_range(const struct journal_ticket *ticket, uint32_t at, uint64_t file_id,
+			    uint64_t offset);
 /* Does one of its files take direct writes? */
 bool journal_is_direct(const struct journal_ticket *ticket);
 

@@ -4,6 +4,10 @@
  *
  * Flow: filled on the thread that writes, before its ticket stands in line; journal_line.c
  * compares.  Pure, but for the memory of a long list.
+ *
+ * RA1 the lists are sorted and merged without the journal's lock, and compared with it: a page is
+ *     looked up in a group, and two groups that lie apart are told from a few of their ranges, so
+ *     that others do not wait for the lock while a large group is on its way.
  */
 #include "journal_internal.h"
 
@@ -92,25 +96,58 @@ bool journal_is_direct(const struct journal_ticket *ticket)
 	return false;
 }
 
+/* Does the range end before these bytes of a file begin? */
+static bool is_before(const struct journal_extent *range, uint64_t file_id, uint64_t offset)
+{
+	if (range->file->file_id != file_id)
+		return range->file->file_id < file_id;
+	return range->end <= offset;
+}
+
+/*
+ * Steps that double, and then halve: what is near is found as soon as by walking, and what is far
+ * without looking at all that lies between.
+ */
+uint32_t journal_seek_range(const struct journal_ticket *ticket, uint32_t at, uint64_t file_id,
+			    uint64_t offset)
+{
+	const struct journal_extent *ranges = ticket->ranges;
+	uint32_t low = at, high, step = 1;
+
+	if (at == ticket->range_count || !is_before(&ranges[at], file_id, offset))
+		return at;
+	while (step < ticket->range_count - low &&
+	       is_before(&ranges[low + step], file_id, offset)) {
+		low += step;
+		step *= 2;
+	}
+	/* The one at `low` is before the bytes, the one at `high` is not, or is not there. */
+	high = step < ticket->range_count - low ? low + step : ticket->range_count;
+	while (high - low > 1) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (is_before(&ranges[middle], file_id, offset))
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}
+
 bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b)
 {
 	uint32_t i = 0, j = 0;
 
-	while (i < a->range_count && j < b->range_count) {
-		const struct journal_extent *left = &a->ranges[i], *right = &b->ranges[j];
+	while (j < b->range_count) {
+		const struct journal_extent *left, *right = &b->ranges[j];
 
-		if (left->file->file_id != right->file->file_id) {
-			if (left->file->file_id < right->file->file_id)
-				i++;
-			else
-				j++;
-		} else if (left->end <= right->offset) {
-			i++;
-		} else if (right->end <= left->offset) {
-			j++;
-		} else {
+		i = journal_seek_range(a, i, right->file->file_id, right->offset);
+		if (i == a->range_count)
+			return false;
+		left = &a->ranges[i];
+		if (!is_before(right, left->file->file_id, left->offset))
 			return true;
-		}
+		j = journal_seek_range(b, j + 1, left->file->file_id, left->offset);
 	}
 	return false;
 }

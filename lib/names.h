@@ -185,6 +185,7 @@
 #define journal_room atomicio__journal_room
 #define journal_scan_again atomicio__journal_scan_again
 #define journal_scan_ring atomicio__journal_scan_ring
+#define journal_seek_range atomicio__journal_seek_range
 #define journal_send_home atomicio__journal_send_home
 #define journal_send_tail atomicio__journal_send_tail
 #define journal_settle atomicio__journal_settle

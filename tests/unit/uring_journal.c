@@ -119,6 +119,42 @@ START_TEST(what_overlaps_a_page_that_is_not_home_is_told_to_come_later)
 }
 END_TEST
 
+/* Pages 2, 4, 6 ... of file 0 and one of file 1, in one group. */
+static int write_group(uint32_t count)
+{
+	struct atomicio_op ops[8];
+
+	for (uint32_t i = 0; i < count; i++)
+		ops[i] = (struct atomicio_op){.file = files[i == 3],
+					      .buffer = bytes[0],
+					      .offset = (uint64_t)(2 + 2 * i) * PAGE,
+					      .length = PAGE};
+	return atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
+}
+
+/* A group has more ranges than the frame, or fewer: either list may be the longer one. */
+START_TEST(a_group_that_overlaps_one_page_that_is_not_home_is_told_to_come_later)
+{
+	static const uint32_t places[][2] = {{2, 0}, {4, 0}, {10, 0}, {8, 1}, {3, 1}, {12, 0}};
+
+	for (uint32_t i = 0; i < 6; i++) {
+		const uint32_t place = places[i][0];
+		const int file = (int)places[i][1];
+
+		ck_assert_int_eq(gather_at(0, file, place, 5), 0);
+		ck_assert_int_eq(gather_at(1, 1, 20, 6), 0);
+		ck_assert_int_eq(commit_with(0, file, place), 0);
+		ck_assert_int_eq(write_group(5), i < 4 ? -EBUSY : 0);
+		ck_assert_int_eq(write_group(2), i < 2 ? -EBUSY : 0);
+		ck_assert_int_eq(done_with(0, carry_out(&entry)), ATOMICIO_DURABLE);
+		bring_home(1, 1, 20);
+		ck_assert_int_eq(write_group(5), i < 4 ? -EBUSY : 0);
+		bring_home(0, file, place);
+		ck_assert_int_eq(write_group(5), 0);
+	}
+}
+END_TEST
+
 START_TEST(a_call_that_needs_a_completion_says_so_and_frees_nothing)
 {
 	ck_assert_int_eq(gather_at(0, 0, 1, 5), 0);
@@ -292,6 +328,7 @@ int main(void)
 		gathered_pages_share_a_frame_and_a_follower_has_no_entry_before_it_is_durable,
 		the_callers_buffer_is_free_when_its_page_is_gathered,
 		what_overlaps_a_page_that_is_not_home_is_told_to_come_later,
+		a_group_that_overlaps_one_page_that_is_not_home_is_told_to_come_later,
 		a_call_that_needs_a_completion_says_so_and_frees_nothing,
 		a_full_ring_says_so_and_takes_frames_after_a_checkpoint,
 		the_event_says_when_the_role_is_free,
