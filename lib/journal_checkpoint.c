@@ -117,7 +117,8 @@ int journal_retire_file(struct atomicio_journal *journal, const struct journal_f
 	return error ? error : retire(journal, &wanted);
 }
 
-int journal_retire(struct atomicio_journal *journal, uint64_t file_id)
+/* All live frames of an id, or (0) of all files that have not failed.  With the lock. */
+static int retire_frames(struct atomicio_journal *journal, uint64_t file_id)
 {
 	const struct wanted wanted = {
 		.file_id = file_id,
@@ -238,7 +239,7 @@ int journal_checkpoint(struct atomicio_journal *journal)
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
-	error = journal_retire(journal, 0);
+	error = retire_frames(journal, 0);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
 }
@@ -248,7 +249,7 @@ int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id)
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
-	error = journal_retire(journal, file_id);
+	error = retire_frames(journal, file_id);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
 }

@@ -281,81 +281,6 @@ static inline bool journal_is_full(int error)
 	return error == -ENOSPC || error == -EDQUOT;
 }
 
-/* Most bytes of a frame of these pages: each may need a file row of its own. */
-static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length)
-{
-	return journal_header_length(count, count) + data_length;
-}
-
-/* journal_line.c: the caller of these holds the lock. */
-
-/* Take or give back the role: one thread frames or recovers. */
-void journal_enter(struct atomicio_journal *journal);
-void journal_leave(struct atomicio_journal *journal);
-/* A ticket is home, or the role is free, or something is retired: wake whoever may go on. */
-void journal_wake(struct atomicio_journal *journal);
-/* False: the time is over. */
-bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds);
-/* 0 if the journal takes writes, else -EUCLEAN, -ENOTRECOVERABLE or (no turn) -EBUSY. */
-int journal_refused(const struct atomicio_journal *journal);
-void journal_poison(struct atomicio_journal *journal);
-
-void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* What comes next for the thread of a ticket in line. */
-enum journal_next {
-	JOURNAL_NEXT_NONE, /* somebody has settled the ticket */
-	JOURNAL_NEXT_LEAD, /* the role is this thread's: lead a frame */
-	JOURNAL_NEXT_LAND, /* the line waits for homes that nobody looks for: land, and ask again */
-};
-enum journal_next journal_await_lead(struct atomicio_journal *journal,
-				     struct journal_ticket *ticket);
-/* The first in line that can share a frame with `with`; with and files are in no line. */
-struct journal_ticket *journal_take(struct atomicio_journal *journal,
-				    const struct journal_ticket *with, uint64_t files,
-				    uint64_t count, uint64_t data_length);
-void journal_settle(struct journal_ticket *ticket, int error);
-/* Is a part of these ranges still on its way home from an earlier frame (J8)? */
-bool journal_meets_homing(const struct atomicio_journal *journal,
-			  const struct journal_ticket *ticket);
-/* A ticket with a durable frame goes home from this stage, and is home. */
-void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
-		    struct journal_ticket *ticket);
-void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket);
-
-/* journal_space.c: pure. */
-
-/* Number a frame, or a whole chain from `first` on, and name the void numbers (N1). */
-void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
-		    uint64_t first);
-
-/* Bytes of the ring kept for carrying (S1); 0: the ring is too small. */
-uint64_t journal_reserve(const struct journal_header *header);
-/* Most bytes that may be carried. */
-uint64_t journal_pinned_limit(const struct journal_header *header);
-/* A place for a frame of this length, `keep` bytes left behind it (J7); 0: nowhere. */
-uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t length,
-			     uint64_t keep);
-/* Most bytes in gaps: at the end of the ring, and before unreadable places. */
-uint64_t journal_gaps(const struct atomicio_journal *journal);
-/* A frame is durable: move the head behind it. */
-void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame);
-/* Bytes from a tail to a head, with at least one frame in between. */
-uint64_t journal_distance(const struct journal_header *header, uint64_t tail, uint64_t head);
-
-/* journal_frame.c: no lock.  The frame is staged; its header is made here. */
-int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
-			const struct journal_frame *frame);
-/* Put a page into a frame with files and header_length set; returns the place of the next page. */
-uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
-			    uint32_t row, uint64_t at, const struct journal_page *page);
-int journal_frame_error(int error);
-/* With the lock: a stage without home writes, or NULL; and memory for one more, if there is any. */
-struct journal_stage *journal_find_stage(struct atomicio_journal *journal);
-bool journal_add_stage(struct atomicio_journal *journal);
-/* With the lock: a frame with these pages may be on disk. */
-void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
-			  uint64_t sequence);
-
 /* journal_begin.c: with the lock, which is dropped for the work. */
 
 /* Nobody is at the headers, and none is on its way. */
@@ -396,6 +321,7 @@ void journal_shared_leave(struct atomicio_journal *journal, const struct journal
 void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file);
 
 #include "journal_home.h"
+#include "journal_line.h"
 #include "journal_pins.h"
 #include "journal_retire.h"
 #include "journal_ring.h"

@@ -51,7 +51,8 @@ void journal_poison(struct atomicio_journal *journal)
 	pthread_cond_broadcast(&journal->changed);
 }
 
-bool journal_wait(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds)
+/* False: the time is over. */
+static bool wait_for(struct atomicio_journal *journal, pthread_cond_t *cond, uint32_t milliseconds)
 {
 	return sys_wait(cond, &journal->lock, milliseconds);
 }
@@ -63,7 +64,7 @@ bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds
 	/* Who syncs a file will know in a moment how a sync of ours ended. */
 	if (journal->look_again) {
 		journal->look_again = false;
-		(void)journal_wait(journal, &journal->changed, JOURNAL_SOON_MS);
+		(void)wait_for(journal, &journal->changed, JOURNAL_SOON_MS);
 		return true;
 	}
 	if (journal_has_requests(journal) && !journal->collecting) {
@@ -78,7 +79,7 @@ bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds
 		return landed;
 	}
 	if (milliseconds != JOURNAL_WAIT_FOREVER)
-		return journal_wait(journal, &journal->changed, milliseconds);
+		return wait_for(journal, &journal->changed, milliseconds);
 	pthread_cond_wait(&journal->changed, &journal->lock);
 	return true;
 }
@@ -219,7 +220,7 @@ enum journal_next journal_await_lead(struct atomicio_journal *journal,
 		}
 		if (first != ticket)
 			pthread_cond_wait(&ticket->woken, &journal->lock);
-		else if (!journal_wait(journal, &ticket->woken, JOURNAL_SOON_MS))
+		else if (!wait_for(journal, &ticket->woken, JOURNAL_SOON_MS))
 			note_late(journal);
 	}
 	return JOURNAL_NEXT_NONE;

@@ -10,7 +10,6 @@
 
 #include "journal_internal.h"
 
-#define JOURNAL_WAIT_FOREVER UINT32_MAX
 /* Requests that are on their way together, at most; what finds no room is done by a call. */
 #define JOURNAL_FLIGHTS 512u
 
@@ -35,24 +34,14 @@ void journal_begin_retirement(struct atomicio_journal *journal);
  * journal's own file, or -EINTR.
  */
 int journal_retire_step(struct atomicio_journal *journal, bool may_call);
-/* Is a sync, a header or a home write on its way that nobody waits for? */
-static inline bool journal_has_requests(const struct atomicio_journal *journal)
-{
-	return journal->syncs_out || journal->tail_out || journal->behind;
-}
 /* Look what has become of requests on their way; waits for nothing. */
 void journal_land(struct atomicio_journal *journal);
-
-/* journal_line.c: wait for a request on its way or for a change; false: the time is over. */
-bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds);
 
 /* journal_checkpoint.c */
 
 /* For a writer after its own page: make a few steps, if there is something to do. */
 void journal_help_retire(struct atomicio_journal *journal);
-/* Retire all live frames of an id, or (0) of all files that have not failed. */
-int journal_retire(struct atomicio_journal *journal, uint64_t file_id);
-/* Those that were written through one handle. */
+/* Retire the live frames that were written through one handle. */
 int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
 /*
  * With the role: where a frame of this length can go; or (NULL) see that so many bytes of the ring

@@ -177,7 +177,6 @@
 #define journal_reserve atomicio__journal_reserve
 #define journal_reserve_place atomicio__journal_reserve_place
 #define journal_resume atomicio__journal_resume
-#define journal_retire atomicio__journal_retire
 #define journal_retire_file atomicio__journal_retire_file
 #define journal_retire_id atomicio__journal_retire_id
 #define journal_retire_step atomicio__journal_retire_step
@@ -221,7 +220,6 @@
 #define journal_uncover_all atomicio__journal_uncover_all
 #define journal_unescape atomicio__journal_unescape
 #define journal_vouch atomicio__journal_vouch
-#define journal_wait atomicio__journal_wait
 #define journal_wake atomicio__journal_wake
 #define journal_window_at atomicio__journal_window_at
 #define journal_window_close atomicio__journal_window_close
