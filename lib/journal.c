@@ -99,6 +99,40 @@ static void give_up_file(struct atomicio_journal *journal)
 	journal_close_own(journal->sys, journal->fd, journal->caller_fd);
 }
 
+static void begin(struct atomicio_journal *journal, const struct sys_calls *sys, int fd)
+{
+	journal->sys = sys;
+	journal->caller_fd = fd;
+	journal->waiting_end = &journal->waiting;
+	pthread_mutex_init(&journal->lock, NULL); /* these cannot fail without attributes */
+	pthread_condattr_init(&journal->clock);
+	pthread_condattr_setclock(&journal->clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&journal->changed, &journal->clock);
+	sys_flights_begin(&journal->flights, sys, JOURNAL_FLIGHTS, &journal->clock);
+}
+
+/* A description for the journal, and the lock on it; nothing is left open after an error. */
+static int take_file(struct atomicio_journal *journal, bool shared)
+{
+	const struct sys_calls *sys = journal->sys;
+	const int fd = journal->caller_fd;
+	int error;
+
+	journal->fd = journal_open_own(sys, fd, &journal->direct);
+	if (journal->fd < 0)
+		return journal->fd;
+	journal->noappend = journal->fd == fd && sys_keeps_noappend(sys, fd);
+	if (journal_is_volatile(sys, journal->fd))
+		journal->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
+	journal->delegates = journal->is_file && !sys_keeps_dsync(sys, journal->fd); /* K9 */
+	if (journal->delegates)
+		journal->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
+	error = shared ? sys->lock_shared(journal->fd) : sys->lock(journal->fd);
+	if (error && journal->fd != fd)
+		sys->close(journal->fd);
+	return error == -EWOULDBLOCK ? -EBUSY : error;
+}
+
 int journal_open_with(const struct sys_calls *sys, int fd,
 		      const struct atomicio_journal_open_options *options,
 		      struct atomicio_journal **journal)
@@ -122,34 +156,13 @@ int journal_open_with(const struct sys_calls *sys, int fd,
 	made = sys->allocate(64, sizeof(*made));
 	if (!made)
 		return -ENOMEM;
-	made->sys = sys;
-	made->caller_fd = fd;
+	begin(made, sys, fd);
 	made->memory = memory; /* for load() */
-	made->waiting_end = &made->waiting;
-	pthread_mutex_init(&made->lock, NULL); /* these cannot fail without attributes */
-	pthread_condattr_init(&made->clock);
-	pthread_condattr_setclock(&made->clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&made->changed, &made->clock);
-	sys_flights_begin(&made->flights, sys, JOURNAL_FLIGHTS, &made->clock);
 	made->is_file = mode == S_IFREG;
-	made->fd = journal_open_own(sys, fd, &made->direct);
-	if (made->fd < 0) {
-		error = made->fd;
+	error = take_file(made, shared);
+	if (error) {
 		destroy(made);
 		return error;
-	}
-	made->noappend = made->fd == fd && sys_keeps_noappend(sys, fd);
-	if (journal_is_volatile(sys, made->fd))
-		made->notes |= ATOMICIO_JOURNAL_NOTE_VOLATILE;
-	made->delegates = made->is_file && !sys_keeps_dsync(sys, made->fd); /* K9 */
-	if (made->delegates)
-		made->notes |= ATOMICIO_JOURNAL_NOTE_DELEGATED;
-	error = shared ? sys->lock_shared(made->fd) : sys->lock(made->fd);
-	if (error) {
-		if (made->fd != fd)
-			sys->close(made->fd);
-		destroy(made);
-		return error == -EWOULDBLOCK ? -EBUSY : error;
 	}
 	error = shared ? journal_share_open(made) : 0;
 	if (!error)

@@ -191,31 +191,42 @@ static int plan(struct atomicio_journal_options *options, struct journal_header 
 	return journal_check_geometry(size, frame_max);
 }
 
+/* May a journal with this header be made of fd?  Its mode and size. */
+static int check_file(const struct sys_calls *sys, int fd, bool overwrite,
+		      const struct journal_header *header, uint32_t *mode, uint64_t *size)
+{
+	uint64_t limit;
+	int error = journal_look_at(sys, fd, mode, size);
+
+	if (!error)
+		error = journal_share_check(sys, fd);
+	if (!error && *size && !overwrite)
+		error = check_empty(sys, fd, header->size);
+	if (!error && *mode == S_IFBLK && *size < header->size)
+		error = -ENOSPC;
+	if (!error && *mode == S_IFREG && sys->file_size_limit(&limit) == 0 && header->size > limit)
+		error = -EFBIG; /* a write would be a SIGXFSZ */
+	return error;
+}
+
 int journal_create(const struct sys_calls *sys, int fd,
 		   const struct atomicio_journal_options *options, size_t options_size)
 {
 	struct atomicio_journal_options ours = {.size = 0};
 	struct journal_header header = {.size = 0};
 	uint32_t mode = 0;
-	uint64_t size = 0, limit;
+	uint64_t size = 0;
 	int own, error = 0;
-	bool direct;
+	bool direct, overwrite;
 
 	if (options)
 		error = abi_read(&ours, sizeof(ours), options, options_size,
 				 ABI_FIRST_JOURNAL_OPTIONS);
+	overwrite = ours.flags & ATOMICIO_JOURNAL_OVERWRITE;
 	if (!error)
 		error = plan(&ours, &header);
 	if (!error)
-		error = journal_look_at(sys, fd, &mode, &size);
-	if (!error)
-		error = journal_share_check(sys, fd);
-	if (!error && size && !(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
-		error = check_empty(sys, fd, header.size);
-	if (!error && mode == S_IFBLK && size < header.size)
-		error = -ENOSPC;
-	if (!error && mode == S_IFREG && sys->file_size_limit(&limit) == 0 && header.size > limit)
-		error = -EFBIG; /* a write would be a SIGXFSZ */
+		error = check_file(sys, fd, overwrite, &header, &mode, &size);
 	if (!error)
 		error = sys_random_bytes(sys, header.id, sizeof(header.id));
 	if (error)
@@ -230,7 +241,7 @@ int journal_create(const struct sys_calls *sys, int fd,
 		return error == -EWOULDBLOCK ? -EBUSY : error;
 	}
 	/* Somebody may have made a journal between the look and the lock. */
-	if (!(ours.flags & ATOMICIO_JOURNAL_OVERWRITE))
+	if (!overwrite)
 		error = check_empty(sys, own, header.size);
 	if (!error && mode == S_IFREG && size == 0)
 		keep_in_place(sys, own);

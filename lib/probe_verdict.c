@@ -292,10 +292,7 @@ static void judge_xfs(struct probe *probe)
 		else if (hardware && caps->queue_unit_max > block)
 			caps->reasons |= ATOMICIO_REASON_XFS_NEEDS_REFLINK;
 	}
-	/*
-	 * More than one block means that copy on write can take over, also within the device's
-	 * units: a fragmented range goes by copy on write.
-	 */
+	/* A fragmented range of more than one block is copied on write, also within the units. */
 	if ((mechanism != ATOMICIO_MECHANISM_HARDWARE || unit_max > block) &&
 	    kernel_since(caps, 6, 16, 0) && !kernel_since(caps, 6, 17, 8))
 		caps->reasons |= ATOMICIO_REASON_XFS_SUSPECT_KERNEL;

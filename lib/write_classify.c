@@ -128,6 +128,19 @@ void write_interpret(const struct write_request *request, int64_t result,
 		outcome->reasons |= ATOMICIO_REASON_CACHED_PAGES;
 }
 
+/* The frame may be durable or not: recovery makes the page old or new, whole. */
+static void classify_frame_error(const struct atomicio_file *file, struct write_outcome *outcome,
+				 int error)
+{
+	write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
+	outcome->allowed = ATOMICIO_FAIL;
+	if (journal_is_poisoned(file->options.journal))
+		return;
+	/* Or never begun: the journal's header could not be written. */
+	outcome->reasons = 0;
+	outcome->on_disk = ATOMICIO_DISK_OLD;
+}
+
 /* The meaning of an error of journal_commit() or a checkpoint for the write. */
 void write_classify_journal(const struct atomicio_file *file, struct write_outcome *outcome,
 			    int error)
@@ -170,14 +183,7 @@ void write_classify_journal(const struct atomicio_file *file, struct write_outco
 		outcome->allowed = ATOMICIO_FAIL;
 		return;
 	default:
-		/* The frame may be durable or not: recovery makes the page old or new, whole. */
-		write_fail(outcome, ATOMICIO_KIND_MEDIA, error, ATOMICIO_REASON_JOURNAL_POISONED);
-		outcome->allowed = ATOMICIO_FAIL;
-		if (journal_is_poisoned(file->options.journal))
-			return;
-		/* Or never begun: the journal's header could not be written. */
-		outcome->reasons = 0;
-		outcome->on_disk = ATOMICIO_DISK_OLD;
+		classify_frame_error(file, outcome, error);
 	}
 }
 
