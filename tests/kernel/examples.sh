@@ -45,7 +45,10 @@ for place in "$xfs" "$ext4"; do
 	says 0 "^after recovery: 'J', and 0 bytes" journal "$place/grouped" "$place/grouped.journal" 0
 	says 0 '^left -1, right 1$' group "$place/left" "$place/right" "$place/group.journal"
 	says 0 '^0 torn pages' engine_buffered "$place/buffered" "$place/buffered.journal" 10
-	says 0 '^100000 in all' engine_pager "$place/pager" "$place/pager.journal" 100
+	says 0 '^90 in a frame, 9 in a chain, 2 too long' engine_pager "$place/pager" \
+		"$place/pager.journal" 95
+	says 0 '^100000 in all, 95 transfers, 15 in the history of 15 pages' engine_pager \
+		"$place/pager" "$place/pager.journal" 0
 done
 says 0 '^0 transactions before, 40000 pages written' engine_ring "$xfs/ring" "$xfs/ring.journal" 10000
 says 0 '^0 transactions before, 40000 pages written' engine_ring "$ext4/ring" "$ext4/ring.journal" 10000
@@ -66,6 +69,30 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 		fi
 		kernel_report $status "group_that_failed_at_write_${when}_is_made_once"
 	done
+fi
+
+# cut_off CALL NUMBER [forgetful]: the pager is killed as it begins this call, in its second long
+# transaction or near it; is all whole for who starts it again?
+cut_off() {
+	local file=$ext4/cut_off
+	rm -f "$file"*
+	{ # whose end the shell tells
+		strace -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+			"$examples/engine_pager" "$file" "$file.journal" 60 >/dev/null
+	} 2>/dev/null
+	[ $? = 137 ] || return 2
+	[ -z "${3:-}" ] || rm "$file-undo"
+	"$examples/engine_pager" "$file" "$file.journal" 0 >"$kernel_scratch/out" 2>&1
+}
+if strace -o /dev/null true 2>/dev/null; then
+	# The old pages, their sync; the first new page, one of many, the last; the end.
+	for at in pwrite64:203 fsync:3 pwrite64:204 pwrite64:300 pwrite64:404 fsync:4; do
+		cut_off "${at%:*}" "${at#*:}"
+		kernel_report $? "engine_pager_is_whole_when_cut_off_at_${at%:*}_${at#*:}"
+	done
+	cut_off pwrite64 300 forgetful
+	[ $? = 1 ]
+	kernel_report $? without_its_old_pages_it_is_not
 fi
 
 # kills NAME DIRECTORY: it never ends by itself, and finds all whole each time it starts again.
