@@ -17,23 +17,13 @@
 #include <libatomicio/turns.h>
 
 /*
- * SQ1: no rollback journal of the past comes back.  One with content is left over: SQLite has
- * looked for a hot one at its first lock, and the one of this transaction is memory.
+ * SQ1: no rollback journal of the past comes back.  What lies there is over: SQLite has looked for
+ * a hot one at its first lock, and the one of this transaction is memory.  Nobody has it open
+ * outside a transaction (pager.c:pager_unlock).  The directory is synced next.
  */
 static int settle_rollback(const struct vfs_node *node)
 {
-	static const uint8_t zeros[8];
-	uint8_t magic[8] = {0};
-	int error = 0;
-	const int fd = open(node->rollback_path, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (pread(fd, magic, sizeof(magic), 0) < 0 ||
-	    (memcmp(magic, zeros, sizeof(zeros)) != 0 && ftruncate(fd, 0)) || fsync(fd))
-		error = -errno;
-	(void)close(fd);
-	return error;
+	return unlink(node->rollback_path) && errno != ENOENT ? -errno : 0;
 }
 
 /*
@@ -63,16 +53,11 @@ static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard
 static int prepare(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
-	uint8_t header[GUARD_HEADER];
-	enum guard_state state;
+	const enum guard_state state = guard_read(file->header);
 	uint64_t spilled;
 	int error;
 
-	if (pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER)
-		return -EIO;
-	state = guard_read(header);
-	if (state == GUARD_NONE)
-		return -EMSGSIZE;
+	assert(state != GUARD_NONE);
 	spilled = atomicio_journal_get_word(node->journal);
 	if (state == GUARD_ON && node->is_settled && node->spilled == spilled)
 		return 0;
@@ -80,7 +65,7 @@ static int prepare(struct vfs_file *file)
 	if (!error)
 		error = vfs_node_sync_directory(node);
 	if (!error)
-		error = make_guard_durable(node, header, state);
+		error = make_guard_durable(node, file->header, state);
 	node->is_settled = !error;
 	node->spilled = spilled;
 	return error;
@@ -153,11 +138,10 @@ static int write_group(struct vfs_file *file, struct vfs_page **sorted, uint32_t
 static int shorten(struct vfs_file *file)
 {
 	const sqlite3_io_methods *methods = vfs_real(file);
-	sqlite3_int64 size;
-	int code = methods->xFileSize(file->real, &size);
+	int code;
 
-	if (code || (uint64_t)size <= file->pages.end)
-		return code;
+	if (file->size <= file->pages.end)
+		return SQLITE_OK;
 	code = vfs_turn_forget(file);
 	return code ? code : methods->xTruncate(file->real, (sqlite3_int64)file->pages.end);
 }
@@ -166,10 +150,8 @@ static int shorten(struct vfs_file *file)
 static bool can_be_guarded(const struct vfs_file *file)
 {
 	uint8_t header[GUARD_HEADER];
-	const int code = vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
 
-	if (code && code != SQLITE_IOERR_SHORT_READ)
-		return false;
+	memcpy(header, file->header, GUARD_HEADER);
 	vfs_pages_read(&file->pages, header, GUARD_HEADER, 0);
 	return guard_read(header) != GUARD_NONE;
 }
@@ -187,8 +169,10 @@ int vfs_commit(struct vfs_file *file)
 		error = drop_same(file, sorted, &count);
 	if (!error && count)
 		error = node->has_failed ? -EIO : vfs_turn_begin(file);
-	if (!error && count)
+	if (!error && count) {
 		error = prepare(file);
+		file->is_bare = !error;
+	}
 	if (!error && count)
 		error = write_group(file, sorted, count);
 	sqlite3_free(sorted);
@@ -208,6 +192,7 @@ int vfs_commit(struct vfs_file *file)
 	}
 	/* SQ5: longer than its header says is no fault. */
 	(void)shorten(file);
+	file->has_size = false;
 	vfs_pages_clear(&file->pages);
 	file->way = VFS_IDLE;
 	return SQLITE_OK;

@@ -134,7 +134,10 @@ static int file_unlock(sqlite3_file *base, int level)
 		/* Pages that are still kept are of a transaction that SQLite gave up. */
 		vfs_pages_clear(&file->pages);
 		file->way = VFS_IDLE;
+		file->is_bare = false;
 	}
+	if (level == SQLITE_LOCK_NONE)
+		file->has_size = false;
 	if (file->node && level == SQLITE_LOCK_NONE && file->level > SQLITE_LOCK_NONE) {
 		pthread_mutex_lock(&file->node->mutex);
 		file->node->lockers--;
@@ -192,6 +195,10 @@ static int file_control(sqlite3_file *base, int operation, void *argument)
 			if (code != SQLITE_NOTFOUND)
 				return code;
 			break;
+		case SQLITE_FCNTL_HAS_MOVED:
+			*(int *)argument = !vfs_node_has_name(file->name, file->node->device,
+							      file->node->inode);
+			return SQLITE_OK;
 		case SQLITE_FCNTL_SIZE_HINT: /* they would lengthen the file past its journal */
 		case SQLITE_FCNTL_CHUNK_SIZE:
 			return SQLITE_OK;
@@ -225,6 +232,7 @@ static int file_shm_map(sqlite3_file *base, int page, int size, int extend, void
 	struct vfs_file *file = (struct vfs_file *)base;
 
 	file->has_shm = true;
+	file->has_size = false;
 	return vfs_real(file)->xShmMap(file->real, page, size, extend, mapped);
 }
 

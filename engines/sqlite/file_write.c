@@ -31,24 +31,38 @@ static int fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset)
 }
 
 /* May this transaction become a group?  Only a database that can be guarded has frames (SQ2). */
-static int may_keep(const struct vfs_file *file, bool *may)
+static int may_keep(struct vfs_file *file, bool *may)
 {
-	uint8_t header[GUARD_HEADER] = {0};
 	int code;
 
 	*may = false;
 	if (!file->node->file || file->node->has_failed || file->has_shm ||
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
 		return SQLITE_OK;
-	code = vfs_real(file)->xRead(file->real, header, GUARD_HEADER, 0);
-	*may = !code && guard_read(header) != GUARD_NONE;
+	code = vfs_real(file)->xRead(file->real, file->header, GUARD_HEADER, 0);
+	*may = !code && guard_read(file->header) != GUARD_NONE;
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
+}
+
+/* SQ7.  In WAL mode a checkpoint makes the file longer without EXCLUSIVE. */
+static int learn_size(struct vfs_file *file)
+{
+	sqlite3_int64 size;
+	int code;
+
+	if (file->has_size)
+		return SQLITE_OK;
+	code = vfs_real(file)->xFileSize(file->real, &size);
+	if (code)
+		return code;
+	file->size = (uint64_t)size;
+	file->has_size = file->level >= SQLITE_LOCK_SHARED && !file->has_shm;
+	return SQLITE_OK;
 }
 
 /* The first write of a transaction: which way? */
 static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
 {
-	sqlite3_int64 size;
 	bool may;
 	int code;
 
@@ -57,12 +71,12 @@ static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
 	code = may_keep(file, &may);
 	if (code || !may)
 		return code ? code : vfs_plain_begin(file);
-	code = vfs_real(file)->xFileSize(file->real, &size);
+	code = learn_size(file);
 	if (code)
 		return code;
 	if (length < 512 || length > 65536 || (length & (length - 1)) || offset % length)
 		length = 4096;
-	vfs_pages_begin(&file->pages, length, (uint64_t)size);
+	vfs_pages_begin(&file->pages, length, file->size);
 	file->way = VFS_BUFFERED;
 	return SQLITE_OK;
 }
@@ -87,15 +101,12 @@ int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_i
 	return SQLITE_OK;
 }
 
-/* Between transactions, after a commit that made the file shorter, or before its first page. */
-static int truncate_now(struct vfs_file *file, sqlite3_int64 size)
+/* The file itself, and not what is kept. */
+static int truncate_real(struct vfs_file *file, sqlite3_int64 size)
 {
-	int code = vfs_turn_forget(file);
-
-	if (!code)
-		code = vfs_real(file)->xTruncate(file->real, size);
+	file->has_size = false;
 	file->is_unsynced = true;
-	return code;
+	return vfs_real(file)->xTruncate(file->real, size);
 }
 
 int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
@@ -118,23 +129,22 @@ int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
 	code = vfs_real(file)->xFileSize(file->real, &now);
 	if (code || now == size)
 		return code;
-	if (file->way == VFS_IDLE)
-		return truncate_now(file, size);
-	code = vfs_plain_begin(file);
-	if (!code)
-		code = vfs_real(file)->xTruncate(file->real, size);
-	file->is_unsynced = true;
-	return code;
+	/* Idle: between transactions, after a commit that made the file shorter. */
+	code = file->way == VFS_IDLE ? vfs_turn_forget(file) : vfs_plain_begin(file);
+	return code ? code : truncate_real(file, size);
 }
 
 int vfs_file_size(sqlite3_file *base, sqlite3_int64 *size)
 {
 	struct vfs_file *file = (struct vfs_file *)base;
+	int code = SQLITE_OK;
 
-	if (!file->node || file->way != VFS_BUFFERED)
+	if (!file->node)
 		return vfs_real(file)->xFileSize(file->real, size);
-	*size = (sqlite3_int64)file->pages.end;
-	return SQLITE_OK;
+	if (file->way != VFS_BUFFERED)
+		code = learn_size(file);
+	*size = (sqlite3_int64)(file->way == VFS_BUFFERED ? file->pages.end : file->size);
+	return code;
 }
 
 /* The commit.  A super-journal needs rollback journals that outlive this process. */

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Where SQLite locks (os.h): PENDING_BYTE, then RESERVED_BYTE, then SHARED_SIZE bytes. */
@@ -61,6 +62,18 @@ static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t
 		return node;
 	free_node(node);
 	return NULL;
+}
+
+/*
+ * Only the inode is asked for: after a question for its times the next write has a time of its own,
+ * and dirties the inode (fs/inode.c:inode_set_ctime_current, 6.13).
+ */
+bool vfs_node_has_name(const char *path, dev_t device, ino_t inode)
+{
+	struct statx named;
+
+	return !statx(AT_FDCWD, path, 0, STATX_INO, &named) && named.stx_ino == inode &&
+	       makedev(named.stx_dev_major, named.stx_dev_minor) == device;
 }
 
 int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
@@ -250,6 +263,19 @@ struct vfs_file *vfs_node_find_file(const char *name)
 		continue;
 	pthread_mutex_unlock(&list_mutex);
 	return file;
+}
+
+bool vfs_node_is_bare(const char *rollback_name)
+{
+	const struct vfs_file *file;
+	bool is_bare;
+
+	pthread_mutex_lock(&list_mutex);
+	for (file = files; file && file->rollback_name != rollback_name; file = file->next)
+		continue;
+	is_bare = file && file->is_bare;
+	pthread_mutex_unlock(&list_mutex);
+	return is_bare;
 }
 
 void vfs_node_put(struct vfs_file *file)

@@ -58,6 +58,15 @@ static int open_unlocked(struct vfs_file *file)
 	return SQLITE_CANTOPEN;
 }
 
+/* Did another file take the name between its open and vfs_node_get()? */
+static bool has_moved(const struct vfs_file *file)
+{
+	int has_moved = 0;
+
+	(void)vfs_real(file)->xFileControl(file->real, SQLITE_FCNTL_HAS_MOVED, &has_moved);
+	return has_moved;
+}
+
 static int open_database(const char *name, struct vfs_file *file, int flags, int *given)
 {
 	int code, out = flags;
@@ -73,6 +82,10 @@ static int open_database(const char *name, struct vfs_file *file, int flags, int
 	} else if (vfs_real(file)->iVersion >= 3) {
 		file->name = name;
 		code = vfs_node_get(file, journal_size(name));
+		if (!code && has_moved(file)) {
+			vfs_node_put(file);
+			return SQLITE_CANTOPEN;
+		}
 		if (code)
 			(void)vfs_real(file)->xClose(file->real);
 	}
@@ -109,6 +122,8 @@ static int open_rollback(const char *name, struct vfs_rollback *rollback, int fl
 	if (given)
 		*given = out;
 	database->rollback = rollback;
+	database->rollback_name = name;
+	database->is_bare = false;
 	rollback->base.pMethods = &vfs_rollback_methods;
 	return SQLITE_OK;
 }
@@ -130,7 +145,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 	return code;
 }
 
-/* QR2.  A rollback journal that was never a file is deleted, too. */
+/* QR2.  One that was never a file is deleted, too, unless it is known that none is there. */
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
 {
 	static const char suffix[] = "-journal";
@@ -138,6 +153,8 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
 	int code;
 
 	(void)vfs;
+	if (vfs_node_is_bare(name))
+		return SQLITE_OK;
 	if (length < tail || strcmp(name + length - tail, suffix) != 0)
 		return base->xDelete(base, name, sync_directory);
 	code = base->xDelete(base, name, 1);

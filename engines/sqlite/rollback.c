@@ -23,6 +23,7 @@ static int open_real(struct vfs_rollback *rollback)
 	int code, flags;
 
 	rollback->database->node->is_settled = false;
+	rollback->database->is_bare = false;
 	if (rollback->is_open)
 		return SQLITE_OK;
 	code = vfs->xOpen(vfs, rollback->name, rollback->real, rollback->flags, &flags);
@@ -116,10 +117,12 @@ static int rollback_read(sqlite3_file *base, void *buffer, int length, sqlite3_i
 	const uint64_t start = (uint64_t)offset;
 	uint64_t there;
 
-	rollback->was_read = true;
+	there = start < rollback->size ? rollback->size - start : 0;
+	/* Before each commit SQLite looks behind the end for an old header (pager.c:syncJournal). */
+	if (rollback->is_real || there)
+		rollback->was_read = true;
 	if (rollback->is_real)
 		return rollback->real->pMethods->xRead(rollback->real, buffer, length, offset);
-	there = start < rollback->size ? rollback->size - start : 0;
 	if (there >= (uint64_t)length) {
 		memcpy(buffer, rollback->bytes + start, (size_t)length);
 		return SQLITE_OK;

@@ -94,11 +94,14 @@ static bool is_empty(const struct vfs_node *node)
 static int open_journal(struct vfs_node *node, bool is_guarded)
 {
 	const int flags = O_RDWR | O_CLOEXEC | (is_guarded ? 0 : O_CREAT);
+	struct stat opened;
 	int error;
 
 	node->journal_fd = open(node->journal_path, flags, 0600);
-	if (node->journal_fd < 0)
+	if (node->journal_fd < 0 || fstat(node->journal_fd, &opened))
 		return -errno;
+	node->journal_device = opened.st_dev;
+	node->journal_inode = opened.st_ino;
 	error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared), &node->journal);
 	if (error == -ENODATA && !is_guarded)
 		error = make_journal(node);
@@ -110,10 +113,7 @@ static int open_journal(struct vfs_node *node, bool is_guarded)
 
 bool vfs_share_has_name(const struct vfs_node *node)
 {
-	struct stat named, opened;
-
-	return !fstat(node->journal_fd, &opened) && !stat(node->journal_path, &named) &&
-	       named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+	return vfs_node_has_name(node->journal_path, node->journal_device, node->journal_inode);
 }
 
 bool vfs_share_is_hot(const struct vfs_node *node)

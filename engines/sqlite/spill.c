@@ -15,11 +15,12 @@
 #include <libatomicio/turns.h>
 
 /* A rollback journal is about to be a file: who commits next, in any process, settles its end. */
-static int tell_others(const struct vfs_file *file)
+static int tell_others(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
 
 	node->is_settled = false;
+	file->is_bare = false;
 	if (!file->has_turn)
 		return SQLITE_OK; /* no journal */
 	return atomicio_journal_set_word(node->journal,
@@ -70,6 +71,7 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 	if (!code)
 		code = vfs_real(file)->xWrite(file->real, copy ? copy : buffer, (int)length,
 					      (sqlite3_int64)offset);
+	file->has_size = false;
 	file->is_unsynced = true;
 	sqlite3_free(copy);
 	return code;

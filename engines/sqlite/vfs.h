@@ -26,6 +26,9 @@
  * SQ5 a durable frame is a commit: after it FCNTL_SYNC says SQLITE_OK, whatever becomes of the
  *    pages' way home.
  * SQ6 pages that were reported as not committed are not brought back by this process's recovery.
+ * SQ7 what was read of the database under a lock holds as long as that lock: the header from the
+ *    EXCLUSIVE of a transaction's first page on, the size from SHARED on.  Whoever writes either
+ *    needs EXCLUSIVE.  So a commit asks for each of them once.
  */
 #ifndef ATOMICIO_SQLITE_VFS_H
 #define ATOMICIO_SQLITE_VFS_H
@@ -50,11 +53,15 @@ extern const sqlite3_api_routines *sqlite3_api;
 /* unixWrite() masks a length to 17 bits, so a longer call could write nothing (os_unix.c, 3.40). */
 #define VFS_WRITE_MAX 65536
 
+#define VFS_HEADER 100 /* bytes of a database's header */
+
 /* What all connections of this process to one database share.  Guarded by its mutex. */
 struct vfs_node {
 	struct vfs_node *next;
 	dev_t device;
 	ino_t inode;
+	dev_t journal_device; /* of journal_fd */
+	ino_t journal_inode;
 	char *path;	     /* of the database */
 	char *journal_path;  /* DATABASE-atomicio */
 	char *rollback_path; /* DATABASE-journal */
@@ -105,11 +112,16 @@ struct vfs_file {
 	sqlite3_file base;
 	struct vfs_file *next;
 	const char *name;
-	struct vfs_node *node; /* NULL: every call is only passed on */
+	const char *rollback_name; /* the pager's own pointer, as name is; NULL: none yet */
+	struct vfs_node *node;	   /* NULL: every call is only passed on */
 	struct vfs_rollback *rollback;
 	struct vfs_pages pages;
 	enum vfs_way way;
-	int level; /* SQLITE_LOCK_* */
+	int level;		    /* SQLITE_LOCK_* */
+	uint8_t header[VFS_HEADER]; /* SQ7, with the way BUFFERED */
+	uint64_t size;		    /* SQ7, if has_size, or with the way BUFFERED */
+	bool has_size;
+	bool is_bare; /* this transaction has seen that there is no rollback journal to delete */
 	bool is_readonly;
 	bool has_turn;	  /* of the journal: this connection began it */
 	bool has_shm;	  /* WAL: the database is written by checkpoints only */
@@ -177,6 +189,8 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 int vfs_node_get(struct vfs_file *file, uint64_t journal_size);
 void vfs_node_put(struct vfs_file *file);
 struct vfs_file *vfs_node_find_file(const char *name); /* the very pointer */
+bool vfs_node_is_bare(const char *rollback_name);      /* the very pointer, too */
+bool vfs_node_has_name(const char *path, dev_t device, ino_t inode);
 int vfs_node_open_fd(struct vfs_node *node);
 int vfs_node_sync_directory(const struct vfs_node *node);
 int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */
