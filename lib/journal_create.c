@@ -160,16 +160,32 @@ static void keep_in_place(const struct sys_calls *sys, int fd)
 		(void)sys->set_inode_flags(fd, flags | INODE_NOCOW);
 }
 
-/* Fill in defaults: 0 or -EINVAL. */
+static uint64_t round_up(uint64_t value)
+{
+	return (value + JOURNAL_BLOCK - 1) & ~(uint64_t)(JOURNAL_BLOCK - 1);
+}
+
+/*
+ * Fill in defaults: 0 or -EINVAL.  Sizes are rounded up: -EINVAL could not say which of them it
+ * means.
+ */
 static int plan(struct atomicio_journal_options *options, struct journal_header *header)
 {
-	const uint64_t size = options->size ? options->size : JOURNAL_SIZE_DEFAULT;
+	const uint64_t wished = options->size ? options->size : JOURNAL_SIZE_DEFAULT;
+	const uint64_t size = round_up(wished);
 	uint32_t frame_max = options->frame_max;
+	uint64_t half;
 
-	if (options->flags & ~ATOMICIO_JOURNAL_OVERWRITE || size < JOURNAL_RING_START)
+	if (options->flags & ~ATOMICIO_JOURNAL_OVERWRITE || wished < JOURNAL_RING_START ||
+	    wished > JOURNAL_SIZE_LIMIT || frame_max > JOURNAL_FRAME_LIMIT)
 		return -EINVAL;
-	if (frame_max == 0) {
-		const uint64_t half = (size - JOURNAL_RING_START) / 2;
+	half = (size - JOURNAL_RING_START) / 2;
+	if (frame_max) {
+		frame_max = (uint32_t)round_up(frame_max);
+		/* What fits stays what fits. */
+		if (frame_max > half && options->frame_max <= half)
+			frame_max = (uint32_t)half & ~(JOURNAL_BLOCK - 1);
+	} else {
 		uint64_t wanted = half < JOURNAL_FRAME_SMALL ? half : JOURNAL_FRAME_SMALL;
 
 		if (wanted < half / 4)

@@ -95,11 +95,7 @@ static const char *broken_rule(const struct atomicio_journal_options *create)
 {
 	const uint64_t size = create->size ? create->size : 64u << 20;
 
-	if (size % 4096)
-		return "--size is not a multiple of 4k";
-	if (create->frame_max % 4096)
-		return "--frame-max is not a multiple of 4k";
-	if (create->frame_max && create->frame_max < 8192)
+	if (create->frame_max && create->frame_max <= 4096)
 		return "--frame-max is below 8k, which one page of up to 4k needs";
 	if (create->frame_max > 64u << 20)
 		return "--frame-max is above 64M";

@@ -90,11 +90,13 @@ extern "C" {
 
 /* How a journal is laid out.  Zero is the default of every field. */
 struct atomicio_journal_options {
-	uint64_t size;	    /* of the journal, 0: 64 MiB; a multiple of 4096 */
+	uint64_t size;	    /* of the journal, 0: 64 MiB; from 32 KiB to 1 TiB, rounded up to a
+			     * multiple of 4096 */
 	uint32_t frame_max; /* the largest frame, headers included, 0: what 256 pages of 16 KiB
 			     * need (4 MiB and 32 KiB), less where the ring is below eight of
-			     * these; a multiple of 4096 (else -EINVAL, as for size), from 8 KiB
-			     * to 64 MiB, at most half the ring, which is size - 16384 */
+			     * these; from 4 KiB and a byte to 64 MiB, rounded up to a multiple of
+			     * 4096, at most half the ring, which is size - 16384.  info says what
+			     * both became */
 	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
 };
 
@@ -109,7 +111,8 @@ struct atomicio_journal_options {
  * Returns 0 or:
  *	-EBADF		fd is not open for reading and writing
  *	-EEXIST		the file is not empty and OVERWRITE is not set
- *	-EINVAL		an option is out of range; neither a regular file nor a block device
+ *	-EINVAL		size, frame_max or a flag is out of range (never unaligned); neither a
+ *			regular file nor a block device
  *	-EBUSY		the journal is open elsewhere; the device is mounted or in use
  *	-EOPNOTSUPP	fd has O_APPEND, and cannot be opened once more without O_APPEND
  *			(no /proc, or no right to)

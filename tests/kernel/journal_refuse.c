@@ -188,10 +188,11 @@ static void a_journal_smaller_than_its_frames_is_not_made(void)
 		{.size = 4096},
 		{.size = 8192 + 4096},
 		{.size = 16384 + 8192},
-		{.size = MIB + 1},
+		{.size = (UINT64_C(1) << 40) + 1},
+		{.size = UINT64_MAX},
 		{.size = MIB, .frame_max = 4096},
-		{.size = MIB, .frame_max = 10000},
 		{.size = MIB, .frame_max = MIB / 2},
+		{.size = MIB, .frame_max = UINT32_MAX},
 		{.size = 256 * MIB, .frame_max = 65 * MIB},
 		{.size = MIB, .flags = 2},
 	};
@@ -205,6 +206,35 @@ static void a_journal_smaller_than_its_frames_is_not_made(void)
 	CHECK_EQ(atomicio_journal_create(fd, &smallest, sizeof(smallest)), 0);
 	atomicio_journal_close(journal_start(fd));
 	close(fd);
+}
+
+static void an_unaligned_size_or_frame_is_rounded_and_info_says_so(void)
+{
+	static const struct {
+		struct atomicio_journal_options asked;
+		uint64_t size;
+		uint32_t frame_max;
+	} rows[] = {
+		{{.size = MIB + 1, .frame_max = 65536}, MIB + 4096, 65536},
+		{{.size = MIB, .frame_max = 10000}, MIB, 12288},
+		{{.size = MIB, .frame_max = 4097}, MIB, 8192},
+		/* Half of the ring is no multiple, and what fits is not refused. */
+		{{.size = MIB + 4096, .frame_max = 518000}, MIB + 4096, 516096},
+		{{.size = 40 * MIB, .frame_max = 16 * MIB - 1}, 40 * MIB, 16 * MIB},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int fd = kernel_file(NAME, 0, O_RDWR);
+		struct atomicio_journal *journal;
+
+		CHECK_EQ(atomicio_journal_create(fd, &rows[i].asked, sizeof(rows[i].asked)), 0);
+		journal = journal_start(fd);
+		CHECK_EQ(journal_look(journal).size, rows[i].size);
+		CHECK_EQ(journal_look(journal).frame_max, rows[i].frame_max);
+		CHECK_EQ(kernel_size(NAME), rows[i].size);
+		atomicio_journal_close(journal);
+		close(fd);
+	}
 }
 
 static void what_is_in_a_file_is_not_overwritten_unasked(void)
@@ -345,6 +375,7 @@ int main(int argc, char **argv)
 		TEST(a_second_opener_is_refused),
 		TEST(a_read_only_descriptor_is_refused),
 		TEST(a_journal_smaller_than_its_frames_is_not_made),
+		TEST(an_unaligned_size_or_frame_is_rounded_and_info_says_so),
 		TEST(what_is_in_a_file_is_not_overwritten_unasked),
 		TEST(zeroes_alone_count_as_empty),
 		TEST(a_torn_header_with_nothing_behind_it_counts_as_zeroes),
