@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CRC-32C by SSE4.2 where the processor has it, else by a table of 16 entries.
+ * CRC-32C by SSE4.2 where the processor has it, a page in three lanes with PCLMULQDQ, else by a table
+ * of 16 entries.
  *
  * Flow: a leaf of the journal.  No well-kept C library of Debian carries this checksum.
  */
@@ -31,11 +32,21 @@ uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
 #if defined(__x86_64__)
 
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 
 /*
- * The instruction takes three cycles for eight bytes: about 8 GB/s, faster than any disk of today.
- * Eight a round: else three of four instructions would be the loop's.
+ * Bytes of each of three lanes that are summed side by side; a block of them is all but 16 bytes of
+ * 4 KiB.
  */
+#define LANE 1360u
+/*
+ * x^(8n - 33) modulo the polynomial, reflected, for n of one lane and of two: the product with a
+ * sum, reduced by the instruction itself, is the sum moved over so many bytes of zeros.
+ */
+#define OVER_ONE_LANE 0x3F70CC6F
+#define OVER_TWO_LANES 0x5AA1F3CF
+
+/* Eight a round: else three of four instructions would be the loop's. */
 __attribute__((target("sse4.2"))) static uint32_t
 crc_instruction(uint32_t crc, const uint8_t *bytes, size_t length)
 {
@@ -61,11 +72,48 @@ crc_instruction(uint32_t crc, const uint8_t *bytes, size_t length)
 	return (uint32_t)value;
 }
 
+__attribute__((target("sse4.2,pclmul"))) static uint64_t over_lanes(uint32_t crc, int by)
+{
+	const __m128i product =
+		_mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc), _mm_cvtsi32_si128(by), 0);
+
+	return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+/*
+ * The instruction can begin each cycle, and its result takes three.  Three sums that do not wait
+ * for each other are as fast as a disk that is faster than any of today.
+ */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t
+crc_lanes(uint32_t crc, const uint8_t *bytes, size_t length)
+{
+	while (length >= 3 * LANE) {
+		uint64_t first = crc, second = 0, third = 0, word;
+
+		for (uint32_t at = 0; at < LANE; at += 8) {
+			memcpy(&word, bytes + at, 8);
+			first = _mm_crc32_u64(first, word);
+			memcpy(&word, bytes + LANE + at, 8);
+			second = _mm_crc32_u64(second, word);
+			memcpy(&word, bytes + 2 * LANE + at, 8);
+			third = _mm_crc32_u64(third, word);
+		}
+		word = over_lanes((uint32_t)first, OVER_TWO_LANES) ^
+		       over_lanes((uint32_t)second, OVER_ONE_LANE);
+		crc = (uint32_t)(_mm_crc32_u64(0, word) ^ third);
+		bytes += 3 * LANE;
+		length -= 3 * LANE;
+	}
+	return crc_instruction(crc, bytes, length);
+}
+
 uint32_t journal_crc32c(uint32_t crc, const void *data, size_t length)
 {
 	if (!__builtin_cpu_supports("sse4.2"))
 		return journal_crc32c_table(crc, data, length);
-	return ~crc_instruction(~crc, data, length);
+	if (length < 3 * LANE || !__builtin_cpu_supports("pclmul"))
+		return ~crc_instruction(~crc, data, length);
+	return ~crc_lanes(~crc, data, length);
 }
 
 #else

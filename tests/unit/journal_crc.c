@@ -2,8 +2,8 @@
 /*
  * Goal: the checksum is CRC-32C, whichever way it is computed.
  *
- * Method: published check values, and the table against the instruction on random data of every
- * small length at every alignment, whole and in two parts.
+ * Method: published check values, and the table against the instruction, alone and in lanes, on
+ * random data of every small length at every alignment, whole and in two parts.
  */
 #include <check.h>
 #include <stdint.h>
@@ -54,6 +54,55 @@ START_TEST(table_and_instruction_agree_at_every_length_and_alignment)
 }
 END_TEST
 
+/* Pages are summed in lanes: none, one block of them, or some and a rest. */
+START_TEST(a_page_of_any_length_has_the_sum_of_the_table)
+{
+	static uint8_t bytes[65536 + 16];
+	static const size_t lengths[] = {4060, 8140, 12220, 16384, 20380, 65536};
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = random_byte();
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		for (size_t more = 0; more < 48; more++) {
+			const size_t length = lengths[i] + (lengths[i] < 16384 ? more : 0);
+
+			ck_assert_uint_eq(
+				journal_crc32c((uint32_t)more, bytes + more % 16, length),
+				journal_crc32c_table((uint32_t)more, bytes + more % 16, length));
+		}
+	}
+}
+END_TEST
+
+START_TEST(two_parts_of_a_page_give_what_the_page_gives)
+{
+	static uint8_t bytes[16384];
+	uint32_t whole;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = random_byte();
+	whole = journal_crc32c_table(0, bytes, sizeof(bytes));
+	for (size_t cut = 0; cut <= sizeof(bytes); cut += 7) {
+		const uint32_t first = journal_crc32c(0, bytes, cut);
+
+		ck_assert_uint_eq(journal_crc32c(first, bytes + cut, sizeof(bytes) - cut), whole);
+	}
+}
+END_TEST
+
+START_TEST(every_flipped_bit_of_a_page_changes_it)
+{
+	static uint8_t bytes[4160];
+	const uint32_t whole = journal_crc32c(0, bytes, sizeof(bytes));
+
+	for (size_t bit = 0; bit < sizeof(bytes) * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		ck_assert_uint_ne(journal_crc32c(0, bytes, sizeof(bytes)), whole);
+		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+END_TEST
+
 START_TEST(two_parts_give_what_the_whole_gives)
 {
 	uint8_t bytes[100];
@@ -93,6 +142,9 @@ int main(void)
 	tcase_add_test(tests, table_and_instruction_agree_at_every_length_and_alignment);
 	tcase_add_test(tests, two_parts_give_what_the_whole_gives);
 	tcase_add_test(tests, every_flipped_bit_changes_it);
+	tcase_add_test(tests, a_page_of_any_length_has_the_sum_of_the_table);
+	tcase_add_test(tests, two_parts_of_a_page_give_what_the_page_gives);
+	tcase_add_test(tests, every_flipped_bit_of_a_page_changes_it);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
