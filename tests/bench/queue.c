@@ -11,29 +11,35 @@
  *						RWF_DSYNC on each, or one fdatasync
  *	queue FILE guest N			N times prep and done, with no ring (callgrind)
  *	queue FILE journaled N			N journaled writes in a ring of the caller's, prep
- *						and done of each between calls of getppid(2)
+ *						and done of each between calls of getppid(2);
+ *						some 200 of them fill the log
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
-
-/* Since 5.19; older headers lack it. */
-#define COOP_TASKRUN (1u << 8)
 #include <unistd.h>
 
 #include "libatomicio/journal.h"
 #include "libatomicio/uring.h"
 
+/* Since 5.19; older headers lack it. */
+#define COOP_TASKRUN (1u << 8)
 #define OPS 512
 #define ROUNDS_MAX 1001
 #define SPAN (8u << 20) /* of the file: XFS keeps 128 KiB of copy-on-write space for each write */
 #define RWF_DSYNC_BIT 0x2
+#define JOURNALED_LOG (4u << 20)
+#define JOURNALED_FRAME (256u << 10)
+#define JOURNALED_PLACES 64
+#define EVENT_MS 10000
 #define RWF_UNTORN (0x40 | 0x20) /* RWF_ATOMIC, RWF_NOAPPEND */
 
 static struct atomicio_file *file;
@@ -236,47 +242,72 @@ static int guest(int count)
 	return 0;
 }
 
-/*
- * A guest whose writes go through a journal.  What prep and done do is marked, and what the ring
- * does in between is not: strace finds the calls of the library's that can wait.
- */
-static int journaled(const char *name, int count)
+static struct atomicio_file *open_journaled(const char *name, struct atomicio_options *options)
 {
-	struct atomicio_options options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
-	struct atomicio_request request = {{0}};
+	const struct atomicio_journal_options log_options = {.size = JOURNALED_LOG,
+							     .frame_max = JOURNALED_FRAME};
 	struct atomicio_file *home;
 	char beside[4096];
 	int log;
 
 	snprintf(beside, sizeof(beside), "%s.journal", name);
 	log = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	must(log >= 0 && !atomicio_journal_create(log, NULL, 0) &&
-		     !atomicio_journal_open(log, NULL, 0, &options.journal),
+	must(log >= 0 && !atomicio_journal_create(log, &log_options, sizeof(log_options)) &&
+		     !atomicio_journal_open(log, NULL, 0, &options->journal),
 	     "no journal");
-	must(!atomicio_open(fd, &options, sizeof(options), &home), "open failed");
+	must(!atomicio_open(fd, options, sizeof(*options), &home), "open failed");
+	return home;
+}
+
+/* What the ring does with the entry is not the library's. */
+static int carry_out(void)
+{
+	struct io_uring_cqe *cqe;
+	int result;
+
+	must(io_uring_submit(&ring) == 1, "the ring failed");
+	must(!io_uring_wait_cqe(&ring, &cqe), "no completion");
+	result = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	return result;
+}
+
+/*
+ * A guest whose writes go through a journal, several times round its log.  What prep and done do is
+ * marked, and what the ring does in between, or the caller who is told to come later, is not:
+ * strace finds the calls of the library's that can wait.
+ */
+static int journaled(const char *name, int count)
+{
+	struct atomicio_options options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_file *home = open_journaled(name, &options);
+	struct atomicio_request request = {{0}};
+	struct pollfd event = {.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = POLLIN};
+	uint64_t told;
+
+	must(event.fd >= 0 && !atomicio_uring_begin(options.journal, 2, event.fd), "no guests");
 	must(!io_uring_queue_init(4, &ring, 0), "no ring");
-	for (int i = 0; i < count; i++) {
-		int error;
+	for (int i = 0, error; i < count; i += error <= 0) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+		int result;
 
-		do {
-			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-			struct io_uring_cqe *cqe;
-			int result;
-
-			getppid();
-			error = atomicio_uring_prep(&request, home, sqe, memory, 16384,
-						    (uint64_t)i * 16384, ATOMICIO_DSYNC);
-			getppid();
-			must(!error, "prep failed");
-			must(io_uring_submit(&ring) == 1, "the ring failed");
-			must(!io_uring_wait_cqe(&ring, &cqe), "no completion");
-			result = cqe->res;
-			io_uring_cqe_seen(&ring, cqe);
-			getppid();
-			error = atomicio_uring_done(&request, result);
-			getppid();
-		} while (error == ATOMICIO_AGAIN_SQE);
-		must(!error, "done failed");
+		getppid();
+		error = atomicio_uring_prep(&request, home, sqe, memory, 16384,
+					    (uint64_t)(i % JOURNALED_PLACES) * 16384,
+					    ATOMICIO_DSYNC);
+		getppid();
+		result = carry_out();
+		if (error == -EAGAIN) {
+			must(poll(&event, 1, EVENT_MS) == 1, "no event");
+			must(read(event.fd, &told, sizeof(told)) == sizeof(told), "no event");
+			error = 1;
+			continue;
+		}
+		must(!error, "prep failed");
+		getppid();
+		error = atomicio_uring_done(&request, result);
+		getppid();
+		must(error >= 0, "done failed");
 	}
 	must(!atomicio_close(home), "close failed");
 	atomicio_journal_close(options.journal);
