@@ -187,17 +187,6 @@ static void report_bound(const char *what)
 					    .unit = "x"});
 }
 
-/* What is to be compared is not there: its goals are not met. */
-static void report_absence(const struct comparison *comparison)
-{
-	for (uint32_t i = 1; i < RIVALS_MAX && comparison->rivals[i].name; i++)
-		stage_report(&(struct stage_result){.what = comparison->name,
-						    .way = comparison->rivals[i].name,
-						    .figure = -1,
-						    .unit = "x",
-						    .goal = comparison->rivals[i].goal});
-}
-
 static void compare(const struct comparison *comparison)
 {
 	const double start = now_ns(), end = start + run.seconds * 1e9;
@@ -209,10 +198,6 @@ static void compare(const struct comparison *comparison)
 
 		for (uint32_t j = 0; j < count; j++)
 			series[series_count++].contender = contenders[j];
-		if (i == 0 && count == 0) {
-			report_absence(comparison);
-			return;
-		}
 	}
 	rounds = 0;
 	do {

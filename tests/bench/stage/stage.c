@@ -177,7 +177,7 @@ uint32_t stage_contenders(const struct rival *rival, struct contender *contender
 {
 	uint32_t count = 0;
 
-	if ((rival->home == COW && !stage_has_cow()) || (rival->behind && !STAGE_BEHIND))
+	if (rival->home == COW && !stage_has_cow())
 		return 0;
 	for (uint32_t engine = 0; engine < WAYS_ENGINES; engine++) {
 		if (rival->step ? engine != WAYS_CALLS
@@ -217,7 +217,7 @@ static void prepare(struct stage_worker *worker, const struct contender *contend
 	worker->with = *contender;
 	worker->writer.fd = stage.fds[rival->home];
 	worker->writer.file = stage.files[rival->home];
-	worker->writer.flags = rival->behind ? STAGE_BEHIND : 0;
+	worker->writer.flags = rival->behind ? ATOMICIO_BEHIND : 0;
 	if (rival->shape != WAYS_PAGE)
 		worker->writer.pages = rival->pages;
 }
@@ -308,10 +308,11 @@ double stage_slice(const struct contender *contender, double *ns)
 			pthread_join(stage.workers[i].thread, NULL);
 		steps += stage.workers[i].steps;
 	}
-	*ns = now_ns() - start;
-	/* What is behind is not the next one's. */
+	/* What is still on its way is this one's to wait for. */
 	if (contender->rival.behind)
-		check(atomicio_sync(stage.files[contender->rival.home]), "atomicio_sync");
+		check(atomicio_settle(stage.files[contender->rival.home], 0, FILE_SIZE),
+		      "atomicio_settle");
+	*ns = now_ns() - start;
 	return steps;
 }
 

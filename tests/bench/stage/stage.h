@@ -32,13 +32,6 @@
 #define SLICE_NS_MAX 60e6
 #define SLICE_NS_MIN 10e6
 
-/* A way that writes durably with ATOMICIO_BEHIND is not there before the library has it. */
-#ifdef ATOMICIO_BEHIND
-#define STAGE_BEHIND ATOMICIO_BEHIND
-#else
-#define STAGE_BEHIND 0u
-#endif
-
 enum stage_home { DIRECT, BUFFERED, COW, HOMES };
 
 struct stage_worker;
@@ -55,8 +48,8 @@ struct rival {
 	double goal;		 /* the first one is to be so many times faster; 0: no goal */
 	enum ways_engine engine; /* the only one, if .fixed */
 	bool fixed;
-	bool behind; /* returns when the frame is durable; not there before the library has it */
-	stage_step *step;	  /* in place of a step of the way */
+	bool behind;	  /* with ATOMICIO_BEHIND: a step is over when the frame is durable */
+	stage_step *step; /* in place of a step of the way */
 	const char *step_through; /* and what it goes through */
 };
 
