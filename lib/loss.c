@@ -10,10 +10,10 @@
  * witness has used up its report, and asking again proves nothing.  The deputy is another
  * description with a cursor of its own, used for nothing else, and still has the report: if the
  * deputy has none, no page is lost, and the witness is asked again.  The deputy is looked at by
- * sync_file_range, which sends no request that a signal could cut short.  Only where the pages are
- * another inode's (overlay) sync_file_range sees none, and fdatasync has to do.  A deputy is opened
- * only where an fdatasync can be cut short.  ext4, XFS, btrfs and block devices wait for the disk,
- * signal or not: EINTR is a loss like every other error.
+ * sync_file_range, which sends no request that a signal could cut short.  Exception: where the
+ * pages are another inode's (overlay), sync_file_range sees no pages, and the deputy's fdatasync is
+ * used.  A deputy is opened only where an fdatasync can be cut short.  ext4, XFS, btrfs and block
+ * devices wait for the disk, signal or not: EINTR is a loss like every other error.
  */
 #define _GNU_SOURCE
 #include "loss.h"
@@ -186,7 +186,7 @@ int loss_sync(struct loss *loss, uint32_t flags)
 	return error;
 }
 
-/* Errors by which the kernel refuses a write before anything is done (L7). */
+/* Errors by which the kernel refuses a write before doing anything (L7). */
 static bool refuses_a_write(int error)
 {
 	return error == -EINVAL || error == -EAGAIN || error == -EOPNOTSUPP || error == -ENOTBLK ||

@@ -3,15 +3,15 @@
  * The loss family: who lost a page?
  *
  * Flow: above sys, below journal and write: sys <- loss <- journal <- write.  Each written file has
- * one struct loss.  Whoever syncs the file, or gets an error from a call that may have synced the
- * file, asks loss.  Loss alone holds the witness, and alone calls fdatasync and write-back on data
- * files.
+ * one struct loss.  Every sync of the file goes through loss, and every error of a call that may
+ * have synced the file is put to loss.  Loss alone holds the witness, and alone calls fdatasync and
+ * write-back on data files.
  *
  * The trouble: a call with a sync (RWF_DSYNC, O_DSYNC, an inode with S_SYNC, a mount with `sync`,
  * fdatasync, sync_file_range) may return the error of any earlier write-back of the file, with the
  * device's errno, and once to each description (errseq_t;
  * mm/filemap.c:file_check_and_advance_wb_err, 4.13 to 7.3).  Neither the errno nor the call says
- * whether this write failed or a page of the past is lost, and the next sync says 0.
+ * whether the present write failed or an earlier page is lost, and the next sync says 0.
  *
  * Rules:
  * L1 the witness is a description of our own.  Nothing is written through the witness and nobody
@@ -21,34 +21,34 @@
  * L4 without a witness the strict reading holds: any error of a call that may have synced may be a
  *    loss, and fails the next sync.
  * L5 where a filesystem leaves durability to somebody else (FUSE, 9p, overlay, unknown), the
- *    written descriptions are synced as well: a sync may be theirs alone.
+ *    written descriptions are synced as well: a sync may reach the written descriptions alone.
  * L6 where a filesystem is known to say 0 once wrongly (XFS at its shutdown, seen on 6.18: 19 pages
  *    after one fdatasync, 0 of 30 rounds after two), a sync before a retirement of frames asks
  *    twice.
  * L7 a flush that fails in the device is reported to one call and kept nowhere, unlike an error of
  *    write-back (block/blk-flush.c; seen on 6.18): the next flush says 0.  The witness's 0
  *    therefore acquits only while no acknowledged write waits for a flush; else the strict reading
- *    of L4 holds for this error.  Left out are errors by which the kernel refuses a write before
- *    its start, or each refusal would cost the handle and, with it, the fallback.  No block device
- *    gives ENOTBLK, EFAULT, ENOSYS, EPERM or EACCES to a flush (block/blk-core.c: blk_errors, 4.13
- *    to 7.3).  EINVAL and EOPNOTSUPP are possible for a flush, too: the writer repeats the write
- *    without its flush, and if the repeat succeeds, the first was not refused, and loss_doubt() is
- *    called.  The error may be read after a sync under way beside the write, or after a sync before
- *    its completion was read, and either took the waiting writes.  For this, loss_mark() is read
- *    before the write, and the strict reading holds if a write waited at the mark, or a taking sync
- *    began or ended since.  Not covered: EAGAIN, which a page in the cache gives in passing; and
- *    EINVAL and EOPNOTSUPP of a write not repeated (see write_was_not_refused()).
- *    Nor one window: the flush of a write fails, the flush of a sync beside it succeeds, and the
- *    sync returns before the write, still on its way out of the kernel.  This sync says 0, the next
- *    one fails.  To close it, a sync would have to count the durable writes under way, and to wait
- *    for them: two atomic operations in each of them.
+ *    of L4 holds for the error.  Exception: errors by which the kernel refuses a write before its
+ *    start, or each refusal would cost the handle and its fallback.  No block device gives ENOTBLK,
+ *    EFAULT, ENOSYS, EPERM or EACCES to a flush (block/blk-core.c: blk_errors, 4.13 to 7.3).
+ *    EINVAL and EOPNOTSUPP are possible for a flush, too: the writer repeats the write without its
+ *    flush, and if the repeat succeeds, the first was not refused, and loss_doubt() is called.  A
+ *    sync may run between the write's start and the reading of its error, and take the waiting
+ *    writes.  Therefore loss_mark() is read before the write.  The strict reading holds if a write
+ *    waited at the mark, or a taking sync began or ended after the mark.  Not covered: EAGAIN,
+ *    which a page in the cache gives in passing; and EINVAL and EOPNOTSUPP of a write not repeated
+ *    (see write_was_not_refused()).  One window is not covered either: the flush of a write fails,
+ *    the flush of a concurrent sync succeeds, and the sync returns before the write, still on its
+ *    way out of the kernel.  The concurrent sync says 0, the next sync fails.  To close the window,
+ *    a sync would count the durable writes under way, and wait for them: two atomic operations for
+ *    each durable write.
  * L8 a child after fork(2) has the parent's witness, the same description with one cursor.  A sync
  *    in the child would use up the parent's report: the child has none (L4).  A process is known by
  *    its pid, asked only in a sync and after an error.  The first child of a new pid namespace,
  *    made by the first process of its own namespace, has its parent's pid.
- * L9 a sync that was begun and not waited for is one of the witness as well, so its result may be
- *    the only report of a loss.  No other sync is made, no witness asked and no 0 returned before
- *    that result is noted: who needs one waits for it.
+ * L9 a sync begun and not waited for is a sync of the witness as well, and its result may be the
+ *    only report of a loss.  No other sync is made, no witness is asked and no 0 is returned before
+ *    the result is noted: the caller waits for the result.
  */
 #ifndef LIBATOMICIO_LOSS_H
 #define LIBATOMICIO_LOSS_H
@@ -89,7 +89,7 @@ struct loss {
 	struct sys_flights *flights; /* the flight is a sync */
 	struct sys_flight flight;
 	_Atomic bool flying; /* begun, and its result not yet noted */
-	bool flight_again;   /* L6: the second one is still to be made */
+	bool flight_again;   /* L6: the second sync is still to be made */
 	bool flight_took;    /* L7 */
 	uint64_t flight_number;
 	int32_t flown; /* the result of the last */
@@ -102,7 +102,7 @@ struct loss {
 #define LOSS_RETIRE 0x1u /* before a retirement of frames: L6 */
 
 /*
- * Fill *loss for a file written through `fd` (and `caller_fd`, or the same twice).  The descriptors
+ * Fill *loss for a file written through `fd` and `caller_fd`, which may be equal.  The descriptors
  * stay the caller's, and open until loss_close().  *poison, unless NULL, becomes 1 with a loss.  A
  * missing witness is no error: see loss_has_witness().  No memory is taken.  Returns 0 or an error
  * of statx(2) or fcntl(2), with nothing to close then.
@@ -141,9 +141,9 @@ static inline bool loss_has_witness(const struct loss *loss)
 }
 
 /*
- * Make durable what was written before the call, and say whether a page of the file was lost since
- * loss_open().  Waits; threads with the same sync to wait for share it (not with LOSS_RETIRE).
- * Calls nothing but sys and holds no lock but its own: callers may hold any lock.
+ * Make durable all writes before the call, and say whether a page of the file was lost since
+ * loss_open().  Waits; waiting threads share a sync (not with LOSS_RETIRE).  Calls nothing but sys
+ * and holds no lock but its own: callers may hold any lock.
  *
  * Returns 0; -EINTR: not synced, but nothing is lost, call again; a negative errno: the loss,
  * reported by this call first, or a failed sync, which looks alike; -ENOTRECOVERABLE: an earlier
@@ -152,8 +152,8 @@ static inline bool loss_has_witness(const struct loss *loss)
 int loss_sync(struct loss *loss, uint32_t flags);
 
 /*
- * loss_flight.c: the same with LOSS_RETIRE, begun and not waited for.  Everything written before
- * loss_begin_sync() is in it.
+ * loss_flight.c: a sync with LOSS_RETIRE, begun and not waited for.  The sync covers everything
+ * written before loss_begin_sync().
  *
  * Returns 0: on its way, to be ended by loss_end_sync(); -EBUSY: another sync of the file is under
  * way, try again later; -ENOTRECOVERABLE: an earlier call has found a loss; any other: not possible
@@ -173,8 +173,7 @@ void loss_await_flight(struct loss *loss);
 /*
  * A call that may have synced the file, begun after `mark` was read, returned `error`: was a page
  * of the file lost?  With `may_wait` the witness is asked, at the price of an fdatasync.  Without
- * it nothing is asked, and the answer is 0: the witness still holds the report, and the next sync
- * gets the report.
+ * `may_wait` the answer is 0: the witness still holds the report for the next sync.
  *
  * Returns 0: no loss is known; else the loss, a negative errno.
  */
@@ -192,20 +191,20 @@ void loss_doubt(struct loss *loss, int error);
  */
 int loss_write_back(struct loss *loss, uint64_t offset, uint64_t length);
 
-/* Only start to: waits for nothing, and is told nothing. */
+/* Only start the write-back: no wait, and no result. */
 void loss_start_write_back(struct loss *loss, uint64_t offset, uint64_t length);
 
 /*
- * May a write through fd, one of the two, have synced the file without a flag for it?  Looked at
- * now: a flag of the inode or the mount may have come after open.  Only a file server (FUSE) can
- * make the look wait.
+ * May a write through fd (one of loss_open()'s two) have synced the file without a flag of the
+ * write?  Looked at now: a flag of the inode or the mount may have come after open.  Only a file
+ * server (FUSE) can make the look wait.
  */
 bool loss_always_syncs(const struct loss *loss, int fd, bool may_wait);
 
 /*
  * loss_note.c: for loss.c and loss_flight.c, with the lock.  A sync begins: its number, and whether
- * it took waiting writes (L7).  A sync ends with an error or 0: count it, or note the loss; returns
- * the caller's answer.
+ * the sync took waiting writes (L7).  A sync ends with an error or 0: count it, or note the loss;
+ * returns the caller's answer.
  */
 uint64_t loss_open_sync(struct loss *loss, bool *takes);
 int loss_close_sync(struct loss *loss, uint64_t number, bool takes, int error, bool lost);

@@ -2,8 +2,8 @@
 /*
  * Syncs of the witness without anybody waiting.
  *
- * Flow: begun by the journal's retirement, and ended by it, or by any call of loss.c that has to
- * know the result first (L9).  The kernel makes the fsync in a thread of its own (fs/aio.c:
+ * Flow: begun by the journal's retirement.  Ended by the retirement, or by any call of loss.c that
+ * must know the result first (L9).  The kernel makes the fsync in a thread of its own (fs/aio.c:
  * aio_fsync, since 4.18), through the given description: the report is the witness's.
  *
  * Only for files with a witness, and nothing else to sync: where L5 wants the written descriptions

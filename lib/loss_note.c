@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of a file's syncs and losses, and how a sync that ends changes it.
+ * The state of a file's syncs and losses, and its change at the end of a sync.
  *
- * Flow: below loss.c, which syncs and waits, and loss_flight.c, which does not.  The lock is held
- * by the caller of all of these; pure, but for getpid().
+ * Flow: below loss.c, which syncs and waits, and loss_flight.c, which does not.  The caller holds
+ * the lock.  Pure, except getpid().
  */
 #include "loss.h"
 
@@ -30,7 +30,7 @@ uint64_t loss_open_sync(struct loss *loss, bool *takes)
 {
 	const uint64_t number = atomic_fetch_add(&loss->begun, 1) + 1;
 
-	/* Before the sync: a write that is acknowledged meanwhile may not be in it. */
+	/* Before the sync: a write acknowledged during the sync may not be in the sync. */
 	*takes = atomic_load(&loss->unsynced);
 	if (*takes) {
 		atomic_fetch_add(&loss->took, 1);

@@ -5,9 +5,9 @@
  * Flow: steps of a probe (probe.c), before and after the disk is found.
  *
  * The type comes from fstatfs, the UUID from FS_IOC_GETFSUUID (Linux 6.9): one call each, no
- * privilege.  libblkid reads the device and so needs both a device node and permission.  It is
- * asked about block devices, and about filesystems without a UUID from the kernel.  Its answers are
- * for people: only the magic number enters the verdict.
+ * privilege.  libblkid reads the device and so needs both a device node and permission.  libblkid
+ * is asked about block devices, and about filesystems without a UUID from the kernel.  Its answers
+ * are for people: only the magic number enters the verdict.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct filesystem {
 	const char *type;
 };
 
-/* Filesystems of databases, and the usual suspects below them (uapi/linux/magic.h). */
+/* Filesystems of databases, and filesystems often below them (uapi/linux/magic.h). */
 static const struct filesystem filesystems[] = {
 	{SYS_MAGIC_XFS, "xfs"},
 	{SYS_MAGIC_EXT4, "ext4"},

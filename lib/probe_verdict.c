@@ -55,7 +55,10 @@ static bool partition_is_misaligned(const struct atomicio_caps *caps)
 	return caps->is_partition && alignment && caps->partition_offset % alignment != 0;
 }
 
-/* V1: generic_fill_statx_atomic_writes() of fs/stat.c sets all three, or not the attribute. */
+/*
+ * V1: generic_fill_statx_atomic_writes() of fs/stat.c sets all three, or leaves the attribute
+ * unset.
+ */
 static bool statx_claims(const struct atomicio_caps *caps)
 {
 	return (caps->statx_mask & SYS_STATX_WRITE_ATOMIC) &&
@@ -102,8 +105,8 @@ static uint64_t why_not_device(const struct probe *probe)
 }
 
 /*
- * XFS with knowledge of untorn writes, but none to offer.  Since 6.16 XFS needs no device for them,
- * but reflink; before, a device whose unit covers one block.
+ * XFS with knowledge of untorn writes, but none to offer.  Since 6.16 XFS needs reflink and no
+ * special device.  Before 6.16 XFS needs a device whose unit covers one block.
  */
 static uint64_t why_not_xfs(const struct probe *probe)
 {
@@ -116,7 +119,10 @@ static uint64_t why_not_xfs(const struct probe *probe)
 	return reasons | ATOMICIO_REASON_KERNEL_TOO_OLD;
 }
 
-/* ext4 likewise: fs/ext4/super.c:ext4_atomic_write_init(). */
+/*
+ * ext4 with knowledge of untorn writes, but none to offer:
+ * fs/ext4/super.c:ext4_atomic_write_init().
+ */
 static uint64_t why_not_ext4(const struct probe *probe)
 {
 	const struct atomicio_caps *caps = &probe->caps;
@@ -129,7 +135,7 @@ static uint64_t why_not_ext4(const struct probe *probe)
 	if (caps->queue_unit_min > probe->block_size)
 		return ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC |
 		       (kernel_since(caps, 6, 16, 0) ? 0 : ATOMICIO_REASON_KERNEL_TOO_OLD);
-	/* The device would do.  The file itself is left: no extents. */
+	/* The device would do.  The cause is the file itself: no extents. */
 	return ATOMICIO_REASON_FS_UNSUPPORTED;
 }
 
@@ -141,7 +147,7 @@ static uint64_t why_not(const struct probe *probe)
 	uint64_t reasons = 0;
 	bool too_old;
 
-	/* Who was not heard cannot be blamed; kernels before 4.11 have no statx. */
+	/* Without an answer of statx nothing is known; kernels before 4.11 have no statx. */
 	if (caps->reasons & ATOMICIO_REASON_STATX_REFUSED)
 		return kernel_since(caps, 4, 11, 0) ? 0 : (uint64_t)ATOMICIO_REASON_KERNEL_TOO_OLD;
 	if (caps->file_mode == S_IFBLK)
@@ -153,7 +159,10 @@ static uint64_t why_not(const struct probe *probe)
 			return why_not_ext4(probe);
 		return ATOMICIO_REASON_FS_UNSUPPORTED;
 	}
-	/* A newer kernel is all that XFS and ext4 need (6.13); no other filesystem gains by one. */
+	/*
+	 * XFS and ext4 need only a newer kernel (6.13); no other filesystem gains by a newer
+	 * kernel.
+	 */
 	too_old = !kernel_since(caps, 6, native ? 13 : 11, 0);
 	if (too_old)
 		reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
@@ -173,7 +182,7 @@ static uint64_t obstacles(const struct probe *probe)
 	/* RWF_NOAPPEND gets EPERM, and without it the kernel moves the write to the end. */
 	if (attributes & SYS_STATX_ATTR_APPEND)
 		reasons |= ATOMICIO_REASON_APPEND_ONLY;
-	/* ext4 takes the DAX path before it looks for RWF_ATOMIC; XFS claims nothing. */
+	/* ext4 takes the DAX path before looking for RWF_ATOMIC; XFS claims nothing. */
 	if (attributes & SYS_STATX_ATTR_DAX)
 		reasons |= ATOMICIO_REASON_DAX;
 	if (probe->fs_magic == SYS_MAGIC_OVERLAY)
@@ -278,7 +287,7 @@ static void judge_xfs(struct probe *probe)
 
 	if (hardware == 0) {
 		mechanism = ATOMICIO_MECHANISM_FILESYSTEM;
-		/* XFS_SOFTWARE says already that the device has none. */
+		/* XFS_SOFTWARE says already that the device has no untorn writes. */
 		caps->reasons |= ATOMICIO_REASON_XFS_SOFTWARE |
 				 (disk_reasons(probe) & ~ATOMICIO_REASON_DEVICE_UNSUPPORTED);
 	} else if (hardware == unit_max) {
@@ -329,7 +338,7 @@ void probe_verdict(struct probe *probe)
 	uint64_t against = obstacles(probe);
 
 	caps->reasons |= evidence_reasons(probe, claims);
-	/* Besides these reasons the absence of a claim has no other. */
+	/* No other reason is added: file_wide explains the absence of a claim. */
 	if (!claims && !(against & file_wide))
 		against |= why_not(probe);
 	if (claims && !against)

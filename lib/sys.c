@@ -257,7 +257,7 @@ static ssize_t linux_readlink(const char *path, char *buffer, size_t size)
 	return SYS_RESULT(ssize_t, readlink(path, buffer, size));
 }
 
-/* Weak: a static link takes the member with libblkid only for who calls sys_identify(). */
+/* Weak: a static link takes the member with libblkid only for callers of sys_identify(). */
 __typeof__(sys_blkid_identify) sys_blkid_identify __attribute__((weak));
 
 const struct sys_calls sys_linux = {

@@ -168,7 +168,7 @@ struct sys_calls {
 	int (*file_size_limit)(uint64_t *limit);	   /* RLIMIT_FSIZE, UINT64_MAX: none */
 	int (*populate)(const void *start, size_t length); /* MADV_POPULATE_READ, 5.14 */
 	void (*sleep_us)(uint32_t microseconds);
-	int (*signal)(int event); /* add 1 to an eventfd; NULL: nobody hears of it */
+	int (*signal)(int event);			  /* add 1 to an eventfd; NULL: none */
 	int (*random)(void *buffer, size_t length);	  /* getrandom */
 	void *(*allocate)(size_t alignment, size_t size); /* zeroed, NULL: no memory */
 	void (*release_memory)(void *memory);

@@ -12,7 +12,7 @@
 
 #include "sys_result.h"
 
-/* Machines younger than a 64-bit time_t have no io_getevents, and get no AIO. */
+/* Machines younger than the 64-bit time_t have no io_getevents, and get no AIO. */
 #ifdef SYS_io_getevents
 #define HAS_AIO 1
 #else
@@ -39,7 +39,7 @@ static int linux_submit(aio_context_t context, uint32_t count, struct iocb **lis
 static int linux_reap(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
 		      uint32_t milliseconds)
 {
-	/* What this call takes on every machine, whatever the C library's timespec is. */
+	/* The call's own timespec on every machine, independent of the C library's. */
 	const struct {
 		__kernel_long_t seconds, nanoseconds;
 	} limit = {(__kernel_long_t)(milliseconds / 1000),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's AIO, as a part of the system table: several direct writes at the same time,
- * and syncs that nobody waits for.
+ * The kernel's AIO, as a part of the system table: several direct writes at once, and syncs without
+ * a waiter.
  *
  * Flow: below journal_aio.c and sys_flight.c; sys.h has the rules.
  *
@@ -23,9 +23,9 @@ struct sys_aio_calls {
 	int (*setup)(uint32_t depth, aio_context_t *context); /* io_setup */
 	/* io_destroy: waits for the writes on their way, and for an RCU grace period (35 ms). */
 	int (*destroy)(aio_context_t context);
-	/* io_submit: how many were taken, or why the first was not. */
+	/* io_submit: the number of requests taken, or the error of the first. */
 	int (*submit)(aio_context_t context, uint32_t count, struct iocb **list);
-	/* io_getevents: waits for `least`, but no longer than so many milliseconds. */
+	/* io_getevents: waits for `least` events, but no longer than `milliseconds`. */
 	int (*reap)(aio_context_t context, uint32_t least, uint32_t most, struct io_event *events,
 		    uint32_t milliseconds);
 };

@@ -6,9 +6,9 @@
  * path of a hardware write does without, because its one raw syscall() is no cancellation point.
  *
  * A thread killed at a cancellation point (pthread_cond_wait, and wrappers of the C library:
- * pread64, sync_file_range, open, close) would keep a lock or the journal's role for ever, and
- * everybody else would wait.  The state is restored on every return; a cancellation that came
- * meanwhile acts at the thread's next cancellation point, outside.
+ * pread64, sync_file_range, open, close) would keep a lock or the journal's role for ever, and all
+ * other threads would wait.  The state is restored on every return.  A cancellation during the call
+ * acts at the thread's next cancellation point, outside the library.
  */
 #ifndef LIBATOMICIO_SYS_CANCEL_H
 #define LIBATOMICIO_SYS_CANCEL_H

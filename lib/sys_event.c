@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tell who polls an eventfd.  See sys_event.h. */
+/* Wake a poller of an eventfd.  See sys_event.h. */
 #define _GNU_SOURCE
 #include "sys_event.h"
 

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-/* Completions that are fetched in one call. */
+/* Completions fetched in one call. */
 #define EVENTS_MAX 32u
-/* Requests that are sent in one. */
+/* Requests sent in one call. */
 #define SEND_MAX 64u
-/* Between two looks at what nobody lets us wait for. */
+/* Between two looks at a flight where the kernel refuses to wait. */
 #define LOOK_AGAIN_US 10000u
 
 void sys_flights_begin(struct sys_flights *flights, const struct sys_calls *sys, uint32_t depth,
@@ -19,7 +19,7 @@ void sys_flights_begin(struct sys_flights *flights, const struct sys_calls *sys,
 	flights->depth = depth;
 	flights->eventfd = -1;
 	flights->refused = !sys->aio;
-	pthread_mutex_init(&flights->lock, NULL); /* these cannot fail with such attributes */
+	pthread_mutex_init(&flights->lock, NULL); /* neither init can fail with these attributes */
 	pthread_cond_init(&flights->changed, clock);
 }
 
@@ -69,13 +69,13 @@ static void land(struct sys_flights *flights, struct sys_flight *flight, int64_t
 {
 	take_out(flights, flight);
 	flight->result = result;
-	/* From here on its memory is its sender's. */
+	/* From here on the flight's memory is the sender's. */
 	atomic_store_explicit(&flight->landed, true, memory_order_release);
 }
 
 /*
- * No completion can be had any more: a filter came between, or this is a child after fork(2).
- * io_destroy() waits for what is on its way (SF2).
+ * The context has no completions any more: a filter was installed since, or the process is a child
+ * after fork(2). io_destroy() waits for the requests on their way (SF2).
  */
 static void lose_context(struct sys_flights *flights)
 {
@@ -115,7 +115,7 @@ static void take_off(struct sys_flights *flights, struct sys_flight *flight)
 	atomic_fetch_add(&flights->count, 1);
 }
 
-/* At most SEND_MAX.  How many were taken, or why the first was not. */
+/* Send at most SEND_MAX flights.  Returns the number taken, or the error of the first. */
 static int send_some(struct sys_flights *flights, struct sys_flight *list, uint32_t count)
 {
 	struct iocb *blocks[SEND_MAX];
@@ -140,7 +140,7 @@ static int send_some(struct sys_flights *flights, struct sys_flight *list, uint3
 	return result;
 }
 
-/* Take what has ended; SF3: who waits will receive it. */
+/* Land the ended flights.  SF3: with a thread waiting in the kernel, that thread lands them. */
 static bool look(struct sys_flights *flights)
 {
 	struct io_event events[EVENTS_MAX];
@@ -154,7 +154,7 @@ int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight)
 {
 	int result;
 
-	/* A sync whose result nobody can have counts as a failed one: its way is tried before. */
+	/* A sync without a result counts as failed: the way of results is tried before sending. */
 	pthread_mutex_lock(&flights->lock);
 	if (is_ready(flights))
 		(void)look(flights);
@@ -223,7 +223,7 @@ bool sys_flights_wait(struct sys_flights *flights, uint32_t milliseconds)
 		pthread_mutex_lock(&flights->lock);
 		flights->collecting = false;
 		landed = receive(flights, events, result);
-		/* Another one has to go on waiting. */
+		/* Another thread has to go on waiting. */
 		pthread_cond_broadcast(&flights->changed);
 	}
 	pthread_mutex_unlock(&flights->lock);

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests of the kernel's AIO that are on their way while their sender does something else.
+ * Flights: requests of the kernel's AIO on their way, while the sender goes on with other work.
  *
- * Flow: between sys_aio.h and who sends: loss_flight.c a sync, journal_tail.c a header.  No
- * thread is made: whoever sends, polls or waits also receives what others have sent.
+ * Flow: between sys_aio.h and the senders: loss_flight.c sends a sync, journal_tail.c a header.  No
+ * thread is made: a call that sends, polls or waits also receives the flights of other senders.
  *
- * SF1 a flight's memory, and what it writes from, stay as they are until it has landed.
- * SF2 each flight lands once, with a result, whatever becomes of the context: where nobody can be
- *     asked any more, with SYS_FLIGHT_LOST, when it has ended.
- * SF3 nobody waits in the kernel with a lock held, and of those who wait only one is in the kernel,
- *     so that no completion is taken away from under another one's wait.
+ *	the sender's --sys_flights_send()--> in the air --_poll(), _wait(), _end()--> landed
+ *
+ * In the air the flight is in the list `air`.  Landed: `result` is set, and the memory is the
+ * sender's again.
+ *
+ * SF1 a flight's memory and its buffer stay unchanged until the flight has landed.
+ * SF2 each flight lands once, with a result, whatever happens to the context.  Where the kernel's
+ *     result cannot be had any more, the flight lands after its end, with SYS_FLIGHT_LOST.
+ * SF3 no thread waits in the kernel with the lock held, and only one thread waits in the kernel:
+ *     no thread takes a completion for which another thread waits in the kernel.
  */
 #ifndef LIBATOMICIO_SYS_FLIGHT_H
 #define LIBATOMICIO_SYS_FLIGHT_H
@@ -20,53 +25,53 @@
 
 #include "sys_aio.h"
 
-/* It has ended, and nobody knows how: done, failed, or never begun. */
+/* The flight has ended with an unknown result: done, failed, or never begun. */
 #define SYS_FLIGHT_LOST (-ECANCELED)
 
 struct sys_flight {
 	struct iocb block;
-	struct sys_flight *next; /* of those in the air */
+	struct sys_flight *next; /* in the list of flights in the air */
 	_Atomic bool landed;
-	int64_t result; /* once it has landed: of the call, or a negative errno */
+	int64_t result; /* after landing: the call's result, or a negative errno */
 };
 
 struct sys_flights {
 	const struct sys_calls *sys;
 	uint32_t depth;
-	int eventfd; /* told of each landing; -1: none.  Set before the first is sent */
+	int eventfd; /* signalled at each landing; -1: none.  Set before the first flight */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	aio_context_t context; /* 0: not made yet, or lost */
-	bool refused;	       /* there is no AIO here: not asked again */
-	bool collecting;       /* a thread waits in the kernel for all */
+	bool refused;	       /* no AIO on this machine: not asked again */
+	bool collecting;       /* a thread waits in the kernel for all flights */
 	struct sys_flight *air;
 	_Atomic uint32_t count; /* in the air */
 };
 
-/* No call is made before the first is sent.  `clock` is of monotonic conditions. */
+/* No system call before the first flight is sent.  `clock` is of monotonic conditions. */
 void sys_flights_begin(struct sys_flights *flights, const struct sys_calls *sys, uint32_t depth,
 		       const pthread_condattr_t *clock);
-/* Waits for what is in the air. */
+/* Waits for all flights in the air. */
 void sys_flights_end(struct sys_flights *flights);
 
-/* Is there any sense in sending? */
+/* May a flight be sent, or is AIO refused on this machine? */
 bool sys_flights_may_send(const struct sys_flights *flights);
 
 /*
- * Send a flight, whose block is filled in but for aio_data and the eventfd.  0, or why it was not
- * taken: nothing is done then.
+ * Send a flight.  Its block is filled in, except aio_data and the eventfd.  Returns 0, or the error
+ * by which the kernel refused the flight: nothing is done then.
  */
 int sys_flights_send(struct sys_flights *flights, struct sys_flight *flight);
 
-/* The same with several, that lie behind one another.  How many of the first were taken. */
+/* Send several flights, an array.  Returns the number of flights taken, from the first on. */
 uint32_t sys_flights_send_many(struct sys_flights *flights, struct sys_flight *list,
 			       uint32_t count);
 
-/* Let what has ended land; waits for nothing.  Has one landed? */
+/* Land all ended flights, without waiting.  Has a flight landed? */
 bool sys_flights_poll(struct sys_flights *flights);
 
-/* Wait until one has landed, or the time is over; false: nothing is in the air, or it is over. */
+/* Wait until a flight has landed.  False: nothing is in the air, or the time is over. */
 bool sys_flights_wait(struct sys_flights *flights, uint32_t milliseconds);
 
 static inline bool sys_flight_landed(const struct sys_flight *flight)

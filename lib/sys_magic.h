@@ -2,7 +2,7 @@
 /*
  * The filesystems that the library knows by name: f_type of statfs(2), as in uapi/linux/magic.h.
  *
- * Flow: next to the sys table, for every family: the one place with these numbers.
+ * Flow: next to the sys table, for every family: the only place with the numbers.
  */
 #ifndef LIBATOMICIO_SYS_MAGIC_H
 #define LIBATOMICIO_SYS_MAGIC_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls with a stand-in where they are refused.  See sys_refused.h for the rules. */
+/* Stand-ins for refused calls.  See sys_refused.h for the rules. */
 #include "sys_refused.h"
 
 #include <errno.h>

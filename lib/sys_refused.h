@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls with a stand-in, where a sandbox refuses them or the kernel is too old.
+ * Calls with a stand-in, for a sandbox that refuses the call or a kernel that is too old.
  *
  * Flow: next to the sys table; probe, write and journal call these in place of the table's statx,
  * pwritev2 (without RWF_ATOMIC) and getrandom.
@@ -18,9 +18,9 @@
 #include "sys.h"
 
 /*
- * Does pwritev2 fail with this error, whatever is asked?  Checked by a call of no vectors, which
- * Linux answers with 0 before a look at the file's seals or flags (4.6 to 7.3,
- * fs/read_write.c:vfs_writev); EBADF and EINVAL are answers of Linux itself.
+ * Does every pwritev2 fail with this error?  Checked by a call of no vectors, which Linux answers
+ * with 0 before a look at the file's seals or flags (4.6 to 7.3, fs/read_write.c:vfs_writev); EBADF
+ * and EINVAL are answers of Linux itself.
  */
 bool sys_refuses_pwritev2(const struct sys_calls *sys, int fd, ssize_t error);
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What processes need to share a file: record locks and a mapped page, as a part of the system
- * table.
+ * Record locks and a mapped page, for processes that share a file: a part of the system table.
  *
  * Flow: below journal_share.c, its only user; sys.h has the rules.
  *
- * A record lock (F_SETLK) is the process's: a child does not inherit it, and it is gone when the
- * process is, whoever else has its descriptors; but any close of that file by the process drops
- * it, too.  A description's lock (F_OFD_SETLK, 3.15) is dropped by the last close of that
- * description alone, and a forked child holds it as well.
+ * A record lock (F_SETLK) belongs to the process.  A child does not inherit the lock, and the lock
+ * ends with the process, even if another process has copies of the descriptors.  But any close of
+ * the file by the process drops the lock, too.  A description's lock (F_OFD_SETLK, 3.15) is dropped
+ * only by the last close of the description, and a forked child holds the lock as well.
  */
 #ifndef LIBATOMICIO_SYS_SHARE_H
 #define LIBATOMICIO_SYS_SHARE_H
@@ -22,11 +21,14 @@ enum sys_lock {
 };
 
 struct sys_share_calls {
-	/* One byte, the process's.  -EAGAIN: another process has it; with `wait`, -EINTR. */
+	/*
+	 * Lock one byte for the process. -EAGAIN: another process has the lock; with `wait`,
+	 * -EINTR.
+	 */
 	int (*record_lock)(int fd, uint64_t at, enum sys_lock lock, bool wait);
-	/* 1: another process has a record lock there, 0: none has. */
+	/* 1: another process has a record lock on the byte; 0: no other process has. */
 	int (*is_record_locked)(int fd, uint64_t at);
-	/* One byte, the description's. */
+	/* Lock one byte for the description. */
 	int (*own_lock)(int fd, uint64_t at, enum sys_lock lock, bool wait);
 	/* Map a part of a file for reading, shared, and keep it in memory: no reclaim drops it.
 	 * -ENOMEM: RLIMIT_MEMLOCK, too. */
@@ -34,7 +36,7 @@ struct sys_share_calls {
 	void (*unmap)(const void *mapped, size_t length);
 };
 
-/* Of memory, and so of a mapping. */
+/* The size of a page of memory, the unit of mappings. */
 long sys_share_page_size(void);
 
 #endif /* LIBATOMICIO_SYS_SHARE_H */

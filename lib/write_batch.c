@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch: several writes in one call, each with its own result, or all as one group.
+ * A batch: several writes in one call, each with its own result, or all writes as one group.
  *
  * Flow: above write.c.  Ops with the journal path share frames: a batch costs one flush a frame
- * instead of one an op.  Frames go first, and all remaining ops after them: no write is under way
- * past the journal while a frame covers its range (J3).  The remaining ops run one by one, or
+ * instead of one flush an op.  Frames go first, and all remaining ops after them: no write is under
+ * way past the journal while a frame covers its range (J3).  The remaining ops run one by one, or
  * through a queue (write_queue.c).
  */
 #include "write.h"
@@ -115,8 +115,8 @@ static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_
 
 /*
  * The policy of each file receives the error of a failed frame.  An op with nothing written is
- * tried alone.  An op whose page may appear after a recovery is not: the poisoned journal would
- * answer that the old page is on the disk.
+ * tried alone.  An op whose page may appear after a recovery is not tried: the poisoned journal
+ * would answer that the old page is on the disk.
  */
 static void settle_failed(struct atomicio_op *op, uint32_t flags,
 			  const struct write_outcome *outcome)

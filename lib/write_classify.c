@@ -136,7 +136,7 @@ static void classify_frame_error(const struct atomicio_file *file, struct write_
 	outcome->allowed = ATOMICIO_FAIL;
 	if (journal_is_poisoned(file->options.journal))
 		return;
-	/* Or never begun: the journal's header could not be written. */
+	/* Or the write was never begun: the journal's header could not be written. */
 	outcome->reasons = 0;
 	outcome->on_disk = ATOMICIO_DISK_OLD;
 }

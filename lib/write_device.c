@@ -27,7 +27,7 @@
 
 #include <errno.h>
 
-/* The page cache's contents in a range; unknown is taken for the worst. */
+/* The page cache's contents in a range; unknown counts as the worst. */
 enum cached { CACHED_NOTHING, CACHED_CLEAN, CACHED_DIRTY, CACHED_UNKNOWN };
 
 static enum cached look(const struct write_request *request)

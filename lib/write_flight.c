@@ -6,9 +6,9 @@
  *	             ^          |
  *	             +- AGAIN <-+	the policy said RETRY, or a raw device is in doubt
  *
- * Flow: below write_queue.c.  What is no single kernel write (bounce buffers, fallbacks, and all
- * of it without a ring) is run here through write_until_done(), synchronously.  The rules Q1
- * to Q4 are in write_queue.h.
+ * Flow: below write_queue.c.  Ops that need more than one kernel write (bounce buffers, fallbacks,
+ * and every op without a ring) run here through write_until_done(), synchronously.  The rules Q1 to
+ * Q4 are in write_queue.h.
  */
 #include "write_queue.h"
 
@@ -60,7 +60,7 @@ static void again(struct atomicio_queue *queue, struct queue_slot *slot)
 	queue->again[queue->again_count++] = number_of(queue, slot);
 }
 
-/* Put a request that is ready into an entry.  False: there is none free. */
+/* Put a request that is ready into an entry.  False: no entry is free. */
 static bool push(struct atomicio_queue *queue, struct queue_slot *slot)
 {
 	const struct write_request *request = &slot->request;
@@ -87,7 +87,7 @@ static bool flies(const struct atomicio_queue *queue, const struct write_request
 	       ((uintptr_t)request->buffer & mask) == 0;
 }
 
-/* Stage an op, or settle it.  False: no entry is free, and it waits as AGAIN. */
+/* Stage or settle an op.  False: no entry is free, and the op waits as AGAIN. */
 static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 {
 	struct write_request *request = &slot->request;
@@ -137,7 +137,7 @@ static struct queue_slot *board(struct atomicio_queue *queue, struct atomicio_op
 	return slot;
 }
 
-/* Fill the ring.  Returns true if something is left that found no place. */
+/* Fill the ring.  Returns true if an op found no place. */
 static bool fill(struct atomicio_queue *queue, struct queue_batch *batch)
 {
 	while (queue->again_count)
@@ -157,7 +157,7 @@ static bool fill(struct atomicio_queue *queue, struct queue_batch *batch)
 		if (!queue->free_count)
 			return true;
 		if (!stage(queue, board(queue, op, batch->flags))) {
-			batch->next++; /* it has a slot */
+			batch->next++; /* the op has a slot */
 			return true;
 		}
 	}
@@ -170,7 +170,7 @@ static void complete(struct atomicio_queue *queue, const struct sys_completion *
 	struct queue_slot *slot = &queue->slots[number];
 	struct write_outcome outcome;
 
-	/* Q1: not one that is awaited. */
+	/* Q1: not an awaited completion. */
 	if (number >= queue->depth || slot->state != QUEUE_FLYING ||
 	    slot->turn != done->user_data >> 32)
 		return;
@@ -204,9 +204,8 @@ static uint32_t reap(struct atomicio_queue *queue)
 }
 
 /*
- * What the kernel has consumed of the staged entries is under way, whatever the call said: its
- * completions would else be taken for strays (Q1), and be waited for without end.  Returns how
- * many there were.
+ * Staged entries that the kernel has consumed are under way, even after a failed call.  Else their
+ * completions would be ignored (Q1), and awaited without end.  Returns the number of entries.
  */
 static uint32_t launch(struct atomicio_queue *queue)
 {
@@ -223,7 +222,7 @@ static uint32_t launch(struct atomicio_queue *queue)
 	return count;
 }
 
-/* Q3: its completion can never be had.  The policy hears of it, but has no choice. */
+/* Q3: the op's completion is lost.  The policy receives the failure, but has no choice. */
 static void lose(struct atomicio_queue *queue, struct queue_slot *slot)
 {
 	struct write_outcome outcome;
@@ -235,7 +234,7 @@ static void lose(struct atomicio_queue *queue, struct queue_slot *slot)
 	settle(queue, slot, outcome.error);
 }
 
-/* Q3: the ring failed.  What was not consumed will go through pwritev2(2). */
+/* Q3: the ring failed.  Entries not consumed will go through pwritev2(2). */
 static void bury(struct atomicio_queue *queue, int error)
 {
 	atomic_store_explicit(&queue->ring_error, error, memory_order_relaxed);
@@ -256,9 +255,9 @@ static void bury(struct atomicio_queue *queue, int error)
 }
 
 /*
- * Submit what is staged, wait, and take what has completed.  EINTR is a signal: wait on.
- * EAGAIN and EBUSY: the kernel has no memory, or completions to deliver first; that passes
- * or, if it does not, is an end like any other error (Q3).
+ * Submit the staged entries, wait, and take the completions.  EINTR is a signal: wait on.  EAGAIN
+ * and EBUSY: the kernel has no memory, or completions to deliver first.  Both errors pass, or end
+ * the ring after STALLS_MAX turns like any other error (Q3).
  */
 static void turn(struct atomicio_queue *queue, bool more)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A write in the caller's ring: what is kept in its request, and who moves it on.
+ * A guest: a write in the caller's ring.  Its request and the request's states.
  *
  * Flow: write_uring.c has the calls of uring.h and the writes of the kernel's path;
- * write_uring_journal.c those that go to the journal.
+ * write_uring_journal.c has the writes that go to the journal.
  *
  * States of a request; -prep()- fills an entry, and -done()- has its completion:
  *
@@ -44,23 +44,23 @@ struct guest {
 
 /* write_uring_journal.c */
 
-/* An entry that fails, and so breaks its link as a failed write would. */
+/* Fill an entry that fails, and that breaks its link like a failed write. */
 void write_guest_fill_failing(struct io_uring_sqe *sqe);
-/* The write has ended with this error, which the entry, if there is one, says too. */
+/* The write has ended with `error`.  The entry fails as well. */
 int write_guest_refuse(struct guest *guest, struct io_uring_sqe *sqe, int error);
 
-/* Does its journal take writes in rings? */
+/* Does the file's journal accept writes in rings? */
 bool write_guest_may_join(const struct atomicio_file *file);
 /*
- * Put a write on the journal's path into a frame of its own, or with those that were gathered, and
- * fill its entry.  JG5: told to come later, with nothing changed.  WRITE_AGAIN: the policy has
- * chosen another path.
+ * Put a write on the journal's path into the open frame or a new one, close the frame, and fill its
+ * entry.  An errno of JG5: come later, nothing is changed.  GUEST_OTHER_PATH: the policy has chosen
+ * another path.
  */
 #define GUEST_OTHER_PATH 1
 int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe);
-/* The entry for what comes next of a write that has a frame. */
+/* Fill the next entry of a write that has a frame. */
 int write_guest_next(struct guest *guest, struct io_uring_sqe *sqe);
-/* A completion of it. */
+/* Take the completion of a write's entry, after write_guest_next() or write_guest_begin_frame(). */
 int write_guest_done(struct guest *guest, int32_t res);
 
 static inline bool guest_has_frame(const struct guest *guest)

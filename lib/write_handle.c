@@ -63,7 +63,7 @@ int write_sync_file(struct atomicio_file *file)
 	if (write_is_poisoned(file) ||
 	    (file->attached && journal_is_poisoned(file->options.journal)))
 		return -ENOTRECOVERABLE;
-	/* BEHIND: what is on its way would not be in the sync. */
+	/* BEHIND: a page on its way would not be in the sync. */
 	error = file->attached
 			? journal_await_homes(file->options.journal, &file->home, 0, UINT64_MAX)
 			: 0;

@@ -78,8 +78,8 @@ void write_page_of_op(const void *pages, uint32_t index, struct journal_page *pa
 }
 
 /*
- * Put ops into one frame, all or none.  The caller has checked each with write_fits_journal(), and
- * their common journal.
+ * Put ops into one frame, all or none.  The caller has checked each op with write_fits_journal(),
+ * and the common journal.
  */
 void write_journal_group(const struct atomicio_op *ops, uint32_t count, uint32_t flags,
 			 struct write_outcome *outcome)

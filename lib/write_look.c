@@ -106,7 +106,7 @@ static bool inode_after(struct write_request *request, int64_t result,
 		request->maybe_torn = true;
 	else
 		write_device_note(request);
-	if (!why) /* E3: this write ended the state */
+	if (!why) /* E3: the write ended the state */
 		atomic_fetch_or_explicit(&request->file->inode_state, INODE_HAS_BLOCKS,
 					 memory_order_relaxed);
 	else if (flags & SYS_INODE_INLINE_DATA)
@@ -207,7 +207,7 @@ uint64_t write_look_open(struct atomicio_file *file)
 	struct sys_statx stat;
 	uint32_t magic, flags;
 
-	/* Who is not known to be XFS might be ext4. */
+	/* A filesystem not known to be XFS might be ext4. */
 	if (sys->fs_magic(file->fd, &magic) == 0 && magic == SYS_MAGIC_XFS)
 		return 0;
 	if (sys->inode_flags(file->fd, &flags))

@@ -8,9 +8,9 @@
  * Rules:
  * Q1 every op is settled once: a completion counts only for the submission that it names.
  * Q2 never more writes are in flight than the completion queue holds: no overflow.
- * Q3 a failed ring is not used again.  Writes never taken go through pwritev2(2).  A write taken
- *    and never answered is MEDIA, never a success, and poisons its handle: the kernel may still
- *    write it, and could put it over a newer page.
+ * Q3 a failed ring is not used again.  Writes that the kernel never took go through pwritev2(2).  A
+ *    write taken and never answered is MEDIA, never a success, and poisons its handle: the kernel
+ *    may still write the page, and could put the page over a newer page.
  * Q4 memory is taken at creation only.
  * Q5 a cancelled write was never started, and nothing of ours cancels: the kernel had no worker for
  *    the write, as when signals keep coming (io_uring/io-wq.c gives up after 3 attempts, seen on

@@ -2,15 +2,15 @@
 /*
  * A guest in the caller's ring: fill one entry, read its completion.
  *
- * Flow: as write.c, cut in two where the kernel is at work.  The request is the caller's memory
- * and holds what is between the halves.
+ * Flow: as write.c, cut in two where the kernel is at work.  The request is the caller's memory,
+ * and holds the state between the halves.
  *
  * Rules:
- * G1 nothing allocates; nothing blocks but a fallback, a checkpoint owed to the journal (J3), and
- *    what the policy itself does.
+ * G1 nothing allocates; nothing blocks except a fallback, a checkpoint owed to the journal (J3),
+ *    and the policy itself.
  * G2 a completion counts once: done() on a request that is not on its way is refused.
- * G3 a prepared entry is always one that may be submitted: what is not to be written is a no-op
- *    if the fallback did it, else a request that the kernel refuses.
+ * G3 a prepared entry may always be submitted.  Where nothing is to be written, the entry is a
+ *    no-op after a fallback, else a request that the kernel refuses.
  */
 #include "write_guest.h"
 
@@ -32,7 +32,7 @@ static struct guest *guest_of(struct atomicio_request *request)
 	return (struct guest *)request;
 }
 
-/* What never came as far as the policy is counted here. */
+/* Count a failure that never reached the policy. */
 static void count_failed(struct atomicio_file *file)
 {
 	if (file)
@@ -61,7 +61,7 @@ static bool is_ready(struct write_request *write, struct write_outcome *outcome)
 	return write_entry_ready(write, outcome);
 }
 
-/* Up to the submission, on whatever path; bounded as write_until_done() is (W5). */
+/* All steps up to the submission, on any path; bounded like write_until_done() (W5). */
 static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 {
 	struct write_request *write = &guest->write;
@@ -112,7 +112,7 @@ static __attribute__((noinline)) int prepare_cold(struct guest *guest, struct io
 	if (guest_has_frame(guest) && is_same(&guest->write, asked))
 		return write_guest_next(guest, sqe);
 	if (guest->state != GUEST_IDLE && guest->state != GUEST_REFUSED) {
-		/* The request itself goes on as it was. */
+		/* The request itself goes on unchanged. */
 		count_failed(asked->file);
 		write_guest_fill_failing(sqe);
 		return -EINVAL;

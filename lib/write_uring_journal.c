@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests that go to the journal: their frame and their home are entries of the caller's ring.
+ * Guests that go to the journal: the frame and the home write are entries of the caller's ring.
  *
  * Flow: below write_uring.c; above journal_guest.h, which has the rules.  Nothing waits here, and
  * nothing allocates.
  *
- * G4 done() gives ATOMICIO_DURABLE only after the frame's completion, and 0 only after the home's,
- *    or after the file has failed (E1: then the frame is what the page has).
+ * G4 done() gives ATOMICIO_DURABLE only after the frame's completion, and 0 only after the home
+ *    write's completion, or after the file has failed (JE1: the frame then keeps the page).
  */
 #include "write_guest.h"
 
@@ -21,7 +21,7 @@
 /* No kernel knows this bit of rw_flags: EOPNOTSUPP before anything is done. */
 #define RWF_UNKNOWN 0x40000000
 
-/* G3: an entry that fails, and so breaks its link as a failed write would. */
+/* G3: an entry that fails, and that breaks its link like a failed write. */
 void write_guest_fill_failing(struct io_uring_sqe *sqe)
 {
 	write_entry_fill(sqe, IORING_OP_WRITE, -1, NULL, 0, 0, RWF_UNKNOWN);
@@ -58,7 +58,7 @@ static void fill(struct io_uring_sqe *sqe, const struct journal_guest_io *io)
 	}
 }
 
-/* What an error of the journal is to the policy, which has no choice. */
+/* Put an error of the journal to the policy, which has no choice. */
 static int fail(struct guest *guest, int error)
 {
 	struct write_outcome outcome;
@@ -82,7 +82,7 @@ int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 
 	while (write->path == ATOMICIO_PATH_JOURNAL) {
 		if (write_is_poisoned(write->file))
-			return GUEST_OTHER_PATH; /* there it is told */
+			return GUEST_OTHER_PATH; /* prepare() returns the error */
 		if (write_fits_journal(write, &outcome)) {
 			error = journal_gather(journal_of(guest), write, write_page_of_request, 1,
 					       &guest->place, &io);
@@ -103,7 +103,7 @@ int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 	return GUEST_OTHER_PATH;
 }
 
-/* Of a follower: what has become of its frame? */
+/* A follower looks for the result of its frame. */
 static int look(struct guest *guest)
 {
 	const int error = journal_guest_look(journal_of(guest), guest->place.serial);

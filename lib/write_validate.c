@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Could the kernel make this write untorn, and by which path should it go?
+ * Could the kernel make this write untorn, and which path should the write take?
  *
  * Flow: the first step of every attempt; pure, no call is made and nothing is changed.
  *
- * The rules of shape are the rules of generic_atomic_write_valid() (fs/read_write.c, the same text
- * from 6.12 to 7.3) and of the direct I/O alignment.  They are checked before the call because the
- * kernel answers all broken rules, and more, with one EINVAL.
+ * The rules of shape are the rules of generic_atomic_write_valid() (fs/read_write.c, unchanged from
+ * 6.12 to 7.3) and of the direct I/O alignment.  The check comes before the call because the kernel
+ * answers every broken rule, and other faults, with the same EINVAL.
  */
 #include "write.h"
 
