@@ -36,7 +36,7 @@ typedef void journal_page_at(const void *pages, uint32_t index, struct journal_p
 int journal_attach(struct atomicio_journal *journal, struct journal_file *file);
 /* Is this the file, or the device, of the journal itself?  No description is opened. */
 bool journal_is_own_file(const struct atomicio_journal *journal, const struct sys_statx *stat);
-/* Are pages of the file in frames or entries of guests (journal_guest.h)?  Then do not detach. */
+/* Are pages of the file in frames or entries of guests (journal_guest.h)?  If so, do not detach. */
 bool journal_guest_uses(struct atomicio_journal *journal, const struct journal_file *file);
 /* Retire the file's frames and forget the file (J10), which is detached in any case. */
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file);
@@ -48,17 +48,17 @@ uint64_t journal_room(uint64_t length);
 /*
  * Make a group durable in one frame, or a chain of frames (K5), then write its pages home.
  *
- * 0: durable (E1), and home unless a file failed.  With nothing written: -EMSGSIZE, too long;
+ * 0: durable (K11), and home unless a file failed.  With nothing written: -EMSGSIZE, too long;
  * -EINVAL, two pages overlap; -EUCLEAN, -ENOTRECOVERABLE, see the state and the files; -ENOSPC,
  * -EFBIG, no room in the journal; -EBUSY, a guest's entry has to complete first (JG1), or no turn;
  * -ENOMEM; -EINTR; any error that leaves the journal unpoisoned: its header could not be written.
- * Any other error: the journal is poisoned, and recovery decides: old or new, whole.
+ * Any other error: the journal is poisoned, and recovery leaves each page old or new, whole.
  */
 int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count, bool behind);
 /*
- * Wait until no page of these bytes of a file is on its way home.  0, or the error of the home
- * write that has failed the file.
+ * Wait until no page of the range is on its way home.  0, or the error of the home write that has
+ * failed the file.
  */
 int journal_await_homes(struct atomicio_journal *journal, struct journal_file *file,
 			uint64_t offset, uint64_t end);
@@ -66,18 +66,18 @@ int journal_await_homes(struct atomicio_journal *journal, struct journal_file *f
 /* May a live frame cover a part of this range (J3)?  Errs on the side of yes; no lock. */
 bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id, uint64_t offset,
 		       uint64_t length);
-/* Retire all live frames: of all files but the failed, or of one. */
+/* Retire all live frames: of all files except failed files, or of one file. */
 int journal_checkpoint(struct atomicio_journal *journal);
 int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 
 /*
- * Have blocks and permission for a home write before its frame (K6).  0, or the error of such a
- * write: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (S3).
+ * Have blocks and permission for a home write before its frame (K6).  0, or the error that the home
+ * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (C3).
  */
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
 		  uint64_t length);
 
-/* Is it shared with other processes, and this one not in a turn? */
+/* Is the journal shared with other processes, and this process not in a turn? */
 bool journal_has_no_turn(const struct atomicio_journal *journal);
 bool journal_is_poisoned(const struct atomicio_journal *journal);
 /* A page of this file was lost (loss.h).  With live frames, the file has now failed (K7). */
@@ -88,7 +88,7 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
  * rules, and the states of a frame.
  */
 
-/* What an entry has to say. */
+/* The contents of an entry. */
 struct journal_guest_io {
 	int fd;
 	int rwf;
@@ -96,37 +96,40 @@ struct journal_guest_io {
 	uint64_t length;
 	uint64_t offset;
 	bool sync;    /* an fdatasync of fd instead */
-	bool nothing; /* there is nothing to do: a no-op */
+	bool nothing; /* a no-op */
 };
 
-/* Where a page has been put. */
+/* The place of a gathered page. */
 struct journal_guest_place {
 	uint64_t serial;
 	uint32_t page;
 };
 
 /*
- * Take memory for so many frames, and write the header that the first of them needs (H1); waits.
- * -EBUSY: done already; -EINVAL; -ENOMEM; or as journal_commit().
+ * Take memory for `frames` frames, and write the header that the first frame needs (H1); waits.
+ * -EBUSY: called before; -EINVAL; -ENOMEM; or as journal_commit().
  */
 int journal_guests_begin(struct atomicio_journal *journal, uint32_t frames, int event);
 bool journal_has_guests(const struct atomicio_journal *journal);
-/* A file was synced by somebody: a step of a retirement that had to wait for that can be made. */
+/* A file was synced: a retirement that had to wait for the sync can go on. */
 void journal_guest_synced(struct atomicio_journal *journal);
 
 /*
- * Put pages into the open frame, all or none; those of `place` follow one another.  With `io` it is
- * then closed, and *io is its entry, or nothing was put.  JG5; -EINVAL: two of them overlap;
- * -EMSGSIZE: no frame holds them; or as journal_commit() with nothing written.
+ * Put pages into the open frame, all or none; *place is the first page's, and the other pages
+ * follow.  With `io` the frame is then closed, and *io is its entry, or no page was put.  JG5;
+ * -EINVAL: two pages overlap; -EMSGSIZE: no frame holds the pages; or as journal_commit() with
+ * nothing written.
  */
 int journal_gather(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
 		   uint32_t count, struct journal_guest_place *place, struct journal_guest_io *io);
-/* Close the frame that a page was put into; its entry is due.  -EALREADY: it is not open. */
+/*
+ * Close the frame of a gathered page; the frame's entry is due. -EALREADY: the frame is not open.
+ */
 int journal_gather_close(struct atomicio_journal *journal, uint64_t serial);
 /* Forget the open frame with all its pages. */
 int journal_gather_drop(struct atomicio_journal *journal, uint64_t serial);
 
-/* The entry that is due, of a closed frame or after -EAGAIN.  -EINVAL: none is. */
+/* The due entry, of a closed frame or after -EAGAIN. -EINVAL: no entry is due. */
 int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 		       struct journal_guest_io *io);
 /* 0: durable; -EAGAIN: ask for the next entry; or an error, as of journal_commit(). */
@@ -136,7 +139,7 @@ int journal_guest_look(struct atomicio_journal *journal, uint64_t serial);
 /* The home entry of a page in a durable frame. */
 int journal_guest_home(struct atomicio_journal *journal, const struct journal_guest_place *place,
 		       struct journal_guest_io *io);
-/* 0: it is home, or its file has failed; -EAGAIN: ask for its entry again. */
+/* 0: the page is home, or its file has failed; -EAGAIN: ask for the entry again. */
 int journal_guest_homed(struct atomicio_journal *journal, const struct journal_guest_place *place,
 			int64_t result);
 

@@ -2,12 +2,12 @@
 /*
  * Couriers: many runs on their way at the same time.
  *
- * Flow: a ticket of several pages takes a courier along (under the lock), writes its runs through
- * it (without), and gives it back.  Where all are out, and where AIO is refused, runs are written
- * one by one, which is only slower.
+ * Flow: a ticket of several pages takes a courier (with the lock), writes its runs through the
+ * courier (without the lock), and gives the courier back.  Where no courier is free, and where AIO
+ * is refused, runs are written one by one, which is only slower.
  *
- * A context is made by the first runs that want it, not at open: who writes single pages never
- * has one, and io_destroy(2) and exit(2) wait for an RCU grace period with each.
+ * A context is made by the first runs that need one, not at open: a writer of single pages never
+ * has a context. io_destroy(2) and exit(2) wait for an RCU grace period for each context.
  */
 #include "journal_aio.h"
 
@@ -15,9 +15,9 @@
 
 #include "sys_refused.h"
 
-/* Completions that are fetched in one call. */
+/* Completions fetched in one call. */
 #define EVENTS_MAX 64u
-/* Between two looks at what nobody lets us wait for. */
+/* Between two looks at requests where the kernel refuses to wait. */
 #define LOOK_AGAIN_US 10000u
 
 int journal_make_couriers(struct atomicio_journal *journal)
@@ -82,7 +82,7 @@ void journal_write_run(const struct sys_calls *sys, struct journal_run *run)
 	run->error = journal_write_vector(sys, run->fd, run->rwf, run->vector, run->count, offset);
 	if (run->error != -EINVAL || run->count == 1)
 		return;
-	/* A filesystem that takes each of them, but not all at once. */
+	/* A filesystem that accepts each part, but not all parts at once. */
 	run->error = 0;
 	for (uint32_t i = 0; i < run->count && !run->error; i++) {
 		const struct iovec *part = &run->vector[i];
@@ -93,7 +93,7 @@ void journal_write_run(const struct sys_calls *sys, struct journal_run *run)
 	}
 }
 
-/* Of a completion: is the run written, has it failed, or is it one for a call (O6)? */
+/* Take a completion: the run is written, has failed, or is left for a call (O6). */
 static void settle(const struct sys_calls *sys, struct journal_run *run, int64_t result)
 {
 	run->state = JOURNAL_RUN_DONE;
@@ -119,7 +119,7 @@ void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64
 		journal_write_run(sys, run);
 }
 
-/* Is there a context, and more than one run for it? */
+/* Is there a context, and more than one direct run? */
 static bool is_ready(const struct sys_calls *sys, struct journal_courier *courier,
 		     const struct journal_run *runs, uint32_t count)
 {
@@ -154,7 +154,7 @@ void journal_fill_block(struct iocb *block, struct journal_run *run)
 	};
 }
 
-/* Send the next direct runs on their way.  Returns how many; what was refused is left to do. */
+/* Send the next direct runs.  Returns the number sent; refused runs are left to do. */
 static uint32_t send(const struct sys_calls *sys, struct journal_courier *courier,
 		     struct journal_run *runs, uint32_t count, uint32_t *at)
 {
@@ -183,15 +183,15 @@ static uint32_t send(const struct sys_calls *sys, struct journal_courier *courie
 }
 
 /*
- * No completion can be fetched any more: a filter came between.  io_destroy() waits for what is on
- * its way, and what became of it is not told, so all of it is written again.
+ * Completions cannot be fetched any more: a filter was installed since. io_destroy() waits for the
+ * requests on their way, but does not return their results: all of them are written again.
  */
 static void lose_context(const struct sys_calls *sys, struct journal_courier *courier,
 			 struct journal_run *runs, uint32_t count)
 {
 	int error;
 
-	/* O5: with nobody to wait for them, the buffers are the kernel's for ever. */
+	/* O5: without this wait the kernel could use the buffers later. */
 	while ((error = sys->aio->destroy(courier->context)) && error != -EINVAL)
 		sys->sleep_us(LOOK_AGAIN_US);
 	courier->context = 0;
@@ -201,7 +201,7 @@ static void lose_context(const struct sys_calls *sys, struct journal_courier *co
 			runs[i].state = JOURNAL_RUN_TODO;
 }
 
-/* O5: wait for all that was sent. */
+/* O5: wait for all sent runs. */
 static void collect(const struct sys_calls *sys, struct journal_courier *courier,
 		    struct journal_run *runs, uint32_t count, uint32_t sent)
 {

@@ -6,14 +6,14 @@
  * Flow: between journal_home.c and journal_replay.c, which know the pages, and journal_runs.c and
  * journal_aio.c.
  *
- * O1 runs of direct files go out together through the kernel's AIO, all others by call.  sys_aio.h
- *    says why not through io_uring.
+ * O1 runs of direct files go out together through the kernel's AIO, all other runs by call.
+ *    sys_aio.h says why not through io_uring.
  * O5 a courier comes back empty: none of its writes is on its way when journal_write_runs()
- *    returns, whatever failed.  No home is taken for done, and no buffer, lock or descriptor is
+ *    returns, also after an error.  No home counts as done, and no buffer, lock or descriptor is
  *    given up, while the kernel still writes.
- * O6 what AIO does not do is done by call: every run where the kernel has no AIO (seccomp, a
- *    container's limit, a child after fork(2), where a context of the parent's is unknown), or one
- *    run cut short, interrupted or refused.
+ * O6 work that AIO does not do is done by call: every run where the kernel has no AIO (seccomp, a
+ *    container's limit, a child after fork(2), which does not know the parent's context), or a
+ *    single run cut short, interrupted or refused.
  */
 #ifndef LIBATOMICIO_JOURNAL_AIO_H
 #define LIBATOMICIO_JOURNAL_AIO_H
@@ -26,11 +26,11 @@
 
 enum journal_run_state { JOURNAL_RUN_TODO, JOURNAL_RUN_FLYING, JOURNAL_RUN_DONE };
 
-/* A page, and after journal_merge_runs() a run of some. */
+/* A page; after journal_merge_runs() a run of several pages. */
 struct journal_run {
 	void *owner; /* runs of one owner go to one file */
 	uint64_t offset, length;
-	struct iovec *vector; /* its bytes; before merging `data` alone */
+	struct iovec *vector; /* the run's bytes; before merging only `data` counts */
 	const uint8_t *data;
 	uint32_t count; /* of the vector */
 	uint32_t pages;
@@ -46,7 +46,7 @@ struct journal_run {
  */
 uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iovec *vectors);
 
-/* Write all runs and wait for them (O5): each then has its error, 0 if written whole. */
+/* Write all runs and wait (O5): each run then has its error, 0 if written whole. */
 void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
 			struct journal_run *runs, uint32_t count);
 
@@ -60,7 +60,7 @@ struct journal_courier {
 	struct iocb *blocks;
 };
 
-/* One run: by call; as a request; and what its result makes of it, with a call for the rest. */
+/* One run: write by call; fill a request; take a request's result, with a call for the rest. */
 void journal_write_run(const struct sys_calls *sys, struct journal_run *run);
 void journal_fill_block(struct iocb *block, struct journal_run *run);
 void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64_t result);

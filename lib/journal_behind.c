@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BEHIND: the writer leaves when its frame is durable, and its pages go home behind it.
+ * BEHIND: the writer returns when its frame is durable, with its pages still on their way home.
  *
- * Flow: journal_commit() comes here instead of journal_home.c; whoever lands requests
- * (journal_retire.c), or waits for a range or a stage, ends what has come home.
+ * Flow: journal_commit() comes here instead of journal_home.c.  A thread that lands requests
+ * (journal_retire.c), or waits for a range or a stage, ends the tickets that have come home.
  *
- * BH1 only writes that AIO has taken are left behind: all others are home when the call returns, as
- *     without the flag (a buffered file, a chain, a full context, no AIO, no memory).
- * BH2 a ticket that was left stays where all home writes stand, in its stage's list and in the
- *     counts of its files: so J2, J8, O3, detach and the limit of stages hold as for any other.
- * BH3 its memory is its own: nothing of the caller's is looked at after the call.
+ * BH1 only writes accepted by AIO are left behind.  All other pages are home when the call returns,
+ *     as without the flag (a buffered file, a chain, a full context, no AIO, no memory).
+ * BH2 a ticket left behind stays in its stage's list and in the counts of its files, like any
+ *     ticket on its way home: J2, J8, O3, detach and the limit of stages hold.
+ * BH3 the ticket's memory is its own: no memory of the caller is read after the call.
  */
 #include "journal_aio.h"
 
@@ -18,10 +18,10 @@
 /* A ticket that outlives its call. */
 struct journal_behind {
 	struct journal_ticket ticket;
-	struct journal_behind *next; /* of those that were left */
+	struct journal_behind *next; /* in the list of tickets left behind */
 	struct journal_run *runs;    /* in the stage */
 	uint32_t count;
-	struct sys_flight flights[]; /* one for each run that AIO takes */
+	struct sys_flight flights[]; /* one for each run accepted by AIO */
 };
 
 struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
@@ -29,7 +29,7 @@ struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
 {
 	struct journal_behind *behind;
 
-	/* T1: a turn of several processes would have to wait for what is on its way. */
+	/* T1: the end of a turn would have to wait for pages on their way. */
 	if (ticket->chain || journal->share || !journal_is_direct(ticket) ||
 	    !sys_flights_may_send(&journal->flights))
 		return ticket;
@@ -106,7 +106,7 @@ bool journal_leave_behind(struct atomicio_journal *journal, struct journal_ticke
 	pthread_mutex_lock(&journal->lock);
 	behind->next = journal->behind;
 	journal->behind = behind;
-	/* Who waits for a home write has to look after this one himself. */
+	/* The threads that wait for a home write must now land this one themselves. */
 	for (struct journal_ticket *other = journal->waiting; other; other = other->next)
 		pthread_cond_signal(&other->woken);
 	pthread_cond_broadcast(&journal->changed);
@@ -138,7 +138,7 @@ static struct journal_behind *take_landed(struct atomicio_journal *journal)
 	return NULL;
 }
 
-/* What was cut short or refused is finished by call (O6). */
+/* Runs cut short or refused are finished by call (O6). */
 static void finish(struct atomicio_journal *journal, struct journal_behind *behind)
 {
 	uint32_t flight = 0;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group that no frame holds: a chain of frames, replayed whole or not at all (K5).
+ * A group longer than any frame: a chain of frames, replayed whole or not at all (K5).
  *
- * Flow: journal_commit() comes here with what is longer than a frame.  The thread that writes
- * stages it, before it stands in line as every ticket; whoever leads writes it.
+ * Flow: journal_commit() comes here with a group longer than a frame.  The writing thread stages
+ * the chain, before its ticket stands in line like any ticket.  The leader writes the chain.
  *
- * N2: the members have consecutive numbers and no other frame between them: the role is kept until
- * the last is durable.  No page goes home before that, and the head moves over all of them at
- * once, so that no retirement can put the tail between two.
+ * N2: the members have consecutive numbers and no other frame between them: the leader keeps the
+ * role until the last member is durable.  No page goes home earlier.  The head moves over all
+ * members at once: no retirement can put the tail between two members.
  *
- * The members are written without a flush, and made durable by one: until then recovery finds a
- * chain that is not whole, whatever of it has reached the disk, and skips it.
+ * The members are written without a flush, and then made durable with one flush.  Before the flush
+ * recovery may find a part of the chain on the disk, and skips the part.
  */
 #include "journal_aio.h"
 
@@ -29,11 +29,13 @@ struct journal_chain {
 	struct member *members;
 	uint32_t count, room;
 	uint64_t length;	  /* of all frames */
-	uint8_t *bytes;		  /* their memory */
-	struct journal_run *runs; /* and for their homes: one and a vector for each page */
+	uint8_t *bytes;		  /* memory of the frames */
+	struct journal_run *runs; /* for the homes: a run and a vector for each page */
 };
 
-/* S1: half of what is not kept for carrying, so that a chain and its predecessor fit. */
+/*
+ * C1: half of the space not kept for carrying, because a chain and its predecessor must both fit.
+ */
 uint64_t journal_chain_limit(const struct journal_header *header)
 {
 	return (header->size - JOURNAL_RING_START - journal_reserve(header)) / 2;
@@ -122,7 +124,7 @@ static void stage(struct member *member, const struct journal_ticket *ticket)
 	}
 }
 
-/* Where each member goes; numbers are given with it.  The head is moved, and moved back. */
+/* Give each member its place and number.  The head is moved, and moved back. */
 static void place(struct atomicio_journal *journal, struct journal_chain *chain)
 {
 	const uint64_t offset = journal->head_offset, sequence = journal->head_sequence,
@@ -157,7 +159,7 @@ static int write_members(const struct atomicio_journal *journal, struct journal_
 					  member->frame.offset);
 	}
 	if (!error)
-		error = journal_sync_own(journal); /* J1: all of them, before any home write */
+		error = journal_sync_own(journal); /* J1: all members, before any home write */
 	for (uint32_t i = 0; i < chain->count; i++)
 		journal_unescape(chain->members[i].bytes, &chain->members[i].frame); /* N3 */
 	return error ? journal_frame_error(error) : 0;

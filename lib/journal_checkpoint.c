@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who wants frames retired, and waits for it: for room, for an empty journal, for one file.
+ * Waits for a retirement: for room, for an empty journal, for one file.
  *
- * Flow: journal_retire.c makes the steps; here they are driven.  All threads that wait take part,
- * each with the sync of another file, so that a slow file holds up nobody's sync (K10).  Only who
- * has the role may carry (journal_carry.c).
+ * Flow: journal_retire.c makes the steps, this file repeats them.  All waiting threads take part,
+ * each with the sync of another file: a slow file holds up no other file's sync (K10).  Only the
+ * thread with the role may carry (journal_carry.c).
  */
 #include "journal_internal.h"
 
@@ -13,11 +13,12 @@
 /* Steps that a writer makes after its own page, at most. */
 #define HELP_MAX 4u
 
-/* What a retirement is for: one handle, all of an id, or (both 0) all files but failed ones. */
+/* The wanted frames: of one handle, of an id, or (both 0) of all files except failed files. */
 struct wanted {
 	const struct journal_file *file;
 	uint64_t file_id;
-	uint64_t before;       /* pages of frames below this number: a failed one has the head's */
+	uint64_t before;       /* frames below this number; with the number of a failed frame at the
+			        * head */
 	uint64_t failed_files; /* the count at the beginning */
 };
 
@@ -38,7 +39,7 @@ static bool is_live(const struct atomicio_journal *journal, const struct wanted 
 	return false;
 }
 
-/* The role is not ours, and may not be waited for while nobody else can go on: ask, look again. */
+/* Take the role to carry.  Waiting for the role drops the lock: look again before carrying. */
 static int carry_with_role(struct atomicio_journal *journal)
 {
 	const uint64_t mark = journal->mark_sequence;
@@ -52,7 +53,7 @@ static int carry_with_role(struct atomicio_journal *journal)
 	return error;
 }
 
-/* One round for who has not the role.  0: look again; or an error. */
+/* One round for a thread without the role. 0: look again; or an error. */
 static int take_part(struct atomicio_journal *journal)
 {
 	int result = journal->retiring ? 0 : journal_vouch(journal, 0, false);
@@ -70,7 +71,9 @@ static int take_part(struct atomicio_journal *journal)
 	return result < 0 ? result : 0;
 }
 
-/* A wanted file that failed: its own errno, if that was found out since, else the usual one. */
+/*
+ * The error of a wanted file that failed: its own errno for a new failure, else -ENOTRECOVERABLE.
+ */
 static int failure(const struct atomicio_journal *journal, const struct wanted *wanted)
 {
 	int error = 0;
@@ -128,7 +131,8 @@ static int retire_frames(struct atomicio_journal *journal, uint64_t file_id)
 	int error = journal_refused(journal);
 
 	if (!error)
-		error = journal_prove_header(journal); /* H2: that nothing is live is relied on */
+		error = journal_prove_header(journal); /* H2: the caller relies on a header without
+						        * live frames */
 	if (!error)
 		error = journal_vouch(journal, file_id, false);
 	return error ? error : retire(journal, &wanted);
@@ -138,7 +142,7 @@ void journal_help_retire(struct atomicio_journal *journal)
 {
 	int result = JOURNAL_STEP_DONE;
 
-	if (journal->share) /* T1: a turn would have to wait for what is on its way */
+	if (journal->share) /* T1: the end of a turn would have to wait for requests on their way */
 		return;
 	if ((!journal->retiring && !journal_is_half_full(journal)) || journal->tail_failed ||
 	    journal_refused(journal)) {
@@ -151,7 +155,7 @@ void journal_help_retire(struct atomicio_journal *journal)
 		journal->tail_failed = true;
 }
 
-/* Can more room be had at all?  What failed files pin is carried, not retired. */
+/* Can a retirement make room at all?  Pages of failed files are carried, not retired. */
 static bool may_shrink(const struct atomicio_journal *journal)
 {
 	for (const struct journal_file *file = journal->files; file; file = file->next)
@@ -161,8 +165,9 @@ static bool may_shrink(const struct atomicio_journal *journal)
 }
 
 /*
- * K10: a file that hangs is carried for writers of others; its own may as well wait.  A slow file
- * that cannot be carried (S1) is waited for: it is no failure.
+ * K10: pages of a file that hangs are carried for writers of other files; writers of the hanging
+ * file may as well wait.  Where a slow file cannot be carried (C1), the writer waits: slow is no
+ * failure.
  */
 static int carry_slow(struct atomicio_journal *journal, const struct journal_ticket *for_whom)
 {
@@ -207,7 +212,7 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 			return result;
 		if (has_room(journal, length, offset))
 			return 0;
-		/* S1: what is live now is pinned. */
+		/* C1: all live pages are pinned. */
 		if (journal->counters.checkpoints - before > 2 || !may_shrink(journal))
 			return -ENOSPC;
 		if (!journal->retiring && journal_vouch(journal, 0, true))
@@ -222,9 +227,9 @@ int journal_make_room(struct atomicio_journal *journal, const struct journal_tic
 			 !journal_retire_wait(journal, JOURNAL_SLOW_MS))
 			result = carry_slow(journal, for_whom);
 		/*
-		 * H1: a header that cannot be written stops retirement, and so, here, room.
-		 * Only the caller can take O_APPEND away again, so that is said
-		 * (journal_check_append()).
+		 * H1: a header that cannot be written stops the retirement, and the journal has no
+		 * room.  Exception: -EOPNOTSUPP (journal_check_append()) is returned, because only
+		 * the caller can take O_APPEND away again.
 		 */
 		if (result < 0 && result != -EINTR && result != -EOPNOTSUPP &&
 		    !journal_refused(journal))

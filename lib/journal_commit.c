@@ -3,9 +3,9 @@
  * Commit: share a frame, make it durable, write home.
  *
  * Flow: journal_commit() is called by the write family on the thread that writes.  Threads that
- * come while a frame is on its way wait in line; the first of them leads the next frame
- * and takes along all that fit.  Each thread then writes its own pages home, from the staged
- * copy, while the next frame is already on its way.
+ * come while a frame is on its way wait in line.  The first thread leads the next frame, and takes
+ * along all tickets that fit.  Each thread then writes its own pages home, from the staged copy,
+ * while the next frame is already on its way.
  *
  * The pages are copied before they are checksummed: a caller that changes its buffer during the
  * call gets one of the two contents, but never a frame that recovery would refuse.
@@ -16,7 +16,7 @@
 
 #include "trace.h"
 
-/* A frame being put together from the head of the line. */
+/* A frame being put together from the front of the line. */
 struct group {
 	struct journal_ticket *first, **end;
 	struct journal_frame frame;
@@ -32,7 +32,7 @@ static bool has_failed(const struct journal_ticket *ticket)
 	return false;
 }
 
-/* Take tickets from the line, in order, up to the first that cannot come along. */
+/* Take tickets from the line, in order, up to the first ticket that cannot come along. */
 static void gather(struct atomicio_journal *journal, struct group *group)
 {
 	struct journal_ticket *ticket;
@@ -48,7 +48,7 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 		*group->end = ticket;
 		group->end = &ticket->next;
 		if (ticket->chain)
-			return; /* alone: it has frames of its own */
+			return; /* alone: a chain has frames of its own */
 		group->frame.count += ticket->count;
 		group->frame.files += ticket->files;
 		group->data_length += ticket->data_length;
@@ -182,7 +182,10 @@ static void lead(struct atomicio_journal *journal)
 	}
 }
 
-/* The frame is durable.  True: the pages go home behind the caller, who has the ticket no more. */
+/*
+ * The frame is durable.  True: the pages go home behind the caller, and the ticket is no longer the
+ * caller's.
+ */
 static bool go_home(struct atomicio_journal *journal, struct journal_ticket *ticket)
 {
 	if (ticket->behind)
@@ -212,7 +215,7 @@ static int stand_in_line(struct atomicio_journal *journal, struct journal_ticket
 	return ticket->error;
 }
 
-/* From the line to home, or to the way there. */
+/* Bring a ticket from the line to its home; *left: the ticket is left on its way. */
 static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket, bool *left)
 {
 	int error;

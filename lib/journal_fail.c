@@ -4,8 +4,8 @@
  *
  * Flow: home writes, syncs and the write family report failures here.
  *
- * The handles of a failed file are poisoned, its frames stay live, and nothing of it is written or
- * synced any more, until recovery.
+ * The handles of a failed file are poisoned, its frames stay live, and the file is neither written
+ * nor synced any more, until recovery.
  */
 #include "journal_internal.h"
 
@@ -39,7 +39,7 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
 	bool live = false;
 
 	pthread_mutex_lock(&journal->lock);
-	live = journal->share; /* others may have framed pages of it */
+	live = journal->share; /* other processes may have framed pages of the file */
 	for (const struct journal_file *other = journal->files; other; other = other->next)
 		live |= other->file_id == file->file_id && journal_file_is_live(other);
 	if (live)

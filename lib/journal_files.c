@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files attached to a journal: who they are, and what is left of them.
+ * The files attached to a journal: their identity, and the rests of closed files.
  *
  * Flow: attach and detach are called when a handle is opened and closed.
  *
- * K7: a handle of a failed file (journal_fail.c) that is closed leaves a rest behind, so that
- * nobody retires what was never home.
+ * K7: a closed handle of a failed file (journal_fail.c) leaves a rest behind: its frames, whose
+ * pages were never home, are not retired.
  */
 #define _GNU_SOURCE
 #include "journal_internal.h"
@@ -39,7 +39,7 @@ static bool is_rest(const struct journal_rest *rest, const struct journal_file *
 	       !(journal_differences(&rest->identity, &now) & ~ATOMICIO_DIFFERS_UNKNOWN);
 }
 
-/* K4: two tags that the caller gave, and gave differently. */
+/* K4: both tags are known, and differ. */
 static bool tags_differ(const struct journal_identity *then, const struct journal_identity *now)
 {
 	return then->known & now->known & JOURNAL_KNOWS_TAG &&
@@ -63,7 +63,7 @@ static int check_tags(const struct atomicio_journal *journal, const struct journ
 	return 0;
 }
 
-/* One id, one file, and the other way round: replay and J3 both go by the id. */
+/* One id, one file, and one file, one id: replay and J3 both rely on the id. */
 static int check_id(const struct atomicio_journal *journal, const struct journal_file *file)
 {
 	for (const struct journal_rest *rest = journal->rests; rest; rest = rest->next)
@@ -111,7 +111,7 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 	error = check_id(journal, file);
 	if (!error)
 		error = check_tags(journal, file);
-	/* What is written past the journal relies on what the header says (H2). */
+	/* Writes past the journal rely on the header (H2). */
 	if (!error && journal->state == ATOMICIO_JOURNAL_READY && !journal_has_no_turn(journal))
 		error = journal_prove_header(journal);
 	if (!error) {
@@ -129,7 +129,7 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 	return error;
 }
 
-/* Its frames may not be retired by anybody before recovery. */
+/* Leave a rest: the file's frames may not be retired before recovery. */
 static void leave_rest(struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_rest *rest = file->rest;
@@ -165,7 +165,9 @@ static void await_calls(struct atomicio_journal *journal, const struct journal_f
 	}
 }
 
-/* J10; where others may go on with the journal its frames stay live, and are theirs to retire. */
+/*
+ * J10.  Where other processes may go on with the journal, the frames stay live for them to retire.
+ */
 static int retire_or_leave(struct atomicio_journal *journal, struct journal_file *file)
 {
 	int error;
@@ -180,7 +182,7 @@ static int retire_or_leave(struct atomicio_journal *journal, struct journal_file
 	await_calls(journal, file);
 	if (!journal->share)
 		return error;
-	if (error == -EBUSY && !file->failed) /* frames of a file that is not attached here */
+	if (error == -EBUSY && !file->failed) /* frames of a file not attached here */
 		return 0;
 	if (error && journal_file_is_live(file))
 		journal_share_note_trouble(journal);

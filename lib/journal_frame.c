@@ -41,7 +41,7 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 	stage->frame = NULL;
 }
 
-/* Memory for one more stage; without it there are fewer. */
+/* Take memory for one more stage; without memory there are fewer stages. */
 bool journal_add_stage(struct atomicio_journal *journal)
 {
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {
@@ -79,15 +79,18 @@ uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, u
 		.file = row,
 		.escape = journal_escape_key(data, padded),
 	};
-	/* K1: until the frame is durable; homes get the page without it (N3). */
+	/*
+	 * K1: the escape stays until the frame is durable; homes get the page without the escape
+	 * (N3).
+	 */
 	journal_escape(data, padded, entry.escape);
 	journal_put_entry(bytes, frame->files, index, &entry);
 	return at + padded;
 }
 
 /*
- * An error of a frame's write says that it may be there all the same, so it may not look like one
- * of those that journal_commit() gives for nothing written.
+ * After an error of a frame's write the frame may be on the disk nevertheless.  The error must
+ * differ from the errors by which journal_commit() says that nothing was written.
  */
 int journal_frame_error(int error)
 {
@@ -107,7 +110,7 @@ int journal_frame_error(int error)
 	}
 }
 
-/* Write a frame, durably; no lock held: this is where the time goes. */
+/* Write a frame, durably, without the lock: most time of a commit passes here. */
 int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 			const struct journal_frame *frame)
 {
@@ -117,9 +120,10 @@ int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 }
 
 /*
- * Close the group's ranges to writes that bypass the journal (J3), and remember that its files
- * have frames (J10).  Those of a failed frame too: it may be on disk all the same, and would be
- * replayed over what bypassed it, or over what others wrote after a close that gave 0.
+ * Close the group's ranges to writes that bypass the journal (J3), and remember that its files have
+ * frames (J10).  Also for a failed frame: the frame may be on the disk nevertheless, and a recovery
+ * would replay the frame over writes that bypassed the journal, or over writes of other programs
+ * after a close that gave 0.
  */
 void journal_cover_ticket(struct atomicio_journal *journal, const struct journal_ticket *ticket,
 			  uint64_t sequence)

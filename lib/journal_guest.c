@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests, first half: pages are gathered, and their frame gets number and place.
+ * Guests, first half: gather pages, and give their frame its number and place.
  *
- * Flow: see journal_guest.h.  A page is copied and checksummed here, with no lock but that of the
- * open frame, so the caller's buffer is free at once.  No call here reads or writes the journal.
+ * Flow: see journal_guest.h.  A page is copied and checksummed here, with only the open frame's
+ * lock held: the caller's buffer is free at once.  No call here reads or writes the journal.
  */
 #include "journal_guest.h"
 
@@ -17,7 +17,7 @@ static uint64_t data_length(const struct journal_guest_frame *frame)
 	return frame->frame.length;
 }
 
-/* Would the frame, with so much more, be one that the journal takes? */
+/* Does the page still fit into the frame? */
 static bool fits(const struct atomicio_journal *journal, const struct journal_guest_frame *frame,
 		 const struct journal_page *page)
 {
@@ -50,14 +50,14 @@ static void put(const struct journal_guests *guests, struct journal_guest_frame 
 	memset(made->data + page->length, 0, (size_t)(padded - page->length));
 	made->crc = journal_crc32c(0, made->data, page->length);
 	made->escape = journal_escape_key(made->data, padded);
-	journal_escape(made->data, padded, made->escape); /* K1, until it is durable */
+	journal_escape(made->data, padded, made->escape); /* K1, until the frame is durable */
 	memmove(&frame->order[at + 1], &frame->order[at], (index - at) * sizeof(frame->order[0]));
 	frame->order[at] = index;
 	frame->frame.count++;
 	frame->frame.length += (uint32_t)padded;
 }
 
-/* Take the last pages out again, so that `count` are left.  Both locks are held. */
+/* Take the last pages out again, and leave `count` pages.  Both locks are held. */
 static void take_back(struct journal_guests *guests, struct journal_guest_frame *frame,
 		      uint32_t count)
 {
@@ -77,7 +77,7 @@ static void take_back(struct journal_guests *guests, struct journal_guest_frame 
 	guests->open = NULL;
 }
 
-/* The open frame; or a new one. */
+/* The open frame, or a new open frame. */
 static struct journal_guest_frame *open_frame(struct atomicio_journal *journal)
 {
 	struct journal_guests *guests = journal->guests;
@@ -100,7 +100,7 @@ static struct journal_guest_frame *open_frame(struct atomicio_journal *journal)
 	return guests->open;
 }
 
-/* JG2, and the pages that are gathered: what overlaps one of them has to come later. */
+/* JG2.  A page that overlaps a gathered page, or a page not yet home, has to come later. */
 static int check_page(struct atomicio_journal *journal, const struct journal_guest_frame *open,
 		      uint32_t first, const struct journal_page *page)
 {
@@ -137,7 +137,7 @@ static int put_all(struct atomicio_journal *journal, struct journal_guest_frame 
 	return 0;
 }
 
-/* Rows, entries and header; the pages are there. */
+/* Write rows, entries and header; the pages are in place. */
 static void encode(const struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	for (uint32_t i = 0; i < frame->frame.count; i++) {
@@ -157,7 +157,10 @@ static void encode(const struct atomicio_journal *journal, struct journal_guest_
 	journal_encode_frame(frame->bytes, journal->header.id, &frame->frame);
 }
 
-/* Count its pages as homes on their way, and close their ranges (J3, J10), before its entry. */
+/*
+ * Count the frame's pages as homes on their way, and close their ranges (J3, J10), before the entry
+ * is given out.
+ */
 static void account(struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	const uint32_t now = journal->generation & 1;
@@ -176,20 +179,22 @@ static void account(struct atomicio_journal *journal, struct journal_guest_frame
 	journal_reserve_place(journal, &frame->frame);
 }
 
-/* The lock is held, but dropped to land requests, and where there is no room at once: JG5. */
+/* Find a place, or an errno of JG5.  The lock is dropped to land requests and to make room. */
 static int find_place(struct atomicio_journal *journal, const struct journal_guest_frame *frame,
 		      uint64_t length, uint64_t *offset)
 {
 	int error = 0;
 
-	/* BEHIND: a page that came home stands in line until somebody looks; nobody else may. */
+	/* BEHIND: a ticket that came home stays in its list until a thread lands it. */
 	journal_land(journal);
 	for (uint32_t i = 0; i < 2 && (!error || error == -EAGAIN); i++) {
 		const int refused = journal_refused(journal);
 
 		if (refused)
 			return refused;
-		/* The role's owner gives numbers; J8: what is in line is home before us. */
+		/*
+		 * The thread with the role gives numbers.  J8: tickets in line go home before us.
+		 */
 		if (journal->busy || journal_guest_meets_line(journal, frame))
 			return -EAGAIN;
 		*offset = journal_guest_place(journal, length);
@@ -201,7 +206,7 @@ static int find_place(struct atomicio_journal *journal, const struct journal_gue
 	return error;
 }
 
-/* Give it number and place; nothing is changed if it cannot be. */
+/* Give the frame number and place; an error changes nothing. */
 static int place_frame(struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	struct journal_frame *made = &frame->frame;
@@ -265,7 +270,7 @@ int journal_gather(struct atomicio_journal *journal, const void *pages, journal_
 		error = close_frame(journal, open);
 	if (!error && io) {
 		error = journal_guest_next(journal, open->serial, io);
-		if (error) /* no request has the frame: nobody else can give it up */
+		if (error) /* no request has the frame, and none could give the frame up later */
 			(void)journal_guest_framed(journal, open->serial, -ECANCELED);
 	}
 	if (error && open->state == JOURNAL_GUEST_OPEN) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the entries of guests forbid to everybody else, and what they have to wait for.
+ * The pins of guests: what their entries forbid to other calls, and what guests have to wait for.
  *
  * Flow: asked by line, commit, retirement and carrying, and by guests that want a place.  The
  * caller holds the journal's lock.  Nothing here waits: JG1.
@@ -47,13 +47,13 @@ const struct journal_guest_page *journal_guest_find(const struct journal_guest_f
 	return NULL;
 }
 
-/* Has number and place: JG2 holds for it. */
+/* The frame has number and place: JG2 holds. */
 static bool is_closed(const struct journal_guest_frame *frame)
 {
 	return frame->state > JOURNAL_GUEST_OPEN;
 }
 
-/* Is an entry of the frame itself out, or due? */
+/* Is the frame's own entry out, or due? */
 static bool is_written(const struct journal_guest_frame *frame)
 {
 	return is_closed(frame) && frame->state != JOURNAL_GUEST_DURABLE;
@@ -224,7 +224,7 @@ void journal_guest_tail_moved(struct atomicio_journal *journal)
 	journal_guest_note_doubt(journal);
 }
 
-/* Each frame on its way may be cancelled: there has to be a hole left for it, and for one more. */
+/* Each frame on its way may be cancelled: a hole must be left for each, and for one more frame. */
 static bool has_hole(const struct journal_guests *guests)
 {
 	uint32_t used = guests->hole_count;

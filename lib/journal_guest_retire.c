@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests: room for their frames, made in the steps of journal_retire.c that wait for nothing.
+ * Guests: make room for their frames, with those steps of journal_retire.c that wait for nothing.
  *
- * Flow: journal_guest.c comes here with a frame for which there is no place, and from half of the
- * ring on.  Syncs and headers are AIO requests, whose completion is told to the caller's event; the
- * caller then comes again, and makes the next step.
+ * Flow: journal_guest.c comes here with a frame that has no place, and from half of the ring on.
+ * Syncs and headers are AIO requests.  Their completion signals the caller's event; the caller then
+ * calls again, and makes the next step.
  */
 #include "journal_guest.h"
 
 #include <errno.h>
 
-/* Steps that one call makes at most: of files that have to be synced, and the headers. */
+/* Most steps of one call: files to be synced, and the headers. */
 #define STEPS_MAX 8u
 
 static int take_steps(struct atomicio_journal *journal)
@@ -30,7 +30,7 @@ void journal_guest_help(struct atomicio_journal *journal)
 
 int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
 {
-	/* JG4: there is room, but not before what is on its way has ended. */
+	/* JG4: there will be room after the frames on their way have ended. */
 	if (journal_guest_writes(journal) &&
 	    journal_place_frame(journal, length, journal_reserve(&journal->header)))
 		return -EBUSY;
@@ -42,7 +42,7 @@ int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
 		return -EAGAIN;
 	case JOURNAL_STEP_GUEST:
 		return -EBUSY;
-	case JOURNAL_STEP_IDLE: /* it is over: come again at once */
+	case JOURNAL_STEP_IDLE: /* the retirement is over: come again at once */
 	case JOURNAL_STEP_DONE:
 		journal_guest_later(journal);
 		journal_guest_wake(journal);

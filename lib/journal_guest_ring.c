@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests, second half: which entry is next, and what its completion means.
+ * Guests, second half: give out entries, and take completions.
  *
- * Flow: see journal_guest.h.  A completion is believed, because nobody but the caller has it: a
- * frame whose entry "was cancelled" is void, and its place is used again when the tail has passed
- * it.
+ * Flow: see journal_guest.h.  A completion is believed, because only the caller has it: a frame
+ * whose entry "was cancelled" is void, and its place is used again after the tail has passed the
+ * place.
  */
 #include "journal_guest.h"
 
@@ -25,7 +25,7 @@ void journal_guest_fill(const struct atomicio_journal *journal,
 	};
 }
 
-/* NULL: this use of a frame is over. */
+/* NULL: no frame is in use under this serial. */
 static struct journal_guest_frame *find(const struct atomicio_journal *journal, uint64_t serial)
 {
 	const struct journal_guests *guests = journal->guests;
@@ -52,7 +52,7 @@ int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 	return error;
 }
 
-/* The homes of a page are no more on their way. */
+/* A page's home write is no longer on its way. */
 static void land(const struct journal_guest_frame *frame, struct journal_guest_page *page)
 {
 	struct journal_file *file = page->file;
@@ -72,7 +72,7 @@ static void give_up(struct atomicio_journal *journal, struct journal_guest_frame
 	journal_wake(journal);
 }
 
-/* J9: whether it is on the disk, nobody knows. */
+/* J9: the frame may be on the disk or not. */
 static int fail(struct atomicio_journal *journal, struct journal_guest_frame *frame, int error)
 {
 	error = journal_frame_error(error);
@@ -82,7 +82,7 @@ static int fail(struct atomicio_journal *journal, struct journal_guest_frame *fr
 	return error;
 }
 
-/* An entry that wrote nothing leaves a hole (N1); another may have left the whole frame. */
+/* An entry that wrote nothing leaves a hole (N1).  An entry that may have written poisons (J9). */
 static int cancel(struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	struct journal_guests *guests = journal->guests;
@@ -123,7 +123,7 @@ static int publish(struct atomicio_journal *journal, struct journal_guest_frame 
 	return 0;
 }
 
-/* The same bytes at the same place (N1). */
+/* Write the same bytes at the same place again (N1). */
 static int again(struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
 	if (++frame->tries > JOURNAL_GUEST_TRIES)
@@ -143,9 +143,9 @@ static int written(struct atomicio_journal *journal, struct journal_guest_frame 
 		return -EAGAIN;
 	}
 	/*
-	 * More may be there than the result says: after a direct write that was cut short, what
-	 * went through the page cache is not counted when its writeback fails (6.6, fs/libfs.c,
-	 * direct_write_fallback()); and a signal may have cut short the sync alone.
+	 * More bytes may be on the disk than the result says.  After a direct write that was cut
+	 * short, bytes that went through the page cache are not counted if their write-back fails
+	 * (6.6, fs/libfs.c, direct_write_fallback()).  A signal may have cut short the sync alone.
 	 */
 	frame->begun |= result >= 0 || result == -EINTR;
 	if (result >= 0 || result == -EAGAIN || result == -EINTR)
@@ -165,12 +165,12 @@ int journal_guest_framed(struct atomicio_journal *journal, uint64_t serial, int6
 	pthread_mutex_lock(&journal->lock);
 	frame = find(journal, serial);
 	if (frame && frame->state == JOURNAL_GUEST_DUE && result == -ECANCELED)
-		error = cancel(journal, frame); /* its caller does not want it any more */
+		error = cancel(journal, frame); /* the caller gives the frame up */
 	else if (frame && frame->state == JOURNAL_GUEST_WRITING)
 		error = written(journal, frame, result);
 	else if (frame && frame->state == JOURNAL_GUEST_SYNCING && result == 0)
 		error = publish(journal, frame);
-	/* O4: a sync that was cancelled proves nothing, in neither direction. */
+	/* A cancelled sync proves neither success nor failure. */
 	else if (frame && frame->state == JOURNAL_GUEST_SYNCING)
 		error = result == -EAGAIN || result == -EINTR || result == -ECANCELED
 				? again(journal, frame)
@@ -189,7 +189,7 @@ int journal_guest_look(struct atomicio_journal *journal, uint64_t serial)
 	if (frame)
 		error = frame->state == JOURNAL_GUEST_DURABLE ? 0 : -EINPROGRESS;
 	else
-		/* It never was durable.  Was that certain? */
+		/* The frame never became durable: cancelled, or (poisoned) uncertain. */
 		error = journal_is_poisoned(journal) ? -EIO : -ECANCELED;
 	pthread_mutex_unlock(&journal->lock);
 	return error;

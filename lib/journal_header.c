@@ -33,7 +33,7 @@ static int put_header(struct atomicio_journal *journal, const struct journal_hea
 				     (uint64_t)copy * JOURNAL_BLOCK);
 }
 
-/* Does the disk hold the header that we know, in the copy that is the newer? */
+/* Does the disk hold the header that we know, in the newer copy? */
 static bool disk_holds_header(struct atomicio_journal *journal)
 {
 	const uint64_t offset = journal->first_copy ? 0 : JOURNAL_BLOCK;
@@ -47,11 +47,11 @@ static bool disk_holds_header(struct atomicio_journal *journal)
 }
 
 /*
- * H2: what was read need not be durable.  Whoever wrote the newest copy may have been killed
- * before its flush, or seen that fail: a power cut would bring the one before it back, with its
- * frames, or tear it while the other copy is being written.  So it is written again, where it is.
- * A full filesystem that copies on write has no room for that; there a direct read, which shows
- * what the disk has, and a flush after it have to do.
+ * H2: a header that was read need not be durable.  The writer of the newest copy may have been
+ * killed before the flush, or the flush failed.  A power cut could then bring the previous header
+ * back, with its frames, or tear the copy while the other copy is being written.  The newest copy
+ * is therefore written again, in place.  A full filesystem that copies on write has no room to
+ * write again.  A direct read, which shows the disk's bytes, and a flush must be enough there.
  */
 int journal_settle_header(struct atomicio_journal *journal)
 {
@@ -66,7 +66,7 @@ int journal_settle_header(struct atomicio_journal *journal)
 	}
 	if (error)
 		return error;
-	/* K2: or the state before it comes back when this copy is damaged. */
+	/* K2: else the previous state comes back when the newer copy is damaged. */
 	if (journal->uneven)
 		error = put_header(journal, &journal->header, journal->first_copy);
 	if (error && !journal->damaged)
@@ -77,9 +77,10 @@ int journal_settle_header(struct atomicio_journal *journal)
 }
 
 /*
- * H1: both copies, the damaged or older first, each durable before the next is begun: at any
- * moment one of them is whole, and it is the newest or the one before, of which nothing has been
- * reused yet.  Two copies of one generation are always equal, so a failure uses one up.
+ * H1: write both copies, the damaged or older copy first, each durable before the next is begun.
+ * At any moment one copy is whole, and is either the newest header or the previous one, whose space
+ * has not been reused yet.  Two copies of one generation are always equal: a failed write uses a
+ * generation up.
  */
 int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header)
 {
@@ -114,9 +115,9 @@ void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_o
 void journal_adopt_header(struct atomicio_journal *journal, const struct journal_header *next,
 			  int error)
 {
-	/* Only what changes: the rest is read without the lock. */
+	/* Set only the fields that change: the rest is read without the lock. */
 	journal->header.generation = next->generation;
-	/* H1: a copy of it may be on the disk, and say more than we do. */
+	/* H1: a copy of the failed header may be on the disk, and retire more than we know. */
 	journal->doubtful = error != 0;
 	if (error)
 		return;
@@ -131,7 +132,7 @@ void journal_adopt_header(struct atomicio_journal *journal, const struct journal
 	journal->uneven = false;
 }
 
-/* Make this the header of both copies, and ours. */
+/* Write *next into both copies, and adopt it. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next)
 {
 	const int error = journal_put_headers(journal, next);
@@ -149,7 +150,7 @@ int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 	return journal_install_header(journal, &next);
 }
 
-/* With nothing live: the next frame goes to the head, and has a number that was never used. */
+/* Without live frames: the next frame goes to the head, with a number never used before. */
 void journal_empty_header(struct atomicio_journal *journal, struct journal_header *next)
 {
 	*next = journal->header;
@@ -160,8 +161,8 @@ void journal_empty_header(struct atomicio_journal *journal, struct journal_heade
 }
 
 /*
- * The newer of the two copies; one of them may be torn by a crash, or damaged.  That one is
- * the first to be written again.
+ * Read the newer of the two copies.  A copy that is damaged, or torn by a crash, is the first to be
+ * written again.
  */
 int journal_read_header(struct atomicio_journal *journal)
 {

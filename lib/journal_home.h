@@ -2,7 +2,7 @@
 /*
  * Home writes, all writes of the journal to its own file, and the parts of tickets and files.
  *
- * Flow: the third part of journal_internal.h, which includes this.
+ * Flow: a part of journal_internal.h, which includes this file.
  */
 #ifndef LIBATOMICIO_JOURNAL_HOME_H
 #define LIBATOMICIO_JOURNAL_HOME_H
@@ -17,33 +17,39 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 
 /* journal_write.c */
 
-/* Write all of it.  A call that a signal cut short is made again, a few times. */
+/* Write all bytes.  A call cut short by a signal is made again, a few times. */
 int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		       uint64_t length, uint64_t offset);
-/* The same for a vector; and the rest behind its first `done` bytes. */
+/*
+ * As journal_write_home(), for a vector; and for the rest of a vector behind its first `done`
+ * bytes.
+ */
 int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 			 uint32_t count, uint64_t offset);
 int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done);
-/* Write to the journal's own file, at this offset or not at all (-EOPNOTSUPP: O_APPEND). */
+/* Write to the journal's own file, exactly at `offset` or not at all (-EOPNOTSUPP: O_APPEND). */
 int journal_write_own(const struct atomicio_journal *journal, int rwf, const uint8_t *data,
 		      uint64_t length, uint64_t offset);
-/* The same, durably on every filesystem (K9); or sync the file. */
+/* As journal_write_own(), durably on every filesystem (K9); or sync the journal's file. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset);
 int journal_sync_own(const struct atomicio_journal *journal);
 
 /* journal_home.c */
 
-/* Why this file gets no page now: 1, its pages stay in live frames; or an error. */
+/*
+ * May pages of this file be written home now? 0: yes; 1: no, the pages stay in live frames; or an
+ * error.
+ */
 int journal_home_refusal(const struct atomicio_journal *journal, const struct journal_file *file);
 
 /*
- * Write a ticket's pages home from its stage; no lock held.  A failed write fails its file (K7):
- * the ticket is durable all the same (E1).
+ * Write a ticket's pages home from its stage; no lock held.  A failed write fails its file (K7),
+ * but the ticket stays durable (K11).
  */
 void journal_go_home(struct atomicio_journal *journal, const struct journal_ticket *ticket);
-/* The same in steps, for a chain: list pages with contiguous bytes; then send runs. */
+/* journal_go_home() in steps, for a chain: list pages with contiguous bytes; then send runs. */
 void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uint32_t count,
 			const uint8_t *data, struct journal_run *runs);
 void journal_send_home(struct atomicio_journal *journal, struct journal_courier *courier,
@@ -54,25 +60,25 @@ void journal_send_home(struct atomicio_journal *journal, struct journal_courier 
 /* Memory for a measured ticket that may outlive its call, or the ticket itself (BH1). */
 struct journal_ticket *journal_keep_ticket(struct atomicio_journal *journal,
 					   struct journal_ticket *ticket);
-/* Its ranges, and its memory if it was kept. */
+/* Free the ticket's ranges, and the ticket's own memory, if any. */
 void journal_end_ticket(const struct sys_calls *sys, struct journal_ticket *ticket);
-/* No lock: as journal_go_home().  True: it is on its way, and the caller has it no more. */
+/* No lock: as journal_go_home().  True: the ticket is on its way, and no longer the caller's. */
 bool journal_leave_behind(struct atomicio_journal *journal, struct journal_ticket *ticket);
-/* With the lock: end what has come home. */
+/* With the lock: end the tickets that have come home. */
 void journal_land_behind(struct atomicio_journal *journal);
 
 /* journal_aio.c: the lock is held by the caller of take and give. */
 int journal_make_couriers(struct atomicio_journal *journal);
 void journal_end_couriers(struct atomicio_journal *journal);
-/* NULL: all are out. */
+/* NULL: no courier is free. */
 struct journal_courier *journal_take_courier(struct atomicio_journal *journal);
 void journal_give_courier(struct journal_courier *courier);
 
-/* journal_files.c: the caller of these holds the lock. */
+/* journal_files.c: the caller holds the lock. */
 
 void journal_forget_rests(struct atomicio_journal *journal);
 
-/* journal_fail.c: K7, the file is written no more.  With the lock; and without. */
+/* journal_fail.c: K7: fail the file, which is written no more.  With the lock; and without. */
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
 void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
 			 int error);
@@ -82,14 +88,14 @@ void journal_fill_info(const struct atomicio_journal *journal, struct atomicio_j
 
 /* journal_ranges.c */
 
-/* Count and sort a ticket's ranges.  -EINVAL: two overlap (N3); -ENOMEM. */
+/* Count and sort a ticket's ranges.  -EINVAL: two ranges overlap (N4); -ENOMEM. */
 int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket);
 void journal_forget_ranges(const struct sys_calls *sys, struct journal_ticket *ticket);
 bool journal_tickets_overlap(const struct journal_ticket *a, const struct journal_ticket *b);
 /* From range `at` on, the first that does not end before these bytes of a file; or the count. */
 uint32_t journal_seek_range(const struct journal_ticket *ticket, uint32_t at, uint64_t file_id,
 			    uint64_t offset);
-/* Does one of its files take direct writes? */
+/* Does one of the ticket's files take direct writes? */
 bool journal_is_direct(const struct journal_ticket *ticket);
 
 /* journal_chain.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal family: make any write untorn by writing it twice, for one flush.
+ * The journal family: make any write untorn by writing the page twice, with one flush.
  *
  * Flow: journal.c opens and closes journals, journal_files.c holds the attached files;
  * journal_line.c orders the writers; journal_commit.c writes a frame, at the place found by
@@ -21,7 +21,7 @@
  * J7 a full ring checkpoints and waits; no live frame is ever overwritten.
  * J8 overlapping writes reach home in frame order.
  * J9 a failed frame poisons the journal; a failed home write or flush fails its file alone (K7).
- *    Their frames are not retired, and every acknowledged page stays recoverable.
+ *    In both cases the live frames are not retired, and every acknowledged page stays recoverable.
  * J10 frames of a file being closed or forgotten are retired durably first.
  *
  * One frame, or one chain, is in flight at a time: only the last frame on disk can be torn.
@@ -64,7 +64,7 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 /* Limit for repeating a call that a signal interrupted. */
 #define JOURNAL_EINTR_MAX 64u
 
-/* A torn frame whose number is farther behind the tail's is none of ours. */
+/* A torn frame whose number is farther behind the tail's is not a frame of this journal. */
 #define JOURNAL_AHEAD_MAX (UINT64_C(1) << 32)
 
 #define JOURNAL_SIZE_DEFAULT (UINT64_C(64) << 20)
@@ -81,13 +81,16 @@ static_assert(JOURNAL_PAGE_LIMIT == JOURNAL_FRAME_LIMIT, "what write may know of
 /* Tickets with homes on their way together. */
 #define JOURNAL_COURIERS 4
 
-/* A ticket of at most so many bytes is home soon: the next frame waits for it.  Tests set this. */
+/*
+ * A ticket of at most JOURNAL_HOME_SOON bytes is home soon: the next frame waits for the ticket.
+ * Tests set this.
+ */
 #ifndef JOURNAL_HOME_SOON
 #define JOURNAL_HOME_SOON (128u << 10)
 #endif
-/* A ticket not home by then is late, and nobody waits for it any more. */
+/* A ticket not home after JOURNAL_SOON_MS is late: the next frame does not wait for the ticket. */
 #define JOURNAL_SOON_MS 5
-/* After a longer sync or home write, pages are carried for writers of other files (S1). */
+/* After a longer sync or home write, pages are carried for writers of other files (C1). */
 #define JOURNAL_SLOW_MS 250
 
 #define JOURNAL_RANGES_FEW 4
@@ -111,7 +114,7 @@ struct journal_extent {
 /* A group of pages for one frame, or for a chain of its own; on the stack of the writing thread. */
 struct journal_ticket {
 	struct journal_ticket *next;
-	struct journal_behind *behind; /* journal_behind.c; NULL: its call waits for its homes */
+	struct journal_behind *behind; /* journal_behind.c; NULL: the call waits for the homes */
 	struct journal_chain *chain;   /* journal_chain.c; NULL: shares one frame */
 	pthread_cond_t woken;	       /* settled, or the first in line and free to lead */
 	const void *pages;
@@ -137,7 +140,7 @@ struct journal_ticket {
 /* A frame in memory. */
 struct journal_stage {
 	uint8_t *frame;
-	struct journal_run *runs;      /* room for one each page: tickets have their own parts */
+	struct journal_run *runs;      /* room for one run a page: tickets have their own parts */
 	struct iovec *vectors;	       /* likewise, behind the runs */
 	struct journal_ticket *homing; /* tickets framed but not yet home */
 };
@@ -161,7 +164,7 @@ struct atomicio_journal {
 	bool is_file;		      /* and not a device */
 	bool direct;		      /* fd is O_DIRECT: reads come from the disk */
 	bool uneven;		      /* the copies differ */
-	bool doubtful;		      /* a write of one failed, and may be on the disk */
+	bool doubtful;		      /* a write of a copy failed, and may be on the disk */
 	uint32_t notes;		      /* ATOMICIO_JOURNAL_NOTE_* of the filesystem */
 	uint32_t damaged;	      /* copies not usable at open: bits 1 and 2 (K2) */
 	uint8_t *header_block;	      /* to read and write the header */
@@ -188,7 +191,7 @@ struct atomicio_journal {
 	struct journal_scan scan;
 	struct journal_kept *kept;   /* by recoveries: journal_target.c */
 	struct journal_share *share; /* journal_share.h; NULL: one process has it open */
-	/* Being put together, by who moves the tail, or recovers. */
+	/* The header being put together, by a move of the tail or a recovery. */
 	struct journal_header next_header;
 	/* A recovery or a walk of this thread is calling back. */
 	_Atomic bool in_callback;
@@ -207,23 +210,24 @@ struct atomicio_journal {
 	uint32_t readers;	    /* of live frames: the tail may not pass them */
 	uint64_t step;		    /* of retirement: the number of the last that was begun */
 	struct sys_flights flights; /* requests on their way (R2) */
-	uint32_t syncs_out;	    /* of them, syncs of files */
-	bool tail_out;		    /* a header is */
-	bool tail_second;	    /* it is the second copy */
-	bool tail_by_call;	    /* one that was sent has failed */
-	bool tail_failed;	    /* R4: wait for somebody who needs room */
-	bool collecting;	    /* a thread waits for them */
-	bool look_again;	    /* one has ended, and who syncs its file will say how */
+	uint32_t syncs_out;	    /* syncs of files on their way */
+	bool tail_out;		    /* a header is on its way */
+	bool tail_second;	    /* the header on its way is the second copy */
+	bool tail_by_call;	    /* a sent header has failed */
+	bool tail_failed;	    /* R4: wait for a thread that needs room */
+	bool collecting;	    /* a thread waits for requests */
+	bool look_again;	    /* a sync has ended, and the thread that syncs the same file
+				     * notes the result */
 	struct sys_flight tail_flight;
-	struct journal_behind *behind; /* homes that nobody waits for */
+	struct journal_behind *behind; /* homes without a waiter */
 
-	/* The last one is for chains, which have memory of their own. */
+	/* The last stage is for chains, which have memory of their own. */
 	struct journal_stage stages[JOURNAL_STAGES + 1];
 	struct journal_courier *couriers;
 	struct journal_guests *_Atomic guests; /* NULL: none yet */
 	struct journal_counters counters;
 
-	/* The answer of info while a recovery changes all above without the lock. */
+	/* The answer of info while a recovery changes all fields above without the lock. */
 	struct atomicio_journal_info at_callbacks;
 	_Atomic bool poisoned; /* as state says */
 	/* Pieces with live frames, by the generation's parity. */
@@ -239,27 +243,31 @@ bool journal_fits_direct(const struct sys_calls *sys, int fd, uint32_t *align);
  * -EOPNOTSUPP: the caller's description, and the caller set O_APPEND: writes would go to the end.
  */
 int journal_check_append(const struct atomicio_journal *journal);
-/* The same, and is a write up to `end` allowed?  -EFBIG: RLIMIT_FSIZE would raise SIGXFSZ. */
+/*
+ * As journal_check_append(), and is a write up to `end` allowed?  -EFBIG: RLIMIT_FSIZE would raise
+ * SIGXFSZ.
+ */
 int journal_check_limit(const struct atomicio_journal *journal, uint64_t end);
 void journal_close_own(const struct sys_calls *sys, int own, int fd);
-/* What it is, and how long: a file or a block device, else -EINVAL. */
+/* Type and size of a file or a block device, else -EINVAL. */
 int journal_size_of(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
-/* The same of one that is open for reading and writing, else -EBADF. */
+/* As journal_size_of(), for a descriptor open for reading and writing, else -EBADF. */
 int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 
 /* journal_header.c: find the newest of the two copies, and the fault of the second. */
 int journal_read_header(struct atomicio_journal *journal);
-/* Into header_block, if that copy of it may be written: 0, -EOPNOTSUPP or -EFBIG. */
+/* Encode a header into header_block, if the copy may be written: 0, -EOPNOTSUPP or -EFBIG. */
 int journal_encode_copy(struct atomicio_journal *journal, const struct journal_header *header,
 			uint32_t copy);
 
 /*
- * Write a header with this tail into both copies, one after the other, each durable, the damaged or
- * older first (H1).  Nothing may rely on the header before.  For a thread alone with the journal.
+ * Write a header with the given tail into both copies, one after the other, each durable, the
+ * damaged or older copy first (H1).  Nothing may rely on the header before.  For a thread alone
+ * with the journal.
  */
 int journal_write_header(struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence);
-/* The same in steps: with the lock, without the lock, with the lock. */
+/* journal_write_header() in steps: with the lock, without the lock, with the lock. */
 void journal_next_header(const struct atomicio_journal *journal, uint64_t tail_offset,
 			 uint64_t tail_sequence, struct journal_header *next);
 int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header);
@@ -269,10 +277,10 @@ void journal_adopt_header(struct atomicio_journal *journal, const struct journal
 /* With nothing live: the next frame goes to the head, with a number never used before. */
 void journal_empty_header(struct atomicio_journal *journal, struct journal_header *next);
 
-/* The same for a header of one's own making, with the next generation. */
+/* As journal_write_header(), for a header made by the caller, with the next generation. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next);
 
-/* Make sure that the header read at open is durable (H2); with the role. */
+/* Make the header read at open surely durable (H2); with the role. */
 int journal_settle_header(struct atomicio_journal *journal);
 
 /* No room on the journal's filesystem. */
@@ -283,9 +291,9 @@ static inline bool journal_is_full(int error)
 
 /* journal_begin.c: with the lock, which is dropped for the work. */
 
-/* Nobody is at the headers, and none is on its way. */
+/* Wait until no thread writes headers, and no header is on its way. */
 void journal_await_tail(struct atomicio_journal *journal);
-/* Make sure that the header that open read is durable (H2). */
+/* Make the header read at open surely durable (H2). */
 int journal_prove_header(struct atomicio_journal *journal);
 /*
  * With the role, before a frame: does its journal accept one?  Before the first, the header is made
@@ -300,22 +308,23 @@ int journal_first_frame(struct atomicio_journal *journal);
 int journal_carry(struct atomicio_journal *journal, bool slow);
 
 /*
- * What several processes mean for the rest of the family: journal_share.h.  All of these are cheap
- * and say no where one process has the journal for itself.
+ * Several processes, as the rest of the family sees them: journal_share.h.  The functions are
+ * cheap, and say no where one process has the journal for itself.
  */
 
-/* Something failed: the next turn has to recover.  With the lock. */
+/* A failure: the next turn has to recover.  With the lock. */
 void journal_share_note_trouble(struct atomicio_journal *journal);
-/* 1: no other living process has it open; 0: one has; or an error of the lock. */
+/* 1: no other living process has the journal open; 0: another has; or an error of the lock. */
 int journal_share_is_alone(const struct atomicio_journal *journal);
 /*
  * journal_vouch.c: before a retirement, with the lock, which may be dropped: may this process
- * retire what is live (O4)?  -EBUSY: no.  file_id: of whom something has to be live, 0: of any.
+ * retire the live frames (O4)?  -EBUSY: no.  Without a live frame of file_id (0: of any file) the
+ * answer is yes.
  */
 int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_role);
-/* What open and close do with the journal's file, see journal_share.h. */
+/* Open and close of the journal's file, see journal_share.h. */
 int journal_share_check(const struct sys_calls *sys, int fd);
-/* Everything was recovered. */
+/* All live frames were recovered. */
 void journal_shared_forget(struct atomicio_journal *journal);
 void journal_shared_leave(struct atomicio_journal *journal, const struct journal_file *file);
 void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file);

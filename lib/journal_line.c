@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose turn it is: the role of the one thread that frames, and the line of the tickets.
+ * The role of the one thread that frames, and the line of the tickets.
  *
- * Flow: commit puts its ticket in line and waits here; whoever holds the role and has done his
- * work wakes the next one here.  No call of this file reads or writes anything, so nobody holds
- * the lock while a disk works (K10).
+ * Flow: commit puts its ticket in line and waits here.  A thread that gives the role back wakes the
+ * next thread here.  No call of this file does I/O: no thread holds the lock while a disk works
+ * (K10).
  *
- * The line is first come, first served, but for tickets that have to wait for a home write on its
- * way (J8), or whose file keeps too many stages: those behind them go on (K10).
+ * The line is first come, first served.  Exception: a ticket that has to wait for a home write on
+ * its way (J8), or whose file keeps too many stages, lets later tickets pass (K10).
  */
 #include "journal_internal.h"
 
 #include <errno.h>
 
-/* How many of the line are looked at for one that may go on. */
+/* Most tickets of the line looked at for a ticket that may go on. */
 #define LOOK_MAX 64u
 
-/* Wait for the role, with the lock held on return (it is dropped during the work itself). */
+/* Wait for the role, with the lock held on return; the work itself drops the lock. */
 void journal_enter(struct atomicio_journal *journal)
 {
 	while (journal->busy)
@@ -61,7 +61,7 @@ bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds
 {
 	bool landed;
 
-	/* Who syncs a file will know in a moment how a sync of ours ended. */
+	/* The thread that syncs the file will note the result of our ended sync in a moment. */
 	if (journal->look_again) {
 		journal->look_again = false;
 		(void)wait_for(journal, &journal->changed, JOURNAL_SOON_MS);
@@ -126,8 +126,8 @@ static bool keeps_stages(const struct atomicio_journal *journal,
 }
 
 /*
- * A chain has many ranges: if others could write to them while it waits for one (J8), it would
- * find another on its way home each time, for ever.
+ * A chain has many ranges.  While the chain waits for one range (J8), no other ticket may write to
+ * the other ranges.  Else the chain would find another range on its way home each time, for ever.
  */
 static bool is_behind_chain(const struct atomicio_journal *journal,
 			    const struct journal_ticket *ticket)
@@ -146,7 +146,7 @@ static bool may_go(const struct atomicio_journal *journal, const struct journal_
 	       !is_behind_chain(journal, ticket);
 }
 
-/* The first of the line that may be framed now. */
+/* The first ticket in line that may be framed now. */
 static struct journal_ticket *first_free(const struct atomicio_journal *journal)
 {
 	struct journal_ticket *ticket = journal->waiting;
@@ -158,10 +158,10 @@ static struct journal_ticket *first_free(const struct atomicio_journal *journal)
 }
 
 /*
- * Is a writer on its way home who will be there soon?  It may well come back with its next page,
- * and then shares the frame: a leader that does not wait for it finds half of the writers in
- * line, for ever, and pays twice the flushes.  A long group takes longer than a flush may, and
- * one that is late may never come (K10).
+ * Will a ticket on its way home be there soon?  Its writer may come back with the next page, and
+ * share the frame.  A leader that does not wait would find only half of the writers in line, for
+ * ever, and pay twice the flushes.  A long group may take longer than a flush, and a late ticket
+ * may never come home (K10): the leader waits for neither.
  */
 static bool home_soon(const struct atomicio_journal *journal)
 {
@@ -183,7 +183,9 @@ static void note_late(struct atomicio_journal *journal)
 			ticket->late = true;
 }
 
-/* Only one is woken to lead; whoever comes in before it wakes up leads for it. */
+/*
+ * Wake only one thread to lead.  A thread that comes in before the woken thread runs leads instead.
+ */
 void journal_wake(struct atomicio_journal *journal)
 {
 	struct journal_ticket *first;
@@ -193,7 +195,7 @@ void journal_wake(struct atomicio_journal *journal)
 	if (journal->busy || !journal->waiting)
 		return;
 	first = first_free(journal);
-	if (!first && journal->behind) /* he will look after what is on its way */
+	if (!first && journal->behind) /* the first in line lands the requests on their way */
 		first = journal->waiting;
 	if (first)
 		pthread_cond_signal(&first->woken);
@@ -211,7 +213,9 @@ enum journal_next journal_await_lead(struct atomicio_journal *journal,
 	while (!ticket->settled) {
 		const struct journal_ticket *first = journal->busy ? NULL : first_free(journal);
 
-		/* All of the line wait for homes, and some of these have nobody who sees them. */
+		/*
+		 * The whole line waits for homes, and homes of BEHIND have no thread of their own.
+		 */
 		if (!first && !journal->busy && journal->behind)
 			return JOURNAL_NEXT_LAND;
 		if (first && !home_soon(journal)) {
@@ -248,7 +252,10 @@ struct journal_ticket *journal_take(struct atomicio_journal *journal,
 
 		if (!may_go(journal, ticket) || overlaps_any(ticket, with))
 			continue;
-		/* Nobody behind it passes one that is only large, or it would wait for ever. */
+		/*
+		 * No later ticket passes a ticket that is only large, or the large ticket would
+		 * wait for ever.
+		 */
 		if (ticket->chain)
 			return with ? NULL : take_out(journal, at);
 		if (journal_header_length(files + ticket->files, count + ticket->count) +
@@ -267,7 +274,7 @@ void journal_settle(struct journal_ticket *ticket, int error)
 	pthread_cond_signal(&ticket->woken);
 }
 
-/* The count that a range of a ticket stands in, while it is on its way. */
+/* The count of homes that includes this range of a ticket. */
 static uint32_t *homes(const struct journal_ticket *ticket, uint32_t range)
 {
 	struct journal_file *file = ticket->ranges[range].file;
@@ -281,7 +288,7 @@ void journal_depart(struct atomicio_journal *journal, struct journal_stage *stag
 	ticket->next = stage->homing;
 	stage->homing = ticket;
 	journal->homing++;
-	ticket->late = ticket->behind; /* nobody comes back from there */
+	ticket->late = ticket->behind; /* no writer comes back from a home write behind */
 	ticket->courier = ticket->count > 1 && !ticket->behind && journal_is_direct(ticket)
 				  ? journal_take_courier(journal)
 				  : NULL;

@@ -9,12 +9,12 @@
 
 #include "journal_internal.h"
 
-/* journal_line.c: the caller of these holds the lock. */
+/* journal_line.c: the caller holds the lock. */
 
 /* Take or give back the role: one thread frames or recovers. */
 void journal_enter(struct atomicio_journal *journal);
 void journal_leave(struct atomicio_journal *journal);
-/* Is a sync, a header or a home write on its way that nobody waits for? */
+/* Is a sync, a header or a home write on its way, without a waiter? */
 static inline bool journal_has_requests(const struct atomicio_journal *journal)
 {
 	return journal->syncs_out || journal->tail_out || journal->behind;
@@ -22,7 +22,7 @@ static inline bool journal_has_requests(const struct atomicio_journal *journal)
 #define JOURNAL_WAIT_FOREVER UINT32_MAX
 /* Wait for a request on its way or for a change; false: the time is over. */
 bool journal_retire_wait(struct atomicio_journal *journal, uint32_t milliseconds);
-/* A ticket is home, or the role is free, or something is retired: wake whoever may go on. */
+/* A ticket is home, or the role is free, or frames are retired: wake the threads that may go on. */
 void journal_wake(struct atomicio_journal *journal);
 /* 0 if the journal takes writes, else -EUCLEAN, -ENOTRECOVERABLE or (no turn) -EBUSY. */
 int journal_refused(const struct atomicio_journal *journal);
@@ -37,15 +37,18 @@ enum journal_next {
 };
 enum journal_next journal_await_lead(struct atomicio_journal *journal,
 				     struct journal_ticket *ticket);
-/* The first in line that can share a frame with `with`; with and files are in no line. */
+/*
+ * Take the first ticket in line that can share a frame with the tickets of `with`, already taken,
+ * which have `files` rows, `count` pages and `data_length` bytes.
+ */
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
 				    uint64_t count, uint64_t data_length);
 void journal_settle(struct journal_ticket *ticket, int error);
-/* Is a part of these ranges still on its way home from an earlier frame (J8)? */
+/* Is a part of the ticket's ranges still on its way home from an earlier frame (J8)? */
 bool journal_meets_homing(const struct atomicio_journal *journal,
 			  const struct journal_ticket *ticket);
-/* A ticket with a durable frame goes home from this stage, and is home. */
+/* A ticket with a durable frame departs from its stage; at its arrival all its pages are home. */
 void journal_depart(struct atomicio_journal *journal, struct journal_stage *stage,
 		    struct journal_ticket *ticket);
 void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *ticket);
@@ -56,16 +59,18 @@ void journal_arrive(struct atomicio_journal *journal, struct journal_ticket *tic
 void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
 		    uint64_t first);
 
-/* Bytes of the ring kept for carrying (S1); 0: the ring is too small. */
+/* Bytes of the ring kept for carrying (C1); 0: the ring is too small. */
 uint64_t journal_reserve(const struct journal_header *header);
 /* Most bytes that may be carried. */
 uint64_t journal_pinned_limit(const struct journal_header *header);
-/* A place for a frame of this length, `keep` bytes left behind it (J7); 0: nowhere. */
+/*
+ * A place for a frame of `length` bytes, with `keep` bytes left behind the frame (J7); 0: no place.
+ */
 uint64_t journal_place_frame(const struct atomicio_journal *journal, uint64_t length,
 			     uint64_t keep);
 /* Most bytes in gaps: at the end of the ring, and before unreadable places. */
 uint64_t journal_gaps(const struct atomicio_journal *journal);
-/* A frame is durable: move the head behind it. */
+/* A frame is durable: move the head behind the frame. */
 void journal_advance_head(struct atomicio_journal *journal, const struct journal_frame *frame);
 /* Bytes from a tail to a head, with at least one frame in between. */
 uint64_t journal_distance(const struct journal_header *header, uint64_t tail, uint64_t head);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Read live frames at run time: for carrying, and for who wants the newest bytes of a file.
+ * Read live frames at run time: for carrying, and for the newest bytes of a failed file.
  *
- * Flow: journal_carry.c reads what it frames again; atomicio_journal_read() is here.  Recovery has
- * a reader of its own (journal_scan.c), which believes nothing; here head and tail are known, and
- * a live frame that is not whole is an error of the disk.
+ * Flow: journal_carry.c reads the pages to be framed again; atomicio_journal_read() is here.
+ * Recovery has a reader of its own (journal_scan.c), which believes nothing.  In this file head and
+ * tail are known, and a live frame that is not whole is an error of the disk.
  */
 #include "journal_internal.h"
 
@@ -14,7 +14,7 @@
 #include "abi.h"
 #include "sys_cancel.h"
 
-/* -ENODATA: no whole frame of this number lies there. */
+/* -ENODATA: no whole frame of this number lies at `offset`. */
 static int read_at(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		   uint64_t sequence, struct journal_frame *frame)
 {
@@ -38,7 +38,7 @@ static int read_at(const struct atomicio_journal *journal, uint8_t *bytes, uint6
 	return 0;
 }
 
-/* It lies there, or behind something that could not be read when it was written. */
+/* The frame lies at `offset`, or behind a place that was unreadable when the frame was written. */
 static int read_behind(const struct atomicio_journal *journal, uint8_t *bytes, uint64_t offset,
 		       uint64_t sequence, struct journal_frame *frame)
 {
@@ -77,7 +77,7 @@ void journal_cursor_begin(const struct atomicio_journal *journal, struct journal
 	cursor->sequence = journal->base_sequence;
 }
 
-/* JG3: step over the numbers that have no durable frame. */
+/* JG3: step over numbers without a durable frame. */
 static void skip_holes(struct journal_cursor *cursor)
 {
 	for (uint32_t i = 0; i < cursor->hole_count; i++) {
@@ -113,14 +113,14 @@ int journal_cursor_next(const struct atomicio_journal *journal, struct journal_c
 	return 1;
 }
 
-/* What atomicio_journal_read() wants. */
+/* The range asked for by atomicio_journal_read(). */
 struct wanted {
 	const struct journal_header *header;
 	uint64_t file_id;
 	uint8_t *buffer;
 	uint64_t offset;
 	uint64_t length;
-	int64_t found; /* bytes, some of them perhaps several times */
+	int64_t found; /* bytes, perhaps counted several times */
 };
 
 static void copy_entry(struct wanted *wanted, const struct journal_entry *entry,

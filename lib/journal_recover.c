@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery: write every live frame home, make that durable, retire the frames.
+ * Recovery: write every live frame home, make the pages durable, retire the frames.
  *
  * Flow: called by the application after open said that frames are live, before any file is
- * attached.  No frame is retired before everything of it is home, synced and read back, so a
- * recovery that is killed starts again from the same frames (J5).
+ * attached.  No frame is retired before all its pages are home, synced and read back: after a kill
+ * the next recovery starts again from the same frames (J5).
  *
- * One file's trouble stays that file's (K7): all others are finished, and a table in the header
- * says so durably (H3), so that no later recovery brings an old page of theirs back.
+ * A file in trouble fails alone (K7): all other files are finished.  A table in the header names
+ * the finished files durably (H3), and no later recovery brings an old page of a finished file
+ * back.
  */
 #include "journal_recover.h"
 
@@ -25,9 +26,9 @@
 	 ATOMICIO_RECOVER_LINKED | ATOMICIO_RECOVER_KEEP_OPEN)
 
 /*
- * J1: that a frame can be read does not make it durable.  Its writer may have been killed before
- * the flush, or seen that fail, and a power cut while its pages go home would leave them torn,
- * with no frame.  So the frames that no later one vouches for are written again, where they are.
+ * J1: a readable frame is not always durable.  Its writer may have been killed before the flush, or
+ * the flush failed.  A power cut during the home writes would then leave torn pages, and no frame.
+ * Frames without a later frame to vouch for them are therefore written again, in place.
  */
 static int write_again(struct journal_recovery *recovery)
 {
@@ -54,8 +55,8 @@ static int write_again(struct journal_recovery *recovery)
 }
 
 /*
- * A full filesystem that copies on write has no room for that.  There a direct read and a flush
- * after it have to do (H2): a layer below that lost the write could still show it.
+ * A full filesystem that copies on write has no room to write again.  A direct read and a flush
+ * must be enough there (H2): a lower layer that lost the write could still show the frame.
  */
 static int make_durable(struct journal_recovery *recovery)
 {
@@ -69,8 +70,8 @@ static int make_durable(struct journal_recovery *recovery)
 }
 
 /*
- * H1: a header that could not be written may be on the disk all the same.  One that says that these
- * frames are retired, or a file done, must go first: their pages are written home again.
+ * H1: a header whose write failed may be on the disk nevertheless.  A header that retires these
+ * frames, or calls a file done, must be replaced first: this recovery writes the pages home again.
  */
 static int take_back_header(struct atomicio_journal *journal)
 {
@@ -109,7 +110,7 @@ static int replay_all(struct journal_recovery *recovery)
 	return 0;
 }
 
-/* J2, J5: what was written is durable.  -EINTR says nothing. */
+/* J2, J5: make the written pages durable. -EINTR proves nothing. */
 static int sync_target(struct journal_recovery *recovery, struct journal_target *target)
 {
 	uint32_t interrupted = 0;
@@ -142,7 +143,7 @@ static void finish_targets(struct journal_recovery *recovery)
 	}
 }
 
-/* Everything is home: a torn frame may lie at the head, and its number is not used again (J6). */
+/* All pages are home: a torn frame may lie at the head, and its number is not used again (J6). */
 static int retire_all(struct atomicio_journal *journal)
 {
 	int error;
@@ -190,7 +191,7 @@ static int take_memory(struct journal_recovery *recovery)
 	return recovery->home && recovery->runs ? 0 : -ENOMEM;
 }
 
-/* The state allows it.  *ended: it came to its end, whatever became of the files. */
+/* Recover; the state allows it.  *ended: the recovery came to its end, even if files failed. */
 static int run(struct journal_recovery *recovery, bool *ended)
 {
 	struct atomicio_journal *journal = recovery->journal;
@@ -213,7 +214,10 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	if (!error)
 		finish_targets(recovery);
 	if (!error && first_error(recovery)) {
-		/* The page has no room for what is left: nobody writes until it is done. */
+		/*
+		 * The shared page has no room for unfinished files: no process writes until all are
+		 * finished.
+		 */
 		error = journal->share ? 0 : journal_resume(recovery);
 	} else if (!error) {
 		error = retire_all(journal);
@@ -232,7 +236,7 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	return error;
 }
 
-/* 0: go on; 1: there is nothing to do. */
+/* 0: go on; 1: nothing to do. */
 static int check_state(const struct journal_recovery *recovery)
 {
 	const struct atomicio_journal *journal = recovery->journal;
@@ -243,7 +247,7 @@ static int check_state(const struct journal_recovery *recovery)
 	case ATOMICIO_JOURNAL_UNCLEAN:
 		return 0;
 	case ATOMICIO_JOURNAL_READY:
-		/* Shared: frames that nobody here may retire (O4). */
+		/* Shared: live frames that this process may not retire (O4). */
 		return journal->rests || (journal->share && journal->live_bytes) ? 0 : 1;
 	case ATOMICIO_JOURNAL_CORRUPT:
 		return -EBADMSG;
@@ -266,7 +270,7 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 	recovery->done.tail_torn = journal->tail_torn;
 	recovery->done.unreadable = journal->state == ATOMICIO_JOURNAL_TAIL_UNREADABLE;
 	error = check_state(recovery);
-	/* H2: that nothing is live has to be durable before 0 says so. */
+	/* H2: before 0 is returned, the header without live frames must be durable. */
 	if (error == 1) {
 		const int unproved = journal_prove_header(journal);
 
@@ -274,11 +278,16 @@ static int recover(struct journal_recovery *recovery, bool *ended)
 	}
 	*ended = error == 1;
 	if (error == 0) {
-		/* The callbacks are the caller's code: it may ask us anything but to wait. */
+		/*
+		 * The callbacks are the caller's code, which may make any call that does not wait.
+		 */
 		journal_begin_callbacks(journal);
 		recovery->courier = journal_take_courier(journal);
 		pthread_mutex_unlock(&journal->lock);
-		/* What was left before, or has failed since, and all else with it. */
+		/*
+		 * Pages left by an earlier recovery, or of files failed since: scan all live frames
+		 * anew.
+		 */
 		if (journal->state == ATOMICIO_JOURNAL_READY)
 			error = journal_scan_again(journal);
 		if (!error)

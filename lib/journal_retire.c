@@ -2,26 +2,27 @@
 /*
  * Retirement: make home files durable, then let the tail pass their frames; in steps.
  *
- * Flow: begun when half of the ring is live, by a writer whose page is home; or by whoever waits
- * for room or for an empty journal (journal_checkpoint.c).  Whoever writes, syncs or waits makes
- * the next step; the library has no thread of its own.
+ * Flow: begun when half of the ring is live, by a writer whose page is home; or by a thread that
+ * waits for room or for an empty journal (journal_checkpoint.c).  Each writing, syncing or waiting
+ * thread makes the next step; the library has no thread of its own.
  *
  *	idle --begin--> files of the old generation: homes done -> synced (or carried) --+
  *	  ^                                                                             |
  *	  +------------- retired: both headers written, the old generation is gone <----+
  *
- * Frames that are written meanwhile are of the new generation and stay live.  The lock is never
+ * Frames written during a retirement are of the new generation and stay live.  The lock is never
  * held during a call of the kernel.
  *
- * R1 frames go on during a retirement, until the ring is really full: no step is made with the
- *    role but by who waits for room.
- * R2 syncs and headers are AIO requests where that can be had: a step sends them, or looks what
- *    became of them, and waits for nothing.  Where it cannot be had (no AIO, no witness, a
- *    filesystem that delegates, a journal in the page cache), a step is one call that waits: one
- *    writer makes it, after its own page, and nobody waits for him.
+ * R1 frames go on during a retirement, until the ring is really full: only a thread that waits for
+ *    room makes a step with the role.
+ * R2 syncs and headers are AIO requests where possible: a step sends requests, or takes results,
+ *    and waits for nothing.  Where AIO is not possible (no AIO, no witness, a filesystem that
+ *    delegates, a journal in the page cache), a step is one call that waits.  One writer makes the
+ *    call, after its own page, and no other writer waits for the call.
  * R3 a sync is sent after all homes of its generation and file are done, and its result counts for
  *    that generation alone (O3): the file may have been carried meanwhile.
- * R4 an error of a step in the background is nobody's: the next who needs room has it.
+ * R4 an error of a step in the background has no caller: the next thread that needs room gets the
+ *    error.
  */
 #include "journal_internal.h"
 
@@ -57,7 +58,7 @@ void journal_begin_retirement(struct atomicio_journal *journal)
 	}
 }
 
-/* J2, O4: a sync of the witness has ended.  A file that fails it fails alone (K7). */
+/* J2, O4: a sync of the witness has ended.  A file whose sync fails, fails alone (K7). */
 static void note_sync(struct atomicio_journal *journal, struct journal_file *file, int error)
 {
 	const uint32_t generation = file->sync_generation;
@@ -65,7 +66,7 @@ static void note_sync(struct atomicio_journal *journal, struct journal_file *fil
 	file->syncing = false;
 	journal->counters.flushes++;
 	journal_wake(journal);
-	/* Nothing is lost, and nothing is synced: whoever came for it may come again. */
+	/* No page is lost, and none is synced: a waiting thread may try again. */
 	if (error == -EINTR)
 		return;
 	if (error)
@@ -91,7 +92,7 @@ static int sync_by_call(struct atomicio_journal *journal, struct journal_file *f
 	return error == -EINTR ? error : JOURNAL_STEP_DONE;
 }
 
-/* R2; what cannot be sent has to be done by a call. */
+/* R2; a sync that cannot be sent is done by a call. */
 static void send_sync(struct atomicio_journal *journal, struct journal_file *file, uint64_t step)
 {
 	int error;
@@ -142,7 +143,7 @@ static void land_syncs(struct atomicio_journal *journal)
 	}
 }
 
-/* Both headers say so: the old generation is gone. */
+/* Both headers are durable: the old generation is gone. */
 static void retired(struct atomicio_journal *journal)
 {
 	const uint32_t p = old_parity(journal);
@@ -158,7 +159,10 @@ static void retired(struct atomicio_journal *journal)
 	journal_wake(journal);
 }
 
-/* The old generation is home, durable, or carried: H1, then forget it. */
+/*
+ * The old generation is home and durable, or carried: write the headers (H1), then forget the
+ * generation.
+ */
 static int finish(struct atomicio_journal *journal, bool may_call)
 {
 	int error;
@@ -199,7 +203,7 @@ int journal_retire_step(struct atomicio_journal *journal, bool may_call)
 	bool carry, wait, call, guest;
 
 	journal_land(journal);
-	/* O4: of several processes each begins one only after journal_vouch(). */
+	/* O4: a process of several begins a retirement only after journal_vouch(). */
 	if (!journal->retiring && (journal->share || !journal_is_half_full(journal)))
 		return JOURNAL_STEP_IDLE;
 	journal_begin_retirement(journal);
@@ -221,7 +225,7 @@ again:
 			guest |= journal_guest_has_homes(journal, file, p);
 		} else if (file->step < step) {
 			send_sync(journal, file, step);
-			goto again; /* the list may be another one now */
+			goto again; /* the list may have changed */
 		} else if (!file->by_call) {
 			wait = true;
 		} else if (may_call) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open and close a journal that several processes share: who lives, and who is alone.
+ * Open and close a journal that several processes share.
  *
  * Flow: steps of open and close (journal.c).  journal_share.h has the rules.
  *
- * Openers and closers take turns at the door, so that of two that come, or go, at the same time
- * one is alone, and the other is not.  Who is alone also takes the turn's lock.  If that is held
- * although nobody lives, a forked child of a dead process still has its descriptors, and may be
- * anywhere in its turn.
+ * The door is a lock for openers and closers, one at a time: of two processes that open, or close,
+ * at the same time, only one finds itself alone.  A process that is alone also takes the turn's
+ * lock.  Where no process lives and the turn's lock is held, a forked child of a dead process still
+ * has the descriptors, and may be in the middle of a turn.
  */
 #define _GNU_SOURCE
 #include "journal_share.h"
@@ -21,8 +21,8 @@
 #include "sys_reopen.h"
 #include "sys_share.h"
 
-/* What this process has open shared: a second description of the same file would, when it is
- * closed, drop the locks of the first. */
+/* Guards the list of shared journals.  A second open of the same file would, at its close, drop the
+ * record locks of the first. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 struct journal_share *journal_shares;
 
@@ -80,7 +80,7 @@ static void delist(const struct journal_share *share)
 	pthread_mutex_unlock(&list_lock);
 }
 
-/* Does a mapping show at once what another process writes, and RWF_DSYNC do what it says (K9)? */
+/* Does a mapping show another process's writes at once, and does RWF_DSYNC make durable (K9)? */
 static bool can_share(const struct atomicio_journal *journal)
 {
 	uint32_t magic;
@@ -93,8 +93,9 @@ static bool can_share(const struct atomicio_journal *journal)
 }
 
 /*
- * Locks that others hold for moments: signals do not matter.  The kernel looks for a deadlock by
- * process: another thread of ours may wait for a lock of who waits for this one (fs/locks.c).
+ * Take a lock that other processes hold only for moments; ignore signals.  The kernel looks for
+ * deadlocks by process, not by thread: another thread of ours may wait for a lock of the process
+ * that waits for this lock (fs/locks.c).
  */
 static int lock_soon(const struct atomicio_journal *journal, uint64_t at, enum sys_lock lock)
 {
@@ -153,7 +154,10 @@ int journal_share_open(struct atomicio_journal *journal)
 	return error ? error : live(journal);
 }
 
-/* A mapping keeps its description open, in a forked child, too: never map that of the locks. */
+/*
+ * A mapping keeps its description open, also in a forked child: never map the description with the
+ * locks.
+ */
 static int map_page(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
@@ -161,7 +165,7 @@ static int map_page(struct atomicio_journal *journal)
 	const void *page;
 	int error = sys_stat(journal->sys, share->fd, SYS_STATX_BASIC, &stat);
 
-	/* Somebody cut it off: what lies behind the end gives SIGBUS. */
+	/* The file was cut: a page behind the end gives SIGBUS. */
 	if (!error && stat.size < share->place + JOURNAL_BLOCK)
 		error = -ESTALE;
 	if (!error)
@@ -173,8 +177,9 @@ static int map_page(struct atomicio_journal *journal)
 }
 
 /*
- * From here on a page with another epoch says that somebody found nobody alive.  Who is alone has
- * just written it; where something else is read the cache has lost it already.
+ * Note the page's epoch.  A page with another epoch later says that another process found no
+ * process alive.  A process that is alone has just written the page; if another page is read now,
+ * the cache has lost the page already.
  */
 static int note_epoch(struct atomicio_journal *journal)
 {
@@ -184,7 +189,7 @@ static int note_epoch(struct atomicio_journal *journal)
 
 	if (share->alone)
 		return good && journal_share_knows(share, &page) ? 0 : -EIO;
-	if (good) /* else the first turn reads the ring */
+	if (good) /* a bad page: the first turn reads the ring */
 		memcpy(share->epoch, page.epoch, sizeof(share->epoch));
 	return 0;
 }
@@ -228,7 +233,10 @@ bool journal_share_closes_last(struct atomicio_journal *journal)
 	    page.turns < share->turns)
 		return false;
 	journal_shared_adopt(journal, &page);
-	/* Who has lost his lock, and lives, may not believe this page: a clean header follows. */
+	/*
+	 * A living process that has lost its lock must not believe this page: a clean header
+	 * follows.
+	 */
 	return journal_shared_write(journal, &no_magic, 0, sizeof(no_magic)) == 0;
 }
 
@@ -245,7 +253,7 @@ void journal_share_close(struct atomicio_journal *journal)
 	if (share->fd >= 0 && !journal_is_forked(journal))
 		(void)journal_share_unlock_turn(journal);
 	if (share->fd >= 0)
-		sys->close(share->fd); /* and with it the record locks */
+		sys->close(share->fd); /* drops the record locks, too */
 	journal->share = NULL;
 	sys->release_memory(share);
 }

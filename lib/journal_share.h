@@ -2,35 +2,36 @@
 /*
  * A journal that several processes have open, and use in turns.
  *
- * Flow: journal_share.c opens and closes it; journal_turn.c begins and ends turns;
- * journal_lives.c says who lives, and has the turn, to the rest of the family as well;
- * journal_vouch.c says which frames of others a process may retire.
+ * Flow: journal_share.c opens and closes the journal; journal_turn.c begins and ends turns;
+ * journal_lives.c says who lives and who has the turn; journal_vouch.c says which frames of other
+ * processes a process may retire.
  *
  * Rules:
- * T1 a turn ends when no home write, sync or header of it is in flight.  Outside a turn a process
- *    writes neither to the journal nor, past it, to its files.
+ * T1 a turn ends when no home write, sync or header of the turn is in flight.  Outside a turn a
+ *    process writes neither to the journal nor, past the journal, to the files.
  * T2 the page lies in the journal's own file.  A process lives as long as it has the record lock
- *    LIVES, on a file that only this library opens and closes in that process.  Who opens the
- *    journal, and finds that no other process lives, makes the page anew from the headers and the
- *    ring: a page from before a reboot, of a copy, or of a time when the journal was used unshared
- *    is never believed.
- *    Who closes as the last leaves no page that can be believed, and a page with another epoch than
- *    the one that a process knows was made by somebody who did not see it: it reads the ring.  The
- *    page is locked in memory; one of an older turn came back from the disk, and is not believed.
+ *    LIVES, on a file that only this library opens and closes in that process.  A process that
+ *    opens the journal and finds no other living process makes the page anew from the headers and
+ *    the ring.  A page from before a reboot, of a copy, or of a time of unshared use is never
+ *    believed.  The last process to close leaves no page that can be believed.  A page with an
+ *    unknown epoch was made by a process that did not see this process: this process then reads the
+ *    ring.  The page is locked in memory.  A page of an older turn came back from the disk, and is
+ *    not believed.
  * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
- *    process that dies in its turn leaves it set: whoever comes next reads headers and ring again,
- *    and recovers.  So it is after each failure.
- *    A loss that is found outside a turn is a random number in the page.  A turn that began with
- *    it, and recovered, writes it down as healed; one that came meanwhile differs, and stays.
- * T4 the page is only a shortcut: what is lost with it, a scan of the ring finds.
- * O4 a process retires only frames whose home writes were made while its own description of that
- *    file was open, so that its sync is told of every page that was lost.  Of older ones it writes
- *    the pages home again first.  Frames of a file that it has not open it leaves alone.
+ *    process that dies in its turn leaves in_turn set: the next process reads headers and ring
+ *    again, and recovers.  Each failure has the same effect.  A loss found outside a turn is a
+ *    random number in the page.  A turn that began with this number, and recovered, writes the
+ *    number down as healed; the number of a newer loss differs, and stays.
+ * T4 the page is only a shortcut: a scan of the ring finds all that is lost with the page.
+ * O4 a process retires only frames whose home writes were made while its own description of the
+ *    file was open: its sync then receives the error of every lost page.  Pages of older frames are
+ *    first written home again.  A process never retires frames of a file that the process has not
+ *    open.
  *
  * The page is read through a mapping and written by pwrite(2): a full filesystem that copies on
- * write then gives an error, where a store would give SIGBUS.  It has a place of its own, apart
- * from all that is written past the cache, because the kernel drops cached pages beside direct
- * writes, and writes dirty ones back as a whole, by folios of up to 2 MiB.
+ * write then gives an error, where a store would give SIGBUS.  The page has a place of its own,
+ * apart from all direct writes: the kernel drops cached pages beside direct writes, and writes
+ * dirty pages back as a whole, by folios of up to 2 MiB.
  */
 #ifndef LIBATOMICIO_JOURNAL_SHARE_H
 #define LIBATOMICIO_JOURNAL_SHARE_H
@@ -43,7 +44,7 @@
 #define JOURNAL_SHARED_ALIGN (UINT64_C(2) << 20)
 #endif
 #define JOURNAL_SHARED_MAGIC UINT64_C(0x6e727574206f6974) /* "tio turn" */
-/* Files with live frames that the page can name; more are "some". */
+/* Files with live frames that the page can name; further files are "some". */
 #define JOURNAL_SHARED_FILES 245u
 
 /* Bytes that are locked, far behind every file. */
@@ -51,7 +52,7 @@
 #define JOURNAL_LOCK_LIVES (JOURNAL_LOCK_DOOR + 1) /* read: a living process; write: the only one */
 #define JOURNAL_LOCK_TURN (JOURNAL_LOCK_DOOR + 2)  /* the description's: a turn is under way */
 
-/* So long may the exit of a process take between its record locks and its other ones. */
+/* Longest time in an exit between the drop of the record locks and the drop of other locks. */
 #define JOURNAL_EXIT_MS 1000u
 
 /* A file with live frames, and the number of the oldest. */
@@ -60,15 +61,15 @@ struct journal_shared_file {
 	uint64_t first;
 };
 
-/* In the byte order of the machine: it never leaves it. */
+/* The shared page, in the byte order of the machine: the page never leaves the machine. */
 struct journal_shared {
 	uint64_t magic;
 	uint8_t epoch[16];     /* random, new each time the page is made */
 	_Atomic uint64_t word; /* the caller's */
 	/* T3: hot while they differ. */
-	_Atomic uint32_t lost;	 /* somebody was told outside a turn that pages are lost */
-	_Atomic uint32_t healed; /* the last of these that a turn has recovered */
-	/* From here on written at once, at the end of a turn. */
+	_Atomic uint32_t lost;	 /* a process has found a loss outside a turn */
+	_Atomic uint32_t healed; /* the last `lost` that a turn has recovered */
+	/* All fields from here on are written at once, at the end of a turn. */
 	_Atomic uint32_t in_turn;
 	_Atomic uint32_t hot; /* the next turn has to recover */
 	uint64_t turns;
@@ -90,27 +91,27 @@ static_assert(sizeof(struct journal_shared) == JOURNAL_BLOCK, "one page");
 struct journal_share {
 	struct atomicio_journal *journal;
 	int fd;		/* of the journal's file, not direct: page and locks */
-	int pid;	/* who opened it */
+	int pid;	/* the process that opened the journal */
 	uint64_t place; /* of the page in the file */
 	const struct journal_shared *page;
-	bool alone;   /* at open: nobody else lived */
-	bool on_turn; /* a thread begins or ends one */
+	bool alone;   /* at open: no other process lived */
+	bool on_turn; /* a thread begins or ends a turn */
 	_Atomic bool in_turn;
 	_Atomic bool trouble; /* something failed: the next turn has to recover */
 	uint32_t saw_lost;    /* `lost` before this turn looked at the journal */
-	uint8_t epoch[16];    /* of the page that was read or written last */
-	uint64_t turns;	      /* likewise */
+	uint8_t epoch[16];    /* of the page last read or written */
+	uint64_t turns;	      /* of the same page */
 	/* Live frames of files that are not attached here. */
 	struct journal_shared_file others[JOURNAL_SHARED_FILES];
 	uint32_t other_count;
 	bool some;
-	/* Who has which file open shared, in this process. */
+	/* The list of shared journals of this process: one entry a file. */
 	struct journal_share *next;
 	uint64_t inode;
 	uint32_t device_major, device_minor;
 };
 
-/* Was this page made by who made the one that we know?  T2 */
+/* Was this page made by the maker of the page that we know?  T2 */
 static inline bool journal_share_knows(const struct journal_share *share,
 				       const struct journal_shared *page)
 {
@@ -119,22 +120,30 @@ static inline bool journal_share_knows(const struct journal_share *share,
 
 /* journal_share.c */
 
-/* Those of this process; the crash program, whose processes end anywhere, empties it. */
+/*
+ * The shared journals of this process.  The crash program, whose processes end anywhere, empties
+ * the list.
+ */
 extern struct journal_share *journal_shares;
 
-/* With fd and the flock: be one of the living.  The door stays locked. */
+/* With fd and the flock: become one of the living processes.  The door stays locked. */
 int journal_share_open(struct atomicio_journal *journal);
-/* The header was read, and where nobody else lives the ring: make the page, open the door. */
+/* The header was read, and the ring, if no other process lives: make the page, open the door. */
 int journal_share_opened(struct atomicio_journal *journal);
-/* Lock the door; was this the last process, and is all well?  Then the journal is ours. */
+/*
+ * Lock the door.  True: this was the last process, and no recovery is due; the journal is ours
+ * alone.
+ */
 bool journal_share_closes_last(struct atomicio_journal *journal);
 void journal_share_close(struct atomicio_journal *journal);
 
 /* journal_lives.c */
 
-/* Is this a child of the process that opened it? */
+/* Is this process a child of the process that opened the journal? */
 bool journal_is_forked(const struct atomicio_journal *journal);
-/* The lock of the turn.  -EOWNERDEAD: held though nobody lives, so by a child of who is dead. */
+/*
+ * The lock of the turn. -EOWNERDEAD: no process lives, and a child of a dead process has the lock.
+ */
 int journal_share_lock_turn(const struct atomicio_journal *journal, bool wait);
 int journal_share_unlock_turn(const struct atomicio_journal *journal);
 
@@ -143,11 +152,11 @@ int journal_share_unlock_turn(const struct atomicio_journal *journal);
 int journal_shared_write(const struct atomicio_journal *journal, const void *from, size_t at,
 			 size_t length);
 int journal_shared_flag(const struct atomicio_journal *journal, size_t at, uint32_t value);
-/* A copy of the page; false: it is none of this journal's. */
+/* Copy the page; false: the page is not this journal's. */
 bool journal_shared_read(const struct atomicio_journal *journal, struct journal_shared *copy);
-/* Say in the page how things are; with `anew`, in a new one. */
+/* Write the state of the journal into the page; with `anew`, into a new page. */
 int journal_shared_publish(struct atomicio_journal *journal, bool anew);
-/* Take over what a page says. */
+/* Take over the state in a page. */
 void journal_shared_adopt(struct atomicio_journal *journal, const struct journal_shared *page);
 
 /* journal_turn.c: as atomicio_journal_turn_begin() and _end(). */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page that processes share: write it, read it, and what follows from it.
+ * The page that processes share: write, read and adopt the page.
  *
- * Flow: written by who opens a journal alone, and at both ends of each turn; read at the beginning
- * of a turn.  journal_share.h has the rules.
+ * Flow: written by a process that opens the journal alone, and at both ends of each turn; read at
+ * the beginning of a turn.  journal_share.h has the rules.
  *
- * Which files have live frames stands in the page, so that nobody need read the frames of others:
- * whoever retires frames has to sync exactly those files (J2), and one that it has not open stops
- * it.  Which bytes of them is not said: in a turn after another process's any range may have a
- * live frame (J3).
+ * The page names the files with live frames: no process needs to read the frames of other
+ * processes.  A retirement has to sync exactly these files (J2), and a file not open in this
+ * process stops the retirement.  The page does not name the bytes: in a turn after another
+ * process's turn any range may have a live frame (J3).
  */
 #include "journal_share.h"
 
@@ -32,7 +32,7 @@ int journal_shared_write(const struct atomicio_journal *journal, const void *fro
 			 size_t length)
 {
 	const struct journal_share *share = journal->share;
-	/* Beyond RLIMIT_FSIZE it would be a SIGXFSZ. */
+	/* A write beyond RLIMIT_FSIZE would raise SIGXFSZ. */
 	ssize_t result = journal_check_limit(journal, share->place + at + length);
 
 	if (result)
@@ -60,7 +60,7 @@ bool journal_shared_read(const struct atomicio_journal *journal, struct journal_
 	       copy->file_count <= JOURNAL_SHARED_FILES;
 }
 
-/* Add a file with its oldest live frame; false: there is no room. */
+/* Add a file with its oldest live frame; false: no room. */
 static bool add_file(struct journal_shared_file *files, uint32_t *count, uint64_t file_id,
 		     uint64_t first)
 {
@@ -185,7 +185,7 @@ void journal_shared_adopt(struct atomicio_journal *journal, const struct journal
 	struct journal_header *header = &journal->header;
 
 	if (share->turns == page->turns && journal_share_knows(share, page))
-		return; /* nobody else had a turn since */
+		return; /* no other process had a turn since */
 	share->turns = page->turns;
 	memcpy(share->epoch, page->epoch, sizeof(share->epoch));
 	journal_forget_scan(journal);
@@ -195,7 +195,7 @@ void journal_shared_adopt(struct atomicio_journal *journal, const struct journal
 	header->head_offset = page->header_head_offset;
 	header->head_sequence = page->header_head_sequence;
 	header->flags = page->header_flags;
-	header->done_count = 0; /* or the page was hot */
+	header->done_count = 0; /* a page with done files is hot, and not adopted */
 	journal->head_offset = page->head_offset;
 	journal->head_sequence = page->head_sequence;
 	journal->next_sequence = page->next_sequence;
@@ -230,8 +230,8 @@ void journal_shared_leave(struct atomicio_journal *journal, const struct journal
 }
 
 /*
- * O4: a turn that is not begun yet will write its homes with this description open.  Of one that
- * may be under way that is not known; our next turn will tell.
+ * O4: every turn that begins later writes its homes while this description is open.  For a turn
+ * that may be under way the answer is unknown, until our next turn.
  */
 static uint64_t first_vouched(const struct atomicio_journal *journal)
 {
@@ -257,7 +257,7 @@ void journal_shared_find(struct atomicio_journal *journal, struct journal_file *
 	}
 }
 
-/* Two of them may come at the same time, and each has to differ from what was healed. */
+/* Two losses may be noted at the same time, and each number must differ from the healed number. */
 static void tell_loss(const struct atomicio_journal *journal)
 {
 	const struct journal_shared *page = journal->share->page;
@@ -277,7 +277,10 @@ void journal_share_note_trouble(struct atomicio_journal *journal)
 	if (!share)
 		return;
 	share->trouble = true;
-	/* T1: outside a turn, and while we wait for one, the others have to hear of it now. */
+	/*
+	 * T1: outside a turn, or while waiting for a turn, other processes must see the loss at
+	 * once.
+	 */
 	if (!share->in_turn && share->page)
 		tell_loss(journal);
 }

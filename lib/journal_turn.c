@@ -2,8 +2,9 @@
 /*
  * Begin and end turns.
  *
- * Flow: called by the application, between its own locks, around all writes.  What others did is
- * taken over at the beginning, and told at the end.  journal_share.h has the rules.
+ * Flow: called by the application, between its own locks, around all writes.  The work of other
+ * processes is taken over at the beginning; our own work is published at the end. journal_share.h
+ * has the rules.
  *
  *	out --begin--> lock, in_turn set --+--> page adopted, or as it was left --> in a turn
  *	  ^                                 \-> ring read again: recover first ------^   |
@@ -21,7 +22,10 @@
 #include "sys_refused.h"
 #include "sys_share.h"
 
-/* The file is still there, and we count as living, whatever else this process has closed. */
+/*
+ * Does the file still exist?  Take the lock of the living again: a close of the file elsewhere in
+ * this process may have dropped the lock.
+ */
 static int check_file(const struct atomicio_journal *journal)
 {
 	const struct journal_share *share = journal->share;
@@ -35,7 +39,7 @@ static int check_file(const struct atomicio_journal *journal)
 	return journal->sys->share->record_lock(share->fd, JOURNAL_LOCK_LIVES, SYS_LOCK_READ, true);
 }
 
-/* T3: headers and ring as at open; nobody else is in the journal. */
+/* T3: read headers and ring as at open; no other process is in a turn. */
 static int read_again(struct atomicio_journal *journal)
 {
 	const struct journal_header before = journal->header;
@@ -48,7 +52,7 @@ static int read_again(struct atomicio_journal *journal)
 	if (!error &&
 	    (memcmp(before.id, journal->header.id, JOURNAL_ID_SIZE) != 0 ||
 	     before.size != journal->header.size || before.frame_max != journal->header.frame_max))
-		error = -ESTALE; /* it was created anew */
+		error = -ESTALE; /* the journal was created anew */
 	if (error) {
 		journal->header = before;
 		return error;
@@ -59,7 +63,7 @@ static int read_again(struct atomicio_journal *journal)
 	return journal_scan_again(journal);
 }
 
-/* The lock is dropped for the reading; info tells what was before it. */
+/* The lock is dropped for the reading; info gives the state before. */
 static int reload(struct atomicio_journal *journal)
 {
 	int error;
@@ -82,15 +86,18 @@ static int reload(struct atomicio_journal *journal)
 	return 0;
 }
 
-/* What did others do since our last turn? */
+/* Take over the work of other processes since our last turn. */
 static int catch_up(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
 	struct journal_shared page;
 	const bool whole = journal_shared_read(journal, &page);
-	/* Another epoch: somebody found nobody alive, us neither, and may have closed it since. */
+	/*
+	 * Another epoch: another process found no process alive, not even us, and may have closed
+	 * the journal since.
+	 */
 	const bool known = whole && journal_share_knows(share, &page);
-	/* An older turn: the kernel lost the page, and read it from the disk again. */
+	/* An older turn: the kernel lost the page, and read an old page from the disk. */
 	const bool good = whole && (!known || page.turns >= share->turns);
 	const bool same = known && share->turns == page.turns;
 	int error = 0;
@@ -105,7 +112,7 @@ static int catch_up(struct atomicio_journal *journal)
 		journal_shared_adopt(journal, &page);
 		return 0;
 	}
-	/* Before the ring is read: of a loss that is told since, it need not know. */
+	/* Before the ring is read: the reading need not cover a loss noted later. */
 	if (!good)
 		error = journal_shared_publish(journal, true);
 	if (!error)
@@ -117,7 +124,7 @@ static int catch_up(struct atomicio_journal *journal)
 	return error;
 }
 
-/* With the locks.  A failure leaves in_turn set: somebody will look. */
+/* With the locks.  A failure leaves in_turn set: the next process will read the ring. */
 static int begin(struct atomicio_journal *journal)
 {
 	struct journal_share *share = journal->share;
@@ -130,7 +137,7 @@ static int begin(struct atomicio_journal *journal)
 	for (struct journal_file *file = journal->files; file; file = file->next)
 		if (file->since == UINT64_MAX)
 			file->since = journal->head_sequence; /* O4 */
-	/* What goes past the journal relies on it (H2). */
+	/* Writes past the journal rely on the header (H2). */
 	if (journal->state == ATOMICIO_JOURNAL_READY)
 		error = journal_prove_header(journal);
 	if (error) {
@@ -178,7 +185,7 @@ static bool is_quiet(const struct atomicio_journal *journal)
 	return true;
 }
 
-/* A retirement that was begun is given up: all live frames are of one generation again. */
+/* Give up a retirement that was begun: all live frames are of one generation again. */
 static void give_up_retirement(struct atomicio_journal *journal)
 {
 	const uint32_t now = journal->generation & 1;
@@ -219,7 +226,8 @@ int journal_turn_end(struct atomicio_journal *journal)
 	}
 	give_up_retirement(journal);
 	if (journal->state == ATOMICIO_JOURNAL_POISONED)
-		share->trouble = true; /* the frame may be there: the ring has to be read */
+		share->trouble = true; /* the failed frame may be on the disk: the ring has to be
+				        * read */
 	if (share->saw_lost != share->page->healed && journal->state == ATOMICIO_JOURNAL_READY &&
 	    !share->trouble)
 		error = journal_shared_flag(journal, offsetof(struct journal_shared, healed),
@@ -262,7 +270,7 @@ ATOMICIO_EXPORT int atomicio_journal_is_hot(const struct atomicio_journal *journ
 	if (!share)
 		return -EINVAL;
 	page = share->page;
-	/* Our own turn is no reason. */
+	/* Our own turn does not make the journal hot. */
 	if (atomic_load_explicit(&share->in_turn, memory_order_acquire))
 		return journal->state != ATOMICIO_JOURNAL_READY || share->trouble;
 	return page->magic != JOURNAL_SHARED_MAGIC ||

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which frames of others may this process retire (O4)?
+ * Which frames of other processes may this process retire (O4)?
  *
- * Flow: before a retirement in a turn (journal_checkpoint.c); without other processes nothing.
+ * Flow: before a retirement in a turn (journal_checkpoint.c).  Does nothing for an unshared
+ * journal.
  *
- * A sync is told of a page that was lost only if its description was open when the write-back
- * failed: a description that is opened afterwards gets 0, with none of the pages on the disk (seen
- * on 6.18; errseq_t, lib/errseq.c).  So of a file that was attached after some of its live frames
- * were framed, all live pages are written home once more, in their order, and then synced as our
- * own.  A file that is not attached stops the retirement: its owner may do that, or a recovery.
- * While that goes on, older pages lie over newer ones.  So all that can be known is looked at
- * before the first write, and a write that fails makes all these files fail (K7): the journal is
- * hot then, and a recovery writes the newest pages last.
+ * A sync receives the error of a lost page only if its description was open when the write-back
+ * failed.  A description opened later gets 0, with none of the pages on the disk (seen on 6.18;
+ * errseq_t, lib/errseq.c).  A file attached after its live frames were written therefore gets all
+ * its live pages once more, in their order, and is then synced as usual.  A file that is not
+ * attached stops the retirement: a process that has the file open may retire its frames, or a
+ * recovery.  During these home writes older pages lie over newer pages.  All obstacles that can be
+ * known are therefore looked at before the first write.  A write that fails makes all these files
+ * fail (K7): the journal is then hot, and a recovery writes the newest pages last.
  */
 #include "journal_share.h"
 
 #include <errno.h>
 
-/* Some of its live frames were framed before it was open here. */
+/* Some of the file's live frames were framed before the file was open here. */
 static bool is_unvouched(const struct journal_file *file)
 {
 	return !file->failed && ((file->first[0] && file->first[0] < file->since) ||
@@ -57,7 +58,7 @@ static const struct journal_file *being_written(const struct atomicio_journal *j
 	return NULL;
 }
 
-/* K4: the frame is of another file that had this id. */
+/* K4: the frame belongs to another file that had this id. */
 static bool is_another(const struct journal_file *file, const struct journal_identity *then)
 {
 	struct journal_identity now;
@@ -66,13 +67,13 @@ static bool is_another(const struct journal_file *file, const struct journal_ide
 	return journal_differences(then, &now) & ~ATOMICIO_DIFFERS_UNKNOWN;
 }
 
-/* A direct description takes no odd page: a recovery can. */
+/* A direct description accepts no odd page; a recovery can write the page. */
 static bool is_odd(const struct journal_file *file, const struct journal_entry *entry)
 {
 	return file->direct && (entry->offset | entry->length) % 512 != 0;
 }
 
-/* Look at one page, or (`data`) write it. */
+/* Check one page, or (with `data`) write the page. */
 static int take_page(const struct atomicio_journal *journal, const struct journal_identity *row,
 		     const struct journal_entry *entry, const uint8_t *data)
 {
@@ -80,13 +81,13 @@ static int take_page(const struct atomicio_journal *journal, const struct journa
 
 	if (!file)
 		return 0;
-	if (!data) /* K4: a recovery will say which */
+	if (!data) /* K4: a recovery will report the file */
 		return is_another(file, row) || is_odd(file, entry) ? -EBUSY : 0;
 	return journal_write_home(journal->sys, file->fd, file->rwf, data, entry->length,
 				  entry->offset);
 }
 
-/* The pages of one frame, for the files that need them. */
+/* Take the pages of one frame, for the files being written again. */
 static int take_frame(const struct atomicio_journal *journal, const uint8_t *bytes,
 		      const struct journal_frame *frame, bool writes)
 {
@@ -121,7 +122,7 @@ static int take_frames(const struct atomicio_journal *journal, uint64_t head, ui
 	return result;
 }
 
-/* Has `wrote` been set, a failure leaves older pages over newer ones. */
+/* After *wrote is set, a failure leaves older pages over newer pages. */
 static int write_homes(const struct atomicio_journal *journal, uint64_t head, bool *wrote)
 {
 	uint8_t *bytes = journal->sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
@@ -138,7 +139,7 @@ static int write_homes(const struct atomicio_journal *journal, uint64_t head, bo
 	return error;
 }
 
-/* With lock and role: nothing else is framed, or on its way home, meanwhile. */
+/* With lock and role: no frame is written, and no other page is on its way home. */
 static int go_home_again(struct atomicio_journal *journal)
 {
 	const uint32_t now = journal->generation & 1;
@@ -153,7 +154,7 @@ static int go_home_again(struct atomicio_journal *journal)
 	for (struct journal_file *file = journal->files; file; file = file->next)
 		if (is_unvouched(file)) {
 			file->again = true;
-			file->homes[now]++; /* no close takes it away */
+			file->homes[now]++; /* a close waits */
 		}
 	pthread_mutex_unlock(&journal->lock);
 	error = write_homes(journal, head, &wrote);
@@ -178,7 +179,9 @@ int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_r
 	const struct journal_share *share = journal->share;
 	int error = 0;
 
-	/* The lock is dropped for the pages, and a file may be closed meanwhile: asked anew. */
+	/*
+	 * The lock is dropped for the pages, and a file may be closed during the writes: ask anew.
+	 */
 	while (!error && share && anything_live(journal, file_id)) {
 		if (share->other_count || share->some)
 			return -EBUSY;

@@ -25,7 +25,7 @@ int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struc
 		}
 		if (!count)
 			return 0;
-		/* What is left of a piece goes alone: the vector is the caller's. */
+		/* The rest of a piece is written alone: the vector is the caller's. */
 		part = (struct iovec){.iov_base = (uint8_t *)vector->iov_base + done,
 				      .iov_len = vector->iov_len - done};
 		result = sys_write_at(sys, fd, done ? &part : vector, done ? 1 : (int)count,
@@ -84,7 +84,7 @@ int journal_write_own(const struct atomicio_journal *journal, int rwf, const uin
 	return journal_write_home(journal->sys, journal->fd, rwf, data, length, offset);
 }
 
-/* K9: where RWF_DSYNC is only passed on, it may be dropped on the way. */
+/* K9: a filesystem that only passes RWF_DSYNC on may lose the flag. */
 int journal_write_durable(const struct atomicio_journal *journal, const uint8_t *data,
 			  uint64_t length, uint64_t offset)
 {
