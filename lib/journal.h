@@ -72,7 +72,7 @@ int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 
 /*
  * Have blocks and permission for a home write before its frame (K6).  0, or the error that the home
- * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (C3).
+ * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (K6).
  */
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
 		  uint64_t length);

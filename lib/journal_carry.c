@@ -3,12 +3,12 @@
  * Carrying: frame the pages of files in trouble again at the head, and let the tail pass.
  *
  * Flow: a step of retirement (journal_checkpoint.c), by a thread with the role.  A durable frame is
- * a commit (E1): when its home write or the sync after fails or hangs, its pages must stay live,
+ * a commit (K11): when its home write or the sync after fails or hangs, its pages must stay live,
  * but their place in the ring must not (K7).
  *
- * S2: only bytes not covered by a later live frame are carried, or replay would bring an old page
- * back over a newer page: v5 of frame 5 carried to frame 20 comes after v9 of frame 9.
- * S1: at most the pinned limit is carried; journal_place_frame() keeps the room free.
+ * C1 at most the pinned limit is carried; journal_place_frame() keeps the room free.
+ * C2 only bytes not covered by a later live frame are carried, or replay would bring an old page
+ *    back over a newer page: v5 of frame 5 carried to frame 20 comes after v9 of frame 9.
  */
 #include "journal_internal.h"
 
@@ -287,7 +287,7 @@ int journal_carry(struct atomicio_journal *journal, bool slow)
 	carry.target = sys->allocate(JOURNAL_BLOCK, journal->header.frame_max);
 	error = carry.source && carry.target ? collect(&carry) : -ENOMEM;
 	if (!error && pinned(&carry) > journal_pinned_limit(&journal->header))
-		error = -ENOSPC; /* S1 */
+		error = -ENOSPC; /* C1 */
 	pthread_mutex_lock(&journal->lock);
 	if (!error)
 		error = write_all(&carry);

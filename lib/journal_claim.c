@@ -6,7 +6,7 @@
  * Flow: the write family asks for each page, before journal_commit().  A refusal leaves the old
  * page on disk and poisons nothing; found out after the frame it would fail the file (K7).
  *
- * S3: best effort.  Blocks are taken beyond the end of the file alone, in chunks, and a growing
+ * Best effort.  Blocks are taken beyond the end of the file alone, in chunks, and a growing
  * file pays one call in many.  An overwrite on a copy-on-write or thin volume, or a hole, may still
  * find no room.  The blocks stay behind the file's end (FALLOC_FL_KEEP_SIZE) until the file grows
  * or is cut.
@@ -56,7 +56,7 @@ static bool has_no_room(int error)
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
 }
 
-/* No block is taken of a gap between the end and a page far behind: a hole (S3). */
+/* No block is taken of a gap between the end and a page far behind: a hole (K6). */
 static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t offset,
 		       uint64_t end)
 {

@@ -50,7 +50,7 @@ struct journal_file {
 	_Atomic uint32_t *poisoned; /* the handle's: set to 1 when the file fails */
 
 	_Atomic int32_t failed; /* K7: the negative errno that failed the file; or 0 */
-	_Atomic uint64_t room;	/* blocks exist up to here, as far as can be known (C3) */
+	_Atomic uint64_t room;	/* blocks exist up to here, as far as can be known (K6) */
 	struct journal_rest *rest;
 
 	/* Under the journal's lock. */
@@ -79,7 +79,7 @@ static inline bool journal_file_is_live(const struct journal_file *file)
  */
 static inline uint32_t journal_file_parity(const struct journal_file *file, uint32_t generation)
 {
-	const bool carried = (int32_t)(file->generation - generation) > 0; /* S2 */
+	const bool carried = (int32_t)(file->generation - generation) > 0; /* C2 */
 
 	return (carried ? file->generation : generation) & 1;
 }

@@ -4,7 +4,7 @@
  *
  * Flow: called by the application at any time.
  *
- * A4: the answer is of one moment, read under the lock, which nobody holds while a disk works
+ * The answer is of one moment, read under the lock, which nobody holds while a disk works
  * (K10).  Info waits for no disk, and a write pays nothing for info.  A recovery works alone,
  * without the lock; meanwhile info answers with the state before.
  */

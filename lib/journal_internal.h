@@ -39,10 +39,17 @@
  *    nothing.
  * K4 a frame names its files; recovery leaves all other files alone.
  * K5 a group too long for any frame is a chain of frames: journal_chain.c.
+ * K6 obstacles of a home write are asked for before its frame: journal_claim.c.
+ * K7 a file in trouble fails alone, and its frames stay live: journal_fail.c.
  * K8 recovery does not believe the page cache: see journal_replay.c.
+ * K9 where a filesystem only passes RWF_DSYNC on, a sync follows each write of the journal.
+ * K10 no thread holds the lock while a disk works, and a hanging file stops no other file.
+ * K11 a durable frame is a commit: the write returns 0, even if its home write fails.
  * N1 sequence numbers may be missing: void, unless a frame vouches for their durability.
  * N2 a chain of frames is replayed whole or not at all.
  * N3 checksums are of the pages without their escape, as homes get them.
+ * N4 the pages of one frame do not overlap.
+ * O3 live frames are of two generations.  A retirement ends the old generation as a whole.
  */
 #ifndef LIBATOMICIO_JOURNAL_INTERNAL_H
 #define LIBATOMICIO_JOURNAL_INTERNAL_H

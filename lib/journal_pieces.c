@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pieces of live frames that are still the newest of their file (S2).
+ * Pieces of live frames that are still the newest of their file (C2).
  *
  * Flow: journal_carry.c adds the pieces in frames of the carried files, has the covered bytes
  * dropped, and frames the rest again.  Pure, but for memory.

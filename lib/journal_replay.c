@@ -153,7 +153,7 @@ static int finish_run(struct journal_recovery *recovery, struct journal_target *
 	return error ? error : verify(recovery, target, run);
 }
 
-/* Write the listed pages of one frame, which do not overlap (N3). */
+/* Write the listed pages of one frame, which do not overlap (N4). */
 static void write_pages(struct journal_recovery *recovery, uint32_t count)
 {
 	struct journal_run *runs = recovery->runs;

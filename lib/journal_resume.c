@@ -12,7 +12,7 @@
  * as the last live frame is live.
  *
  * The journal stays unclean, and accepts no write of any file, where the table has too few rows,
- * too many bytes would have to be carried (S1), or a missing number may have been a frame's (H4).
+ * too many bytes would have to be carried (C1), or a missing number may have been a frame's (H4).
  */
 #include "journal_recover.h"
 

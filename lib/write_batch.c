@@ -89,7 +89,7 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 			return outcome.error;
 	}
 	write_journal_group(ops, count, flags, &outcome);
-	/* Too long for a chain of frames (K5), or two ops overlap (N3). */
+	/* Too long for a chain of frames (K5), or two ops overlap (N4). */
 	if (outcome.kind == ATOMICIO_KIND_SHAPE)
 		return outcome.error;
 	settle_group(ops, count, outcome.kind ? outcome.error : 0);
@@ -134,7 +134,7 @@ static void settle_failed(struct atomicio_op *op, uint32_t flags,
 }
 
 /*
- * One run of ops in a frame.  Overlapping ops cannot share a frame (N3), and keep their order: the
+ * One run of ops in a frame.  Overlapping ops cannot share a frame (N4), and keep their order: the
  * first half goes before the second.
  */
 static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t flags)

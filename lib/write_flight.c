@@ -7,8 +7,8 @@
  *	             +- AGAIN <-+	the policy said RETRY, or a raw device is in doubt
  *
  * Flow: below write_queue.c.  Ops that need more than one kernel write (bounce buffers, fallbacks,
- * and every op without a ring) run here through write_until_done(), synchronously.  The rules Q1 to
- * Q4 are in write_queue.h.
+ * and every op without a ring) run here through write_until_done(), synchronously.  The rules are
+ * in write_queue.h.
  */
 #include "write_queue.h"
 

@@ -6,7 +6,7 @@
  * nothing allocates.
  *
  * G4 done() gives ATOMICIO_DURABLE only after the frame's completion, and 0 only after the home
- *    write's completion, or after the file has failed (JE1: the frame then keeps the page).
+ *    write's completion, or after the file has failed (K11: the frame then keeps the page).
  */
 #include "write_guest.h"
 

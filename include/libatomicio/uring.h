@@ -105,9 +105,9 @@ struct atomicio_request {
  * An entry taken from a ring cannot be given back.  After a refusal *sqe holds a request that the
  * kernel refuses without doing anything, and that breaks its link like a failed write.  Ignore the
  * completion of this entry, or give it to atomicio_uring_done(), which returns the same error.
- * Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY, -ENOBUFS
- * and -ENOSPC of atomicio_uring_begin(), after an error of a write that has a frame, and after
- * -EINVAL for a request still on its way, or due for another write again.
+ * Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY,
+ * -ENOBUFS and -ENOSPC of atomicio_uring_begin(), after an error of a write that has a frame, and
+ * after -EINVAL for a request still on its way, or due for another write again.
  */
 int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *file,
 			struct io_uring_sqe *sqe, const void *buffer, size_t length,
@@ -115,8 +115,8 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
 
 /*
  * Turn a completion's result (cqe->res) into the write's result.  Call it once a completion, from
- * any thread, but never from two threads at once for one request.  Before AGAIN_SQE is returned, the
- * write-back of cached pages in the way is started, but not awaited; pausing between retries is
+ * any thread, but never from two threads at once for one request.  Before AGAIN_SQE is returned,
+ * the write-back of cached pages in the way is started, but not awaited; pausing between retries is
  * yours.  If the policy answers FALLBACK, the fallback is made inside the call, and its result
  * returned.
  *
@@ -167,15 +167,16 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *	- Leave fd and flags of these entries unchanged, except the link flags.  Set no
  *	  IOSQE_FIXED_FILE: a frame goes to the journal's file.
  *	- An entry may be submitted at any time, also much later.  Until done has the entry's
- *	  completion, the range accepts no other write through the journal, and the frame stays live.
+ *	  completion, the range accepts no other write through the journal, and the frame stays
+ *	  live.
  *	- A frame's entry that was never submitted, or was cancelled: give -ECANCELED to done.  All
  *	  writes in the frame fail with -ECANCELED, their old pages on disk.  A home write's entry
  *	  that was cancelled gives AGAIN_SQE.  Never give -ECANCELED for an entry that may still be
  *	  submitted.
  *	- A frame that is closed, or due again after AGAIN_SQE, is also given up by -ECANCELED to
  *	  done.  If the kernel may have written a part of the frame (a short result, -EINTR), done
- *	  returns -EIO instead, and the journal is poisoned.  A durable write cannot be given up: its
- *	  home write must be made.
+ *	  returns -EIO instead, and the journal is poisoned.  A durable write cannot be given up:
+ *	  its home write must be made.
  *	- An error of a frame's entry poisons the journal, like an error of a synchronous write.
  *
  * A call that cannot be done now returns an error at once, changes nothing, and asks no policy:
@@ -236,9 +237,10 @@ int atomicio_uring_gather_group(struct atomicio_request *requests, const struct 
 				uint32_t count);
 
 /*
- * Close the frame that holds the request: no write enters the frame any more, and the frame gets its
- * place in the log area.  Then prep this request with the same arguments: the entry is the frame's.
- * The other requests of the frame have no entry before the frame is durable (prep gives -EBUSY).
+ * Close the frame that holds the request: no write enters the frame any more, and the frame gets
+ * its place in the log area.  Then prep this request with the same arguments: the entry is the
+ * frame's.  The other requests of the frame have no entry before the frame is durable (prep gives
+ * -EBUSY).
  *
  * Returns 0 or:
  *	-EAGAIN		the frame stays open: see atomicio_uring_begin()

@@ -84,7 +84,7 @@ void run_stolen(struct world *w, uint32_t boot)
 
 /*
  * A file fails while its pages are live, some of them twice, and the ring is needed by another
- * file: they are carried (K7, S2), lap after lap.
+ * file: they are carried (K7, C2), lap after lap.
  */
 void run_carry(struct world *w, uint32_t boot)
 {

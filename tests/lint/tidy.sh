@@ -86,6 +86,19 @@ rule_labels_are_unique() {
 	done < <(cut -d' ' -f1 "$objects/labels" | uniq -d)
 }
 
+# A label that lib/ or the list of mutants cites has its rule somewhere in lib/.
+cited_labels_have_a_rule() {
+	local families
+	grep -ohE '^ \* [A-Z]{1,2}[0-9]{1,2} [[:alpha:]`(]' lib/*.[ch] | cut -d' ' -f3 | sort -u >"$objects/rules"
+	families=$(tr -d '0-9' <"$objects/rules" | sort -u | paste -s -d'|')
+	{
+		grep -onwE "($families)[0-9]{1,2}" lib/*.[ch]
+		grep -onE "^($families)[0-9]{1,2}-" tests/mutants/list | sed 's/^/tests\/mutants\/list:/; s/-$//'
+	} | awk -F: -v rules="$objects/rules" '
+		BEGIN { while ((getline label <rules) > 0) known[label] = 1 }
+		!known[$3]'
+}
+
 # The table of DESIGN.md, between its marks, has the letters of each rule of the library.
 design_names_every_family_of_rules() {
 	local letters
@@ -201,6 +214,7 @@ rule files_have_at_most_400_lines
 rule functions_have_at_most_70_lines
 rule lines_have_at_most_100_columns
 rule rule_labels_are_unique
+rule cited_labels_have_a_rule
 rule design_names_every_family_of_rules
 rule files_name_their_licence
 rule headers_have_guards_of_their_own

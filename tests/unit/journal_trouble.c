@@ -23,7 +23,7 @@ START_TEST(a_home_write_that_fails_fails_its_file_alone)
 
 		trouble.file = 0;
 		trouble.write_error = -errors[i];
-		/* E1: its frame is durable. */
+		/* K11: its frame is durable. */
 		ck_assert_int_eq(write_page(0, 3, value), 0);
 		ck_assert(frames_hold(0, 3, value));
 		ck_assert_int_eq(write_page(0, 3, 77), -ENOTRECOVERABLE);
@@ -182,7 +182,7 @@ START_TEST(a_file_whose_writes_hang_leaves_room_for_others)
 }
 END_TEST
 
-/* S1: a quarter of the ring. */
+/* C1: a quarter of the ring. */
 START_TEST(more_of_a_failed_file_than_may_be_carried_stops_others_before_their_frame)
 {
 	uint64_t frames = 0;
@@ -236,7 +236,7 @@ static void *write_laps(void *unused)
 	return NULL;
 }
 
-/* S1: a quarter of the ring.  Nothing fails: the others wait, and go on with it. */
+/* C1: a quarter of the ring.  Nothing fails: the others wait, and go on with it. */
 START_TEST(more_of_a_file_that_hangs_than_may_be_carried_makes_others_wait)
 {
 	pthread_t threads[2];
