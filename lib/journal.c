@@ -4,6 +4,26 @@
  *
  * Flow: the border of the journal family.  journal_create.c makes a journal, journal_header.c has
  * its headers on disk.  The rules J1 to J10 are in journal_internal.h.
+ *
+ * States of a journal (journal->state), what holds in each, and which function leaves it:
+ *
+ *	  | load(), by journal_scan_ring() and journal_judge()
+ *	  |-> READY            no frame waits for a recovery.  Frames and attaches are accepted.
+ *	  |-> UNCLEAN          frames wait for a recovery.  Writes give -EUCLEAN.
+ *	  |-> TAIL_UNREADABLE  an unreadable place may hide an acknowledged frame (H4).  Recovery
+ *	  |                    only with ATOMICIO_RECOVER_UNREADABLE.
+ *	  |-> CORRUPT          an acknowledged frame is lost (J6).  No recovery.
+ *	READY
+ *	  |-> POISONED         journal_poison(): a frame's write failed, and the frame may be on the
+ *	  |                    disk (J9).  Writes give -ENOTRECOVERABLE, until close and open.
+ *	  |-> UNCLEAN          recover() scans again, for pages that an earlier recovery left.
+ *	UNCLEAN, TAIL_UNREADABLE: atomicio_journal_recover()
+ *	  |-> READY            retire_all(): all pages are home, and all frames retired.
+ *	  |-> READY            journal_resume(): all pages but those of the rests are home.
+ *	  |-> unchanged        an error, or too much is left for journal_resume().
+ *
+ * A shared journal also changes at the beginning of a turn (journal_turn.c).  journal_shared_adopt()
+ * gives READY; reload() leads to a new scan from every state.
  */
 #define _GNU_SOURCE
 #include "journal_share.h"

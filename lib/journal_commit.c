@@ -9,6 +9,20 @@
  *
  * The pages are copied before they are checksummed: a caller that changes its buffer during the
  * call gets one of the two contents, but never a frame that recovery would refuse.
+ *
+ * A frame, what holds in each state, and which function leaves it:
+ *
+ *	GATHERED  gather() took its tickets from the line.  The length is known.
+ *	  |-> none     journal_first_frame() or journal_make_room() failed: nothing was written.
+ *	  | journal_make_room(), journal_number()
+ *	PLACED    place and number are given.  The leader keeps the role: no other frame gets them.
+ *	  | stage_pages(), journal_write_frame(), both without the lock
+ *	  |-> POISON   the write failed: the frame may be on the disk.  cover_group() has closed its
+ *	  |            ranges (J3); journal_poison(): recovery decides (J9).
+ *	LIVE      publish(): durable, a commit (K11).  The head is behind the frame, its ranges are
+ *	  |       covered (J3), and its tickets go home.
+ *	  | homes and syncs done (J2), or carried; retired(), in journal_retire.c
+ *	RETIRED   the tail is behind the frame in both headers.  Its place may be used again.
  */
 #include "journal_internal.h"
 

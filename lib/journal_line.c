@@ -8,6 +8,21 @@
  *
  * The line is first come, first served.  Exception: a ticket that has to wait for a home write on
  * its way (J8), or whose file keeps too many stages, lets later tickets pass (K10).
+ *
+ * A ticket, what holds in each state, and which function leaves it:
+ *
+ *	MEASURED  ranges are sorted, a chain is staged.  Only the ticket's own thread knows it.
+ *	  | journal_join_line()
+ *	IN LINE   in journal->waiting.  Its thread waits in journal_await_lead(), or leads a frame.
+ *	  | journal_take(), by the leader: the ticket may go (J8, K10) and fits the frame
+ *	TAKEN     in the leader's group, and nobody else's.  Its frame is being written.
+ *	  |-> SETTLED  journal_settle() with an error: no page of it goes home.
+ *	  | the frame is durable: journal_depart(), then journal_settle() with 0
+ *	HOMING    in its stage's list.  Overlapping tickets wait (J8), and the files' `homes` keep
+ *	  |       the frame's generation from being retired.  The ticket's thread writes the pages
+ *	  |       home, or AIO requests do (journal_behind.c).
+ *	  | journal_arrive(), by its thread or by journal_land_behind()
+ *	HOME      every page is home, or its file has failed (K7).  The memory is free.
  */
 #include "journal_internal.h"
 
