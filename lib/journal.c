@@ -22,8 +22,8 @@
  *	  |-> READY            journal_resume(): all pages but those of the rests are home.
  *	  |-> unchanged        an error, or too much is left for journal_resume().
  *
- * A shared journal also changes at the beginning of a turn (journal_turn.c).  journal_shared_adopt()
- * gives READY; reload() leads to a new scan from every state.
+ * A shared journal also changes at the beginning of a turn (journal_turn.c):
+ * journal_shared_adopt() gives READY; reload() leads to a new scan from every state.
  */
 #define _GNU_SOURCE
 #include "journal_share.h"

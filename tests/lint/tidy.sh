@@ -140,7 +140,7 @@ families_include_only_what_is_below() {
 			*:abi.h | *:abi_first.h | *:trace.h | *:libatomicio/*.h) ;;
 			"$family:$family"[_.]*) ;;
 			probe:sys.h | loss:sys.h | journal:sys.h | write:sys.h) ;;
-			*:sys_refused.h | *:sys_reopen.h) ;; # stand-ins for calls of the first
+			*:sys_refused.h | *:sys_reopen.h | *:sys_size.h) ;; # stand-ins for calls of the first
 			*:sys_cancel.h) ;;  # the guard of the public calls
 			journal:loss.h | write:loss.h) ;;
 			write:sys_ring.h) ;; # the second seam: io_uring
