@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: MIT
 # Break the library on purpose, one rule at a time: a test must fail for each line of the list.
 #
-#	tests/mutants/run.sh [--suite crash|kernel|matrix|sqlite|vm]... [NAME...]
+#	tests/mutants/run.sh [--suite crash|kernel|matrix|sqlite|vm]... [--part K/N] [NAME...]
 #
-# Without a suite or a name all lines are taken.  Each suite has a driver beside this file:
+# Without a suite or a name all lines are taken; of N parts, part K has each Nth line.  Each suite has a driver beside this file:
 #	prepare			build the unbroken library, whose tests must pass
 #	try NAME FILE WHERE HOW	put the first test that fails into $red, or nothing
-# Prints a line for each mutant; the last line is `N caught, N survived`.  Exit 77: nothing could run.
+# Prints a line for each mutant, with its seconds; the last line is `N caught, N survived`.  Exit 77: nothing could run.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/mutants
 # shellcheck source=tests/mutants/lib.sh
 . "$here/lib.sh"
-suites=() only=()
+suites=() only=() part=1 parts=1
 caught=0
 survived=0
 skipped=0
@@ -21,6 +21,13 @@ skipped=0
 while [ $# -gt 0 ]; do
 	case $1 in
 	--suite) suites+=("${2:?a suite}") && shift ;;
+	--part)
+		part=${2:?K/N} parts=${2#*/} && part=${part%/*} && shift
+		if [[ ! $part/$parts =~ ^[1-9][0-9]*/[1-9][0-9]*$ ]] || ((part > parts)); then
+			echo "a part is K/N" >&2
+			exit 2
+		fi
+		;;
 	-*) sed -n 's/^#[[:blank:]]tests/usage: tests/p' "$0" >&2 && exit 2 ;;
 	*) only+=("$1") ;;
 	esac
@@ -39,16 +46,16 @@ chosen() {
 		[ "$suite" = "$1" ] || continue
 		[ ${#only[@]} = 0 ] || [[ " ${only[*]} " == *" $name "* ]] || continue
 		printf '%s|%s|%s|%s\n' "$name" "$files" "$where" "$how"
-	done
+	done | awk -v part="$part" -v parts="$parts" 'NR % parts == part % parts'
 }
 
-# result NAME RED: a line, and the count
+# result NAME RED [SECONDS]: a line, and the count
 result() {
 	if [ -n "$2" ]; then
-		echo "ok - $1: $2"
+		echo "ok - $1: $2${3:+ ($3 s)}"
 		caught=$((caught + 1))
 	else
-		echo "not ok - $1: ${why:-no test noticed}"
+		echo "not ok - $1: ${why:-no test noticed}${3:+ ($3 s)}"
 		survived=$((survived + 1))
 	fi
 }
@@ -61,13 +68,13 @@ skip() {
 
 # one_by_one SUITE: the driver's two functions
 one_by_one() {
-	local name files where how red why status=0
+	local name files where how red why status=0 begun
 	prepare || status=$?
 	[ $status = 0 ] || return $status
 	while IFS='|' read -r -u 9 name files where how; do
-		red='' why=''
+		red='' why='' begun=$SECONDS
 		try "$name" "$files" "$where" "$how"
-		result "$name" "$red"
+		result "$name" "$red" $((SECONDS - begun))
 	done 9<"$lines"
 }
 
