@@ -71,11 +71,29 @@ static int prepare(struct vfs_file *file)
 	return error;
 }
 
+/*
+ * QG1: a rollback after the guard was raised would take the change counter back with page 1, to
+ * the value that a connection without this VFS has in its cache.  So it is no change if all other
+ * bytes are as they were.
+ */
+static bool is_same(const uint8_t *old, const uint8_t *page, uint32_t length, uint64_t offset)
+{
+	uint8_t header[GUARD_HEADER];
+
+	if (offset != 0 || length < GUARD_HEADER)
+		return memcmp(old, page, length) == 0;
+	memcpy(header, page, GUARD_HEADER);
+	guard_copy_counters(header, old);
+	return memcmp(old, header, GUARD_HEADER) == 0 &&
+	       memcmp(old + GUARD_HEADER, page + GUARD_HEADER, length - GUARD_HEADER) == 0;
+}
+
 /* A rollback writes pages that the file has already: those are no news. */
 static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint32_t *count)
 {
 	const uint32_t page_size = file->pages.page_size;
 	uint8_t *old = sqlite3_malloc64(page_size);
+	struct vfs_page *first = NULL; /* page 1, if only its counters are others */
 	uint32_t kept = 0;
 
 	if (!old)
@@ -87,8 +105,15 @@ static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint
 			vfs_real(file)->xRead(file->real, old, (int)length, (sqlite3_int64)offset);
 
 		guard_hide(old, length, offset);
-		if (code || memcmp(old, sorted[i]->bytes, length) != 0)
+		if (code || !is_same(old, sorted[i]->bytes, length, offset))
 			sorted[kept++] = sorted[i];
+		else if (memcmp(old, sorted[i]->bytes, length) != 0)
+			first = sorted[i];
+	}
+	if (first && kept) { /* a commit, after a rollback to a savepoint */
+		memmove(sorted + 1, sorted, kept * sizeof(*sorted));
+		sorted[0] = first;
+		kept++;
 	}
 	*count = kept;
 	sqlite3_free(old);
@@ -167,8 +192,13 @@ int vfs_commit(struct vfs_file *file)
 		error = -EMSGSIZE;
 	if (!error && file->rollback && file->rollback->was_read)
 		error = drop_same(file, sorted, &count);
+	if (!error && count && node->has_failed) {
+		error = vfs_turn_recover(file);
+		if (!error && vfs_file_look(file))
+			error = -EIO;
+	}
 	if (!error && count)
-		error = node->has_failed ? -EIO : vfs_turn_begin(file);
+		error = vfs_turn_begin(file);
 	if (!error && count) {
 		error = prepare(file);
 		file->is_bare = !error;

@@ -30,6 +30,11 @@ static int fill(void *context, uint8_t *bytes, uint32_t length, uint64_t offset)
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
 
+int vfs_file_look(struct vfs_file *file)
+{
+	return vfs_real(file)->xRead(file->real, file->header, VFS_HEADER, 0);
+}
+
 /* May this transaction become a group?  Only a database that can be guarded has frames (SQ2). */
 static int may_keep(struct vfs_file *file, bool *may)
 {
@@ -39,7 +44,7 @@ static int may_keep(struct vfs_file *file, bool *may)
 	if (!file->node->file || file->node->has_failed || file->has_shm ||
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
 		return SQLITE_OK;
-	code = vfs_real(file)->xRead(file->real, file->header, GUARD_HEADER, 0);
+	code = vfs_file_look(file);
 	*may = !code && guard_read(file->header) != GUARD_NONE;
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
@@ -68,6 +73,9 @@ static int begin(struct vfs_file *file, uint32_t length, uint64_t offset)
 
 	if (file->way != VFS_IDLE)
 		return SQLITE_OK;
+	if (file->node->has_failed && file->level == SQLITE_LOCK_EXCLUSIVE &&
+	    vfs_turn_recover(file))
+		return SQLITE_IOERR_WRITE;
 	code = may_keep(file, &may);
 	if (code || !may)
 		return code ? code : vfs_plain_begin(file);

@@ -52,6 +52,12 @@ void guard_lower(uint8_t *header)
 	jump_both(header);
 }
 
+void guard_copy_counters(uint8_t *header, const uint8_t *from)
+{
+	memcpy(header + CHANGE_COUNTER, from + CHANGE_COUNTER, 4);
+	memcpy(header + VERSION_VALID_FOR, from + VERSION_VALID_FOR, 4);
+}
+
 bool guard_covers(uint64_t length, uint64_t offset)
 {
 	return offset <= GUARD_AT && offset + length >= GUARD_AT + GUARD_LENGTH;

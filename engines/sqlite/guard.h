@@ -37,6 +37,9 @@ enum guard_state guard_read(const uint8_t *header);
 void guard_raise(uint8_t *header);
 void guard_lower(uint8_t *header);
 
+/* The counters that a guard moves, of another header. */
+void guard_copy_counters(uint8_t *header, const uint8_t *from);
+
 /*
  * The guard as connections see it: not at all.  `bytes` are `length` bytes of the database from
  * `offset` on.  Hide takes a guard out; show puts it in, where the format is 1.

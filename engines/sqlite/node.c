@@ -33,6 +33,7 @@ static struct vfs_file *files; /* of all nodes */
 
 static void free_node(struct vfs_node *node)
 {
+	sqlite3_free(node->kept_fds);
 	sqlite3_free(node->path);
 	sqlite3_free(node->journal_path);
 	sqlite3_free(node->rollback_path);
@@ -129,6 +130,28 @@ int vfs_node_open_fd(struct vfs_node *node)
 		error = errno == ENOENT ? -ENOSYS : -errno; /* no /proc */
 	(void)close(fd);
 	return error;
+}
+
+int vfs_node_keep_fd(struct vfs_node *node)
+{
+	int *more = sqlite3_realloc64(node->kept_fds, (node->kept + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	node->kept_fds = more;
+	if (node->fd >= 0)
+		more[node->kept++] = node->fd;
+	node->fd = -1;
+	return 0;
+}
+
+void vfs_node_close_fds(struct vfs_node *node)
+{
+	if (node->fd >= 0)
+		(void)close(node->fd);
+	node->fd = -1;
+	while (node->kept)
+		(void)close(node->kept_fds[--node->kept]);
 }
 
 int vfs_node_sync_directory(const struct vfs_node *node)
@@ -229,8 +252,7 @@ static void close_fd(struct vfs_node *node)
 	if (node->fd < 0)
 		return;
 	if (fcntl(node->fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK || lock.l_pid != getpid())
-		(void)close(node->fd);
-	node->fd = -1;
+		vfs_node_close_fds(node);
 }
 
 /* Where the lock cannot be had, or something failed, the guard stays for whoever comes next. */

@@ -151,9 +151,7 @@ int vfs_share_open_anew(struct vfs_node *node)
 
 	check_skip(node);
 	vfs_share_close(node);
-	if (node->fd >= 0)
-		(void)close(node->fd); /* it was told of a lost page, and is not told again */
-	node->fd = -1;
+	vfs_node_close_fds(node); /* it was told of a lost page, and is not told again */
 	error = vfs_share_open(node, true);
 	if (!error) /* it starts again at 0 if nobody else lives */
 		node->skip_word = atomicio_journal_get_word(node->journal);
@@ -209,4 +207,18 @@ int vfs_share_make_ready(struct vfs_node *node, bool is_guarded)
 	}
 	node->skip_from = UINT64_MAX; /* it is not hot: all frames were acknowledged */
 	return node->file ? 0 : attach(node);
+}
+
+/* QT5.  A turn reads the ring again where a frame has failed; a file that has failed is another. */
+int vfs_share_recover(struct vfs_node *node)
+{
+	int error = vfs_node_keep_fd(node);
+
+	if (error)
+		return error;
+	(void)atomicio_close(node->file); /* its error says again what failed */
+	node->file = NULL;
+	node->is_settled = false;
+	error = vfs_node_open_fd(node);
+	return error ? error : vfs_share_make_ready(node, true);
 }

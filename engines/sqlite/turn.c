@@ -15,6 +15,9 @@
  *     or the guard was taken off by force.
  * QT4 what has failed in this process is closed and opened anew while none of its connections has
  *     a lock, since that closes descriptors (SQ4).  The journal is hot meanwhile, for all.
+ * QT5 a connection that keeps EXCLUSIVE over its transactions (locking_mode) recovers before its
+ *     next page is written, and closes nothing: the journal stays open, and so does what was our
+ *     descriptor of the database, until the locks are gone.
  */
 #include "vfs.h"
 #include "guard.h"
@@ -93,6 +96,23 @@ static int open_anew(struct vfs_file *file)
 		return refuse(node, error);
 	node->has_failed = false;
 	return methods->xLock(file->real, SQLITE_LOCK_SHARED);
+}
+
+/* QT5.  With EXCLUSIVE: no other connection has a lock. */
+int vfs_turn_recover(struct vfs_file *file)
+{
+	struct vfs_node *node = file->node;
+	int error = -EIO;
+
+	assert(file->level == SQLITE_LOCK_EXCLUSIVE);
+	vfs_turn_end(file); /* a turn that recovers begins hot */
+	pthread_mutex_lock(&node->mutex);
+	if (node->journal && node->lockers == 1)
+		error = vfs_share_recover(node);
+	if (!error)
+		node->has_failed = false;
+	pthread_mutex_unlock(&node->mutex);
+	return error;
 }
 
 /* With SHARED.  EXCLUSIVE is taken for a recovery: nobody reads meanwhile. */
@@ -220,12 +240,12 @@ int vfs_turn_forget(struct vfs_file *file)
 	struct vfs_node *node = file->node;
 	int error;
 
-	if (!node->journal || !node->file)
-		return SQLITE_OK; /* then the guard is off, and there are none */
 	if (file->level < SQLITE_LOCK_RESERVED)
 		return SQLITE_OK; /* a checkpoint in WAL mode, before which they were forgotten */
 	if (node->has_failed)
 		return SQLITE_IOERR_WRITE;
+	if (!node->journal || !node->file)
+		return SQLITE_OK; /* then the guard is off, and there are none */
 	error = vfs_turn_begin(file);
 	if (!error)
 		error = atomicio_journal_forget(node->journal, VFS_FILE_ID);

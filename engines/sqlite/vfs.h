@@ -66,12 +66,14 @@ struct vfs_node {
 	char *journal_path;  /* DATABASE-atomicio */
 	char *rollback_path; /* DATABASE-journal */
 	pthread_mutex_t mutex;
-	uint64_t journal_size;		  /* to create it with */
-	uint64_t group_max;		  /* a transaction with more bytes is spilled */
-	pid_t process;			  /* a child that inherits a connection only closes it */
-	unsigned int users;		  /* connections */
-	unsigned int lockers;		  /* that have a lock */
-	int fd;				  /* of the database, our own description, -1: none yet */
+	uint64_t journal_size; /* to create it with */
+	uint64_t group_max;    /* a transaction with more bytes is spilled */
+	pid_t process;	       /* a child that inherits a connection only closes it */
+	unsigned int users;    /* connections */
+	unsigned int lockers;  /* that have a lock */
+	int fd;		       /* of the database, our own description, -1: none yet */
+	int *kept_fds;	       /* what fd was before, to be closed without a lock */
+	unsigned int kept;
 	int journal_fd;			  /* -1: none */
 	struct atomicio_journal *journal; /* NULL: not ours now */
 	struct atomicio_file *file;
@@ -158,6 +160,7 @@ extern const sqlite3_io_methods vfs_rollback_methods;
 int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_int64 offset);
 int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size);
 int vfs_file_size(sqlite3_file *base, sqlite3_int64 *size);
+int vfs_file_look(struct vfs_file *file); /* the header, with EXCLUSIVE */
 int vfs_file_flush(struct vfs_file *file, const char *super_journal);
 void vfs_file_end(struct vfs_file *file);
 
@@ -192,12 +195,15 @@ struct vfs_file *vfs_node_find_file(const char *name); /* the very pointer */
 bool vfs_node_is_bare(const char *rollback_name);      /* the very pointer, too */
 bool vfs_node_has_name(const char *path, dev_t device, ino_t inode);
 int vfs_node_open_fd(struct vfs_node *node);
+int vfs_node_keep_fd(struct vfs_node *node);	/* it counts as closed */
+void vfs_node_close_fds(struct vfs_node *node); /* with no lock of this process */
 int vfs_node_sync_directory(const struct vfs_node *node);
 int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */
 
 /* turn.c: who may read and write, and the library's journal */
 int vfs_turn_enter(struct vfs_file *file, int before); /* the lock is had; and before? */
-int vfs_turn_begin(struct vfs_file *file); /* 0 or a negative errno; no more than once */
+int vfs_turn_begin(struct vfs_file *file);   /* 0 or a negative errno; no more than once */
+int vfs_turn_recover(struct vfs_file *file); /* 0 or a negative errno */
 void vfs_turn_end(struct vfs_file *file);
 int vfs_turn_forget(struct vfs_file *file);
 void vfs_turn_check(struct vfs_node *node);
@@ -206,6 +212,7 @@ int vfs_turn_close(struct vfs_node *node, bool is_locked);
 /* share.c: the library's journal.  0 or a negative errno. */
 int vfs_share_open(struct vfs_node *node, bool is_guarded);
 int vfs_share_open_anew(struct vfs_node *node); /* with no lock of this process */
+int vfs_share_recover(struct vfs_node *node);	/* with EXCLUSIVE of this process */
 int vfs_share_make_ready(struct vfs_node *node, bool is_guarded);
 bool vfs_share_is_hot(const struct vfs_node *node);
 bool vfs_share_has_name(const struct vfs_node *node); /* the journal is still the one beside it */

@@ -24,6 +24,11 @@ broken() {
 }
 breaks() { echo ".shell echo $1 >$ATOMICIO_FAIL"; }
 mended=".shell rm -f $ATOMICIO_FAIL"
+gives() { # TEXT COMMAND...: its output
+	local text=$1
+	shift
+	"$@" >log 2>&1 && kept "$text"
+}
 kept() { # the lines of the log are these
 	[ "$(cat log)" = "$1" ]
 }
@@ -87,6 +92,21 @@ broken j.db 'CREATE TABLE t(a);' 'INSERT INTO t VALUES(1);' "$(breaks o:-atomici
 	'INSERT INTO t VALUES(2);' "$mended" '.shell bash other' "$mended" 'SELECT a FROM t;' >log
 grep -q 'disk I/O error' log && grep -q 'killed 137' log && [ "$(tail -n 1 log)" = 4 ]
 report $? a_recovery_skips_its_own_failed_commit_and_no_later_one_of_another_process
+
+# A connection that keeps its locks recovers with them: a frame fails, or a page's way home.
+for what in o:-atomicio w:l.db; do
+	rm -f l.db*
+	broken l.db 'CREATE TABLE t(a);' 'PRAGMA locking_mode=EXCLUSIVE;' 'INSERT INTO t VALUES(1);' \
+		"$(breaks "$what")" 'INSERT INTO t VALUES(2);' "$mended" 'INSERT INTO t VALUES(3);' \
+		"$(breaks "$what")" 'INSERT INTO t VALUES(4);' "$mended" 'INSERT INTO t VALUES(5);' \
+		'.shell sqlite3 l.db "SELECT * FROM t"' 'SELECT group_concat(a) FROM t;' >log
+	cp log shown
+	grep -q 'disk I/O error' log && grep -qE '^1,(2,)?3,5$' log &&
+		gives "$(tail -n 1 shown)" stock l.db 'SELECT group_concat(a) FROM t;'
+	report $? "an_exclusive_connection_goes_on_after_an_error_of_${what%%:*}"
+	grep -q 'database is locked' shown
+	report $? "and_keeps_its_lock_after_an_error_of_${what%%:*}"
+done
 
 # The last connection that is closed is a read-only one.
 {
