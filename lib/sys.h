@@ -39,6 +39,7 @@ extern const struct sys_share_calls sys_share_linux;
 #define SYS_RWF_ATOMIC 0x00000040   /* since 6.11 */
 
 #define SYS_STATX_BASIC 0x000007ffU
+#define SYS_STATX_LINKS_SIZE 0x00000204U   /* nlink and size, and no times */
 #define SYS_STATX_DIOALIGN 0x00002000U	   /* since 6.1 */
 #define SYS_STATX_WRITE_ATOMIC 0x00010000U /* since 6.11 */
 #define SYS_STATX_STAND_IN 0x80000000U /* ours: by fstat; STATX__RESERVED is never the kernel's */

@@ -38,6 +38,8 @@ each commit atomicio 'pread' && at_most 2.1
 report $? a_commit_reads_the_change_counter_and_the_header_and_nothing_else
 each commit atomicio 'unlink' && [ "$count" = 0.00 ]
 report $? a_commit_deletes_no_rollback_journal_that_was_never_there
+each commit atomicio 'STATX_BASIC|fstat' && at_most 3.1
+report $? a_commit_asks_for_times_where_sqlite_itself_does
 each commit atomicio '\(' && at_most 34
 report $? a_commit_has_34_system_calls_at_most
 each read unix '\(' && theirs=$count && each read atomicio '\(' && at_most "$theirs"
