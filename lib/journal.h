@@ -8,6 +8,7 @@
 #ifndef LIBATOMICIO_JOURNAL_PRIVATE_H
 #define LIBATOMICIO_JOURNAL_PRIVATE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,13 +70,16 @@ bool journal_may_cover(const struct atomicio_journal *journal, uint64_t file_id,
 /* Retire all live frames: of all files except failed files, or of one file. */
 int journal_checkpoint(struct atomicio_journal *journal);
 int journal_retire_id(struct atomicio_journal *journal, uint64_t file_id);
+/* The same for a guest, without waiting: 0, no frame of the id is live, or JG5. */
+int journal_guest_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 
 /*
  * Have blocks and permission for a home write before its frame (K6).  0, or the error that the home
- * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (K6).
+ * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (K6).  Without `may_wait` no
+ * block is taken, and -ENXIO says that new blocks are needed.
  */
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
-		  uint64_t length);
+		  uint64_t length, bool may_wait);
 
 /* Is the journal shared with other processes, and this process not in a turn? */
 bool journal_has_no_turn(const struct atomicio_journal *journal);
@@ -87,6 +91,13 @@ void journal_file_lost(struct atomicio_journal *journal, const struct journal_fi
  * Guests: pages whose frame and home are entries of the caller's ring.  journal_guest.h has the
  * rules, and the states of a frame.
  */
+
+/* JG5: the call is not possible now, and changed nothing. */
+static inline bool journal_is_later(int error)
+{
+	return error == -EAGAIN || error == -EBUSY || error == -ENOBUFS || error == -ENOSPC ||
+	       error == -ENXIO;
+}
 
 /* The contents of an entry. */
 struct journal_guest_io {

@@ -138,6 +138,20 @@ static int retire_frames(struct atomicio_journal *journal, uint64_t file_id)
 	return error ? error : retire(journal, &wanted);
 }
 
+int journal_ask_live(const struct atomicio_journal *journal, uint64_t file_id)
+{
+	const struct wanted wanted = {
+		.file_id = file_id,
+		.before = UINT64_MAX,
+		.failed_files = journal->counters.failed_files,
+	};
+	int error = journal_refused(journal);
+
+	if (!error)
+		error = failure(journal, &wanted);
+	return error ? error : is_live(journal, &wanted);
+}
+
 void journal_help_retire(struct atomicio_journal *journal)
 {
 	int result = JOURNAL_STEP_DONE;

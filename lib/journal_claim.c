@@ -12,6 +12,7 @@
  * or is cut.
  */
 #include "journal_internal.h"
+#include "sys_refused.h"
 
 #include <errno.h>
 
@@ -79,8 +80,27 @@ static int take_blocks(const struct sys_calls *sys, struct journal_file *file, u
 	return 0;
 }
 
+/*
+ * Where nobody may wait: fallocate(2) waits for direct writes of the file that are on their way
+ * (6.18, fs/ext4/extents.c, fs/xfs/xfs_file.c).  Up to the file's end blocks count as taken, as at
+ * open.
+ */
+static int look_for_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t end)
+{
+	struct sys_statx stat;
+
+	if (atomic_load_explicit(&file->room, memory_order_relaxed) >= end)
+		return 0;
+	if (sys_stat(sys, file->fd, SYS_STATX_BASIC, &stat))
+		return 0; /* nobody can tell */
+	if (stat.size < end)
+		return -ENXIO;
+	note_room(file, stat.size);
+	return 0;
+}
+
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
-		  uint64_t length)
+		  uint64_t length, bool may_wait)
 {
 	const struct sys_calls *sys = journal->sys;
 	const uint64_t end = offset + length;
@@ -95,5 +115,7 @@ int journal_claim(struct atomicio_journal *journal, struct journal_file *file, u
 	if (end > limit)
 		return -EFBIG;
 	error = file->may_be_sealed ? check_seals(sys, file, end) : 0;
-	return error ? error : take_blocks(sys, file, offset, end);
+	if (error)
+		return error;
+	return may_wait ? take_blocks(sys, file, offset, end) : look_for_blocks(sys, file, end);
 }

@@ -40,7 +40,7 @@
  * JG5 a call that is not possible now gives an errno, and changes nothing. -EAGAIN: wait for
  *    another thread or request, and for the event's signal; -EBUSY: wait for an entry of the
  *    caller's own; -ENOBUFS: close the open frame first; -ENOSPC: make room first, by a call that
- *    waits.
+ *    waits; -ENXIO: make the file longer first.
  *
  * Locks: guests->lock (the open frame) before journal->lock (all else).
  */
@@ -134,7 +134,7 @@ bool journal_guest_meets_line(const struct atomicio_journal *journal,
 			      const struct journal_guest_frame *frame);
 /* A place for a frame of `length` bytes (JG4), or 0. */
 uint64_t journal_guest_place(const struct atomicio_journal *journal, uint64_t length);
-/* journal_guest_retire.c, with the lock, which is dropped for the work: JG5, or -ENOSPC. */
+/* journal_guest_retire.c, with the lock, which is dropped for the work: JG5. */
 int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length);
 /* From half of the ring on: make the next steps of a retirement. */
 void journal_guest_help(struct atomicio_journal *journal);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests: make room for their frames, with those steps of journal_retire.c that wait for nothing.
+ * Guests: make room for their frames, and for writes past the journal, with those steps of
+ * journal_retire.c that wait for nothing.
  *
- * Flow: journal_guest.c comes here with a frame that has no place, and from half of the ring on.
- * Syncs and headers are AIO requests.  Their completion signals the caller's event; the caller then
- * calls again, and makes the next step.
+ * Flow: journal_guest.c comes here with a frame that has no place, and from half of the ring on;
+ * write_check.c with a write whose range a live frame covers.  Syncs and headers are AIO requests.
+ * Their completion signals the caller's event; the caller then calls again, and makes the next step.
  */
 #include "journal_guest.h"
 
@@ -28,14 +29,9 @@ void journal_guest_help(struct atomicio_journal *journal)
 		(void)take_steps(journal); /* R4 */
 }
 
-int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
+/* Go on with the retirement: JG5 says when to call again. */
+static int go_on(struct atomicio_journal *journal)
 {
-	/* JG4: there will be room after the frames on their way have ended. */
-	if (journal_guest_writes(journal) &&
-	    journal_place_frame(journal, length, journal_reserve(&journal->header)))
-		return -EBUSY;
-	if (!journal->live_bytes)
-		return -ENOSPC;
 	journal_begin_retirement(journal);
 	switch (take_steps(journal)) {
 	case JOURNAL_STEP_WAIT:
@@ -50,6 +46,35 @@ int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
 	default:
 		return journal_guest_writes(journal) ? -EBUSY : -ENOSPC;
 	}
+}
+
+int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
+{
+	/* JG4: there will be room after the frames on their way have ended. */
+	if (journal_guest_writes(journal) &&
+	    journal_place_frame(journal, length, journal_reserve(&journal->header)))
+		return -EBUSY;
+	return journal->live_bytes ? go_on(journal) : -ENOSPC;
+}
+
+/*
+ * The caller asks for a range, and calls again as long as a live frame may cover the range (J3).
+ * Frames of other ranges go on: what is live now is retired by this retirement, or by the next.
+ */
+int journal_guest_retire_id(struct atomicio_journal *journal, uint64_t file_id)
+{
+	int result;
+
+	pthread_mutex_lock(&journal->lock);
+	assert(journal->settled); /* H2: by journal_guests_begin() */
+	journal_land(journal);
+	result = journal_ask_live(journal, file_id);
+	if (result > 0)
+		result = go_on(journal);
+	if (result == -EAGAIN)
+		journal_guest_later(journal);
+	pthread_mutex_unlock(&journal->lock);
+	return result;
 }
 
 void journal_guest_synced(struct atomicio_journal *journal)

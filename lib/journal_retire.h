@@ -45,6 +45,8 @@ void journal_land(struct atomicio_journal *journal);
 void journal_help_retire(struct atomicio_journal *journal);
 /* Retire the live frames that were written through one handle. */
 int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
+/* 1: frames of an id are live; 0: none are; or why they cannot be retired. */
+int journal_ask_live(const struct atomicio_journal *journal, uint64_t file_id);
 /*
  * With the role: find a place for a frame of `length` bytes; or (`offset` NULL) make sure that
  * `length` bytes of the ring are free.  -ENOSPC: live frames are pinned (C1).

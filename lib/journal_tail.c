@@ -28,7 +28,7 @@ static void moved(struct atomicio_journal *journal, int error)
 		journal_guest_tail_moved(journal);
 	}
 	journal->moving_tail = false;
-	pthread_cond_broadcast(&journal->changed);
+	journal_wake(journal);
 }
 
 int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence)

@@ -19,6 +19,7 @@
 #define journal_adopt_header atomicio__journal_adopt_header
 #define journal_advance_head atomicio__journal_advance_head
 #define journal_arrive atomicio__journal_arrive
+#define journal_ask_live atomicio__journal_ask_live
 #define journal_attach atomicio__journal_attach
 #define journal_await_homes atomicio__journal_await_homes
 #define journal_await_lead atomicio__journal_await_lead
@@ -113,6 +114,7 @@
 #define journal_guest_overlaps atomicio__journal_guest_overlaps
 #define journal_guest_place atomicio__journal_guest_place
 #define journal_guest_place_of atomicio__journal_guest_place_of
+#define journal_guest_retire_id atomicio__journal_guest_retire_id
 #define journal_guest_synced atomicio__journal_guest_synced
 #define journal_guest_tail_moved atomicio__journal_guest_tail_moved
 #define journal_guest_uses atomicio__journal_guest_uses
@@ -316,6 +318,7 @@
 #define write_guest_next atomicio__write_guest_next
 #define write_guest_refuse atomicio__write_guest_refuse
 #define write_interpret atomicio__write_interpret
+#define write_is_entry atomicio__write_is_entry
 #define write_is_readable atomicio__write_is_readable
 #define write_journal atomicio__write_journal
 #define write_journal_group atomicio__write_journal_group

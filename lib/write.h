@@ -127,6 +127,7 @@ struct write_outcome {
 	uint32_t on_disk;
 	uint32_t allowed; /* by its kind alone: FALLBACK and RETRY are narrowed later */
 	bool called;	  /* the kernel's answer; false: our own check, nothing done */
+	bool later;	  /* of a guest: see journal_is_later(); no policy is asked */
 	uint64_t reasons;
 };
 
@@ -167,7 +168,9 @@ void write_give_bounce(struct atomicio_file *file);
 /* write_policy.c */
 enum write_action write_decide(struct write_request *request, struct write_outcome *outcome);
 
-/* write_check.c: false means nothing done, and the outcome says why. */
+/* write_check.c: a guest's, whose journal takes guests?  Then nothing may wait. */
+bool write_is_entry(const struct write_request *request);
+/* False means nothing done, and the outcome says why. */
 bool write_fits_limits(const struct write_request *request, struct write_outcome *outcome);
 bool write_is_readable(const struct write_request *request, struct write_outcome *outcome);
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome);

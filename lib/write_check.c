@@ -88,6 +88,15 @@ bool write_is_readable(const struct write_request *request, struct write_outcome
 	return false;
 }
 
+/* For a fallback by call, the caller of a guest has to wait. */
+bool write_is_entry(const struct write_request *request)
+{
+	const struct atomicio_options *options = &request->file->options;
+
+	return request->mode & WRITE_GUEST && request->path != ATOMICIO_PATH_PLAIN &&
+	       options->journal && journal_has_guests(options->journal);
+}
+
 /*
  * J3: a write past the journal may not touch a range covered by a live frame, or recovery would
  * bring the frame's page back over it.  Retire the frames first.
@@ -95,12 +104,15 @@ bool write_is_readable(const struct write_request *request, struct write_outcome
 bool write_retire_range(const struct write_request *request, struct write_outcome *outcome)
 {
 	const struct atomicio_options *options = &request->file->options;
+	bool comes_again;
 	int error;
 
 	if (!options->journal || !journal_may_cover(options->journal, options->file_id,
 						    request->offset, request->length))
 		return true;
-	error = journal_retire_id(options->journal, options->file_id);
+	comes_again = write_is_entry(request);
+	error = comes_again ? journal_guest_retire_id(options->journal, options->file_id)
+			    : journal_retire_id(options->journal, options->file_id);
 	if (!error)
 		return true;
 	/* No byte of this write was written. */
@@ -108,6 +120,7 @@ bool write_retire_range(const struct write_request *request, struct write_outcom
 	outcome->kind = ATOMICIO_KIND_UNSUPPORTED;
 	outcome->on_disk = ATOMICIO_DISK_OLD;
 	outcome->allowed = ATOMICIO_FAIL;
+	outcome->later = comes_again && journal_is_later(error);
 	return false;
 }
 

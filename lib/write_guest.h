@@ -68,9 +68,4 @@ static inline bool guest_has_frame(const struct guest *guest)
 	return guest->state >= GUEST_GATHERED && guest->state <= GUEST_HOME;
 }
 
-static inline bool guest_is_later(int error)
-{
-	return error == -EAGAIN || error == -EBUSY || error == -ENOBUFS || error == -ENOSPC;
-}
-
 #endif /* LIBATOMICIO_WRITE_GUEST_H */

@@ -27,11 +27,13 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	if (!write_fits_limits(request, outcome))
 		return false;
 	error = journal_claim(request->file->options.journal, &request->file->home, request->offset,
-			      request->length);
-	if (error)
-		write_fail(outcome, ATOMICIO_KIND_SPACE, error,
-			   error == -EFBIG ? ATOMICIO_REASON_FILE_SIZE_LIMIT : 0);
-	return !error;
+			      request->length, !write_is_entry(request));
+	if (!error)
+		return true;
+	write_fail(outcome, ATOMICIO_KIND_SPACE, error,
+		   error == -EFBIG ? ATOMICIO_REASON_FILE_SIZE_LIMIT : 0);
+	outcome->later = error == -ENXIO;
+	return false;
 }
 
 void write_page_of_request(const void *pages, uint32_t index, struct journal_page *page)

@@ -83,6 +83,10 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 			return settle(guest, sqe, write_run(write));
 		if (is_ready(write, &outcome))
 			break;
+		if (outcome.later) {
+			write_guest_fill_failing(sqe);
+			return outcome.error;
+		}
 		if (write_decide(write, &outcome) == WRITE_GIVE_UP)
 			return write_guest_refuse(guest, sqe, outcome.error);
 	}

@@ -73,29 +73,41 @@ static int fail(struct guest *guest, int error)
 	return outcome.error;
 }
 
+/* Into a frame that is closed, whose entry is *io.  False: the outcome says why not. */
+static bool enter_frame(struct guest *guest, struct journal_guest_io *io,
+			struct write_outcome *outcome)
+{
+	const struct write_request *write = &guest->write;
+	int error;
+
+	if (!write_fits_journal(write, outcome))
+		return false;
+	error = journal_gather(journal_of(guest), write, write_page_of_request, 1, &guest->place,
+			       io);
+	if (!error)
+		return true;
+	write_classify_journal(write->file, outcome, error);
+	outcome->later = journal_is_later(error);
+	return false;
+}
+
 int write_guest_begin_frame(struct guest *guest, struct io_uring_sqe *sqe)
 {
 	struct write_request *write = &guest->write;
-	struct write_outcome outcome;
 	struct journal_guest_io io = {.nothing = false};
-	int error;
+	struct write_outcome outcome;
 
 	while (write->path == ATOMICIO_PATH_JOURNAL) {
 		if (write_is_poisoned(write->file))
 			return GUEST_OTHER_PATH; /* prepare() returns the error */
-		if (write_fits_journal(write, &outcome)) {
-			error = journal_gather(journal_of(guest), write, write_page_of_request, 1,
-					       &guest->place, &io);
-			if (guest_is_later(error)) {
-				write_guest_fill_failing(sqe);
-				return error;
-			}
-			if (!error) {
-				fill(sqe, &io);
-				guest->state = GUEST_FRAME;
-				return 0;
-			}
-			write_classify_journal(write->file, &outcome, error);
+		if (enter_frame(guest, &io, &outcome)) {
+			fill(sqe, &io);
+			guest->state = GUEST_FRAME;
+			return 0;
+		}
+		if (outcome.later) {
+			write_guest_fill_failing(sqe);
+			return outcome.error;
 		}
 		if (write_decide(write, &outcome) == WRITE_GIVE_UP)
 			return write_guest_refuse(guest, sqe, outcome.error);
@@ -179,8 +191,11 @@ int write_guest_done(struct guest *guest, int32_t res)
 /* May this op be gathered?  No policy is asked: the caller has chosen the journal. */
 static int check_op(const struct atomicio_op *op, const struct guest *guest, uint32_t flags)
 {
-	const struct write_request request = {
-		.file = op->file, .length = op->length, .offset = op->offset};
+	const struct write_request request = {.file = op->file,
+					      .length = op->length,
+					      .offset = op->offset,
+					      .path = ATOMICIO_PATH_JOURNAL,
+					      .mode = WRITE_GUEST};
 	struct write_outcome outcome;
 	int error;
 
@@ -225,7 +240,7 @@ static int gather(struct atomicio_request *requests, const struct atomicio_op *o
 			.place = {.serial = place.serial, .page = place.page + i},
 		};
 	}
-	if (error && !guest_is_later(error) && ops[0].file)
+	if (error && !journal_is_later(error) && ops[0].file)
 		write_count(&ops[0].file->counters.writes_failed, 1);
 	return error;
 }

@@ -94,8 +94,10 @@ struct atomicio_request {
  *	- a policy answers FALLBACK, and the fallback is PLAIN;
  *	- a write goes to a journal without atomicio_uring_begin() (path JOURNAL, AUTO with a
  *	  journal, or a fallback to it);
- *	- a write goes past the journal over a range of live frames, which are retired first
+ *	- a write goes past such a journal over a range of live frames, which are retired first
  *	  (path KERNEL, or AUTO where no frame can hold the page).
+ *
+ * After atomicio_uring_begin() only the PLAIN fallback is left.
  *
  * The first two happen inside the call.  The entry becomes a no-op, and its completion gives the
  * result.  Mind the order: a write done inside the call is ahead of entries linked before its
@@ -106,8 +108,8 @@ struct atomicio_request {
  * kernel refuses without doing anything, and that breaks its link like a failed write.  Ignore the
  * completion of this entry, or give it to atomicio_uring_done(), which returns the same error.
  * Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY,
- * -ENOBUFS and -ENOSPC of atomicio_uring_begin(), after an error of a write that has a frame, and
- * after -EINVAL for a request still on its way, or due for another write again.
+ * -ENOBUFS, -ENOSPC and -ENXIO of atomicio_uring_begin(), after an error of a write that has a
+ * frame, and after -EINVAL for a request still on its way, or due for another write again.
  */
 int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *file,
 			struct io_uring_sqe *sqe, const void *buffer, size_t length,
@@ -179,15 +181,22 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *	  its home write must be made.
  *	- An error of a frame's entry poisons the journal, like an error of a synchronous write.
  *
+ * Until the page is home every reader (another descriptor or process, a mapping, a direct read) sees
+ * the old page, the new page or a mixture.  No crash, no kill and no failed home write makes it stay
+ * so: recovery finishes a page whose frame is durable.
+ *
  * A call that cannot be done now returns an error at once, changes nothing, and asks no policy:
  *
- *	-EAGAIN		the log area is full, or another thread writes a frame (the event says
- *			when to try again); or a retirement of old frames is under way
+ *	-EAGAIN		the log area is full, or another thread writes a frame, or a write past
+ *			the journal touches live frames, which are being retired (the event says
+ *			when to try again)
  *	-EBUSY		an entry of yours must complete first: an overlapping write is not home,
  *			or all frames are on their way
  *	-ENOBUFS	the open frame is full, and must be closed first
- *	-ENOSPC		the log area is full, and only atomicio_journal_checkpoint(), which waits,
- *			can make room (no AIO on this machine, or a file has failed)
+ *	-ENOSPC		as -EAGAIN, but only atomicio_journal_checkpoint(), which waits, can
+ *			retire the frames (no AIO on this machine, or a file has failed)
+ *	-ENXIO		the page ends behind the end of its file, and needs new blocks: make the
+ *			file longer first, as by fallocate(2) or its entry in your ring
  *
  * Synchronous calls never wait for an entry of yours.  Calls that need its completion return
  * -EBUSY: a write of an overlapping range, atomicio_journal_checkpoint() and _forget(),
@@ -215,7 +224,7 @@ int atomicio_uring_begin(struct atomicio_journal *journal, uint32_t frames, int 
  * entry.
  *
  * Returns 0 or:
- *	-EAGAIN, -EBUSY, -ENOBUFS  as described at atomicio_uring_begin()
+ *	-EAGAIN, -EBUSY, -ENOBUFS, -ENXIO  as described at atomicio_uring_begin()
  *	-EOPNOTSUPP	the file has no journal with atomicio_uring_begin()
  *	-EMSGSIZE	no frame can hold the page
  *	-EINVAL		as from atomicio_write(); the request is on its way

@@ -287,6 +287,7 @@ static int journaled(const char *name, int count)
 
 	must(event.fd >= 0 && !atomicio_uring_begin(options.journal, 2, event.fd), "no guests");
 	must(!io_uring_queue_init(4, &ring, 0), "no ring");
+	must(!posix_fallocate(fd, 0, (off_t)JOURNALED_PLACES * 16384), "no room");
 	for (int i = 0, error; i < count; i += error <= 0) {
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 		int result;

@@ -34,7 +34,10 @@ void run_ring(struct world *w, uint32_t boot)
 	step_finish(1);
 	step_prep(4, 0, 12288, 4096);
 	step_finish(4);
-	step_write(2, 12288, 4096, ATOMICIO_DSYNC); /* past the journal, over a live frame */
+	step_past(2, 2, 12288, 4096); /* past the journal, over a live frame */
+	step_prep(4, 0, 12288, 4096);
+	step_finish(4);
+	step_write(2, 12288, 4096, ATOMICIO_DSYNC);
 	if (boot == 0) {
 		step_checkpoint();
 		step_write(0, 0, 512, 0);

@@ -13,6 +13,7 @@
 
 #define PAGE_MAX 16384u
 #define NO_FRAME UINT32_MAX
+#define PAST_TRIES 16u /* each makes the next steps of a retirement */
 
 struct slot {
 	struct atomicio_request request[ORACLE_OPS];
@@ -23,7 +24,8 @@ struct slot {
 	uint32_t frame; /* the request whose entry is its frame's */
 	bool filled;	/* an entry that is not submitted */
 	bool durable;
-	uint32_t next; /* page to bring home */
+	uint32_t next;	/* page to bring home */
+	uint32_t flags; /* of all its writes */
 };
 
 static struct slot slots[REQUESTS];
@@ -95,7 +97,7 @@ static int prep(uint32_t request, uint32_t page)
 	memset(&slot->entry, 0, sizeof(slot->entry));
 	return atomicio_uring_prep(&slot->request[page], world.handles[where->handle].file,
 				   &slot->entry, buffers[request][page], where->length,
-				   where->offset, 0);
+				   where->offset, slot->flags);
 }
 
 static void begin(uint32_t request, uint32_t frame)
@@ -258,6 +260,27 @@ void step_finish(uint32_t request)
 		step_submit(request);
 		(void)step_complete(request);
 	}
+}
+
+void step_past(uint32_t request, uint32_t handle, uint64_t offset, uint32_t length)
+{
+	const struct step_page page = {.handle = handle, .offset = offset, .length = length};
+	struct slot *slot = take(request, &page, 1);
+	int error = -EAGAIN;
+
+	if (!slot)
+		return;
+	slot->flags = ATOMICIO_DSYNC;
+	slot->group.by_kernel = true;
+	for (uint32_t i = 0; i < PAST_TRIES && error == -EAGAIN; i++)
+		error = prep(request, 0);
+	if (expect("prep", error))
+		return;
+	begin(request, request);
+	disk_ring_submit(request, &slot->entry);
+	error = atomicio_uring_done(&slot->request[0], disk_ring_complete(request));
+	oracle_end(&world.oracle, ORACLE_FIBERS + request,
+		   expect("done", error) ? ORACLE_UNKNOWN : ORACLE_DURABLE);
 }
 
 void step_write_busy(uint32_t handle, uint64_t offset, uint32_t length)
