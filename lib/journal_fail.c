@@ -11,7 +11,8 @@
 
 #include <errno.h>
 
-void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error)
+void journal_fail_quietly(struct atomicio_journal *journal, const struct journal_file *file,
+			  int error)
 {
 	assert(error < 0);
 	for (struct journal_file *other = journal->files; other; other = other->next) {
@@ -22,6 +23,11 @@ void journal_fail(struct atomicio_journal *journal, const struct journal_file *f
 			atomic_store_explicit(other->poisoned, 1, memory_order_relaxed);
 		journal->counters.failed_files++;
 	}
+}
+
+void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error)
+{
+	journal_fail_quietly(journal, file, error);
 	journal_share_note_trouble(journal);
 	journal_wake(journal);
 }

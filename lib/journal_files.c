@@ -111,6 +111,8 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 	error = check_id(journal, file);
 	if (!error)
 		error = check_tags(journal, file);
+	if (!error && journal->share)
+		error = journal_shared_check(journal, file);
 	/* Writes past the journal rely on the header (H2). */
 	if (!error && journal->state == ATOMICIO_JOURNAL_READY && !journal_has_no_turn(journal))
 		error = journal_prove_header(journal);
@@ -167,16 +169,18 @@ static void await_calls(struct atomicio_journal *journal, const struct journal_f
 
 /*
  * J10.  Where other processes may go on with the journal, the frames stay live for them to retire.
+ * `left`: so it was, and the error is only for the caller of close.
  */
-static int retire_or_leave(struct atomicio_journal *journal, struct journal_file *file)
+static int retire_or_leave(struct atomicio_journal *journal, struct journal_file *file, bool *left)
 {
 	int error;
 
 	if (journal->share) {
 		await_calls(journal, file);
-		if (journal_has_no_turn(journal) ||
-		    (!journal->retiring && journal_share_is_alone(journal) != 1))
-			return 0;
+		*left = journal_has_no_turn(journal) ||
+			(!journal->retiring && journal_share_is_alone(journal) != 1);
+		if (*left)
+			return file->failed ? -ENOTRECOVERABLE : 0;
 	}
 	error = journal_retire_file(journal, file);
 	await_calls(journal, file);
@@ -192,12 +196,13 @@ static int retire_or_leave(struct atomicio_journal *journal, struct journal_file
 int journal_detach(struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_file **at;
+	bool left = false;
 	int error;
 
 	pthread_mutex_lock(&journal->lock);
-	error = retire_or_leave(journal, file);
+	error = retire_or_leave(journal, file, &left);
 	if (journal_file_is_live(file)) {
-		if (journal->share && (!error || error == -EBUSY))
+		if (left || (journal->share && (!error || error == -EBUSY)))
 			journal_shared_leave(journal, file);
 		else
 			leave_rest(journal, file);

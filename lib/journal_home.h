@@ -80,6 +80,9 @@ void journal_forget_rests(struct atomicio_journal *journal);
 
 /* journal_fail.c: K7: fail the file, which is written no more.  With the lock; and without. */
 void journal_fail(struct atomicio_journal *journal, const struct journal_file *file, int error);
+/* Of no concern to other processes (T5). */
+void journal_fail_quietly(struct atomicio_journal *journal, const struct journal_file *file,
+			  int error);
 void journal_home_failed(struct atomicio_journal *journal, const struct journal_file *file,
 			 int error);
 

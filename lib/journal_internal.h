@@ -335,6 +335,8 @@ int journal_share_check(const struct sys_calls *sys, int fd);
 void journal_shared_forget(struct atomicio_journal *journal);
 void journal_shared_leave(struct atomicio_journal *journal, const struct journal_file *file);
 void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file);
+/* -EEXIST: live frames of this id are of another file.  As far as can be known now. */
+int journal_shared_check(const struct atomicio_journal *journal, const struct journal_file *file);
 
 #include "journal_home.h"
 #include "journal_line.h"

@@ -31,32 +31,58 @@ int journal_share_is_alone(const struct atomicio_journal *journal)
 	return others < 0 ? others : !others;
 }
 
+/*
+ * Be the owner of the turn.  The kernel looks for a deadlock by process: another thread of ours may
+ * hold what one of the owner's waits for (fs/locks.c); that one ends its turn all the same.
+ */
+static int lock_owner(const struct atomicio_journal *journal, bool wait)
+{
+	int error;
+
+	do {
+		error = journal->sys->share->record_lock(journal->share->fd, JOURNAL_LOCK_OWNER,
+							 SYS_LOCK_WRITE, wait);
+		if (error == -EDEADLK)
+			journal->sys->sleep_us(10000);
+	} while (error == -EDEADLK);
+	return error == -EAGAIN ? -EBUSY : error;
+}
+
+static int unlock_owner(const struct atomicio_journal *journal)
+{
+	return journal->sys->share->record_lock(journal->share->fd, JOURNAL_LOCK_OWNER, SYS_UNLOCK,
+						false);
+}
+
 int journal_share_lock_turn(const struct atomicio_journal *journal, bool wait)
 {
 	const struct sys_share_calls *calls = journal->sys->share;
 	const int fd = journal->share->fd;
-	int error, alone = 0;
+	int error = lock_owner(journal, wait);
 
+	if (error)
+		return error;
 	/*
-	 * An exit drops record locks first, and locks of descriptions some time later (6.18:
-	 * do_exit() calls exit_files() for the first, and then __fput() as task work).
+	 * No living process is in its turn.  An exit drops record locks first, and locks of
+	 * descriptions some time later (6.18: do_exit() calls exit_files() for the first, and then
+	 * __fput() as task work).
 	 */
 	for (uint32_t i = 0; i < JOURNAL_EXIT_MS; i++) {
 		error = calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, false);
 		if (error != -EAGAIN)
-			return error;
-		alone = journal_share_is_alone(journal);
-		if (alone != 1)
 			break;
 		journal->sys->sleep_us(1000);
 	}
-	if (alone)
-		return alone < 0 ? alone : -EOWNERDEAD;
-	return wait ? calls->own_lock(fd, JOURNAL_LOCK_TURN, SYS_LOCK_WRITE, true) : -EBUSY;
+	if (error)
+		(void)unlock_owner(journal);
+	return error == -EAGAIN ? -EOWNERDEAD : error;
 }
 
 int journal_share_unlock_turn(const struct atomicio_journal *journal)
 {
-	return journal->sys->share->own_lock(journal->share->fd, JOURNAL_LOCK_TURN, SYS_UNLOCK,
-					     false);
+	const int error = journal->sys->share->own_lock(journal->share->fd, JOURNAL_LOCK_TURN,
+							SYS_UNLOCK, false);
+	const int second = unlock_owner(journal);
+
+	return error ? error : second;
 }

@@ -27,6 +27,10 @@
  *    file was open: its sync then receives the error of every lost page.  Pages of older frames are
  *    first written home again.  A process never retires frames of a file that the process has not
  *    open.
+ * T5 an id is one file in all processes (K4).  The page says which file.  A process that opens
+ *    another file under the id of live frames is refused.  A process that finds, at the beginning
+ *    of a turn, frames of another file under an id of its own fails its handles of this id, and
+ *    retires none of these frames.
  *
  * The page is read through a mapping and written by pwrite(2): a full filesystem that copies on
  * write then gives an error, where a store would give SIGBUS.  The page has a place of its own,
@@ -45,12 +49,13 @@
 #endif
 #define JOURNAL_SHARED_MAGIC UINT64_C(0x6e727574206f6974) /* "tio turn" */
 /* Files with live frames that the page can name; further files are "some". */
-#define JOURNAL_SHARED_FILES 245u
+#define JOURNAL_SHARED_FILES 163u
 
 /* Bytes that are locked, far behind every file. */
 #define JOURNAL_LOCK_DOOR (UINT64_C(1) << 60)	   /* opens and closes, one at a time */
 #define JOURNAL_LOCK_LIVES (JOURNAL_LOCK_DOOR + 1) /* read: a living process; write: the only one */
 #define JOURNAL_LOCK_TURN (JOURNAL_LOCK_DOOR + 2)  /* the description's: a turn is under way */
+#define JOURNAL_LOCK_OWNER (JOURNAL_LOCK_DOOR + 3) /* and its owner lives; taken before TURN */
 
 /* Longest time in an exit between the drop of the record locks and the drop of other locks. */
 #define JOURNAL_EXIT_MS 1000u
@@ -59,6 +64,7 @@
 struct journal_shared_file {
 	uint64_t file_id;
 	uint64_t first;
+	uint64_t mark; /* which file the id is of (T5); 0: cannot be told */
 };
 
 /* The shared page, in the byte order of the machine: the page never leaves the machine. */
@@ -83,7 +89,7 @@ struct journal_shared {
 	uint32_t file_count;
 	struct journal_shared_file files[JOURNAL_SHARED_FILES];
 	uint32_t crc; /* of all from `turns` on */
-	uint32_t reserved_too;
+	uint32_t reserved_too[3];
 };
 
 static_assert(sizeof(struct journal_shared) == JOURNAL_BLOCK, "one page");
@@ -142,7 +148,8 @@ void journal_share_close(struct atomicio_journal *journal);
 /* Is this process a child of the process that opened the journal? */
 bool journal_is_forked(const struct atomicio_journal *journal);
 /*
- * The lock of the turn. -EOWNERDEAD: no process lives, and a child of a dead process has the lock.
+ * The lock of the turn.  -EBUSY: a living process has the lock.  -EOWNERDEAD: a child of a dead
+ * process has it, or a process that lost its record locks by a close of the journal's file.
  */
 int journal_share_lock_turn(const struct atomicio_journal *journal, bool wait);
 int journal_share_unlock_turn(const struct atomicio_journal *journal);
@@ -156,6 +163,9 @@ int journal_shared_flag(const struct atomicio_journal *journal, size_t at, uint3
 bool journal_shared_read(const struct atomicio_journal *journal, struct journal_shared *copy);
 /* Write the state of the journal into the page; with `anew`, into a new page. */
 int journal_shared_publish(struct atomicio_journal *journal, bool anew);
+/* T5: has another process live frames of another file under this one's id?  In a turn. */
+bool journal_shared_left_another(const struct atomicio_journal *journal,
+				 const struct journal_file *file);
 /* Take over the state in a page. */
 void journal_shared_adopt(struct atomicio_journal *journal, const struct journal_shared *page);
 

@@ -60,20 +60,46 @@ bool journal_shared_read(const struct atomicio_journal *journal, struct journal_
 	       copy->file_count <= JOURNAL_SHARED_FILES;
 }
 
+static uint64_t mark_of(const struct journal_file *file)
+{
+	struct journal_identity identity;
+	uint64_t words[5], mark = 1;
+
+	journal_decode_file(file->row, &identity);
+	if (!(identity.known & JOURNAL_KNOWS_INODE))
+		return 0;
+	/* On one machine the device number is as good as the UUID. */
+	words[0] = file->device_major;
+	words[1] = file->device_minor;
+	words[2] = identity.inode;
+	words[3] = (uint64_t)identity.birth_seconds;
+	words[4] = identity.birth_nanoseconds;
+	for (uint32_t i = 0; i < 5; i++) {
+		mark = (mark ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		mark ^= mark >> 32;
+	}
+	return mark ? mark : 1;
+}
+
+static bool is_another(const struct journal_shared_file *file, uint64_t mark)
+{
+	return file->mark && mark && file->mark != mark;
+}
+
 /* Add a file with its oldest live frame; false: no room. */
-static bool add_file(struct journal_shared_file *files, uint32_t *count, uint64_t file_id,
-		     uint64_t first)
+static bool add_file(struct journal_shared_file *files, uint32_t *count,
+		     struct journal_shared_file added)
 {
 	for (uint32_t i = 0; i < *count; i++) {
-		if (files[i].file_id != file_id)
+		if (files[i].file_id != added.file_id || is_another(&files[i], added.mark))
 			continue;
-		if (first < files[i].first)
-			files[i].first = first;
+		if (added.first < files[i].first)
+			files[i].first = added.first;
 		return true;
 	}
 	if (*count == JOURNAL_SHARED_FILES)
 		return false;
-	files[(*count)++] = (struct journal_shared_file){file_id, first};
+	files[(*count)++] = added;
 	return true;
 }
 
@@ -84,17 +110,20 @@ static uint64_t oldest(const struct journal_file *file)
 	return file->first[0];
 }
 
+static struct journal_shared_file describe(const struct journal_file *file)
+{
+	return (struct journal_shared_file){file->file_id, oldest(file), mark_of(file)};
+}
+
 static void list_files(const struct atomicio_journal *journal, struct journal_shared *page)
 {
 	const struct journal_share *share = journal->share;
 
 	page->some = share->some;
 	for (uint32_t i = 0; i < share->other_count; i++)
-		(void)add_file(page->files, &page->file_count, share->others[i].file_id,
-			       share->others[i].first);
+		(void)add_file(page->files, &page->file_count, share->others[i]);
 	for (const struct journal_file *file = journal->files; file; file = file->next)
-		if (oldest(file) &&
-		    !add_file(page->files, &page->file_count, file->file_id, oldest(file)))
+		if (oldest(file) && !add_file(page->files, &page->file_count, describe(file)))
 			page->some = 1;
 }
 
@@ -171,11 +200,10 @@ static void adopt_files(struct atomicio_journal *journal, const struct journal_s
 	for (uint32_t i = 0; i < page->file_count; i++) {
 		struct journal_file *file = find_file(journal, page->files[i].file_id);
 
-		if (file)
+		if (file && !is_another(&page->files[i], mark_of(file)))
 			file->first[now] = page->files[i].first; /* J2 */
 		else
-			(void)add_file(share->others, &share->other_count, page->files[i].file_id,
-				       page->files[i].first);
+			(void)add_file(share->others, &share->other_count, page->files[i]);
 	}
 }
 
@@ -217,15 +245,15 @@ void journal_shared_leave(struct atomicio_journal *journal, const struct journal
 {
 	struct journal_share *share = journal->share;
 	const uint32_t now = journal->generation & 1;
-	const uint64_t first = oldest(file);
+	const struct journal_shared_file left = describe(file);
 	struct journal_file *other;
 
 	for (other = journal->files; other; other = other->next)
 		if (other != file && other->file_id == file->file_id && !other->failed)
 			break;
-	if (other && (!other->first[now] || first < other->first[now]))
-		other->first[now] = first;
-	if (!other && !add_file(share->others, &share->other_count, file->file_id, first))
+	if (other && (!other->first[now] || left.first < other->first[now]))
+		other->first[now] = left.first;
+	if (!other && !add_file(share->others, &share->other_count, left))
 		share->some = true;
 }
 
@@ -243,13 +271,42 @@ static uint64_t first_vouched(const struct atomicio_journal *journal)
 								    : UINT64_MAX;
 }
 
+/* T5 */
+static bool lists_another(const struct journal_shared_file *files, uint32_t count,
+			  const struct journal_file *file)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (files[i].file_id == file->file_id && is_another(&files[i], mark_of(file)))
+			return true;
+	return false;
+}
+
+bool journal_shared_left_another(const struct atomicio_journal *journal,
+				 const struct journal_file *file)
+{
+	return lists_another(journal->share->others, journal->share->other_count, file);
+}
+
+int journal_shared_check(const struct atomicio_journal *journal, const struct journal_file *file)
+{
+	struct journal_shared page;
+
+	if (!journal_has_no_turn(journal))
+		return journal_shared_left_another(journal, file) ? -EEXIST : 0;
+	/* While another process is in its turn the page is of before: our next turn will tell. */
+	if (!journal_shared_read(journal, &page) || page.in_turn)
+		return 0;
+	return lists_another(page.files, page.file_count, file) ? -EEXIST : 0;
+}
+
 void journal_shared_find(struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_share *share = journal->share;
 
 	file->since = first_vouched(journal);
 	for (uint32_t i = 0; i < share->other_count; i++) {
-		if (share->others[i].file_id != file->file_id)
+		if (share->others[i].file_id != file->file_id ||
+		    is_another(&share->others[i], mark_of(file)))
 			continue;
 		file->first[journal->generation & 1] = share->others[i].first;
 		share->others[i] = share->others[--share->other_count];

@@ -126,6 +126,14 @@ static int catch_up(struct atomicio_journal *journal)
 	return error;
 }
 
+/* T5: another process has framed pages of another file under the same id. */
+static void fail_strangers(struct atomicio_journal *journal)
+{
+	for (const struct journal_file *file = journal->files; file; file = file->next)
+		if (!file->failed && journal_shared_left_another(journal, file))
+			journal_fail_quietly(journal, file, -ESTALE);
+}
+
 /* With the locks.  A failure leaves in_turn set: the next process will read the ring. */
 static int begin(struct atomicio_journal *journal)
 {
@@ -136,6 +144,7 @@ static int begin(struct atomicio_journal *journal)
 		error = catch_up(journal);
 	if (error)
 		return error;
+	fail_strangers(journal);
 	for (struct journal_file *file = journal->files; file; file = file->next)
 		if (file->since == UINT64_MAX)
 			file->since = journal->head_sequence; /* O4 */

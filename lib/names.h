@@ -72,6 +72,7 @@
 #define journal_escape atomicio__journal_escape
 #define journal_escape_key atomicio__journal_escape_key
 #define journal_fail atomicio__journal_fail
+#define journal_fail_quietly atomicio__journal_fail_quietly
 #define journal_file_lost atomicio__journal_file_lost
 #define journal_fill_block atomicio__journal_fill_block
 #define journal_fill_info atomicio__journal_fill_info
@@ -201,10 +202,12 @@
 #define journal_share_opened atomicio__journal_share_opened
 #define journal_share_unlock_turn atomicio__journal_share_unlock_turn
 #define journal_shared_adopt atomicio__journal_shared_adopt
+#define journal_shared_check atomicio__journal_shared_check
 #define journal_shared_find atomicio__journal_shared_find
 #define journal_shared_flag atomicio__journal_shared_flag
 #define journal_shared_forget atomicio__journal_shared_forget
 #define journal_shared_leave atomicio__journal_shared_leave
+#define journal_shared_left_another atomicio__journal_shared_left_another
 #define journal_shared_publish atomicio__journal_shared_publish
 #define journal_shared_read atomicio__journal_shared_read
 #define journal_shared_write atomicio__journal_shared_write

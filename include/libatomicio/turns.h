@@ -32,8 +32,9 @@
  * the turn, which finishes every file.
  *
  * A failure in a turn (of a frame, of a file) leaves the journal hot.  The next turn, of any
- * process, recovers.  Close the handles of a failed file and open them again.  No file accepts
- * writes until a recovery has finished every file.
+ * process, recovers.  Close the handles of a failed file (atomicio_close() gives -ENOTRECOVERABLE,
+ * in a turn or not) and open them again.  No file accepts writes until a recovery has finished
+ * every file.
  *
  * Rules for the caller:
  *
@@ -43,11 +44,16 @@
  *    Where another process made a turn in between and did not see this process, the library reads
  *    the ring again.)
  * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.
- * 3. A process has a journal open once: share the handle between threads.
+ * 3. A process has a journal open once: share the handle between threads.  A turn belongs to the
+ *    process: any thread may begin or end it.  A thread that waits for a turn blocks no other one.
  * 4. After fork(2) the child's handles are dead.  The child may close them, which only frees
  *    memory; best is exec.  A child forked in a turn has a copy of the turn's lock.  If the parent
- *    dies and the child lives, the copy keeps other processes out: a process that is alone gets
- *    -EOWNERDEAD; two or more get -EBUSY, or wait for the end of the child.
+ *    dies and the child lives, the copy keeps all other processes out, with -EOWNERDEAD, until the
+ *    child ends or calls exec.
+ * 5. A file_id names the same file in all processes.  While frames of the id are live,
+ *    atomicio_open() of another file with this id gives -EEXIST.  A process that had another file
+ *    open before (a backup was put in the place of the file) learns it at the beginning of its next
+ *    turn: its handle has failed.  Where the filesystem gives no inode numbers, nothing is noticed.
  */
 #ifndef LIBATOMICIO_TURNS_H
 #define LIBATOMICIO_TURNS_H
@@ -65,25 +71,26 @@ extern "C" {
 
 /*
  * Begin a turn of the whole process: all its threads may write in the turn.  The work of other
- * processes since the last turn is taken over.  Without other processes since the last turn the
- * call costs four cheap system calls.  After a turn that was never ended headers and ring are read
- * again.
+ * processes since the last turn is taken over.  The call costs three locks, a stat and a write of
+ * four bytes to the page cache.  After a turn that was never ended headers and ring are read again.
  *
  * Returns 0: the journal accepts writes.  Returns 1: recover first, with atomicio_journal_recover()
  * in this turn; files may stay attached, and writes give -EUCLEAN until the recovery.  Errors:
- *	-EBUSY		another process is in its turn
- *	-EOWNERDEAD	no other process lives, but a forked child of one has held the lock for a
- *			second: end the child
+ *	-EBUSY		another process is in its turn; not with ATOMICIO_TURN_WAIT
+ *	-EOWNERDEAD	the owner of the turn is dead, but a child that it forked has held the lock
+ *			for a second: end the child.  Or the owner broke rule 1 in its turn
  *	-ESTALE		the journal's file was deleted, cut or created anew
  *	-EALREADY	this process is in a turn
  *	-EPERM		this process is a child after fork
- *	-EINTR		a signal came during the wait
+ *	-EINTR		a signal came during the wait: call again
  *	-EINVAL		the journal is not shared; an unknown flag
  *	-EDEADLK	called from a callback of this journal
  *	-ENOMEM		no memory for reading the ring
+ *	-EFBIG		RLIMIT_FSIZE leaves no room for the page behind the journal
  *	others		from reading or writing the journal
  *
- * (atomicio_journal_open() also gives -ENOMEM, if RLIMIT_MEMLOCK leaves no 4 KiB for the page.)
+ * After an error no turn is under way.  (atomicio_journal_open() also gives -ENOMEM, if
+ * RLIMIT_MEMLOCK leaves no 4 KiB for the page, and -EOWNERDEAD as above.)
  */
 int atomicio_journal_turn_begin(struct atomicio_journal *journal, uint32_t flags);
 

@@ -36,7 +36,7 @@
 #define DISK_POOL (1u << 20)
 #define DISK_DESCRIPTIONS 80u
 #define DISK_PROCESSES 3u
-#define DISK_RECORDS 3u /* bytes of the journal that are locked */
+#define DISK_RECORDS 4u /* bytes of the journal that are locked */
 #define DISK_PIECE_SECTORS 64u
 
 /* The caller's descriptors: of file n, direct and buffered. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a process may die at any call of its turn, its page may be lost, copied or left by a forked
- * child: the next process finds a whole state, and who only asks is told to recover.
+ * Goal: a process may die at any call of its turn, its page may be lost or copied:
+ * the next process finds a whole state, and who only asks is told to recover.
  * Method: turns_machine.h: children are killed in each of their writes, before, after and in the
  * middle of it.
  */
@@ -199,102 +199,11 @@ START_TEST(a_journal_that_was_deleted_or_cut_takes_no_turn)
 }
 END_TEST
 
-static int told[2];
-
-/* A process that forks in its turn, or outside one, and dies; the child lives on. */
-static void leave_a_child(int in_turn)
-{
-	pid_t pid;
-
-	start();
-	if (in_turn)
-		ck_assert_int_eq(begin(), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (!pid) {
-		/* Its handles are dead, and its close harms nobody. */
-		ck_assert_int_eq(begin(), -EPERM);
-		ck_assert_int_eq(end(), -EPERM);
-		ck_assert_int_eq(write_page(0, 0, 1), -EBUSY);
-		for (;;)
-			pause();
-	}
-	ck_assert_int_eq(write(told[1], &pid, sizeof(pid)), sizeof(pid));
-	(void)kill(getpid(), SIGKILL);
-}
-
-static pid_t orphan(int in_turn)
-{
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(told), 0);
-	ck_assert_int_eq(run(leave_a_child, in_turn), SIGKILL);
-	ck_assert_int_eq(read(told[0], &pid, sizeof(pid)), sizeof(pid));
-	return pid;
-}
-
-static void end_orphan(pid_t pid)
-{
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	while (kill(pid, 0) == 0) /* somebody else's to reap */
-		usleep(1000);
-}
-
-static void open_beside_an_orphan(int expected)
-{
-	journal_fd = open_in("journal", 0);
-	ck_assert_int_eq(open_journal(), expected);
-}
-
-START_TEST(a_forked_child_is_not_taken_for_a_living_owner)
-{
-	const pid_t pid = orphan(0);
-
-	ck_assert_int_eq(atomicio_journal_is_alone(journal), 1);
-	ck_assert_int_eq(write_in_turn(3), 0);
-	ck_assert_int_eq(close_all(), 0);
-	ck_assert_int_eq(run(open_beside_an_orphan, 0), 0);
-	end_orphan(pid);
-}
-END_TEST
-
-START_TEST(a_child_of_a_process_that_died_in_its_turn_keeps_the_others_out)
-{
-	const pid_t pid = orphan(1);
-
-	ck_assert_int_eq(begin(), -EOWNERDEAD);
-	ck_assert_int_eq(atomicio_journal_turn_begin(journal, ATOMICIO_TURN_WAIT), -EOWNERDEAD);
-	ck_assert_int_eq(run(open_beside_an_orphan, 0), 0); /* we live */
-	ck_assert_int_eq(close_all(), 0);
-	ck_assert_int_eq(run(open_beside_an_orphan, -EOWNERDEAD), 0);
-	end_orphan(pid);
-	start();
-	ck_assert_int_eq(write_in_turn(3), 0);
-}
-END_TEST
-
 static void ask_who_lives(int alone)
 {
 	start();
 	ck_assert_int_eq(atomicio_journal_is_alone(journal), alone);
 }
-
-START_TEST(a_child_may_close_its_handles_and_we_live_on)
-{
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (!pid) {
-		for (int i = 0; i < 2; i++)
-			(void)atomicio_close(files[i]);
-		_exit(atomicio_journal_close(journal) == 0 ? 0 : 1);
-	}
-	ck_assert_int_eq(reap(pid), 0);
-	ck_assert_int_eq(run(ask_who_lives, 0), 0);
-	ck_assert_int_eq(write_in_turn(3), 0);
-	ck_assert_int_eq(group_value(), 3);
-}
-END_TEST
 
 /* The process closes another descriptor of the file, and with it the lock that says it lives. */
 START_TEST(a_process_that_lost_its_lock_is_not_lost)
@@ -371,9 +280,6 @@ int main(void)
 		a_page_of_a_time_when_nobody_lived_is_not_believed,
 		a_page_that_is_damaged_while_we_live_is_made_anew,
 		a_journal_that_was_deleted_or_cut_takes_no_turn,
-		a_forked_child_is_not_taken_for_a_living_owner,
-		a_child_of_a_process_that_died_in_its_turn_keeps_the_others_out,
-		a_child_may_close_its_handles_and_we_live_on,
 		a_process_that_lost_its_lock_is_not_lost,
 		a_header_that_another_process_left_clean_is_not_taken_for_ours,
 		a_limit_on_the_file_size_is_no_signal,
