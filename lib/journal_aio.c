@@ -100,7 +100,9 @@ static void settle(const struct sys_calls *sys, struct journal_run *run, int64_t
 	run->error = 0;
 	if (result == (int64_t)run->length)
 		return;
-	if (result > 0)
+	if (run->into)
+		run->state = JOURNAL_RUN_TODO;
+	else if (result > 0)
 		run->error = journal_write_rest(sys, run->fd, run->rwf, run->vector, run->count,
 						run->offset, (uint64_t)result);
 	else if (result == -EAGAIN || result == -EINTR || result == -EINVAL)
@@ -143,6 +145,17 @@ static bool is_ready(const struct sys_calls *sys, struct journal_courier *courie
 
 void journal_fill_block(struct iocb *block, struct journal_run *run)
 {
+	if (run->into) {
+		*block = (struct iocb){
+			.aio_data = (uintptr_t)run,
+			.aio_lio_opcode = IOCB_CMD_PREAD,
+			.aio_fildes = (uint32_t)run->fd,
+			.aio_buf = (uintptr_t)run->into,
+			.aio_nbytes = run->length,
+			.aio_offset = (int64_t)run->offset,
+		};
+		return;
+	}
 	*block = (struct iocb){
 		.aio_data = (uintptr_t)run,
 		.aio_lio_opcode = IOCB_CMD_PWRITEV,
@@ -231,8 +244,9 @@ static void write_cached(const struct sys_calls *sys, struct journal_run *runs, 
 			journal_write_run(sys, &runs[i]);
 }
 
-void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
-			struct journal_run *runs, uint32_t count)
+/* All direct runs that AIO takes; cached ones are written meanwhile. */
+static void fly(const struct sys_calls *sys, struct journal_courier *courier,
+		struct journal_run *runs, uint32_t count)
 {
 	uint32_t at = 0;
 
@@ -244,7 +258,21 @@ void journal_write_runs(const struct sys_calls *sys, struct journal_courier *cou
 		write_cached(sys, runs, count);
 		collect(sys, courier, runs, count, sent);
 	}
+}
+
+void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
+			struct journal_run *runs, uint32_t count)
+{
+	fly(sys, courier, runs, count);
 	for (uint32_t i = 0; i < count; i++)
 		if (runs[i].state == JOURNAL_RUN_TODO)
 			journal_write_run(sys, &runs[i]);
+}
+
+void journal_read_runs(const struct sys_calls *sys, struct journal_courier *courier,
+		       struct journal_run *runs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		assert(runs[i].direct && runs[i].into);
+	fly(sys, courier, runs, count);
 }

@@ -35,9 +35,11 @@ struct journal_run {
 	uint32_t count; /* of the vector */
 	uint32_t pages;
 	int fd, rwf;
-	bool direct; /* fd is direct: AIO does not wait */
+	uint8_t *into; /* NULL: it is written; or where to it is read */
+	bool direct;   /* fd is direct: AIO does not wait */
 	enum journal_run_state state;
 	int error;
+	bool verified; /* recovery: read back, and equal */
 };
 
 /*
@@ -49,6 +51,13 @@ uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iov
 /* Write all runs and wait (O5): each run then has its error, 0 if written whole. */
 void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
 			struct journal_run *runs, uint32_t count);
+
+/*
+ * Read direct runs to where `into` says, together, and wait for them (O5).  The state of a run that
+ * was read whole is JOURNAL_RUN_DONE; all others have to be read by call.
+ */
+void journal_read_runs(const struct sys_calls *sys, struct journal_courier *courier,
+		       struct journal_run *runs, uint32_t count);
 
 /* The kernel's queue for the runs of one ticket, and the memory for its requests. */
 struct journal_courier {

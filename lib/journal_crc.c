@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CRC-32C by SSE4.2 where the processor has it, a page in three lanes with PCLMULQDQ, else by a table
- * of 16 entries.
+ * CRC-32C by SSE4.2 where the processor has it, a page in three lanes with PCLMULQDQ; else by a
+ * table of 16 entries.
  *
  * Flow: a leaf of the journal.  No well-kept C library of Debian carries this checksum.
  */

@@ -175,6 +175,7 @@
 #define journal_read_all atomicio__journal_read_all
 #define journal_read_header atomicio__journal_read_header
 #define journal_read_live atomicio__journal_read_live
+#define journal_read_runs atomicio__journal_read_runs
 #define journal_refused atomicio__journal_refused
 #define journal_replay_frame atomicio__journal_replay_frame
 #define journal_reserve atomicio__journal_reserve

@@ -3,8 +3,9 @@
  * The kernel's AIO over the simulated disk: writes in the air.
  *
  * Flow: a part of the system table of disk_sys.c.  A write that was submitted is in the air: it is
- * made when it is reaped, from the memory that the caller gave, as it is then.  Each completion is
- * a call like another: the explorer may crash in it, make it fail, or let another thread run.
+ * made when it is reaped, from the memory that the caller gave, as it is then; and so is a read.
+ * Each completion is a call like another: the explorer may crash in it, make it fail, or let
+ * another thread run.
  * Who waits lets one land, and so does who only looks, or with disk.aio_slow he never does.
  *
  * A sync makes durable what was written before it was submitted, and nothing that came later.
@@ -45,6 +46,13 @@ uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes)
 	return length;
 }
 
+/* Does it change the disk when it lands? */
+static bool is_write(const struct iocb *block)
+{
+	return block->aio_lio_opcode == IOCB_CMD_PWRITE ||
+	       block->aio_lio_opcode == IOCB_CMD_PWRITEV;
+}
+
 static uint64_t gather(const struct iocb *block, uint8_t *bytes)
 {
 	const struct iovec one = {.iov_base = (void *)(uintptr_t)block->aio_buf,
@@ -79,7 +87,7 @@ void disk_land_all(void)
 	for (uint32_t i = 0; i < AIR_MAX; i++) {
 		const struct iocb *block = &air[i].block;
 
-		if (air[i].context && block->aio_lio_opcode != IOCB_CMD_FDSYNC)
+		if (air[i].context && is_write(block))
 			disk_write(state, disk_opened((int)block->aio_fildes)->file,
 				   (uint64_t)block->aio_offset, bytes, gather(block, bytes), false);
 	}
@@ -151,6 +159,11 @@ static int64_t land(struct flight *flight)
 	flight->context = 0;
 	if (block->aio_lio_opcode == IOCB_CMD_FDSYNC)
 		return disk_ends_sync((int)block->aio_fildes, flight->before, fails);
+	if (block->aio_lio_opcode == IOCB_CMD_PREAD)
+		return fails ? -EIO
+			     : disk_sys.pread(
+				       (int)block->aio_fildes, (void *)(uintptr_t)block->aio_buf,
+				       (size_t)block->aio_nbytes, (uint64_t)block->aio_offset);
 	length = gather(block, bytes);
 	if (call == disk.busy_call)
 		return -EAGAIN;

@@ -61,6 +61,19 @@ static int fake_submit(aio_context_t context, uint32_t count, struct iocb **list
 	return (int)count;
 }
 
+/* A4 */
+static int64_t read_some(int fd, const struct iovec *into, uint64_t offset)
+{
+	const ssize_t result = disk_calls->pread(fd, into->iov_base, into->iov_len, offset);
+
+	if (++fake_aio.read != fake_aio.spoil || result <= 0)
+		return result;
+	if (fake_aio.spoil_result)
+		return fake_aio.spoil_result;
+	((uint8_t *)into->iov_base)[result - 1] ^= 1;
+	return result;
+}
+
 static int64_t perform(const struct iocb *block)
 {
 	const struct iovec one = {.iov_base = (void *)(uintptr_t)block->aio_buf,
@@ -68,11 +81,14 @@ static int64_t perform(const struct iocb *block)
 	const int fd = (int)block->aio_fildes, flags = (int)block->aio_rw_flags;
 	const uint64_t offset = (uint64_t)block->aio_offset;
 
-	fake_aio.made += block->aio_lio_opcode != IOCB_CMD_FDSYNC;
+	fake_aio.made += block->aio_lio_opcode == IOCB_CMD_PWRITE ||
+			 block->aio_lio_opcode == IOCB_CMD_PWRITEV;
 	switch (block->aio_lio_opcode) {
 	case IOCB_CMD_FDSYNC:
 		fake_aio.syncs++;
 		return disk_calls->fdatasync(fd);
+	case IOCB_CMD_PREAD:
+		return read_some(fd, &one, offset);
 	case IOCB_CMD_PWRITE:
 		return disk_calls->pwritev2(fd, &one, 1, offset, flags);
 	case IOCB_CMD_PWRITEV:

@@ -9,6 +9,7 @@
  *    the last submitted is made first.
  * A2 a write fails, or is cut short, as a call would be (fake_disk.h).  So does a sync.
  * A3 what is slow has not ended when somebody looks, or waits with a limit, that many times.
+ * A4 the spoil'th read gets spoil_result or, if that is 0, a wrong byte at its end.
  */
 #ifndef FAKE_AIO_H
 #define FAKE_AIO_H
@@ -24,9 +25,11 @@ struct fake_aio {
 	int reap_result;		      /* every time, 0: what is asked for */
 	int destroy_result, destroy_failures; /* so often */
 	uint32_t slow;			      /* A3 */
+	uint32_t spoil;			      /* A4; 0: none */
+	int spoil_result;
 
 	uint32_t contexts, in_air; /* now */
-	uint32_t setups, submits, reaps, made, syncs;
+	uint32_t setups, submits, reaps, made, read, syncs;
 	uint32_t air_max; /* most that were in the air together */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: recovery writes the pages of a frame together, as the home writes of a running journal are,
- * and whatever the kernel's AIO refuses, cuts short or gets wrong, they are home when it returns
- * 0, and their frame is live when it does not.
+ * and reads them back together; whatever the kernel's AIO refuses, cuts short or gets wrong, they
+ * are home when it returns 0, and their frame is live when it does not.
  * Method: a group whose home writes all failed; then recovery over an AIO that misbehaves.
  */
 #define _GNU_SOURCE
@@ -111,6 +111,52 @@ START_TEST(recovery_keeps_the_frame_of_a_run_that_fails)
 }
 END_TEST
 
+START_TEST(recovery_reads_the_pages_of_a_frame_back_together)
+{
+	leave_a_frame();
+	machine_recover();
+	ck_assert_uint_eq(fake_aio.read, 3);
+	all_home();
+	/* What could not be read so is read by call. */
+	for (uint32_t at = 1; at <= 3; at++) {
+		static const int results[] = {-EIO, -EAGAIN, -EINVAL, 512};
+
+		for (uint32_t i = 0; i < 4; i++) {
+			direct();
+			leave_a_frame();
+			fake_aio.spoil = at;
+			fake_aio.spoil_result = results[i];
+			machine_recover();
+			ck_assert_uint_eq(fake_aio.read, 3);
+			all_home();
+			machine_is_clean();
+		}
+	}
+}
+END_TEST
+
+START_TEST(recovery_keeps_the_frame_of_a_run_that_reads_back_as_another)
+{
+	for (uint32_t at = 1; at <= 3; at++) {
+		struct atomicio_journal *again;
+
+		direct();
+		leave_a_frame();
+		disk_restart();
+		fake_aio.spoil = at;
+		ck_assert_int_eq(journal_open(disk_calls, DISK_JOURNAL_FD, &again), 0);
+		ck_assert_int_eq(atomicio_journal_recover(again, resolve, NULL, NULL, 0, NULL, 0),
+				 -EIO);
+		ck_assert_uint_eq(fake_aio.read, 3);
+		atomicio_journal_close(again);
+		fake_aio.spoil = 0;
+		machine_recover();
+		all_home();
+		machine_is_clean();
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -118,6 +164,8 @@ int main(void)
 		recovery_needs_no_aio,
 		recovery_finishes_what_was_cut_short,
 		recovery_keeps_the_frame_of_a_run_that_fails,
+		recovery_reads_the_pages_of_a_frame_back_together,
+		recovery_keeps_the_frame_of_a_run_that_reads_back_as_another,
 	};
 
 	return check_run("journal_homes_recover", tests, sizeof(tests) / sizeof(tests[0]), direct);
