@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library for LD_PRELOAD that makes writes and syncs fail, for faults.sh.
+ * A library for LD_PRELOAD that makes writes and syncs fail, for faults.sh and full.sh.
  *
  * While the file that ATOMICIO_FAIL names is there, it holds WHAT:SUFFIX for the files whose
- * names end so.  WHAT are letters: w, a write says EIO and writes nothing; a, it writes and says
- * EIO; o, a frame's write does so once, and then as w; s, a sync says EIO; k, the process is
- * killed after a write of a database's header.
+ * names end so.  WHAT are letters: w, a write says EIO and writes nothing; n, ENOSPC; a, it writes
+ * and says EIO; o, a frame's write does so once, and then as w; s, a sync says EIO; k, the process
+ * is killed after a write of a database's header.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,12 +66,18 @@ static long broken(long number, const long *a, char what, size_t length)
 	const bool is_once =
 		what == 'w' && (number == SYS_pwritev2 || was_once) && is_asked(a[0], 'o');
 	long result;
+	int error;
 
+	if (what == 'w' && is_asked(a[0], 'n')) {
+		errno = ENOSPC;
+		return -1;
+	}
 	if (is_asked(a[0], what) || (is_once && was_once)) {
 		errno = EIO;
 		return -1;
 	}
 	result = call(number, a);
+	error = errno;
 	was_once |= is_once;
 	if (is_once || (what == 'w' && is_asked(a[0], 'a'))) {
 		errno = EIO;
@@ -79,6 +85,7 @@ static long broken(long number, const long *a, char what, size_t length)
 	}
 	if (length == HEADER && is_asked(a[0], 'k'))
 		(void)kill(getpid(), SIGKILL);
+	errno = error;
 	return result;
 }
 
