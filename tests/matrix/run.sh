@@ -18,6 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 environments=(ext4 ext4-journal xfs btrfs overlay tmpfs fuse-direct fuse-cached fuse-writeback raw)
 all=("${environments[@]}")
 ways=(kernel auto reopen journal-direct journal-cached plain-direct plain-cached batch group queue ring)
+late=entries # meets each fault and each environment in cells of its own
 program_of() { echo "${MATRIX_PROGRAM:-$(dirname "$1")/../tests/matrix/matrix}"; }
 built=${ATOMICIO_BUILD:-$here/../../build/gcc}/tools/atomicio
 
@@ -29,6 +30,8 @@ if [ "${1:-}" = --pairs ]; then
 			[ ${#variants[@]} = 0 ] || variant=:${variants[(e + f) % ${#variants[@]}]}
 			echo "${ways[(f + e) % ${#ways[@]}]} ${environments[e]} $fault${variant-} new"
 		done
+		[ ${#variants[@]} = 0 ] || variant=:${variants[f % ${#variants[@]}]}
+		echo "$late ${environments[f % ${#environments[@]}]} $fault${variant-} new"
 		unset variant
 		f=$((f + 1))
 	done
@@ -38,12 +41,12 @@ fi
 # A line for each fault, a column for each environment: the way by a letter, "!" where a write failed,
 # "?" where one may.
 table() {
-	awk -v environments="${all[*]}" -v ways="${ways[*]}" '
+	awk -v environments="${all[*]}" -v ways="${ways[*]} $late" '
 		BEGIN {
 			count = split(environments, e, " ")
 			split("ext4 ext4j xfs btrfs overl tmpfs f-dir f-cac f-wb raw", title, " ")
 			split(ways, name, " ")
-			split("K A R J j P p B G Q U", sign, " ")
+			split("K A R J j P p B G Q U E", sign, " ")
 			for (i in name)
 				letter[name[i]] = sign[i]
 			printf "%-16s", "fault"
@@ -53,7 +56,7 @@ table() {
 		}
 		{ sub(":.*", "", $3) }
 		!($3 in seen) { seen[$3] = 1; faults[++rows] = $3 }
-		{ cell[$3, $2] = letter[$1] ($4 == "some" ? "!" : $4 == "any" ? "?" : "") }
+		{ cell[$3, $2] = cell[$3, $2] letter[$1] ($4 == "some" ? "!" : $4 == "any" ? "?" : "") }
 		END {
 			for (f = 1; f <= rows; f++) {
 				line = sprintf("%-16s", faults[f])

@@ -13,7 +13,7 @@ static const struct way {
 	int flags; /* of the descriptor */
 	bool has_journal;
 	uint32_t path, fallback, open_flags;
-	enum { SINGLE, BATCH, GROUP, QUEUE, RING } how;
+	enum { SINGLE, BATCH, GROUP, QUEUE, RING, ENTRIES } how;
 } ways[] = {
 	{"kernel", O_DIRECT, false, ATOMICIO_PATH_KERNEL, 0, 0, SINGLE},
 	{"auto", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, SINGLE},
@@ -26,9 +26,11 @@ static const struct way {
 	{"group", O_DIRECT, true, ATOMICIO_PATH_JOURNAL, 0, 0, GROUP},
 	{"queue", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, QUEUE},
 	{"ring", O_DIRECT, true, ATOMICIO_PATH_AUTO, 0, 0, RING},
+	{"entries", O_DIRECT, true, ATOMICIO_PATH_JOURNAL, 0, 0, ENTRIES},
 };
 
 static struct atomicio_file *file;
+static int page_fd;
 static struct atomicio_journal *journal;
 static struct atomicio_queue *queue;
 static __thread struct outcome *current;
@@ -53,7 +55,7 @@ bool way_uses_journal(const char *name)
 
 bool way_is_batch(const char *name)
 {
-	return find_way(name)->how != SINGLE && find_way(name)->how != RING;
+	return find_way(name)->how != SINGLE && find_way(name)->how < RING;
 }
 
 int way_flags(void)
@@ -84,6 +86,7 @@ int way_open(int fd, int log_fd)
 					   .flags = way->open_flags};
 	int error = 0;
 
+	page_fd = fd;
 	if (way->has_journal) {
 		error = atomicio_journal_create(log_fd, &layout, sizeof(layout));
 		if (!error || error == -EEXIST)
@@ -92,6 +95,8 @@ int way_open(int fd, int log_fd)
 	}
 	if (!error && way->how == QUEUE)
 		error = atomicio_queue_create(4, &queue);
+	if (!error && way->how == ENTRIES)
+		error = atomicio_uring_begin(journal, PAGES, -1);
 	return error ? error : atomicio_open(fd, &options, sizeof(options), &file);
 }
 
@@ -139,8 +144,9 @@ void way_write(uint32_t first, uint32_t count)
 	if (way->how == SINGLE)
 		for (uint32_t i = 0; i < count; i++)
 			write_single(first + i, pages + (size_t)i * LENGTH);
-	else if (way->how == RING)
-		ring_write(file, first, count, pages, fault_write_flags(first));
+	else if (way->how >= RING)
+		ring_write(file, page_fd, way->how == ENTRIES ? journal : NULL, first, count, pages,
+			   fault_write_flags(first));
 	else
 		write_batch(first, count, pages,
 			    fault_write_flags(first) |

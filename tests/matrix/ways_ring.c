@@ -2,7 +2,8 @@
 /*
  * The way of a guest: the caller's own ring (matrix.h).
  *
- * Flow: ways.c calls ring_write().
+ * Flow: ways.c calls ring_write().  Where the journal takes guests (the way `entries`), a page is
+ * two entries: its frame and its home.
  *
  * Each call has a ring of its own, so that threads of a fault need no lock of the test's.
  */
@@ -10,8 +11,10 @@
 #include "ways.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PREPS_MAX 1000u /* of one page: AGAIN_SQE without end is a hang */
 
@@ -19,26 +22,47 @@ struct guest {
 	struct io_uring ring;
 	struct atomicio_request requests[PAGES];
 	struct atomicio_file *file;
+	int fd;				  /* of the file */
+	struct atomicio_journal *journal; /* NULL: it takes no guests */
 	const uint8_t *pages;
 	uint32_t first, flags, preps[PAGES];
 };
 
-/* Prepare page i: true: a completion of it will come. */
-static bool prep(struct guest *guest, uint32_t i)
+static int prep_once(struct guest *guest, uint32_t i)
 {
-	struct outcome *outcome = &cell->pages[guest->first + i];
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&guest->ring);
 	int error;
 
-	outcome->was_tried = true;
-	outcome->result = -EINPROGRESS;
+	if (!sqe) {
+		io_uring_submit(&guest->ring);
+		sqe = io_uring_get_sqe(&guest->ring);
+	}
 	if (!sqe || guest->preps[i]++ == PREPS_MAX)
-		return false;
+		return -EINPROGRESS;
 	error = atomicio_uring_prep(&guest->requests[i], guest->file, sqe,
 				    guest->pages + (size_t)i * LENGTH, LENGTH,
 				    (uint64_t)(guest->first + i) * LENGTH, guest->flags);
 	/* The completion of a refused entry is nobody's. */
 	io_uring_sqe_set_data64(sqe, error ? PAGES : i);
+	return error;
+}
+
+/* Prepare page i, however often it is told to come later: true: a completion of it will come. */
+static bool prep(struct guest *guest, uint32_t i)
+{
+	struct outcome *outcome = &cell->pages[guest->first + i];
+	int error;
+
+	outcome->was_tried = true;
+	outcome->result = -EINPROGRESS;
+	while ((error = prep_once(guest, i)) == -EAGAIN && guest->journal)
+		usleep(1000);
+	if (error == -ENOSPC && guest->journal && !atomicio_journal_checkpoint(guest->journal))
+		error = prep_once(guest, i);
+	if (error == -ENXIO) { /* the file is too short */
+		error = -posix_fallocate(guest->fd, (off_t)(guest->first + i) * LENGTH, LENGTH);
+		error = error ? error : prep_once(guest, i);
+	}
 	if (error)
 		outcome->result = error;
 	return error == 0;
@@ -58,8 +82,10 @@ static uint32_t take(struct guest *guest)
 		if (i >= PAGES)
 			continue;
 		result = atomicio_uring_done(&guest->requests[i], result);
-		if (result == ATOMICIO_AGAIN_SQE) {
+		if (result == ATOMICIO_AGAIN_SQE || result == ATOMICIO_DURABLE) {
 			ended += !prep(guest, i);
+			if (result == ATOMICIO_DURABLE) /* whatever becomes of its home */
+				cell->pages[guest->first + i].result = 0;
 			continue;
 		}
 		cell->pages[guest->first + i].result = result;
@@ -68,10 +94,15 @@ static uint32_t take(struct guest *guest)
 	return ended;
 }
 
-void ring_write(struct atomicio_file *file, uint32_t first, uint32_t count, const uint8_t *pages,
-		uint32_t flags)
+void ring_write(struct atomicio_file *file, int fd, struct atomicio_journal *journal,
+		uint32_t first, uint32_t count, const uint8_t *pages, uint32_t flags)
 {
-	struct guest guest = {.file = file, .pages = pages, .first = first, .flags = flags};
+	struct guest guest = {.file = file,
+			      .fd = fd,
+			      .journal = journal,
+			      .pages = pages,
+			      .first = first,
+			      .flags = flags};
 	uint32_t under_way = 0;
 	int error = io_uring_queue_init(2 * PAGES, &guest.ring, 0);
 
