@@ -2,14 +2,15 @@
 /*
  * A load for atomicio crash, and its check.
  *
- *	load work|check journal|raw|faulty|faulty-raw|atomic|naive DIRECTORY
+ *	load work|check journal|raw|faulty|faulty-raw|behind|entries|atomic|naive DIRECTORY
  *
  * Five threads write durable pages, each to slots of its own: two to a direct file, one to a
  * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
  * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" and
  * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work
  * may be started again.
- * "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
+ * "behind" is "journal" with ATOMICIO_BEHIND; "entries" is one thread whose frames and homes are
+ * entries of its own ring (load_ring.c).  "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
  * place, the control.  The ring of the journal is small, so that it goes round again and again.
  *
  * The check knows every page that a seed may have left: each is wholly of one version, that version
@@ -38,7 +39,17 @@
 #define AGAIN 3 /* the status of a work that is to be started again */
 #define FAILURES_MAX 20u
 
-static enum { JOURNAL, RAW, FAULTY, FAULTY_RAW, ATOMIC, NAIVE, MODES } mode;
+static enum {
+	JOURNAL,
+	RAW,
+	FAULTY,
+	FAULTY_RAW,
+	BEHIND,
+	ENTRIES,
+	ATOMIC,
+	NAIVE,
+	MODES,
+} mode;
 
 int load_fds[FILES];
 static int log_fd;
@@ -49,7 +60,7 @@ static __thread uint32_t on_disk;
 
 static bool has_journal(void)
 {
-	return mode <= FAULTY_RAW;
+	return mode <= ENTRIES;
 }
 
 static bool is_faulty(void)
@@ -76,7 +87,7 @@ static int open_in(const char *directory, const char *name, int flags)
 }
 
 /* Word 2 is text, for faults that are chosen by content. */
-static void fill(uint64_t *page, uint64_t key, uint64_t version)
+void load_fill(uint64_t *page, uint64_t key, uint64_t version)
 {
 	for (uint64_t i = 0; i < WORDS; i++)
 		page[i] = version;
@@ -203,12 +214,17 @@ static void tries(const char *key, uint64_t version)
 	printf("TRY %s %" PRIu64 "\n", key, version);
 }
 
+static uint32_t write_flags(void)
+{
+	return ATOMICIO_DSYNC | (mode == BEHIND ? ATOMICIO_BEHIND : 0);
+}
+
 static int put(int file, const uint64_t *page, uint32_t slot)
 {
 	const uint64_t offset = (uint64_t)slot * LENGTH;
 
 	if (mode != NAIVE)
-		return atomicio_write(files[file], page, LENGTH, offset, ATOMICIO_DSYNC);
+		return atomicio_write(files[file], page, LENGTH, offset, write_flags());
 	return pwrite(load_fds[file], page, LENGTH, (off_t)offset) == LENGTH ? 0 : -errno;
 }
 
@@ -224,7 +240,7 @@ static void *write_pages(void *context)
 	for (uint64_t version = first_version;; version++) {
 		const uint32_t slot = number % 2 * 8 + (uint32_t)(version % 8);
 
-		fill(page, slot, version);
+		load_fill(page, slot, version);
 		snprintf(key, sizeof(key), "%d:%u", file, slot);
 		tries(key, version);
 		told(key, version, put(file, page, slot));
@@ -240,13 +256,13 @@ static int put_group(uint64_t *memory, uint32_t slot, uint32_t pages, uint64_t v
 	for (uint32_t i = 0; i < 2 * pages; i++) {
 		uint64_t *page = memory + i * WORDS;
 
-		fill(page, slot + i / 2, version);
+		load_fill(page, slot + i / 2, version);
 		ops[i] = (struct atomicio_op){.file = files[i % 2],
 					      .buffer = page,
 					      .offset = (uint64_t)(slot + i / 2) * LENGTH,
 					      .length = LENGTH};
 	}
-	return atomicio_write_batch(NULL, ops, 2 * pages, ATOMICIO_ALL_OR_NONE | ATOMICIO_DSYNC);
+	return atomicio_write_batch(NULL, ops, 2 * pages, ATOMICIO_ALL_OR_NONE | write_flags());
 }
 
 /* Groups over both files: keys "g:group"; or the chain, "c:0". */
@@ -295,6 +311,8 @@ static void work(void)
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	first_version = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	open_handles();
+	if (mode == ENTRIES)
+		load_ring(journal, files, first_version);
 	for (uintptr_t i = 0; i < (mode == ATOMIC ? 2u : 3u); i++)
 		if (pthread_create(&threads[count++], NULL, write_pages, (void *)i))
 			load_fail("thread", EAGAIN);
@@ -307,8 +325,8 @@ static void work(void)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = {"journal",	  "raw",    "faulty",
-					    "faulty-raw", "atomic", "naive"};
+	static const char *const modes[] = {"journal", "raw",	  "faulty", "faulty-raw",
+					    "behind",  "entries", "atomic", "naive"};
 
 	if (argc != 4)
 		return 2;

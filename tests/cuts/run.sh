@@ -5,7 +5,8 @@
 # that would lose pages is seen to lose them.
 #
 # Method: atomicio crash with tests/cuts/load.c on ext4, XFS and btrfs, through the journal, with a
-# raw loop device as a home, and, on XFS, through RWF_ATOMIC; then with EIO and ENOSPC in frames,
+# raw loop device as a home, with homes behind their writers and in a ring of the load's own, and, on
+# XFS, through RWF_ATOMIC; then with EIO and ENOSPC in frames,
 # home writes and write-back, a raw home's among them, and with flushes that fail (on ext4 alone, as
 # others are shut down then, and with no commit of ext4's own, which would abort its journal); after
 # that the load recovers and goes on.  At each cut a recovery is
@@ -67,18 +68,21 @@ verdict() {
 # Each lane mostly waits for mounts.  btrfs must not tear its superblock.
 from=$SECONDS
 {
-	run ext4 journal 150 --fs ext4
+	run ext4 journal 110 --fs ext4
+	run behind-ext4 behind 40 --fs ext4
 	run eio-ext4 faulty 60 --fs ext4 --fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
 	run naive-ext4 naive 0 --fs ext4
 } &
 {
-	run btrfs journal 160 --fs btrfs --sector 4096
+	run btrfs journal 120 --fs btrfs --sector 4096
+	run entries-ext4 entries 40 --fs ext4
 	run eio-btrfs faulty 70 --fs btrfs --sector 4096 \
 		--fault 'write EIO content=CUTSLOAD nth=60 every=97 times=0'
 	run lying-xfs journal 0 --fs xfs --fault 'flush drop times=0'
 } &
 {
-	run xfs journal 150 --fs xfs --sector 4096
+	run xfs journal 110 --fs xfs --sector 4096
+	run entries-xfs entries 40 --fs xfs --sector 4096
 	run enospc-xfs faulty 70 --fs xfs --fault 'write ENOSPC content=CUTSLOAD nth=50 every=83 times=0'
 	run naive-xfs naive 0 --fs xfs
 } &
@@ -95,6 +99,9 @@ wait
 verdict 0 ext4 the_journal_keeps_its_promise_on_ext4
 verdict 0 xfs the_journal_keeps_its_promise_on_xfs
 verdict 0 btrfs the_journal_keeps_its_promise_on_btrfs
+verdict 0 behind-ext4 homes_behind_their_writers_keep_the_promise_on_ext4
+verdict 0 entries-ext4 entries_of_a_ring_keep_the_promise_on_ext4
+verdict 0 entries-xfs entries_of_a_ring_keep_the_promise_on_xfs
 verdict 0 raw the_journal_keeps_its_promise_with_a_raw_home
 verdict 0 eio-ext4 the_journal_keeps_its_promise_on_ext4_with_eio
 verdict 0 eio-btrfs the_journal_keeps_its_promise_on_btrfs_with_eio
@@ -107,6 +114,6 @@ verdict 1 naive-ext4 a_naive_writer_is_torn_within_100_cuts_of_ext4
 verdict 1 naive-xfs a_naive_writer_is_torn_within_100_cuts_of_xfs
 verdict 1 lying-ext4 a_disk_that_drops_flushes_is_found_out_under_ext4
 verdict 1 lying-xfs a_disk_that_drops_flushes_is_found_out_under_xfs
-made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,atomic,raw,eio-*,enospc-*,flush-*}/out | awk '{ sum += $1 } END { print sum }')
+made=$(sed -nE 's/^([0-9]+) cuts of .*/\1/p' "$scratch"/{ext4,xfs,btrfs,behind-*,entries-*,atomic,raw,eio-*,enospc-*,flush-*}/out | awk '{ sum += $1 } END { print sum }')
 echo "# $made cuts, $((SECONDS - from)) s in all"
 [ $failures = 0 ]
