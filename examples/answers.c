@@ -2,7 +2,7 @@
 /*
  * The three answers of a policy on a real file: fail, retry, and fall back to a plain write.
  *
- * Flow: demo.sh runs it as: answers FILE.  It overwrites the first 16 KiB.  A thread that keeps
+ * Flow: demo.sh runs: answers FILE.  The program overwrites the first 16 KiB.  A thread that keeps
  * writing into a mapping of the file holds its pages in the page cache: a busy page.
  */
 #define _GNU_SOURCE /* O_DIRECT */
@@ -32,7 +32,7 @@ static uint32_t answer(void *context, const struct atomicio_failure *failure)
 	return *(uint32_t *)context;
 }
 
-/* Write with one fixed answer; if that is RETRY, until a write was retried. */
+/* Write with one fixed answer; with RETRY, until a write was retried. */
 static int attempt(int fd, uint32_t reply, const void *page, size_t length,
 		   struct atomicio_stats *stats)
 {
@@ -53,7 +53,10 @@ static int attempt(int fd, uint32_t reply, const void *page, size_t length,
 	return atomicio_close(file) ? -EIO : error;
 }
 
-/* A mapping's writer can cost a page, and a handle that hears of it is done for: open another. */
+/*
+ * The writer of a mapping can cost a page.  The handle that receives the error is poisoned: open
+ * another handle.
+ */
 static int scene(int fd, const char *name, uint32_t reply, const void *page, size_t length)
 {
 	struct atomicio_stats stats = {0};
@@ -81,7 +84,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: answers FILE, of 16 KiB or more and with O_DIRECT\n");
 		return 2;
 	}
-	/* 12 KiB is no power of two, so no untorn write; the plain fallback takes it. */
+	/*
+	 * 12 KiB is no power of two, and no untorn write is possible; the plain fallback accepts
+	 * the length.
+	 */
 	failed = !scene(fd, "fail", ATOMICIO_FAIL, page, 12288);
 	failed |= scene(fd, "fallback", ATOMICIO_FALLBACK, page, 12288) != 0;
 	if (pthread_create(&thread, NULL, keep_dirty, map))

@@ -2,8 +2,8 @@
 /*
  * A batch through a queue: 64 pages in one call, each untorn, all durable on return.
  *
- * Flow: batch FILE.  It overwrites the first 1 MiB, or makes it.  One op has a shape that no
- * kernel takes, to show that each op has a result of its own.
+ * Flow: batch FILE.  The program overwrites the first 1 MiB, or makes it.  One op has a shape
+ * refused by every kernel, to show that each op has a result of its own.
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <fcntl.h>

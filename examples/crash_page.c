@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer that loses pages at a power cut, one that does not, and the instrument that tells them
- * apart: atomicio crash.
+ * A writer that loses pages at a power cut, a writer that does not, and the instrument that shows
+ * the difference: atomicio crash.
  *
  *	sudo atomicio crash run --fs ext4 --work './crash_page work naive {}' \
  *		--check './crash_page check naive {}'
  *	sudo atomicio crash run --fs ext4 --work './crash_page work journal {}' \
  *		--check './crash_page check journal {}'
  *
- * Both write pages of 16 KiB in place, durably.  "naive" uses pwrite(2) with O_DSYNC, and is caught
- * with half a page within the first cuts; "journal" gives the same pages to atomicio_write() with a
- * journal.  The work says TRY before a write and ACK after it; the check gets these lines on its
- * standard input, and each page must be the one that was acknowledged last, or one tried later.
+ * Both writers write pages of 16 KiB in place, durably.  "naive" uses pwrite(2) with O_DSYNC, and
+ * is caught with half a page within the first cuts.  "journal" gives its pages to atomicio_write()
+ * with a journal.  The work prints TRY before a write and ACK after the write.  The check reads
+ * these lines on its standard input: each page must have the last acknowledged version, or a
+ * version tried later.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +45,7 @@ static int resolve(void *context, uint64_t file_id)
 	return file_id == 1 ? data : -ENOENT;
 }
 
-/* Open the journal, make it where there is none yet, and bring back what a cut interrupted. */
+/* Make the journal if necessary, open it, and recover pages interrupted by a cut. */
 static int open_journal(struct atomicio_journal **journal)
 {
 	const struct atomicio_journal_options options = {.size = 4 << 20};
@@ -56,7 +57,7 @@ static int open_journal(struct atomicio_journal **journal)
 	return error ? error : atomicio_journal_recover(*journal, resolve, NULL, NULL, 0, NULL, 0);
 }
 
-/* A page is full of its version; NULL: write as everybody does. */
+/* Fill a page with its version. file NULL: an ordinary write. */
 static int write_page(struct atomicio_file *file, unsigned number, unsigned version)
 {
 	for (size_t i = 0; i < PAGE_SIZE / sizeof(unsigned); i++)
@@ -84,7 +85,7 @@ static int work(struct atomicio_journal *journal)
 	return error;
 }
 
-/* Is this page whole, and of that version? */
+/* Is this page whole, with the given version? */
 static int holds(unsigned number, unsigned version)
 {
 	if (pread(data, page, PAGE_SIZE, (off_t)number * PAGE_SIZE) != PAGE_SIZE)

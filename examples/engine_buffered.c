@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An engine like PostgreSQL: pages of 8 KiB through the page cache, and a checkpoint that needs no
+ * An engine like PostgreSQL: pages of 8 KiB through the page cache, and checkpoints without
  * full-page images in the log, because no page can be torn.
  *
- * Flow: recover (before the log is replayed), look at the pages, then make checkpoints: dirty
- * pages go out in batches of 64, each batch in one frame of the journal.
- * Run it as: engine_buffered FILE JOURNAL CHECKPOINTS; kill it, run it again.
+ * Flow: recover (before the log is replayed), look at the pages, then make checkpoints: dirty pages
+ * go out in batches of 64, each batch in one frame of the journal.  Run as: engine_buffered FILE
+ * JOURNAL CHECKPOINTS.  Kill the program, and run it again.
  */
 #define _GNU_SOURCE /* syncfs */
 #include <errno.h>
@@ -24,7 +24,7 @@ static int find(void *context, uint64_t file_id)
 	return file_id == FILE_ID ? *(int *)context : -ENOENT;
 }
 
-/* A page is whole if all its bytes are of one version; an engine has its checksum. */
+/* A page is whole if all its bytes have one version; a real engine uses a checksum. */
 static int count_torn(int fd)
 {
 	int torn = 0;
@@ -38,7 +38,7 @@ static int count_torn(int fd)
 	return torn;
 }
 
-/* When it returns 0, all that is dirty is durable and whole: the log before it can go. */
+/* Result 0: all dirty pages are durable and whole, and the older log can go. */
 static int checkpoint(struct atomicio_file *file)
 {
 	struct atomicio_op ops[BATCH];

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An engine like SQLite: pages of 4 KiB, and transactions over several of them, and over two files,
- * that happen wholly or not at all, without a rollback journal and with one flush a commit.
+ * An engine like SQLite: pages of 4 KiB, and transactions over several pages of two files.  A
+ * transaction happens wholly or not at all, without a rollback journal, with one flush a commit.
  *
  * Flow: recover, check the books, then move money between accounts.  The accounts lie in FILE, the
- * last transfers in FILE-history.  Three things that every pager meets:
+ * last transfers in FILE-history.  Every pager meets three more tasks:
  *
  *	a second file	attached to the same journal, under an id of its own: one group over both.
- *	a long one	more pages than a group takes: atomicio_group_length() says so before.  The
- *			engine does then what it would do without the library, here with old pages
- *			in FILE-undo, after atomicio_journal_forget().
+ *	a long one	more pages than a group can hold: atomicio_group_length() tells in advance.
+ *			The engine then works as without the library, here with old pages in
+ *			FILE-undo, after atomicio_journal_forget().
  *	a truncation	first a commit that needs the end of the file no more, then forget, then
  *			ftruncate(2).
  *
- * Run it as: engine_pager FILE JOURNAL TRANSFERS; kill it, run it again: the sum stays.
+ * Run as: engine_pager FILE JOURNAL TRANSFERS.  Kill the program, and run it again: the sum stays.
  */
 #define _GNU_SOURCE /* syncfs */
 #include <errno.h>
@@ -52,11 +52,11 @@ static struct atomicio_journal *journal;
 static uint32_t frame_max;
 static long in_frames, in_chains, too_long; /* transactions, by their length */
 
-/* The transaction that is being made. */
+/* The transaction in preparation. */
 static struct atomicio_op ops[PAGES_MAX];
 static uint32_t count;
 
-/* Old pages of a transaction that is too long for a group: it counts if its sum is right. */
+/* Old pages of a transaction too long for a group, valid if the sum is right. */
 static int undo_fd;
 static struct undo {
 	uint64_t sum, count;
@@ -98,7 +98,7 @@ static int save_undo(void)
 	for (uint32_t i = 0; i < count; i++) {
 		undo.saved[i].id = ops[i].file == files[BOOK].file ? BOOK : HISTORY;
 		undo.saved[i].offset = ops[i].offset;
-		/* Nothing behind the end: that is cut off again. */
+		/* A page behind the end: the file is cut again. */
 		if (pread(files[undo.saved[i].id].fd, undo.saved[i].bytes, PAGE,
 			  (off_t)ops[i].offset) < 0)
 			return -errno;
@@ -107,13 +107,13 @@ static int save_undo(void)
 	return put(undo_fd, &undo, sizeof(undo), 0) || fsync(undo_fd) ? -EIO : 0;
 }
 
-/* Durably, or it would be played back over later transactions. */
+/* Durably, or the old pages would be played back over later transactions. */
 static int drop_undo(void)
 {
 	return ftruncate(undo_fd, 0) || fsync(undo_fd) ? -errno : 0;
 }
 
-/* At start, when the journal has been recovered: was a long transaction cut off? */
+/* At start, after the journal's recovery: take back a long transaction that was interrupted. */
 static int play_undo(void)
 {
 	if (pread(undo_fd, &undo, sizeof(undo), 0) != sizeof(undo) || undo.sum != sum_of_undo())
@@ -128,18 +128,20 @@ static int play_undo(void)
 	return drop_undo();
 }
 
-/* The engine's own protocol: old pages aside, new ones in place, then the old ones are dropped. */
+/*
+ * The engine's own protocol: save the old pages, write the new pages in place, drop the old pages.
+ */
 static int commit_with_undo(void)
 {
 	int error = save_undo();
 
-	/* What is written now goes past the journal: no frame may come back over it. */
+	/* The next writes go past the journal: no frame may come back over them. */
 	for (int i = 0; i < 2 && !error; i++)
 		error = atomicio_journal_forget(journal, (uint64_t)i + 1);
 	for (uint32_t i = 0; i < count && !error; i++)
 		error = put(ops[i].file == files[BOOK].file ? files[BOOK].fd : files[HISTORY].fd,
 			    ops[i].buffer, PAGE, ops[i].offset);
-	/* Not fsync(2): the journal has to hear of a page that the kernel lost. */
+	/* Not fsync(2): the journal must receive the error of a lost page. */
 	for (int i = 0; i < 2 && !error; i++)
 		error = atomicio_sync(files[i].file);
 	return error ? error : drop_undo(); /* which is the commit */
@@ -151,10 +153,10 @@ static void add(int file, const union page *page, uint64_t number)
 		.file = files[file].file, .buffer = page, .offset = number * PAGE, .length = PAGE};
 }
 
-/* All pages, or none; after an error only a new start says which. */
+/* All pages, or none; after an error a new start decides. */
 static int commit(void)
 {
-	/* At most two runs of pages: of this file, then of that one. */
+	/* At most two runs of pages: first of one file, then of the other. */
 	const int64_t length = atomicio_group_length(journal, count, PAGE, 2);
 	int error;
 
@@ -162,7 +164,7 @@ static int commit(void)
 		too_long++;
 		error = commit_with_undo();
 	} else {
-		/* More than a frame takes a chain of them: the library's affair, and one flush. */
+		/* A longer group takes a chain of frames, automatically, with one flush. */
 		if (length > frame_max)
 			in_chains++;
 		else
@@ -195,10 +197,10 @@ static int transfer(void)
 	return commit();
 }
 
-/* Shorten the history to what counts: nothing that is committed needs the rest. */
+/* Shorten the history: no committed transaction needs the cut pages. */
 static int cut_history(void)
 {
-	/* A frame of the part that goes would bring it back, over what comes there later. */
+	/* A live frame could write a cut page again, over a later page. */
 	int error = atomicio_journal_forget(journal, HISTORY + 1);
 
 	if (!error && ftruncate(files[HISTORY].fd, (off_t)(head.head.entries * PAGE)))
@@ -216,7 +218,9 @@ static int begin_quarter(void)
 	return error ? error : cut_history();
 }
 
-/* Every account starts again: all pages, too many for a group.  So does a new file. */
+/*
+ * Every account starts again: all pages, too many for a group.  A new file starts in the same way.
+ */
 static int begin_year(void)
 {
 	head.head.entries = 0;
@@ -293,7 +297,7 @@ static int run(long transfers)
 	if (!error)
 		error = check();
 	if (!error)
-		error = cut_history(); /* it was left longer than it counts */
+		error = cut_history(); /* an interrupted cut left the file longer */
 	for (long i = 0; i < transfers && !error; i++) {
 		error = transfer();
 		if (!error && head.head.transfers % YEAR == 0)

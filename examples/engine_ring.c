@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An engine like InnoDB, without a double-write buffer: one thread, one io_uring, transactions of
- * four pages, thousands of pages on their way, and nothing that waits but the ring.
+ * four pages, thousands of pages in flight, and no wait except for the ring.
  *
  * Flow: engine_ring FILE JOURNAL COMMITS.  The pages of a transaction are gathered into the open
  * frame.  While one frame is being written the next one fills.  When a frame is durable, its
- * transactions are acknowledged and its pages go home.  Kill it, and run it again: it recovers,
- * and says how many transactions are torn or lost.
+ * transactions are acknowledged and its pages go home.  Kill the program, and run it again: the
+ * program recovers, and prints the number of torn or lost transactions.
  */
 #define _GNU_SOURCE /* O_DIRECT, syncfs */
 #include <errno.h>
@@ -29,12 +29,12 @@ enum { GROUP = 4, PAGE = 4096, SLOTS = 1024, DEPTH = 4096, FRAMES = 16, FILE_ID 
 static struct slot {
 	struct atomicio_request requests[GROUP];
 	uint64_t number;     /* of the transaction */
-	int left;	     /* pages that are not home: 0, it is free */
-	struct slot *follow; /* in the same frame */
+	int left;	     /* pages not yet home; 0: the slot is free */
+	struct slot *follow; /* the next slot of the frame */
 } slots[SLOTS];
 
 static _Alignas(4096) uint64_t page[PAGE / 8];
-static uint64_t *acknowledged; /* number by slot, in memory that outlives the process */
+static uint64_t *acknowledged; /* number by slot, in memory that survives the process */
 static struct atomicio_journal *journal;
 static struct atomicio_file *file;
 static struct io_uring ring;
@@ -56,7 +56,7 @@ static struct io_uring_sqe *entry(void *data)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
-	if (!sqe) { /* the queue is full of entries that are not submitted */
+	if (!sqe) { /* the queue is full of entries not yet submitted */
 		io_uring_submit(&ring);
 		sqe = io_uring_get_sqe(&ring);
 	}
@@ -75,7 +75,7 @@ static int gather(struct slot *slot, uint64_t number)
 		page[i] = number;
 	for (int i = 0; i < GROUP; i++)
 		ops[i] = (struct atomicio_op){.file = file,
-					      .buffer = page, /* it is copied */
+					      .buffer = page, /* the page is copied */
 					      .length = PAGE,
 					      .offset = offset_of(slot, i)};
 	error = atomicio_uring_gather_group(slot->requests, ops, GROUP);
@@ -93,7 +93,7 @@ static struct slot *slot_of(const struct atomicio_request *request)
 	return &slots[(size_t)((const char *)request - (const char *)slots) / sizeof(slots[0])];
 }
 
-/* The next entry of a write: its home, or the same once more. */
+/* The next entry of a write: the home write, or a repeat. */
 static int next(struct atomicio_request *request)
 {
 	const struct slot *slot = slot_of(request);
@@ -114,7 +114,7 @@ static int commit(void)
 	return next(request);
 }
 
-/* A frame is durable: so are the transactions in it. */
+/* A frame is durable, with all its transactions. */
 static int acknowledge(struct slot *slot)
 {
 	int error = 0;
@@ -190,7 +190,7 @@ static int run(uint64_t first, uint64_t count)
 	return error;
 }
 
-/* Every transaction is there whole, and none that was acknowledged is missing. */
+/* Check that every transaction is whole, and that no acknowledged transaction is missing. */
 static uint64_t check(int fd, uint64_t *newest)
 {
 	uint64_t bad = 0, number = 0;
@@ -224,7 +224,7 @@ static void *remember(const char *name)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* A process that was killed has its locks until its last entry has ended: some milliseconds. */
+/* A killed process keeps its locks until its last entry has ended: some milliseconds. */
 static int is_locked(int error)
 {
 	static int tries;
@@ -232,7 +232,7 @@ static int is_locked(int error)
 	return (error == -EBUSY || error == -EWOULDBLOCK) && tries++ < 1000 && !usleep(10000);
 }
 
-/* Recovery waits for the dead process's home writes: they would land over newer pages. */
+/* Recovery waits for the dead process's home writes, which would land over newer pages. */
 static int start(int journal_fd, int fd)
 {
 	const struct atomicio_recover_options lock = {.flags = ATOMICIO_RECOVER_LOCK};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group over two files, all or none, and what to do when it failed.
+ * A group over two files, all or none, and the steps after a failure.
  *
- * Flow: group LEFT RIGHT JOURNAL.  Moves 1 from a number in LEFT to one in RIGHT.  An error leaves
- * the group whole or absent, never half: but which, only recovery says.  So: close everything,
- * open and recover, read back, and then either go on or do it again.
+ * Flow: group LEFT RIGHT JOURNAL.  Moves 1 from a number in LEFT to a number in RIGHT.  An error
+ * leaves the group whole or absent, never half.  Only recovery tells which: close everything, open
+ * and recover, read back, and then either go on or repeat the group.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int resolve(void *context, uint64_t file_id)
 	return file_id == 1 || file_id == 2 ? sides[file_id - 1].fd : -ENOENT;
 }
 
-/* At start, and after a failure: nothing is read before recovery has made the files whole. */
+/* At start, and after a failure: recover before any read of the files. */
 static int start(int journal_fd)
 {
 	struct atomicio_options options = {.path = ATOMICIO_PATH_JOURNAL};
@@ -57,7 +57,7 @@ static int start(int journal_fd)
 	return error;
 }
 
-/* The errors of closing say again what failed: recovery is the answer to them. */
+/* Close calls repeat the error: ignore it, and recover. */
 static void stop(void)
 {
 	for (unsigned int i = 0; i < 2; i++) {

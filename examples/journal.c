@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file whose 64 pages change all or none, on any filesystem: kill this program, run it again.
+ * A file whose 64 pages change all or none, on any filesystem.  Kill the program, and run it again.
  *
- * Flow: recover, look at the file, then write all of it as one group, a new letter each time.
- * Run it as: journal FILE JOURNAL TIMES; it makes both files, and overwrites FILE.
+ * Flow: recover, look at the file, then write the whole file as one group, a new letter each time.
+ * Run as: journal FILE JOURNAL TIMES.  The program makes both files, and overwrites FILE.
  */
 #define _GNU_SOURCE /* syncfs */
 #include <errno.h>
@@ -22,7 +22,7 @@ static int find(void *context, uint64_t file_id)
 	return file_id == FILE_ID ? *(int *)context : -ENOENT;
 }
 
-/* Count the bytes unlike the first: none in a file that was written all or none. */
+/* Count the bytes that differ from the first byte: 0 in a file written all or none. */
 static int look(const char *when, int fd)
 {
 	const ssize_t length = pread(fd, data, sizeof(data), 0);
@@ -43,7 +43,7 @@ static int write_groups(struct atomicio_file *file, long times)
 		ops[i] = (struct atomicio_op){
 			.file = file, .buffer = data, .offset = i * PAGE_SIZE, .length = PAGE_SIZE};
 	for (long i = 0; i < times && !error; i++) {
-		memset(data, 'A' + (int)(i % 26), PAGE_SIZE); /* the same in each page */
+		memset(data, 'A' + (int)(i % 26), PAGE_SIZE); /* one letter in all pages */
 		error = atomicio_write_batch(NULL, ops, PAGES, ATOMICIO_ALL_OR_NONE);
 	}
 	return error;

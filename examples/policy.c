@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A policy of one's own: log every failure, wait out a busy page, and let the application take
- * the pages that the kernel cannot write untorn to a double write of its own.
+ * An application's own policy: log every failure, wait for a busy page, and hand pages that the
+ * kernel cannot write untorn to the application's own double write.
  *
- * Flow: each atomicio_write() that fails asks app_policy(); pages that come back refused
- * go to app_double_write().  Run it as: policy FILE
- * It overwrites the first 64 KiB of FILE.
+ * Flow: each atomicio_write() that fails asks app_policy(); pages that come back refused go to
+ * app_double_write().  Run as: policy FILE.  The program overwrites the first 64 KiB of FILE.
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <errno.h>
@@ -18,7 +17,7 @@
 #include <libatomicio/atomicio.h>
 
 struct app {
-	int fd, copy; /* the file, and where a page is kept while it is written in place */
+	int fd, copy; /* the file, and the file for copies of pages */
 	unsigned failures, double_writes;
 };
 
@@ -31,10 +30,10 @@ static uint32_t app_policy(void *context, const struct atomicio_failure *failure
 		strerror(-failure->error), (unsigned long long)failure->offset);
 	if (failure->kind == ATOMICIO_KIND_BUSY && failure->attempt <= 3)
 		return ATOMICIO_RETRY;
-	return ATOMICIO_FAIL; /* the caller knows what to do: see app_write() */
+	return ATOMICIO_FAIL; /* the caller goes on: see app_write() */
 }
 
-/* First a durable copy, then the page in its place: a crash finds one of them whole. */
+/* First a durable copy, then the page in place: a crash leaves the copy or the page whole. */
 static int app_double_write(struct app *app, const void *page, size_t length, off_t offset)
 {
 	app->double_writes++;
@@ -59,7 +58,7 @@ int main(int argc, char **argv)
 	struct app app = {.fd = argc == 2 ? open(argv[1], O_RDWR | O_DIRECT | O_CLOEXEC) : -1};
 	struct atomicio_options options = {.policy = app_policy, .policy_context = &app};
 	char *page = aligned_alloc(65536, 65536);
-	FILE *copy = tmpfile(); /* a real one has a name and a record of where the page goes */
+	FILE *copy = tmpfile(); /* a real copy has a name, and a record of the page's place */
 	struct atomicio_file *file;
 	int error = 0;
 

@@ -2,7 +2,7 @@
 /*
  * Ask what one file can do, and choose a page size by the answer.
  *
- * Flow: open, probe, print.  Run it as: probe FILE
+ * Flow: open, probe, print.  Run as: probe FILE
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include <libatomicio/atomicio.h>
 
-/* The largest page up to `wanted` that this file writes untorn, 0: none. */
+/* The largest untorn page of this file, up to `wanted`; 0: none. */
 static uint32_t page_size(const struct atomicio_limits *limits, uint32_t wanted)
 {
 	if (limits->mechanism == ATOMICIO_MECHANISM_NONE || wanted < limits->unit_min)

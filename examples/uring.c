@@ -2,8 +2,8 @@
 /*
  * Untorn writes in a ring of your own: 16 pages in flight, each retried as the policy says.
  *
- * Flow: uring FILE.  It overwrites the first 256 KiB, or makes them.  Submit, wait, hand each
- * completion to atomicio_uring_done(), and prepare again what asks for it.
+ * Flow: uring FILE.  The program overwrites the first 256 KiB, or makes them.  Submit, wait, hand
+ * each completion to atomicio_uring_done(), and prepare again on a positive result.
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <fcntl.h>
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 	}
 	if (error) {
 		fprintf(stderr, "uring FILE: %s\n", strerror(-error));
-		return 1; /* the process ends, and with it what is in flight */
+		return 1; /* the process ends, with its writes in flight */
 	}
 	io_uring_queue_exit(&ring);
 	printf("%d pages, untorn and durable\n", PAGES);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Write one page so that a crash leaves the old one or the new one, and make it durable.
+ * Write one page untorn: a crash leaves the old page or the new page.  The page is durable on
+ * return.
  *
- * Flow: open, make a handle, write, close.  Run it as: write FILE
- * It overwrites the first page of FILE.
+ * Flow: open, make a handle, write, close.  Run as: write FILE.  The program overwrites the first
+ * page of FILE.
  */
 #define _GNU_SOURCE /* O_DIRECT */
 #include <fcntl.h>
@@ -14,12 +15,12 @@
 
 #include <libatomicio/atomicio.h>
 
-#define PAGE_SIZE 16384 /* a power of two; its offset is a multiple of it */
+#define PAGE_SIZE 16384 /* a power of two; the offset is a multiple of PAGE_SIZE */
 
 /* Returns 0 or a negative errno, as the library does. */
 static int write_page(int fd, const void *page)
 {
-	/* All defaults: retry what may pass, and never write anything that could tear. */
+	/* All defaults: retry errors that may pass, and never make a write that could tear. */
 	struct atomicio_options options = {.policy = atomicio_policy_default};
 	struct atomicio_file *file;
 	int error, close_error;
@@ -41,7 +42,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: write FILE\n");
 		return 2;
 	}
-	/* A direct write wants aligned memory: PAGE_SIZE is more than any device asks for. */
+	/*
+	 * A direct write needs aligned memory.  An alignment of PAGE_SIZE is enough for every
+	 * device.
+	 */
 	page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
 	if (!page) {
 		perror("page");

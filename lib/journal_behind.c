@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BEHIND: the writer returns when its frame is durable, with its pages still on their way home.
+ * BEHIND: the writer returns when the frame is durable, with the pages still on their way home.
  *
  * Flow: journal_commit() comes here instead of journal_home.c.  A thread that lands requests
  * (journal_retire.c), or waits for a range or a stage, ends the tickets that have come home.
@@ -106,7 +106,7 @@ bool journal_leave_behind(struct atomicio_journal *journal, struct journal_ticke
 	pthread_mutex_lock(&journal->lock);
 	behind->next = journal->behind;
 	journal->behind = behind;
-	/* The threads that wait for a home write must now land this one themselves. */
+	/* Threads that wait for a home write must now land it themselves. */
 	for (struct journal_ticket *other = journal->waiting; other; other = other->next)
 		pthread_cond_signal(&other->woken);
 	pthread_cond_broadcast(&journal->changed);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commit: share a frame, make it durable, write home.
+ * Commit: share a frame, make the frame durable, write home.
  *
  * Flow: journal_commit() is called by the write family on the thread that writes.  Threads that
  * come while a frame is on its way wait in line.  The first thread leads the next frame, and takes
  * along all tickets that fit.  Each thread then writes its own pages home, from the staged copy,
  * while the next frame is already on its way.
  *
- * The pages are copied before they are checksummed: a caller that changes its buffer during the
- * call gets one of the two contents, but never a frame that recovery would refuse.
+ * The copied pages are checksummed, not the caller's: a buffer changed during the call gives the
+ * old or the new contents, but never a frame refused by recovery.
  *
- * A frame, what holds in each state, and which function leaves it:
+ * The states of a frame, their invariants, and the functions that leave them:
  *
  *	GATHERED  gather() took its tickets from the line.  The length is known.
  *	  |-> none     journal_first_frame() or journal_make_room() failed: nothing was written.
@@ -97,7 +97,7 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 	assert(files == group->frame.files);
 }
 
-/* The frame is durable: account for it, and send its tickets home. */
+/* Account for a durable frame, and send its tickets home. */
 static void publish(struct atomicio_journal *journal, struct journal_stage *stage,
 		    const struct group *group)
 {
@@ -127,7 +127,7 @@ static void cover_group(struct atomicio_journal *journal, const struct group *gr
 		journal_cover_ticket(journal, ticket, group->frame.sequence);
 }
 
-/* Find a place, write the frame there, and account for it.  The lock is dropped for the work. */
+/* Find a place, write the frame, and account for it.  The lock is dropped for the work. */
 static int frame_group(struct atomicio_journal *journal, struct journal_stage *stage,
 		       struct group *group)
 {

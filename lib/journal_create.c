@@ -42,9 +42,9 @@ static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, 
 }
 
 /*
- * End the journal that was here, if any.  The older header goes first, or a crash could leave the
- * older one alone, with frames retired long ago.  Before, the newer header is written again,
- * because it need not be durable yet (see settle()).
+ * End the file's old journal, if any.  The older header goes first, or a crash could leave the
+ * older one alone, with frames retired long ago.  Before that the newer header is written again,
+ * because it need not be durable yet (see journal_settle_header()).
  */
 static int end_old(const struct sys_calls *sys, int fd, uint8_t *block)
 {
@@ -111,8 +111,8 @@ static bool is_last_part(const uint8_t *block)
 
 /*
  * Is nothing there to lose?  A file of zeroes, no longer than the journal will be, is empty, too: a
- * process killed in lay_out() leaves one, and whoever reserved the space.  A power cut in lay_out()
- * may tear the header, the only block with a byte not zero.
+ * process killed in lay_out() leaves zeroes, and a program that reserved the space.  A power cut in
+ * lay_out() may tear the header, the only block with a byte not zero.
  */
 static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 {
@@ -148,8 +148,8 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 
 /*
  * On btrfs each frame would be written to a new place, and need room that a full disk does not
- * have.  NOCOW can be given to an empty file alone (btrfs/ioctl.c, 6.18); where it cannot, the
- * journal works all the same.
+ * have.  NOCOW can be given to an empty file alone (btrfs/ioctl.c, 6.18); without NOCOW the journal
+ * works nevertheless.
  */
 static void keep_in_place(const struct sys_calls *sys, int fd)
 {

@@ -18,8 +18,8 @@
 #include "loss.h"
 
 /*
- * A rest: a file that may not be attached.  Either its handle was closed while its frames had to
- * stay live (K7), or recovery did not finish the file, or a file of the same group.
+ * A rest: a file that may not be attached.  Either a handle was closed while the frames had to stay
+ * live (K7), or recovery did not finish the file, or another file of its group.
  */
 struct journal_rest {
 	struct journal_rest *next;
@@ -39,13 +39,13 @@ struct journal_file {
 	bool checks_flags;  /* fd is the caller's: look for O_APPEND before each write */
 	bool may_be_sealed; /* a memfd: its seals are looked at before each frame */
 	bool direct;	    /* fd is direct; set by journal_attach() */
-	bool grows;	    /* a file with an end that writes move: see journal_room.c */
+	bool grows;	    /* writes may move the file's end: see journal_claim.c */
 	uint64_t file_id;
 	uint64_t inode;
 	uint32_t device_major;
 	uint32_t device_minor;
 	uint8_t tag[16];	    /* the caller's, zero: none (K4) */
-	uint8_t row[64];	    /* as frames say it; set by journal_attach() */
+	uint8_t row[64];	    /* the row of the file in frames; set by journal_attach() */
 	struct loss *loss;	    /* syncs the file, and knows of lost pages */
 	_Atomic uint32_t *poisoned; /* the handle's: set to 1 when the file fails */
 

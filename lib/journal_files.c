@@ -39,7 +39,7 @@ static bool is_rest(const struct journal_rest *rest, const struct journal_file *
 	       !(journal_differences(&rest->identity, &now) & ~ATOMICIO_DIFFERS_UNKNOWN);
 }
 
-/* K4: both tags are known, and differ. */
+/* K4: the caller gave two tags, and the tags differ. */
 static bool tags_differ(const struct journal_identity *then, const struct journal_identity *now)
 {
 	return then->known & now->known & JOURNAL_KNOWS_TAG &&
@@ -63,7 +63,7 @@ static int check_tags(const struct atomicio_journal *journal, const struct journ
 	return 0;
 }
 
-/* One id, one file, and one file, one id: replay and J3 both rely on the id. */
+/* Each id names one file, and each file has one id: replay and J3 rely on the id. */
 static int check_id(const struct atomicio_journal *journal, const struct journal_file *file)
 {
 	for (const struct journal_rest *rest = journal->rests; rest; rest = rest->next)

@@ -6,8 +6,8 @@
  * Flow: pure encoding and decoding, below the rest of the journal family.
  * The same format is written out in man/atomicio-journal.5.
  *
- * Journal header, blocks 0 and 1: two copies, equal when at rest (H1).  Of two that are whole the
- * one of the higher generation counts.
+ * Journal header, blocks 0 and 1: two copies, equal when at rest (H1).  Of two whole copies the
+ * copy of the higher generation counts.
  *	  0 magic[16] "libatomicio-jrnl"	 40 size u64
  *	 16 version u32: 2			 48 frame_max u32
  *	 20 block_size u32: 4096		 52 flags u32: 1 CLEAN
@@ -17,12 +17,12 @@
  *	 96 done_count u32, 0 to 240		100 zero, up to 128
  *	128 done rows of 16 bytes: file_id u64, up_to u64; the rest zero
  *	4092 crc32c u32, of the 4092 bytes before it
- * CLEAN: no frame is live, tail and head are equal, and the next frame goes there.  Without it
- * the head is that of the time when the header was written.
- * A done row (H3): the pages of this file in frames below up_to are home and durable.
+ * CLEAN: no frame is live, tail and head are equal, and the next frame goes there.  Without CLEAN
+ * the head is as old as the header.  A done row (H3): the pages of this file in frames below up_to
+ * are home and durable.
  *
- * Blocks 2 and 3: reserved, zero.  What processes that take turns share lies behind the journal, at
- * the next multiple of 2 MiB, and is no part of the format: journal_share.h.
+ * Blocks 2 and 3: reserved, zero.  The page shared by processes in turns lies behind the journal,
+ * at the next multiple of 2 MiB, and is no part of the format: journal_share.h.
  *
  * Frame, on a block boundary: frame header, file rows, entries, padding to a block, then the
  * pages in the order of their entries, each padded to a block with zeroes:
@@ -43,8 +43,8 @@
  * Entry, 24 bytes:
  *	  0 offset u64	 8 length u32	12 crc32c u32, of the page as it goes home
  *	 16 file u32, index of its row		20 escape u32
- * Escape (K1): where not zero, the first word of each block of the padded page is XORed with
- * it, so that none of them is the magic of a frame.
+ * Escape (K1): a key.  The first word of each block of the padded page is XORed with a key other
+ * than zero, and no block begins with the magic of a frame.
  */
 #ifndef LIBATOMICIO_JOURNAL_FORMAT_H
 #define LIBATOMICIO_JOURNAL_FORMAT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the scan of a ring finds: frames, the files that they name, and what cannot be read.
+ * The findings of a scan: frames, their files, and unreadable places.
  *
- * Flow: a part of journal_internal.h, which includes it; journal_found.c fills it.
+ * Flow: a part of journal_internal.h, which includes this file; journal_found.c fills the lists.
  */
 #ifndef LIBATOMICIO_JOURNAL_FOUND_H
 #define LIBATOMICIO_JOURNAL_FOUND_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One frame: its memory, its pages, its write, and what it covers.
+ * A single frame: memory, pages, write, and covered ranges.
  *
- * Flow: below commit, chains and carrying, which decide what goes into a frame, and where.
+ * Flow: below commit, chains and carrying, which choose the pages and the place.
  */
 #include "journal_aio.h"
 
@@ -41,7 +41,7 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 	stage->frame = NULL;
 }
 
-/* Take memory for one more stage; without memory there are fewer stages. */
+/* Take memory for one more stage; without memory the journal has fewer stages. */
 bool journal_add_stage(struct atomicio_journal *journal)
 {
 	for (uint32_t i = 0; i < JOURNAL_STAGES; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pins of guests: what their entries forbid to other calls, and what guests have to wait for.
+ * The pins of guests: calls forbidden by their entries, and the waits of guests.
  *
  * Flow: asked by line, commit, retirement and carrying, and by guests that want a place.  The
  * caller holds the journal's lock.  Nothing here waits: JG1.
@@ -71,7 +71,7 @@ bool journal_guest_covers(const struct atomicio_journal *journal, uint64_t file_
 	return false;
 }
 
-/* The shorter list is gone through, and looked up in the longer one. */
+/* Walk the shorter list, and look each range up in the longer list. */
 static bool meets(const struct journal_guest_frame *frame, const struct journal_ticket *ticket)
 {
 	uint32_t at = 0;

@@ -5,7 +5,8 @@
  *
  * Flow: journal_guest.c comes here with a frame that has no place, and from half of the ring on;
  * write_check.c with a write whose range a live frame covers.  Syncs and headers are AIO requests.
- * Their completion signals the caller's event; the caller then calls again, and makes the next step.
+ * Their completion signals the caller's event; the caller then calls again, and makes the next
+ * step.
  */
 #include "journal_guest.h"
 
@@ -50,7 +51,7 @@ static int go_on(struct atomicio_journal *journal)
 
 int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
 {
-	/* JG4: there will be room after the frames on their way have ended. */
+	/* JG4: room will exist after the frames on their way have ended. */
 	if (journal_guest_writes(journal) &&
 	    journal_place_frame(journal, length, journal_reserve(&journal->header)))
 		return -EBUSY;

@@ -78,8 +78,8 @@ int journal_settle_header(struct atomicio_journal *journal)
 
 /*
  * H1: write both copies, the damaged or older copy first, each durable before the next is begun.
- * At any moment one copy is whole, and is either the newest header or the previous one, whose space
- * has not been reused yet.  Two copies of one generation are always equal: a failed write uses a
+ * At any moment one copy is whole, with the newest header or the previous header, whose space has
+ * not been reused yet.  Two copies of one generation are always equal: a failed write uses a
  * generation up.
  */
 int journal_put_headers(struct atomicio_journal *journal, const struct journal_header *header)
@@ -132,7 +132,7 @@ void journal_adopt_header(struct atomicio_journal *journal, const struct journal
 	journal->uneven = false;
 }
 
-/* Write *next into both copies, and adopt it. */
+/* Write *next into both copies, and adopt *next. */
 int journal_install_header(struct atomicio_journal *journal, const struct journal_header *next)
 {
 	const int error = journal_put_headers(journal, next);

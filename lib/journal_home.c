@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The home writes: pages from a durable frame to the files that they belong to.
+ * The home writes: pages from a durable frame to their files.
  *
  * Flow: called by commit on the thread that wrote the pages (J1).
  */
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* Where the flags are the caller's to change, do they still let a page go where it belongs? */
+/* Where the caller can change the descriptor's flags: do the flags still allow a home write? */
 static int check_flags(const struct atomicio_journal *journal, const struct journal_file *file)
 {
 	const int status = file->checks_flags ? journal->sys->getfl(file->fd) : 0;
@@ -57,7 +57,7 @@ void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uin
 	}
 }
 
-/* Leave out the runs of files that get no page now; what is wrong with a file is looked at once. */
+/* Leave out the runs of files that get no page now; each file is checked once. */
 uint32_t journal_drop_refused(struct atomicio_journal *journal, struct journal_run *runs,
 			      uint32_t count)
 {

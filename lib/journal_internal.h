@@ -39,7 +39,7 @@
  *    nothing.
  * K4 a frame names its files; recovery leaves all other files alone.
  * K5 a group too long for any frame is a chain of frames: journal_chain.c.
- * K6 obstacles of a home write are asked for before its frame: journal_claim.c.
+ * K6 obstacles of a home write are looked for before the frame: journal_claim.c.
  * K7 a file in trouble fails alone, and its frames stay live: journal_fail.c.
  * K8 recovery does not believe the page cache: see journal_replay.c.
  * K9 where a filesystem only passes RWF_DSYNC on, a sync follows each write of the journal.
@@ -137,7 +137,7 @@ struct journal_ticket {
 	uint64_t data_length;		 /* of them padded */
 	uint64_t data_offset;		 /* of its first page in the frame */
 	const uint8_t *data;		 /* of its first page in memory */
-	uint32_t generation;		 /* when it was framed */
+	uint32_t generation;		 /* at the time of its frame */
 	bool late;			 /* not home after JOURNAL_SOON_MS */
 	bool settled;			 /* framed, or failed with `error` */
 	int error;
@@ -197,7 +197,7 @@ struct atomicio_journal {
 	bool tail_torn;
 	struct journal_scan scan;
 	struct journal_kept *kept;   /* by recoveries: journal_target.c */
-	struct journal_share *share; /* journal_share.h; NULL: one process has it open */
+	struct journal_share *share; /* journal_share.h; NULL: the journal is not shared */
 	/* The header being put together, by a move of the tail or a recovery. */
 	struct journal_header next_header;
 	/* A recovery or a walk of this thread is calling back. */
@@ -215,7 +215,7 @@ struct atomicio_journal {
 	uint64_t mark_offset, mark_sequence;
 	bool moving_tail;	    /* headers are being written */
 	uint32_t readers;	    /* of live frames: the tail may not pass them */
-	uint64_t step;		    /* of retirement: the number of the last that was begun */
+	uint64_t step;		    /* of retirement: the number of the last begun step */
 	struct sys_flights flights; /* requests on their way (R2) */
 	uint32_t syncs_out;	    /* syncs of files on their way */
 	bool tail_out;		    /* a header is on its way */
@@ -316,7 +316,7 @@ int journal_carry(struct atomicio_journal *journal, bool slow);
 
 /*
  * Several processes, as the rest of the family sees them: journal_share.h.  The functions are
- * cheap, and say no where one process has the journal for itself.
+ * cheap, and say no for an unshared journal.
  */
 
 /* A failure: the next turn has to recover.  With the lock. */

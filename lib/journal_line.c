@@ -9,9 +9,9 @@
  * The line is first come, first served.  Exception: a ticket that has to wait for a home write on
  * its way (J8), or whose file keeps too many stages, lets later tickets pass (K10).
  *
- * A ticket, what holds in each state, and which function leaves it:
+ * The states of a ticket, their invariants, and the functions that leave them:
  *
- *	MEASURED  ranges are sorted, a chain is staged.  Only the ticket's own thread knows it.
+ *	MEASURED  ranges are sorted, a chain is staged.  Only the ticket's own thread has a pointer.
  *	  | journal_join_line()
  *	IN LINE   in journal->waiting.  Its thread waits in journal_await_lead(), or leads a frame.
  *	  | journal_take(), by the leader: the ticket may go (J8, K10) and fits the frame
@@ -141,8 +141,9 @@ static bool keeps_stages(const struct atomicio_journal *journal,
 }
 
 /*
- * A chain has many ranges.  While the chain waits for one range (J8), no other ticket may write to
- * the other ranges.  Else the chain would find another range on its way home each time, for ever.
+ * A chain has many ranges.  While the chain waits for a range (J8), no other ticket may write to
+ * any range of the chain.  Else the chain would find another range on its way home each time, for
+ * ever.
  */
 static bool is_behind_chain(const struct atomicio_journal *journal,
 			    const struct journal_ticket *ticket)
@@ -173,7 +174,7 @@ static struct journal_ticket *first_free(const struct atomicio_journal *journal)
 }
 
 /*
- * Will a ticket on its way home be there soon?  Its writer may come back with the next page, and
+ * Will a ticket on its way home be there soon?  The writer may come back with the next page, and
  * share the frame.  A leader that does not wait would find only half of the writers in line, for
  * ever, and pay twice the flushes.  A long group may take longer than a flush, and a late ticket
  * may never come home (K10): the leader waits for neither.

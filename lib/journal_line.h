@@ -31,9 +31,9 @@ void journal_poison(struct atomicio_journal *journal);
 void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket);
 /* What comes next for the thread of a ticket in line. */
 enum journal_next {
-	JOURNAL_NEXT_NONE, /* somebody has settled the ticket */
+	JOURNAL_NEXT_NONE, /* the ticket is settled */
 	JOURNAL_NEXT_LEAD, /* the role is this thread's: lead a frame */
-	JOURNAL_NEXT_LAND, /* the line waits for homes that nobody looks for: land, and ask again */
+	JOURNAL_NEXT_LAND, /* the line waits for homes without a thread: land, and ask again */
 };
 enum journal_next journal_await_lead(struct atomicio_journal *journal,
 				     struct journal_ticket *ticket);
@@ -88,7 +88,7 @@ int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
 			    uint32_t row, uint64_t at, const struct journal_page *page);
 int journal_frame_error(int error);
-/* With the lock: a stage without home writes, or NULL; and memory for one more, if there is any. */
+/* With the lock: a stage without home writes, or NULL; and memory for one more stage. */
 struct journal_stage *journal_find_stage(struct atomicio_journal *journal);
 bool journal_add_stage(struct atomicio_journal *journal);
 /* With the lock: a frame with these pages may be on disk. */

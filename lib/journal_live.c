@@ -3,8 +3,8 @@
  * Read live frames at run time: for carrying, and for the newest bytes of a failed file.
  *
  * Flow: journal_carry.c reads the pages to be framed again; atomicio_journal_read() is here.
- * Recovery has a reader of its own (journal_scan.c), which believes nothing.  In this file head and
- * tail are known, and a live frame that is not whole is an error of the disk.
+ * Recovery has a reader of its own (journal_scan.c), which believes nothing.  At run time head and
+ * tail are known, and a damaged live frame is an error of the disk.
  */
 #include "journal_internal.h"
 
@@ -167,7 +167,7 @@ static int copy_live(struct atomicio_journal *journal, struct wanted *wanted)
 
 	pthread_mutex_lock(&journal->lock);
 	journal_await_tail(journal);
-	journal->readers++; /* the tail stays where it is */
+	journal->readers++; /* the tail stays in place */
 	journal_cursor_begin(journal, &cursor);
 	head = journal->head_sequence;
 	if (error > 0 && journal->state == ATOMICIO_JOURNAL_CORRUPT)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which bytes a ticket writes, sorted: what overlap checks are done on.
+ * The sorted ranges of a ticket, for the checks of overlap.
  *
  * Flow: filled on the thread that writes, before its ticket stands in line; journal_line.c
  * compares.  Pure, but for the memory of a long list.
  *
  * RA1 the lists are sorted and merged without the journal's lock, and compared with it: a page is
- *     looked up in a group, and two groups that lie apart are told from a few of their ranges, so
- *     that others do not wait for the lock while a large group is on its way.
+ *     looked up in a group, and a few ranges tell whether two groups lie apart.  Other threads
+ *     therefore do not wait long for the lock while a large group is on its way.
  */
 #include "journal_internal.h"
 
@@ -105,8 +105,8 @@ static bool is_before(const struct journal_extent *range, uint64_t file_id, uint
 }
 
 /*
- * Steps that double, and then halve: what is near is found as soon as by walking, and what is far
- * without looking at all that lies between.
+ * The steps double, then halve: a near range is found as fast as by walking, a far range without a
+ * look at every range in between.
  */
 uint32_t journal_seek_range(const struct journal_ticket *ticket, uint32_t at, uint64_t file_id,
 			    uint64_t offset)
@@ -121,7 +121,7 @@ uint32_t journal_seek_range(const struct journal_ticket *ticket, uint32_t at, ui
 		low += step;
 		step *= 2;
 	}
-	/* The one at `low` is before the bytes, the one at `high` is not, or is not there. */
+	/* The range at `low` is before the bytes; the range at `high` is not, or does not exist. */
 	high = step < ticket->range_count - low ? low + step : ticket->range_count;
 	while (high - low > 1) {
 		const uint32_t middle = low + (high - low) / 2;

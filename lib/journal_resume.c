@@ -3,8 +3,8 @@
  * After a recovery that could not finish all files: the finished files accept writes again.
  *
  * Flow: the end of such a recovery.  Unfinished files become rests, like a file that fails at run
- * time and is closed.  They cannot be attached; their pages stay in live frames, and are carried
- * where the ring needs the place (K7), until a recovery finishes the files.
+ * time and is closed.  Unfinished files cannot be attached.  Their pages stay in live frames, and
+ * are carried where the ring needs the place (K7), until a recovery finishes the files.
  *
  * H3: a table in the header names the finished files, durably in both copies, before any of them
  * can be written.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All reading of the ring: the scan at open, its verdict, frames, and the identity of files.
+ * All reading of the ring: the scan at open, the verdict, frames, and the identity of files.
  *
- * Flow: the second half of journal_internal.h, which includes this.
+ * Flow: a part of journal_internal.h, which includes this file.
  */
 #ifndef LIBATOMICIO_JOURNAL_RING_H
 #define LIBATOMICIO_JOURNAL_RING_H
@@ -59,19 +59,19 @@ void journal_uncover_all(struct atomicio_journal *journal);
 
 /* journal_scan.c: find the live frames; called by open, before any other thread. */
 int journal_scan_ring(struct atomicio_journal *journal);
-/* Once more, before another recovery of this process. */
+/* Scan once more, before another recovery of this process. */
 int journal_scan_again(struct atomicio_journal *journal);
 
-/* journal_found.c: the lists of what the scan finds. */
+/* journal_found.c: the lists of the scan's findings. */
 int journal_add_found(struct atomicio_journal *journal, const struct journal_frame *frame);
-/* The files of that frame's rows, each once. */
+/* Add the files of a frame's rows, each once. */
 int journal_add_rows(struct atomicio_journal *journal, const uint8_t *bytes,
 		     const struct journal_frame *frame);
 void journal_forget_scan(struct atomicio_journal *journal);
 
 /* journal_judge.c: the verdict on the frames found. */
 void journal_judge(struct atomicio_journal *journal);
-/* Is a number below this one missing and not named as void? */
+/* Is a number below `below` missing and not named as void? */
 bool journal_has_gap(const struct atomicio_journal *journal, uint64_t below);
 /* The tail has moved, and nothing else: count the live frames found at open. */
 void journal_count_found(struct atomicio_journal *journal);
@@ -105,9 +105,9 @@ int journal_window_frame(const struct atomicio_journal *journal, struct journal_
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame);
 
-/* journal_target.c: what ATOMICIO_RECOVER_KEEP_OPEN has left open. */
+/* journal_target.c: the descriptors left open by ATOMICIO_RECOVER_KEEP_OPEN. */
 void journal_close_kept(struct atomicio_journal *journal);
-/* The pages of this file in frames below this number are home (H3). */
+/* The file's pages in frames below the returned number are home (H3). */
 uint64_t journal_done_up_to(const struct journal_header *header, uint64_t file_id);
 
 /* journal_identity.c: marks of the file behind fd, to know the file again (K4). */
@@ -120,7 +120,8 @@ bool journal_is_volatile(const struct sys_calls *sys, int fd);
 
 /*
  * journal_info.c: around callbacks, with the role and the lock.  A public call from inside a
- * callback would wait for the role of its own thread: the call asks first, and returns -EDEADLK.
+ * callback would wait for the role of its own thread: journal_is_callback() is asked first, and the
+ * call returns -EDEADLK.
  */
 void journal_begin_callbacks(struct atomicio_journal *journal);
 void journal_end_callbacks(struct atomicio_journal *journal);

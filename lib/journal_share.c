@@ -4,10 +4,10 @@
  *
  * Flow: steps of open and close (journal.c).  journal_share.h has the rules.
  *
- * The door is a lock for openers and closers, one at a time: of two processes that open, or close,
- * at the same time, only one finds itself alone.  A process that is alone also takes the turn's
- * lock.  Where no process lives and the turn's lock is held, a forked child of a dead process still
- * has the descriptors, and may be in the middle of a turn.
+ * The door is a lock for openers and closers, one at a time: of two processes that open or close
+ * together, only one finds no other process.  A process that is alone also takes the turn's lock.
+ * Where no process lives and the turn's lock is held, a forked child of a dead process still has
+ * the descriptors, and may be in the middle of a turn.
  */
 #define _GNU_SOURCE
 #include "journal_share.h"
@@ -49,7 +49,7 @@ int journal_share_check(const struct sys_calls *sys, int fd)
 	return error;
 }
 
-/* Two threads may come at the same time. */
+/* Two threads may come together. */
 static int enlist(struct journal_share *share, const struct sys_statx *stat)
 {
 	int error = 0;

@@ -9,14 +9,13 @@
  * Rules:
  * T1 a turn ends when no home write, sync or header of the turn is in flight.  Outside a turn a
  *    process writes neither to the journal nor, past the journal, to the files.
- * T2 the page lies in the journal's own file.  A process lives as long as it has the record lock
- *    LIVES, on a file that only this library opens and closes in that process.  A process that
- *    opens the journal and finds no other living process makes the page anew from the headers and
- *    the ring.  A page from before a reboot, of a copy, or of a time of unshared use is never
- *    believed.  The last process to close leaves no page that can be believed.  A page with an
- *    unknown epoch was made by a process that did not see this process: this process then reads the
- *    ring.  The page is locked in memory.  A page of an older turn came back from the disk, and is
- *    not believed.
+ * T2 the page lies in the journal's own file.  A process lives as long as the process has the
+ *    record lock LIVES, on a file opened and closed by this library alone.  A process that opens
+ *    the journal and finds no other living process makes the page anew from the headers and the
+ *    ring.  A page from before a reboot, of a copy, or of a time of unshared use is never believed.
+ *    The last process to close leaves no page that can be believed.  A page with an unknown epoch
+ *    was made by a process that did not see this process, and the ring is read again.  The page is
+ *    locked in memory.  A page of an older turn came back from the disk, and is not believed.
  * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
  *    process that dies in its turn leaves in_turn set: the next process reads headers and ring
  *    again, and recovers.  Each failure has the same effect.  A loss found outside a turn is a
@@ -32,10 +31,10 @@
  *    of a turn, frames of another file under an id of its own fails its handles of this id, and
  *    retires none of these frames.
  *
- * The page is read through a mapping and written by pwrite(2): a full filesystem that copies on
- * write then gives an error, where a store would give SIGBUS.  The page has a place of its own,
- * apart from all direct writes: the kernel drops cached pages beside direct writes, and writes
- * dirty pages back as a whole, by folios of up to 2 MiB.
+ * The page is read through a mapping and written by pwrite(2): a full copy-on-write filesystem
+ * gives an error to pwrite(2), and SIGBUS to a store.  The page has a place of its own, apart from
+ * all direct writes: the kernel drops cached pages beside direct writes, and writes dirty pages
+ * back as a whole, by folios of up to 2 MiB.
  */
 #ifndef LIBATOMICIO_JOURNAL_SHARE_H
 #define LIBATOMICIO_JOURNAL_SHARE_H
@@ -72,7 +71,7 @@ struct journal_shared {
 	uint64_t magic;
 	uint8_t epoch[16];     /* random, new each time the page is made */
 	_Atomic uint64_t word; /* the caller's */
-	/* T3: hot while they differ. */
+	/* T3: hot while the two fields differ. */
 	_Atomic uint32_t lost;	 /* a process has found a loss outside a turn */
 	_Atomic uint32_t healed; /* the last `lost` that a turn has recovered */
 	/* All fields from here on are written at once, at the end of a turn. */
@@ -107,7 +106,7 @@ struct journal_share {
 	uint32_t saw_lost;    /* `lost` before this turn looked at the journal */
 	uint8_t epoch[16];    /* of the page last read or written */
 	uint64_t turns;	      /* of the same page */
-	/* Live frames of files that are not attached here. */
+	/* Live frames of files not attached in this process. */
 	struct journal_shared_file others[JOURNAL_SHARED_FILES];
 	uint32_t other_count;
 	bool some;
@@ -117,7 +116,7 @@ struct journal_share {
 	uint32_t device_major, device_minor;
 };
 
-/* Was this page made by the maker of the page that we know?  T2 */
+/* Was this page made by the maker of the known page?  T2 */
 static inline bool journal_share_knows(const struct journal_share *share,
 				       const struct journal_shared *page)
 {

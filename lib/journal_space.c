@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ring arithmetic: where the next frame goes, and what is kept free for carrying.
+ * Ring arithmetic: the place of the next frame, and the space kept for carrying.
  *
- * Flow: asked before a frame is written, told after it.  Pure: no call, no lock.
+ * Flow: called before and after the write of a frame.  Pure: no call, no lock.
  */
 #include "journal_internal.h"
 
@@ -25,7 +25,7 @@ uint64_t journal_pinned_limit(const struct journal_header *header)
 void journal_number(const struct atomicio_journal *journal, struct journal_frame *frame,
 		    uint64_t first)
 {
-	/* One frame, or chain, is in flight at a time, but for those of guests (JG3). */
+	/* One frame, or chain, is in flight at a time, except frames of guests (JG3). */
 	frame->sequence = journal->head_sequence;
 	frame->chain_first = frame->durable_to = first;
 	if (journal->doubt && journal->doubt < first)
@@ -65,7 +65,7 @@ static uint64_t fit(const struct atomicio_journal *journal, uint64_t at, uint64_
 	return 0;
 }
 
-/* Bytes of the ring from the head to a frame behind it. */
+/* Bytes of the ring from the head to a later frame. */
 static uint64_t gap(const struct atomicio_journal *journal, uint64_t place)
 {
 	const uint64_t head = journal->head_offset;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tail and the headers that say where it is: by call, or sent as AIO requests.
+ * The tail, and the headers with its place: written by call, or sent as AIO requests.
  *
  * Flow: below journal_retire.c and carrying; journal_header.c writes the copies.
  *
- * Of all threads one is at the headers: moving_tail.  H1 holds either way: the second copy is sent
- * when the first is durable.  A header that was sent and failed is written by call the next time,
- * as what may be half on the disk, with the next generation.
+ * Only one thread writes headers: moving_tail.  H1 holds either way: the second copy is sent when
+ * the first is durable.  A sent header that failed may be half on the disk: the next header is
+ * written by call, with the next generation.
  */
 #include "journal_internal.h"
 
@@ -47,7 +47,7 @@ int journal_move_tail(struct atomicio_journal *journal, uint64_t offset, uint64_
 	return error;
 }
 
-/* Send the copy that is to be written first.  The lock is held, and dropped for the work. */
+/* Send the copy due first.  The lock is held, and dropped for the work. */
 static bool send_copy(struct atomicio_journal *journal)
 {
 	const uint32_t copy = journal->first_copy;
@@ -79,7 +79,10 @@ static bool send_copy(struct atomicio_journal *journal)
 bool journal_send_tail(struct atomicio_journal *journal, uint64_t offset, uint64_t sequence)
 {
 	assert(!journal->moving_tail);
-	/* Through a description of our own, of a header that is proven, on what keeps RWF_DSYNC. */
+	/*
+	 * Send only a proven header, through a description of our own, on a filesystem that keeps
+	 * RWF_DSYNC.
+	 */
 	if (!journal->direct || journal->fd == journal->caller_fd || journal->delegates ||
 	    !journal->settled || journal->tail_by_call || !sys_flights_may_send(&journal->flights))
 		return false;
@@ -101,7 +104,7 @@ bool journal_land_tail(struct atomicio_journal *journal)
 		return false;
 	journal->tail_out = false;
 	if (journal->tail_flight.result == JOURNAL_BLOCK) {
-		/* H1: the other one is older now, or both are the newest. */
+		/* H1: the other copy is older now, or both copies are the newest. */
 		journal->first_copy = journal->tail_second ? 0 : !journal->first_copy;
 		if (journal->tail_second) {
 			moved(journal, 0);

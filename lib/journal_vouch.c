@@ -150,7 +150,7 @@ static int go_home_again(struct atomicio_journal *journal)
 	while (journal->homing)
 		pthread_cond_wait(&journal->changed, &journal->lock);
 	journal_await_tail(journal);
-	journal->readers++; /* the tail stays where it is */
+	journal->readers++; /* the tail stays in place */
 	for (struct journal_file *file = journal->files; file; file = file->next)
 		if (is_unvouched(file)) {
 			file->again = true;

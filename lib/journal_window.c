@@ -14,8 +14,9 @@
 #define WINDOW_PIECE (1u << 20)
 
 /*
- * Errors of the disk and not of the call: this place is unreadable now, others may be readable
- * (block/blk-core.c: blk_errors, 6.18; EUCLEAN and EBADMSG are filesystems' words for a checksum).
+ * Errors of the disk and not of the call: the place is unreadable now, and other places may be
+ * readable (block/blk-core.c: blk_errors, 6.18; EUCLEAN and EBADMSG are filesystems' words for a
+ * checksum).
  */
 bool journal_is_unreadable(int error)
 {

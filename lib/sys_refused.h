@@ -10,7 +10,7 @@
  *     number: a filter (seccomp) may answer any errno, and a sealed or append-only file gives EPERM
  *     too.
  * SR2 a stand-in keeps the promise of the call it replaces, or says -EOPNOTSUPP.
- * SR3 nothing is remembered: a process may install its filter after it has opened its files.
+ * SR3 nothing is remembered: a process may install a filter after opening its files.
  */
 #ifndef LIBATOMICIO_SYS_REFUSED_H
 #define LIBATOMICIO_SYS_REFUSED_H
@@ -26,8 +26,8 @@ bool sys_refuses_pwritev2(const struct sys_calls *sys, int fd, ssize_t error);
 
 /*
  * Write as pwritev2 does, except RWF_ATOMIC.  Where pwritev2 is refused, or knows no flags (before
- * 4.7, and gVisor, whose release is 4.4.0), write by pwrite64: RWF_DSYNC is then an fdatasync
- * afterwards, RWF_NOWAIT is -EOPNOTSUPP, and so is O_APPEND, which pwrite64 would obey.
+ * 4.7, and gVisor, whose release is 4.4.0), write by pwrite64: RWF_DSYNC becomes an fdatasync
+ * afterwards.  RWF_NOWAIT gives -EOPNOTSUPP, like O_APPEND, which pwrite64 would obey.
  */
 ssize_t sys_write_at(const struct sys_calls *sys, int fd, const struct iovec *vector, int count,
 		     uint64_t offset, int rwf);

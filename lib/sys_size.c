@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-/* No filesystem of Linux has a smaller one (MAX_NON_LFS): such an answer is not believed. */
+/* No filesystem of Linux has a smaller limit (MAX_NON_LFS): a smaller answer is not believed. */
 #define SMALLEST ((uint64_t)INT32_MAX)
 
 uint64_t sys_largest_size(const struct sys_calls *sys, int fd)

@@ -13,10 +13,10 @@
  * The kernel cuts a write at the filesystem's largest size (fs/read_write.c:
  * generic_write_check_limits; ext4 without extents: ext4_generic_write_checks), and lseek(2)
  * refuses every offset beyond the same size with EINVAL (generic_file_llseek, ext4_llseek; 6.11 to
- * 7.3).  A seek does no I/O and waits for nothing, but it moves the cursor: `fd` must be a
- * description that nobody else uses.
+ * 7.3).  A seek does no I/O and waits for nothing, but moves the cursor: `fd` must be a description
+ * of our own.
  *
- * Returns the size; INT64_MAX: no such limit, or it cannot be had.
+ * Returns the size; INT64_MAX: no limit, or an unknown limit.
  */
 uint64_t sys_largest_size(const struct sys_calls *sys, int fd);
 

@@ -2,10 +2,10 @@
 /*
  * A batch: several writes in one call, each with its own result, or all writes as one group.
  *
- * Flow: above write.c.  Ops with the journal path share frames: a batch costs one flush a frame
- * instead of one flush an op.  Frames go first, and all remaining ops after them: no write is under
- * way past the journal while a frame covers its range (J3).  The remaining ops run one by one, or
- * through a queue (write_queue.c).
+ * Flow: above write.c.  Ops with the journal path share frames: a batch costs a flush per frame
+ * instead of a flush per op.  Frames go first, all remaining ops later: no write is under way past
+ * the journal while a frame covers its range (J3).  The remaining ops run singly, or through a
+ * queue (write_queue.c).
  */
 #include "write.h"
 

@@ -44,7 +44,7 @@ struct guest {
 
 /* write_uring_journal.c */
 
-/* Fill an entry that fails, and that breaks its link like a failed write. */
+/* Fill an entry that fails, and breaks its link like a failed write. */
 void write_guest_fill_failing(struct io_uring_sqe *sqe);
 /* The write has ended with `error`.  The entry fails as well. */
 int write_guest_refuse(struct guest *guest, struct io_uring_sqe *sqe, int error);

@@ -21,7 +21,7 @@
 /* No kernel knows this bit of rw_flags: EOPNOTSUPP before anything is done. */
 #define RWF_UNKNOWN 0x40000000
 
-/* G3: an entry that fails, and that breaks its link like a failed write. */
+/* G3: an entry that fails, and breaks its link like a failed write. */
 void write_guest_fill_failing(struct io_uring_sqe *sqe)
 {
 	write_entry_fill(sqe, IORING_OP_WRITE, -1, NULL, 0, 0, RWF_UNKNOWN);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio bench: what untorn durable pages cost on this disk, each way, and what to choose.
+ * atomicio bench: the cost of untorn durable pages on this disk, for each way, and a
+ * recommendation.
  *
  * Flow: parse, find the directory, look for space, measure each mode (bench_files.c,
  * ways.c, bench_measure.c), print (bench_report.c, bench_advice.c).  The rules are in
@@ -88,7 +89,7 @@ static int explain(const struct bench *bench, int error)
 	}
 }
 
-/* Which modes there are, from a file like those that will be written. */
+/* Find the possible modes, with a file like the files to be written. */
 static int look(struct bench *bench)
 {
 	struct rlimit limit;
@@ -109,7 +110,7 @@ static int look(struct bench *bench)
 	return error;
 }
 
-/* What a run just ended has not yet given back (XFS frees in the background) is waited for. */
+/* Wait for space that an ended run has not yet given back (XFS frees in the background). */
 static int check_space(const struct bench *bench)
 {
 	const uint64_t need = bench_space(bench);

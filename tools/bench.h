@@ -7,9 +7,9 @@
  * prints, and bench_advice.c draws the conclusions.
  *
  * Rules:
- * B1 only fresh files without a name are written to: whatever ends the run, they are gone.
- * B2 all ways of one table take turns in short slices, so that what else the machine does hits
- *    all of them; a ratio is the median of the rounds' ratios.
+ * B1 only fresh files without a name are written to: after every end of the run the files are gone.
+ * B2 all ways of one table alternate in short slices: other work of the machine hits all ways
+ *    alike; a ratio is the median of the rounds' ratios.
  * B3 no call prints but those of bench_report.c, and the progress line on a terminal.
  */
 #ifndef BENCH_H
@@ -28,7 +28,7 @@
 #define BENCH_BATCH 64u
 #define BENCH_HOME_SIZE (32u << 20) /* of the file that a way writes to */
 #define BENCH_FILE_MAX (64u << 20)  /* the largest file: the journal, as it is by default */
-#define BENCH_FILL (1u << 20)	    /* filled in pieces of this */
+#define BENCH_FILL (1u << 20)	    /* filled in pieces of this size */
 #define BENCH_SIZE_MIN 4096u
 #define BENCH_SIZE_MAX 65536u
 #define BENCH_ROUNDS_MAX 256u
@@ -38,7 +38,7 @@
 
 struct bench_result {
 	uint32_t rounds;	 /* 0: this way is not there */
-	enum ways_engine engine; /* the one that was fastest */
+	enum ways_engine engine; /* the fastest engine */
 	double pages_per_second; /* median of the rounds */
 	double overall;		 /* of all time and all pages, checkpoints included */
 	double p50_us, p99_us;	 /* a step's latency */
@@ -46,7 +46,7 @@ struct bench_result {
 	double to_journal; /* the same against the journal's */
 };
 
-/* What was measured through O_DIRECT, or through the page cache. */
+/* The figures through O_DIRECT, or through the page cache. */
 struct bench_mode {
 	bool direct;
 	uint64_t why_not;		    /* reasons of the kernel path, 0: it is there */
@@ -55,7 +55,7 @@ struct bench_mode {
 };
 
 struct bench {
-	/* What was asked for. */
+	/* The options of the run. */
 	char directory[4096];
 	char safe[TEXT_PATH_SIZE]; /* the same, for messages */
 	uint32_t size;
@@ -70,7 +70,7 @@ struct bench {
 	uint32_t mode_count;
 };
 
-/* The files of one mode, and what writes through them. */
+/* The files of one mode, and their writers. */
 struct bench_files {
 	const struct bench *bench;
 	int fds[BENCH_WAYS]; /* the home files */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows from bench's figures: the path that AUTO takes, why, and whether it is the fastest.
+ * The conclusions from bench's figures: the path taken by AUTO, the cause, and whether another path
+ * is faster.
  *
  * Flow: called by bench_report.c.  Only untorn ways are compared that the library has: the kernel
  * path and the journal.
@@ -10,7 +11,7 @@
 #include "bench.h"
 #include "tool.h"
 
-/* Less than this is noise on a machine that does other things too, and no reason to change. */
+/* A smaller difference is noise on a busy machine, and no reason to change. */
 #define CLEARLY 1.3
 
 enum ways_way bench_fastest(const struct bench_mode *mode, enum ways_shape shape, double *factor)
@@ -31,7 +32,7 @@ enum ways_way bench_fastest(const struct bench_mode *mode, enum ways_shape shape
 	return by_auto;
 }
 
-/* The kernel path is not there: why. */
+/* The kernel path is not possible: why. */
 static void put_absence(const struct bench *bench, const struct bench_mode *mode)
 {
 	const struct atomicio_caps *caps = &bench->caps;
@@ -92,7 +93,7 @@ static void put_price(const struct bench_mode *mode)
 	       page->to_plain, mode->results[WAYS_PAGES][mode->by_auto[WAYS_PAGES]].to_plain);
 }
 
-/* Many pages that came one by one through the journal would have shared a flush in a batch. */
+/* In a batch many single pages of the journal would share a flush. */
 static void put_batches(const struct bench_mode *mode)
 {
 	const double batch = mode->results[WAYS_PAGES][mode->by_auto[WAYS_PAGES]].pages_per_second;

@@ -2,10 +2,10 @@
 /*
  * The files that bench writes to: without a name, written once before, gone when closed.
  *
- * Flow: called by bench.c for each mode; ways.c writes through what is made here.
+ * Flow: called by bench.c for each mode; ways.c writes through these files and handles.
  *
- * Blocks that were written before need no change of metadata when they are written again, so what
- * is measured is the page's own cost.  The noise in them is nothing that a disk could compress.
+ * Blocks written before need no change of metadata when written again: the bench measures the
+ * page's own cost.  The noise in them is nothing that a disk could compress.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -95,7 +95,7 @@ int bench_step(struct bench_files *files, enum ways_shape shape, enum ways_way w
 	return ways_step(&files->writer, way, engine, shape);
 }
 
-/* Take one step of each shape through a handle of its own, and see where it went. */
+/* Take one step of each shape through a handle of its own, and look which path it took. */
 static int find_auto(struct bench_files *files, struct bench_mode *mode)
 {
 	const struct atomicio_options options = {.journal = files->journal, .file_id = 1};

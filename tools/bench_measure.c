@@ -2,9 +2,9 @@
 /*
  * Take turns, and time them.
  *
- * Flow: called by bench.c for each mode; a shape after the other, in each shape the ways take
- * turns of a slice each (B2), and the cost of a flush is measured in between.
- * A way that has several engines takes a slice of each, and the best one is its figure (Y1).
+ * Flow: called by bench.c for each mode; a shape after the other, in each shape the ways take turns
+ * of a slice each (B2), and the cost of a flush is measured in between.  A way with several engines
+ * takes a slice of each; the best engine's figure counts (Y1).
  *
  * The run is bounded: no round starts after a shape's time is over, and in a round each way takes
  * one step at least and no more than its slice allows.
@@ -81,7 +81,7 @@ static bool is_there(const struct measurement *it, enum ways_shape shape, uint32
 			       shape);
 }
 
-/* Keep a sample; when there is no more room, in place of one that any chance picks. */
+/* Keep a sample; without room, the new time replaces a random earlier time. */
 static void keep_sample(struct series *series, struct bench_files *files, double us)
 {
 	uint64_t at = series->sample_count;
@@ -103,7 +103,7 @@ static int take_slice(struct measurement *it, enum ways_shape shape, enum ways_w
 	struct series *series = &it->series[way][engine];
 	const uint32_t pages = ways_step_pages(&it->files->writer, shape);
 	double start, before, now, steps = 0;
-	/* What the way before has left to be flushed is not this one's. */
+	/* Flush the rest of the previous way first. */
 	int error = bench_step(it->files, shape, way, engine);
 
 	start = now = now_ns();
@@ -122,7 +122,7 @@ static int take_slice(struct measurement *it, enum ways_shape shape, enum ways_w
 	return error;
 }
 
-/* What it costs to make one written block durable: write it, and time the flush alone. */
+/* The cost of making a written block durable: write a block, and time the flush alone. */
 static int take_flushes(struct measurement *it)
 {
 	const int fd = it->files->fds[WAYS_PLAIN];
@@ -140,7 +140,7 @@ static int take_flushes(struct measurement *it)
 	return 0;
 }
 
-/* A line on the terminal, if there is one: how many of all seconds are over. */
+/* A line on the terminal, if any: how many of all seconds are over. */
 static void progress(const struct measurement *it, enum ways_shape shape)
 {
 	static const char *const names[WAYS_SHAPES] = {"pages", "batches", "pages and a sync"};

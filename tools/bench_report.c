@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bench found, as tables for people or as one JSON object.
+ * The results of bench, as tables for people or as a JSON object.
  *
  * Flow: called last by bench.c; the conclusions are those of bench_advice.c.
  */
@@ -15,7 +15,7 @@ static const char *const shape_titles[WAYS_SHAPES] = {
 	"64 pages, one a call, then one sync",
 };
 
-/* The kernel path is called by who makes it untorn: this is what one looks for. */
+/* The kernel path is named after the maker of its untorn writes: the figure of interest. */
 const char *bench_way_name(const struct bench *bench, enum ways_way way)
 {
 	switch (way) {

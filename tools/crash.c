@@ -2,9 +2,8 @@
 /*
  * atomicio crash: start atomicio-crash, the program that cuts the power of a simulated disk.
  *
- * Flow: a row of main.c's table.  The program is one of its own (tools/crash), so that this command
- * does not need libfuse3; it lies in libexec, or beside this command where nothing is installed
- * yet.
+ * Flow: a row of main.c's table.  A separate program (tools/crash) does the work, and the command
+ * needs no libfuse3.  The program lies in libexec, or beside the command before an installation.
  */
 #define _GNU_SOURCE
 #include "tool.h"
@@ -16,7 +15,7 @@
 
 #define PROGRAM "atomicio-crash"
 
-/* Start the program relative to this command's directory; returns if it is not there. */
+/* Start the program relative to this command's directory; returns if the program does not exist. */
 static void start_beside(const char *where, char **argv)
 {
 	char own[PATH_MAX], path[PATH_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio doctor: can this file write untorn, what limits it, and what would change that?
+ * atomicio doctor: can this file write untorn, what limits the size, and which command would help?
  *
  * Flow: open the path (target.c), ask the library, print the verdict and one paragraph for each
  * reason.  The exit status is the verdict, for scripts.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal: make a journal, look at it, and recover from it.
+ * atomicio journal: make a journal, look at a journal, and recover.
  *
  * Flow: run() reads the command line and picks an action from the table; see journal.h.
  */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the actions of `atomicio journal` share.
+ * Shared by the actions of `atomicio journal`.
  *
  * Flow: journal.c reads the command line and picks an action from its table; journal_check.c has
  * info and check; journal_create.c, journal_recover.c and journal_dump.c have the others.
  *
  * Rules:
- * TJ1 an action prints its answer only when it has all of it; an error leaves stdout empty, but
- *     for the answer that a journal is corrupt.
- * TJ2 dump only reads, with a reader of its own (journal_read.c); the others ask the library,
- *     which wants the journal writable and to itself.
+ * TJ1 an action prints its answer only when the answer is complete; an error leaves stdout empty,
+ *     but for the answer that a journal is corrupt.
+ * TJ2 dump only reads, with a reader of its own (journal_read.c); the other actions use the
+ *     library, which needs the journal writable, and alone.
  */
 #ifndef TOOL_JOURNAL_H
 #define TOOL_JOURNAL_H
@@ -33,7 +33,7 @@ struct journal_file_name {
 	struct atomicio_recovered_file fate;
 };
 
-/* A page that stays as the file has it. */
+/* A page left unchanged in the file. */
 struct journal_keep {
 	uint64_t file_id;
 	uint64_t offset;
@@ -46,12 +46,12 @@ struct journal_request {
 	struct atomicio_journal_options create;
 	struct journal_file_name *files;
 	unsigned file_count;
-	uint64_t *forced; /* ids whose file is to be written though it is another one */
+	uint64_t *forced; /* ids whose file is written even if the identity differs */
 	unsigned forced_count;
 	struct journal_keep *keeps;
 	unsigned keep_count;
-	bool unreadable; /* recover without what cannot be read */
-	bool list;	 /* show what would be written, and write nothing */
+	bool unreadable; /* recover without unreadable frames */
+	bool list;	 /* show the planned writes, and write nothing */
 };
 
 /* An open journal: the library holds `journal` on the descriptor of `target`. */

@@ -3,7 +3,7 @@
  * The bytes of a journal: numbers, checksums, headers and frames.  Pure.
  *
  * Flow: below journal_read.c; see atomicio-journal(5) for the format.  Every length is bounded
- * before it is used.
+ * before its use.
  */
 #include "journal_read.h"
 
@@ -106,7 +106,7 @@ void reader_decode_header(const uint8_t *block, struct reader_header *header)
 					     u64(block + HEADER_DONE + i * DONE_SIZE + 8)};
 }
 
-/* Numbers of one frame that cannot contradict each other. */
+/* Check the numbers of a frame against each other. */
 static bool numbers_are_sane(const struct reader_frame *frame)
 {
 	const bool chain = frame->flags & READER_CHAIN;

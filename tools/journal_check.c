@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal info and check, and what every action needs that asks the library.
+ * atomicio journal info and check, and the common work of all actions with the library.
  *
  * Flow: called by journal.c.
  */
@@ -137,7 +137,7 @@ void journal_put_json(const struct journal_request *request,
 	json_end(&json, '}');
 }
 
-/* What a person should know, one line each. */
+/* Remarks for people, a line each. */
 static void put_notes(const struct atomicio_journal_info *info)
 {
 	static const char *const texts[WORD_NOTES] = {
@@ -147,7 +147,7 @@ static void put_notes(const struct atomicio_journal_info *info)
 		"frame; if that happens again, the disk is failing",
 		"a part of it cannot be read; no frame lies there, and the next program puts none "
 		"there",
-		NULL, /* so is every journal that was just opened */
+		NULL, /* always set in a journal just opened */
 		"its file cannot be opened with O_DIRECT, so that frames go through the page cache",
 		"nothing here outlives a crash of the machine: it protects from killed programs "
 		"alone",

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal create: lay out a journal in a new file, an empty one, or one to be lost.
+ * atomicio journal create: lay out a journal in a new file, an empty file, or a file to be
+ * overwritten.
  *
- * Flow: called by journal.c.  This is the one place of the command that makes a file; if the
- * journal cannot be made, a file that it made is removed again.
+ * Flow: called by journal.c.  No other action of the command makes a file.  If the journal cannot
+ * be made, a new file is removed again.
  *
- * Rule: C1 nothing is overwritten that the kernel has in use, whatever is asked for.
+ * Rule: C1 nothing in use by the kernel is overwritten, even on request.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -22,7 +23,7 @@
 
 #include "tool.h"
 
-/* Is this file what a loop device shows, perhaps a mounted one?  -EBUSY, or 0. */
+/* Does a loop device, perhaps mounted, show this file?  -EBUSY, or 0. */
 static int check_loops(const struct stat *status)
 {
 	glob_t names;
@@ -49,9 +50,10 @@ static int check_loops(const struct stat *status)
 }
 
 /*
- * Is this block device mounted, swapped to, or a part of another?  O_EXCL fails then
- * (block/bdev.c:bd_prepare_to_claim(), 6.18), as wipefs(8) and mkfs(8) do it.  The library claims
- * it again, for as long as it writes; this look is for the sentence.  -EBUSY, or 0.
+ * Is this block device mounted, used for swap, or a part of another device?  If so, O_EXCL fails
+ * (block/bdev.c:bd_prepare_to_claim(), 6.18); wipefs(8) and mkfs(8) ask in the same way.  The
+ * library claims the device again during its writes.  The check here only serves the message.
+ * -EBUSY, or 0.
  */
 static int check_claim(const char *path)
 {
@@ -63,7 +65,7 @@ static int check_claim(const char *path)
 	return 0;
 }
 
-/* Open what create may lay a journal out in, or make it; *made says which. */
+/* Open the file for the journal, or make it; *made says which. */
 static int open_for_create(const char *path, bool *made)
 {
 	struct stat status;
@@ -88,9 +90,9 @@ static int open_for_create(const char *path, bool *made)
 	return fd < 0 ? -errno : fd;
 }
 
-#define RING 16384u /* what is in front of the frames: headers, and reserved blocks */
+#define RING 16384u /* the space before the frames: headers, and reserved blocks */
 
-/* Which rule do these options break?  NULL: none. */
+/* The rule broken by these options; NULL: none. */
 static const char *broken_rule(const struct atomicio_journal_options *create)
 {
 	const uint64_t size = create->size ? create->size : 64u << 20;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal dump: print the headers, the frames, and what is wrong with them.
+ * atomicio journal dump: print the headers, the frames, and their faults.
  *
- * Flow: called by journal.c; reads the whole journal with the second reader before it prints,
- * because an answer is printed only if all of it can be had.
+ * Flow: called by journal.c; reads the whole journal with the second reader before printing,
+ * because only a complete answer is printed.
  */
 #include "journal_dump.h"
 
@@ -106,7 +106,7 @@ static int put_text(struct reader *reader)
 	return error;
 }
 
-/* What is wrong, as the last word. */
+/* The faults, at the end. */
 static int conclude(const struct journal_request *request, const struct reader *reader)
 {
 	if (reader->state == READER_STATE_UNREADABLE)

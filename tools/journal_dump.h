@@ -2,7 +2,7 @@
 /*
  * The two faces of `atomicio journal dump`.
  *
- * Flow: journal_dump.c reads the journal and prints it as text; journal_dump_json.c as JSON.
+ * Flow: journal_dump.c reads the journal and prints text; journal_dump_json.c as JSON.
  */
 #ifndef JOURNAL_DUMP_H
 #define JOURNAL_DUMP_H
@@ -16,7 +16,7 @@ int dump_put_json(const struct journal_request *request, struct reader *reader);
 #define DUMP_UUID_SIZE 37
 #define DUMP_BIRTH_SIZE 48
 
-/* What is known of a file, in words; NULL: it is not. */
+/* The known marks of a file, in words; NULL: it is not. */
 const char *dump_uuid(const struct reader_file *file, char text[DUMP_UUID_SIZE]);
 const char *dump_birth(const struct reader_file *file, char text[DUMP_BIRTH_SIZE]);
 

@@ -140,7 +140,7 @@ static int put_frame(struct json *json, struct reader *reader, const struct read
 	return 0;
 }
 
-/* A number that is there in one state only. */
+/* A number that exists in one state only. */
 static void put_if(struct json *json, const char *key, bool there, uint64_t value)
 {
 	if (there)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio journal recover --list: what would be written, and what the files have now.
+ * atomicio journal recover --list: the pages to be written, and the present bytes of the files.
  *
  * Flow: called by journal_recover.c when the files are open; nothing is written.
  */
@@ -23,7 +23,7 @@ struct list {
 	uint64_t room;
 };
 
-/* What the file has in this place, against what the frame has. */
+/* Compare the file's bytes at the page's place with the frame's. */
 static int compare(struct list *list, const struct atomicio_live_page *page, int *match)
 {
 	const struct journal_file_name *file = journal_find_file(list->request, page->file_id);

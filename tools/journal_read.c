@@ -3,8 +3,8 @@
  * Read a journal's headers and ring.  See journal_read.h for the rules, and atomicio-journal(5) for
  * the format.
  *
- * The ring is read from the tail to its end, then from its start to the tail, through a window.
- * A whole frame is stepped over, so that nothing in a page is taken for a frame.
+ * The ring is read from the tail to its end, then from its start to the tail, through a window.  A
+ * whole frame is stepped over: no payload is taken for a frame.
  */
 #define _GNU_SOURCE
 #include "journal_read.h"
@@ -18,7 +18,9 @@
 
 /* Read at one time, at least. */
 #define WINDOW (UINT64_C(1) << 20)
-/* Blocks that look like frames and are none cost a look each; so many times the size is enough. */
+/*
+ * Blocks that look like frames and are none cost a look each; this multiple of the size is enough.
+ */
 #define CHECKED_MAX 16
 
 /* The disk's or filesystem's words for "this place cannot be read". */
@@ -95,7 +97,7 @@ int reader_open(int fd, struct reader *reader)
 			reader->headers[i].condition = READER_HEADER_UNREADABLE;
 		else if (!error)
 			reader_decode_header(block, &reader->headers[i]);
-		/* -ERANGE: the file ends before this block, so it has no header. */
+		/* -ERANGE: the file ends before this block: no header. */
 		error = error == -EIO || error == -ERANGE ? 0 : error;
 	}
 	if (!error)
@@ -126,7 +128,7 @@ void reader_close(struct reader *reader)
 	reader->unreadable = NULL;
 }
 
-/* One more of an array that doubles. */
+/* Append to an array that doubles. */
 static int grow(void **array, uint32_t count, uint32_t *room, size_t size)
 {
 	const uint32_t wanted = *room ? *room * 2 : 64;

@@ -2,14 +2,14 @@
 /*
  * A second reader of the journal's format, written from atomicio-journal(5) alone.
  *
- * Flow: journal_dump.c prints what it finds; journal_recover.c asks it which files are named.
- * journal_bytes.c decodes, journal_read.c reads headers and ring, journal_verdict.c says what
- * follows from what was read.
+ * Flow: journal_dump.c prints the findings; journal_recover.c asks for the named files.
+ * journal_bytes.c decodes, journal_read.c reads headers and ring, journal_verdict.c draws the
+ * conclusions.
  *
  * Rules:
- * JR1 it shares no code with the library, so that each checks the other and the page.
- * JR2 it only reads, takes no lock, and trusts no number before its checksum is right.
- * JR3 what cannot be read is not torn: it is noted, block by block, and the rest is read.
+ * JR1 the reader shares no code with the library: each checks the other, and the manual page.
+ * JR2 the reader writes nothing, takes no lock, and trusts no number before its checksum is right.
+ * JR3 unreadable is not torn: unreadable places are noted, block by block, and the rest is read.
  */
 #ifndef JOURNAL_READ_H
 #define JOURNAL_READ_H
@@ -50,9 +50,9 @@ struct reader_header {
 	struct reader_done done[READER_DONE_ROWS];
 };
 
-/* What a frame is for recovery. */
-#define READER_LIVE 0	 /* it will be replayed */
-#define READER_TORN 1	 /* it never became durable: it will be ignored */
+/* The fate of a frame in recovery. */
+#define READER_LIVE 0	 /* recovery will replay the frame */
+#define READER_TORN 1	 /* never became durable: recovery will ignore the frame */
 #define READER_BEYOND 2	 /* whole, behind one that is lost: the journal is corrupt */
 #define READER_ABORTED 3 /* whole, of a chain that is not: it will be ignored */
 
@@ -64,7 +64,7 @@ struct reader_header {
 struct reader_frame {
 	int state;
 	bool header_whole; /* the rows and entries may be read */
-	bool whole;	   /* and the pages are those that the entries name */
+	bool whole;	   /* and the pages match the entries */
 	uint32_t count;	   /* entries */
 	uint32_t files;	   /* file rows */
 	uint32_t length;
@@ -103,14 +103,15 @@ struct reader_entry {
 	uint32_t crc;
 	uint32_t escape;
 	bool page_whole; /* its bytes have this checksum */
-	bool done;	 /* home and durable, as the header says: it will not be replayed */
+	bool done;	 /* home and durable, as the header says: recovery will not replay the
+			  * frame */
 };
 
 struct reader_range {
 	uint64_t offset, length;
 };
 
-/* What follows from all of it. */
+/* The conclusions. */
 #define READER_STATE_READY 0
 #define READER_STATE_UNCLEAN 1
 #define READER_STATE_CORRUPT 2
@@ -119,8 +120,8 @@ struct reader_range {
 struct reader {
 	int fd;
 	struct reader_header headers[2];
-	const struct reader_header *header; /* the one that counts */
-	bool equal;			    /* both are good, and say the same */
+	const struct reader_header *header; /* the copy that counts */
+	bool equal;			    /* both copies are good and equal */
 
 	struct reader_frame *frames; /* whole or torn, in the order of the ring from the tail */
 	uint32_t count, room;
@@ -134,7 +135,7 @@ struct reader {
 	uint64_t durable_to;
 	uint64_t live, torn, beyond; /* frames */
 	uint64_t live_bytes;
-	bool disordered; /* no journal is written so */
+	bool disordered; /* no journal is written in this way */
 	uint64_t checked;
 
 	uint8_t *bytes; /* a window on the ring */
@@ -155,7 +156,7 @@ void reader_close(struct reader *reader);
 
 /* journal_bytes.c */
 void reader_decode_header(const uint8_t *block, struct reader_header *header);
-/* Does this block, which lies at `offset`, start a frame that could be there? */
+/* Could the block at `offset` start a frame? */
 bool reader_decode_frame(const struct reader_header *header, const uint8_t *block, uint64_t offset,
 			 struct reader_frame *frame);
 /* With all bytes of it: fill in header_whole and whole. */

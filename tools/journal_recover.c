@@ -2,16 +2,16 @@
 /*
  * atomicio journal recover: write the live frames of a journal home.
  *
- * Flow: called by journal.c.  The second reader says first which ids are named, so that
- * nothing is written before a file is known for each of them.
+ * Flow: called by journal.c.  The second reader first lists the named ids: nothing is written
+ * before each id has its file.
  *
  * Rules:
  * TV1 an id without a file is an error, never skipped: only --gone drops pages.
  * TV2 no file is made, and none is opened twice: two ids of one file are an error.
- * TV3 the journal's own file is no home, by whatever name or device node it comes.
- * TV4 the library writes through descriptions of its own; what it is given is buffered, which
- *     takes pages of every shape where it can have none.
- * TV5 a file that is not the one of the frames is written only if it is named for that.
+ * TV3 the journal's own file is no home, under any name or device node.
+ * TV4 the library writes through descriptions of its own; the given descriptor is buffered, and
+ *     accepts pages of every shape where no direct description is possible.
+ * TV5 a file with another identity is written only if the user names it for that.
  */
 #define _GNU_SOURCE
 #include "journal.h"
@@ -101,7 +101,7 @@ static int check_ids(const struct journal_request *request, int fd)
 			  request->safe, list, missing.more ? ", ..." : "");
 }
 
-/* The same file, or the same device, by two nodes of it perhaps. */
+/* One file, or one device, perhaps under two nodes. */
 static bool same_file(int fd, int other_fd)
 {
 	struct stat one, other;
@@ -153,14 +153,14 @@ static bool is_forced(const struct journal_request *request, uint64_t file_id)
 	return false;
 }
 
-/* In the second round of TV5 only what the first has found to be right, and what is forced. */
+/* The second round of TV5: only files found right in the first round, and forced files. */
 static int resolve(void *context, uint64_t file_id)
 {
 	const struct journal_request *request = context;
 	const struct journal_file_name *file = journal_find_file(request, file_id);
 
 	if (!file)
-		return -ESRCH; /* TV1; check_ids() has seen to it */
+		return -ESRCH; /* TV1; checked by check_ids() */
 	if (!file->path)
 		return -ENOENT;
 	if (file->told && file->fate.result && !is_forced(request, file_id))
@@ -185,7 +185,7 @@ static void report(void *context, const struct atomicio_recovered_file *fate)
 
 	if (!file)
 		return;
-	/* Of two rounds, the first may have written some of it. */
+	/* The first of two rounds may have written a part. */
 	if (file->told) {
 		const struct atomicio_recovered_file before = file->fate;
 
@@ -198,7 +198,7 @@ static void report(void *context, const struct atomicio_recovered_file *fate)
 	file->told = true;
 }
 
-/* Is a file left because it is another one, although the user wants it written? */
+/* Is a file left for its identity, although the user wants it written? */
 static bool wants_second_round(const struct journal_request *request)
 {
 	for (unsigned i = 0; i < request->file_count; i++)
@@ -208,7 +208,7 @@ static bool wants_second_round(const struct journal_request *request)
 	return false;
 }
 
-/* Add what the second round did. */
+/* Add the second round's results. */
 static void add(struct atomicio_recovery *all, const struct atomicio_recovery *more)
 {
 	all->frames = more->frames > all->frames ? more->frames : all->frames;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a recovery did, as text or JSON.
+ * The results of a recovery, as text or JSON.
  *
  * Flow: called last by journal_recover.c.
  */
@@ -14,7 +14,7 @@
 #include "tool.h"
 #include "words.h"
 
-/* "inode, birth": what makes it another file. */
+/* "inode, birth": the differing marks. */
 static const char *differences(uint32_t differs, char *buffer, size_t size)
 {
 	size_t used = 0;
@@ -72,7 +72,7 @@ static void put_json(const struct journal_request *request,
 	json_end(&json, '}');
 }
 
-/* One line for each file of which there is something to say. */
+/* A line for each file with a remark. */
 static void put_file(const struct journal_file_name *file)
 {
 	const struct atomicio_recovered_file *fate = &file->fate;
@@ -123,7 +123,7 @@ static void put_text(const struct journal_request *request,
 			put_file(&request->files[i]);
 }
 
-/* Files are left: the first of them, and what to do. */
+/* Files are left: the first failed file, and the remedy. */
 static int put_left(const struct journal_request *request, const struct atomicio_recovery *recovery,
 		    int error)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What follows from the frames that were read: which are replayed, and is one of them lost?
+ * Conclusions from the frames read: the frames to replay, and lost frames.
  *
  * Flow: called by reader_scan().  Pure.  atomicio-journal(5), "Which frames are replayed".
  */
 #include "journal_read.h"
 
-/* No frame starts farther behind the end of the last durable one than this many frame_max. */
+/*
+ * Most sizes of frame_max between the end of the last durable frame and the start of a later frame.
+ */
 #define REACH 4
 
-/* Does a frame name this number as one that no frame will ever have? */
+/* Does a frame name this number as void? */
 static bool is_void(const struct reader *reader, uint64_t sequence, uint64_t *next)
 {
 	for (uint32_t i = 0; i < reader->count; i++) {
@@ -48,7 +50,7 @@ static uint64_t distance(const struct reader_header *header, uint64_t offset)
 		       : header->size - header->tail_offset + offset - READER_RING;
 }
 
-/* Do the numbers grow in the order of the ring, and what do the headers say of others? */
+/* Do the numbers grow in the order of the ring?  Collect the headers' words about other numbers. */
 static void hear_headers(struct reader *reader)
 {
 	const struct reader_frame *last = NULL;
@@ -65,7 +67,7 @@ static void hear_headers(struct reader *reader)
 	}
 }
 
-/* A lost number makes what is behind it useless. */
+/* All frames behind a lost number are useless. */
 static void judge_numbers(struct reader *reader)
 {
 	const struct reader_header *header = reader->header;
@@ -130,7 +132,7 @@ static void judge_chains(struct reader *reader)
 	}
 }
 
-/* May an acknowledged frame lie in what cannot be read there? */
+/* May an acknowledged frame lie in this unreadable range? */
 static bool may_hide_one(const struct reader *reader, const struct reader_range *range)
 {
 	const struct reader_header *header = reader->header;
@@ -148,7 +150,7 @@ static bool may_hide_one(const struct reader *reader, const struct reader_range 
 		end = distance(header, frame->offset + frame->length - 1) + 1;
 		wrapped = frame->offset + frame->length;
 	}
-	/* Behind the last: where one could be, also at the start of the ring if it had to wrap. */
+	/* Behind the last: the reach of a frame, also at the start of the ring after a wrap. */
 	return place - end < reach ||
 	       (range->offset < wrapped && range->offset - READER_RING < reach);
 }

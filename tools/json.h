@@ -5,8 +5,8 @@
  * Flow: leaf of the --json outputs.
  *
  * Rules:
- * JS1 the output is valid UTF-8 whatever the input: a byte that is not becomes U+FFFD, and a
- *     character that drives a terminal (utf8.h) is written as \u and four digits.
+ * JS1 the output is valid UTF-8 for every input: an invalid byte becomes U+FFFD, and a character
+ *     that drives a terminal (utf8.h) is written as \u and four digits.
  * JS2 a NULL key means an element of an array; a NULL string value is null.
  */
 #ifndef JSON_H

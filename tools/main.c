@@ -27,8 +27,8 @@ int tool_option(struct tool_arguments *arguments, const struct option *options)
 	if (!arguments->words)
 		arguments->words = arguments->argv + 1;
 	/*
-	 * With "-" first, getopt_long() gives the other words in their places, as option 1.  Each
-	 * is moved to where one was read before.
+	 * With "-" first, getopt_long() gives other words in order, as option 1.  Each is moved to
+	 * where one was read before.
 	 */
 	while ((option = getopt_long(arguments->argc, arguments->argv, "-:h", options, NULL)) == 1)
 		arguments->words[arguments->count++] = optarg;
@@ -109,8 +109,8 @@ static int hold_standard_streams(void)
 }
 
 /*
- * An answer that did not arrive was not given, for example on a full disk; but what was done is
- * done, and must not be done again by a script that sees an error.
+ * An answer that did not arrive was not given, for example on a full disk; but the action is done,
+ * and a script that sees an error must not repeat it.
  */
 static int finish(int status)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio probe: what can these files do?  A table for people, or JSON.
+ * atomicio probe: the abilities of files, as a table for people, or JSON.
  *
- * Flow: open each path (target.c), ask the library, print (here, or probe_json.c).  A path
- * that fails is reported and does not stop the others.
+ * Flow: open each path (target.c), ask the library, print (here, or probe_json.c).  A failing path
+ * is reported, and does not stop the run.
  */
 #include <errno.h>
 #include <getopt.h>

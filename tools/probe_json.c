@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One probed path as a JSON object.  Keys are stable: they are added to, never renamed.
+ * One probed path as a JSON object.  Keys are stable: new keys may be added; no key is ever
+ * renamed.
  *
  * Flow: called by probe.c for each path; writes through json.c.
  */

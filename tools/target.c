@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open what the user named, as writably and as directly as may be, and leave no trace.
+ * Open the user's path, as writable and as direct as possible, and leave no trace.
  *
  * Flow: called first by every subcommand; the descriptor goes to the library.
  *
@@ -8,8 +8,8 @@
  * TO1 stat(2) comes before open(2), because opening a FIFO blocks, and opening some character
  *     devices (a watchdog, a tape) does something.
  * TO2 never O_CREAT or O_TRUNC on the user's path.  A directory is probed through O_TMPFILE; where
- *     the filesystem has none, through a file that is unlinked at once, with signals blocked so
- *     that an interrupt cannot leave it behind.
+ *     the filesystem has no O_TMPFILE, through a file that is unlinked at once, with signals
+ *     blocked: an interrupt leaves no file behind.
  */
 #define _GNU_SOURCE
 #include "target.h"
@@ -27,7 +27,7 @@
 /* O_NONBLOCK guards against a FIFO put in the path's place after stat(2); it is taken off. */
 #define TARGET_OPEN_FLAGS (O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
-/* In order of worth.  A later one is tried only where the earlier one was refused for its mode. */
+/* In order of worth.  A later way is tried only after a refusal for the mode. */
 static const int target_modes[2][5] = {
 	[TARGET_FOR_PROBE] = {O_RDWR | O_DIRECT, O_RDWR, O_WRONLY | O_DIRECT, O_RDONLY | O_DIRECT,
 			      O_RDONLY},
@@ -117,7 +117,7 @@ int target_temporary(const char *path, int *flags)
 	return fd;
 }
 
-/* What a user can do about an errno of stat(2) or open(2). */
+/* Advice for an errno of stat(2) or open(2). */
 static const char *target_advice(int error, int purpose, bool directory)
 {
 	switch (error) {

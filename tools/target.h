@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the user named on the command line: a file, a device or a directory, opened.
+ * A path of the command line: a file, a device or a directory, opened.
  *
  * Flow: between a subcommand and the library; see target.c.
  */
@@ -10,19 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TARGET_FOR_PROBE 0 /* read-only will do, and a directory stands for a file in it */
-#define TARGET_FOR_WRITE 1 /* must be open for writing, and be the file itself */
+#define TARGET_FOR_PROBE 0 /* read-only is enough, and a directory stands for a file inside */
+#define TARGET_FOR_WRITE 1 /* must be open for writing, and must be the file itself */
 
 struct target {
 	int fd;
-	int flags;	/* O_RDWR, O_DIRECT, ...: how it could be opened */
+	int flags;	/* O_RDWR, O_DIRECT, ...: the mode of the open */
 	bool temporary; /* an unnamed file in the directory that was named */
 };
 
 /* Room for the sentence of target_open(); the path in it is cut to fit. */
 #define TARGET_SENTENCE_SIZE 512
 
-/* Returns 0, or a negative errno with one sentence, without the path, about what to type instead.
+/* Returns 0, or a negative errno with a sentence of advice, without the path.
  */
 int target_open(const char *path, int purpose, struct target *target, char *sentence, size_t size);
 

@@ -14,14 +14,14 @@
 
 #include "utf8.h"
 
-/* What happened, for the sentence that is due if the answer cannot be written. */
+/* The event, for the message if the answer cannot be written. */
 static char done[TEXT_PATH_SIZE + 256];
 
 void tool_done(const char *format, ...)
 {
 	va_list arguments;
 
-	/* Who reads the answer may be gone; the page, or the journal, is there all the same. */
+	/* Who reads the answer may be gone; the page, or the journal, exists nevertheless. */
 	signal(SIGPIPE, SIG_IGN);
 	va_start(arguments, format);
 	vsnprintf(done, sizeof(done), format, arguments);
@@ -37,7 +37,7 @@ int tool_error(const char *format, ...)
 {
 	va_list arguments;
 
-	/* The answer so far comes first where both streams are one terminal. */
+	/* Print the answer so far first, if both streams are the same terminal. */
 	fflush(stdout);
 	fputs("atomicio: ", stderr);
 	va_start(arguments, format);
@@ -47,7 +47,7 @@ int tool_error(const char *format, ...)
 	return TOOL_ERROR;
 }
 
-/* A text that is cut where its buffer ends, with room kept for what closes it. */
+/* A text cut at the end of its buffer, with room kept for the closing characters. */
 struct piece {
 	char *at;
 	size_t left;
@@ -75,7 +75,7 @@ static void put_escaped(struct piece *piece, const unsigned char *bytes, size_t 
 	put(piece, digits, 4 * length);
 }
 
-/* Does this text need no quotes in a shell; would it need those with escapes? */
+/* Does this text need quotes in a shell, and quotes with escapes? */
 static void judge(const char *text, bool *plain, bool *escapes)
 {
 	const unsigned char *at = (const unsigned char *)text;
@@ -165,7 +165,7 @@ const char *text_size(uint64_t size, char *buffer, size_t buffer_size)
 	return buffer;
 }
 
-/* "4k to 64k", or "4k" where there is one size only. */
+/* "4k to 64k", or "4k" for a single size. */
 const char *text_units(const struct atomicio_limits *limits, char *buffer, size_t size)
 {
 	char min[32], max[32];
@@ -211,8 +211,8 @@ int text_parse_size(const char *text, uint64_t *size)
 }
 
 /*
- * The reasons to name first where a file can write nothing untorn: all but those that only
- * describe how well it works or what was not learnt, unless there are no others.
+ * The reasons to name first where a file can write nothing untorn: except remarks about speed or
+ * missing evidence, unless no other reason exists.
  */
 uint64_t text_blocking(const struct atomicio_caps *caps)
 {

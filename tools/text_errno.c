@@ -2,7 +2,7 @@
 /*
  * The names of error numbers, which only glibc 2.32 and newer can tell (strerrorname_np).
  *
- * Flow: leaf of what prints JSON.  The numbers differ between machines, the names do not.
+ * Flow: a leaf of the JSON printers.  The numbers differ between machines, the names do not.
  */
 #include "tool.h"
 

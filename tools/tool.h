@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The atomicio command: what its subcommands share.
+ * The atomicio command: shared by its subcommands.
  *
- * Flow: main.c picks a subcommand from its table and runs it; each subcommand is one file;
- * target.c opens what the user named, text.c and json.c put answers into words.
+ * Flow: main.c picks a subcommand from its table and runs it; each subcommand is one file; target.c
+ * opens the user's paths, text.c and json.c put answers into words.
  *
  * Rules:
  * TT1 answers go to stdout; every error is one sentence on stderr through tool_error().
- * TT2 nothing is ever created in the user's sight, truncated, or opened before its type is known,
- *     but for the journal that `journal create` is asked for.
+ * TT2 nothing is ever created visibly, truncated, or opened before its type is known.  Exception:
+ *     the journal of `journal create`.
  * TT3 only the library's public headers are used.
  */
 #ifndef TOOL_H
@@ -19,12 +19,12 @@
 
 #include <libatomicio/atomicio.h>
 
-/* Exit statuses of every subcommand; the larger ones tell scripts what an error is. */
+/* Exit statuses of every subcommand; larger codes tell scripts the kind of error. */
 #define TOOL_YES 0     /* done, or: yes, untorn */
 #define TOOL_NO 1      /* no, this file cannot: an answer, nothing was written */
 #define TOOL_ERROR 2   /* wrong usage, or something failed */
 #define TOOL_CORRUPT 3 /* the journal is damaged: an acknowledged write may be lost */
-#define TOOL_BUSY 4    /* somebody else uses it: nothing was done */
+#define TOOL_BUSY 4    /* in use elsewhere: nothing was done */
 #define TOOL_UNSAID 5  /* done, but the answer could not be written */
 
 /* Room for a path in a message, quotes and escapes included; a longer one is cut. */
@@ -46,10 +46,10 @@ extern const struct tool_command tool_journal;
 extern const struct tool_command tool_crash;
 
 /*
- * main.c: the command line of a subcommand.  tool_option() gives its options one by one, as
- * getopt_long() does, and then -1; options and other words may come in any order, whatever
- * POSIXLY_CORRECT says, because the command prints lines to type in which they do.  The other
- * words are in `words` when -1 has come.
+ * main.c: the command line of a subcommand.  tool_option() gives the options one by one, like
+ * getopt_long(), and then -1.  Options and other words may come in any order, also with
+ * POSIXLY_CORRECT, because the command itself suggests such lines.  The other words are in `words`
+ * when -1 has come.
  */
 struct option;
 struct tool_arguments {
@@ -66,16 +66,16 @@ int tool_bad_option(const struct tool_command *command, int option, char **argv)
 int tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Something happened that stays.  If the answer then cannot be written, this sentence says what it
- * was, and the exit status is TOOL_UNSAID: "PATH: the page was written".
+ * Something happened that stays.  If the answer cannot be written, the sentence names the action
+ * done, and the exit status is TOOL_UNSAID: "PATH: the page was written".
  */
 void tool_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *tool_what_is_done(void);
 
 /*
- * A path as a shell reads it: in quotes where it needs them, so that a line can be typed as it is
- * printed, and with \xNN for what would drive the terminal.  text_word() has the escapes alone, for
- * a word that stands in quotes.
+ * A path as a shell reads it: in quotes where necessary: a printed line can be typed.  Characters
+ * that drive a terminal become \xNN.  text_word() has the escapes alone, for a word that stands in
+ * quotes.
  */
 const char *text_path(const char *path, char *buffer, size_t size);
 const char *text_word(const char *word, char *buffer, size_t size);

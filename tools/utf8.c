@@ -22,7 +22,7 @@ size_t utf8_decode(const unsigned char *text, uint32_t *point)
 		length = 4;
 	else
 		return 0;
-	/* The second byte rules out overlong forms, surrogates and what is past U+10FFFF. */
+	/* The second byte rules out overlong forms, surrogates and values past U+10FFFF. */
 	if (lead == 0xe0)
 		low = 0xa0;
 	else if (lead == 0xed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UTF-8, one character at a time, and which characters must not reach a terminal.
+ * UTF-8, character by character, and the characters that must not reach a terminal.
  *
  * Flow: leaf, used by text.c and json.c.
  */
@@ -15,9 +15,9 @@
 size_t utf8_decode(const unsigned char *text, uint32_t *point);
 
 /*
- * Does this character drive a terminal, or turn what is read around?  The control characters
- * of ASCII and of Latin-1 (C1: U+009B is an escape sequence's start in one), line and
- * paragraph separators, and what changes the direction of text.
+ * Does this character drive a terminal, or change the order of reading?  The control characters of
+ * ASCII and of Latin-1 (C1: U+009B alone starts an escape sequence), line and paragraph separators,
+ * and marks that change the direction of text.
  */
 bool utf8_is_control(uint32_t point);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What does not outlive a crash of the machine.  See volatile.h.
+ * Filesystems and devices that do not outlive a crash of the machine.  See volatile.h.
  *
- * By the filesystem's magic number, by the mount option of overlayfs (since 5.10; as
- * fsync=volatile since 6.19), which lies at mount IDs of /proc, and by the number of a device that
- * is made of memory.  What cannot be read is not doubted.
+ * By the filesystem's magic number, by the mount option of overlayfs (since 5.10; as fsync=volatile
+ * since 6.19), which lies at mount IDs of /proc, and by the number of a device that is made of
+ * memory.  An unreadable option counts as absent.
  */
 #define _GNU_SOURCE
 #include "volatile.h"
@@ -38,7 +38,7 @@ static long mount_of(int fd)
 	return id;
 }
 
-/* Is this one of the options, which are separated by commas? */
+/* Is this word in the list of options, separated by commas? */
 static bool has_option(const char *options, const char *name)
 {
 	const size_t length = strlen(name);

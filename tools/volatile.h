@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does what is written here outlive a crash of the machine?
+ * Do writes to this file outlive a crash of the machine?
  *
- * Flow: leaf; asked by doctor, and by what looks at a journal.
+ * Flow: leaf; asked by doctor, and by the actions on a journal.
  */
 #ifndef VOLATILE_H
 #define VOLATILE_H

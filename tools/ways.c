@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a step of each way is: which pages, in which order, and where the flushes are.
+ * The step of each way: pages, order, and flushes.
  *
  * Flow: the benches choose a way, an engine and a shape and time ways_step(); the pages go to the
  * kernel by ways_disk.c, or through the library.
@@ -95,7 +95,7 @@ static void scatter(struct ways_writer *writer, uint32_t count)
 		writer->offsets[i] = any_of(writer, i, count);
 }
 
-/* The same in the order in which an engine happens to have them. */
+/* The pages in the random order of an engine. */
 static void make_ops(struct ways_writer *writer, uint32_t count)
 {
 	scatter(writer, count);
@@ -134,7 +134,7 @@ static int step_library(struct ways_writer *writer, enum ways_engine engine, enu
 	return error ? error : atomicio_sync(writer->file);
 }
 
-/* The kernel path without a queue: one untorn call a page, and one flush for all of them. */
+/* The kernel path without a queue: an untorn call for each page, and one flush for all. */
 static int step_kernel(struct ways_writer *writer, enum ways_engine engine, enum ways_shape shape)
 {
 	if (shape == WAYS_PAGES && engine == WAYS_CALLS)
@@ -154,7 +154,7 @@ static int put_frame(struct ways_writer *writer, enum ways_engine engine, uint32
 				     at);
 }
 
-/* What comes before the pages: a copy, a frame, or nothing. */
+/* The part before the pages: a copy, a frame, or nothing. */
 static int put_first(struct ways_writer *writer, enum ways_way way, enum ways_engine engine,
 		     uint32_t count)
 {

@@ -3,14 +3,14 @@
  * The ways of writing pages that are compared with each other: one list, and one implementation.
  *
  * Flow: `atomicio bench` (bench_measure.c) and the benches in tests/bench take steps of these.
- * ways.c says what a step of each way is; ways_disk.c and ways_ring.c hand its pages to the kernel.
+ * ways.c has the step of each way; ways_disk.c and ways_ring.c hand its pages to the kernel.
  *
  * Rules:
- * Y1 Every rival is at its best.  What it may do at the same time goes out together; each engine
- *    that can do it is measured, and the best one counts.
+ * Y1 Every rival is at its best.  Independent writes go out together.  Every possible engine is
+ *    measured, and the best engine counts.
  * Y2 By hand, the pages of a step come sorted by offset, at no cost.  The library gets them in any
  *    order.
- * Y3 Files were written before, so that no write changes metadata; pages of a step never overlap.
+ * Y3 Files were written before, and no write changes metadata; pages of a step never overlap.
  * Y4 No call prints or ends the program.
  */
 #ifndef WAYS_H
@@ -27,25 +27,25 @@
 
 #define WAYS_PAGES_MAX 256u /* of one step */
 
-/* Who makes a page untorn, or nobody; and what a journal cannot do without. */
+/* Who makes a page untorn, or nobody; and the needs of a journal. */
 enum ways_way {
 	WAYS_KERNEL,  /* hardware or the filesystem, through the library */
 	WAYS_JOURNAL, /* the library's journal */
 	WAYS_DOUBLE,  /* by hand: all copies and a flush, all pages and a flush, as InnoDB does */
 	WAYS_PLAIN,   /* by hand: all pages and a flush */
 	WAYS_FLOOR,   /* by hand: the journal's frame and a flush, all pages, nothing else */
-	WAYS_BARE,    /* by hand: all pages, and no flush: what the transfer takes */
+	WAYS_BARE,    /* by hand: all pages, and no flush: the time of the transfer */
 	WAYS_COUNT
 };
 
-/* Through what the pages go to the kernel.  The library has calls, and a ring: its queue. */
+/* The engine: the pages' way to the kernel.  The library has calls, and a ring: its queue. */
 enum ways_engine { WAYS_CALLS, WAYS_AIO, WAYS_RING, WAYS_ENGINES };
 
-/* What a step is: how many pages, and when they are durable. */
+/* The shape of a step: the number of pages, and the time of durability. */
 enum ways_shape {
 	WAYS_PAGE,	 /* one durable page */
 	WAYS_PAGES,	 /* many pages in one call, durable on return */
-	WAYS_PAGES_SYNC, /* the same, one a call and a sync at their end */
+	WAYS_PAGES_SYNC, /* the pages singly, and a sync at the end */
 	WAYS_SHAPES
 };
 
@@ -58,16 +58,16 @@ struct ways_disk {
 	struct ways_ring *ring; /* NULL: there is none */
 };
 
-/* What one thread works with.  Zero it, fill in the first part, and call ways_begin(). */
+/* The state of one thread.  Zero the struct, fill in the first part, and call ways_begin(). */
 struct ways_writer {
 	uint32_t size;	     /* of a page */
 	uint32_t pages;	     /* of a step, where a step is many */
-	uint64_t span;	     /* of the home file, in bytes: steps write all over it */
+	uint64_t span;	     /* of the home file, in bytes: steps write to random places */
 	int fd;		     /* the home file of a way by hand */
 	int copy;	     /* where a double write copies to, from copy_offset on */
 	int log;	     /* where the floor writes its frames, round and round */
 	uint64_t log_size;   /* 0: there is no floor */
-	uint32_t frame_head; /* what a frame has before its pages: bytes, up to WAYS_HEAD_MAX */
+	uint32_t frame_head; /* the part of a frame before its pages: bytes, up to WAYS_HEAD_MAX */
 	uint32_t flags;	     /* of the library's writes, besides DSYNC */
 	uint64_t copy_offset;
 	unsigned char *memory;	    /* of `pages` pages, aligned */
@@ -88,24 +88,24 @@ struct ways_writer {
 int ways_begin(struct ways_writer *writer);
 void ways_end(struct ways_writer *writer);
 
-/* One step.  The engine has to be there: ways_has_engine(). */
+/* One step.  The engine must be possible: ways_has_engine(). */
 int ways_step(struct ways_writer *writer, enum ways_way way, enum ways_engine engine,
 	      enum ways_shape shape);
 uint32_t ways_step_pages(const struct ways_writer *writer, enum ways_shape shape);
 
-/* Is an engine worth a measurement here?  For one page none is but the plain call. */
+/* Is an engine worth a measurement here?  For a single page only the plain call is. */
 bool ways_has_engine(const struct ways_writer *writer, enum ways_way way, enum ways_engine engine,
 		     enum ways_shape shape);
 const char *ways_engine_name(enum ways_way way, enum ways_engine engine);
 
-/* A slot of one file, any place in it where a page of the writer's may lie. */
+/* A slot of a file: any place for a page of the writer. */
 uint64_t ways_any_offset(struct ways_writer *writer);
 
-/* ways_disk.c: what is not there is not there, which is no error. */
+/* ways_disk.c: a missing engine is no error. */
 void ways_disk_begin(struct ways_disk *disk);
 void ways_disk_end(struct ways_disk *disk);
 
-/* Write these pages, each at its offset, all at the same time, and wait until all are there. */
+/* Write the pages together, each at its offset, and wait until all are written. */
 int ways_disk_put(struct ways_disk *disk, enum ways_engine engine, int fd,
 		  const struct iovec *pages, const uint64_t *offsets, uint32_t count);
 
@@ -113,7 +113,7 @@ int ways_disk_put(struct ways_disk *disk, enum ways_engine engine, int fd,
 int ways_disk_put_durable(struct ways_disk *disk, enum ways_engine engine, int fd,
 			  const struct iovec *vector, uint32_t count, uint64_t offset);
 
-/* Read pages, as ways_disk_put() writes them, with AIO, or by calls where it is not there. */
+/* Read pages in the manner of ways_disk_put(): with AIO, else by calls. */
 int ways_disk_get(struct ways_disk *disk, int fd, const struct iovec *pages,
 		  const uint64_t *offsets, uint32_t count);
 

@@ -2,8 +2,8 @@
 /*
  * Pages on their way to the kernel: by plain calls, through its AIO, or through a ring.
  *
- * Flow: ways.c says what is written and when it is flushed; this file writes it, and ways_ring.c
- * what goes through a ring.
+ * Flow: ways.c decides what is written and flushed; this file writes by call and AIO, ways_ring.c
+ * through a ring.
  */
 #define _GNU_SOURCE
 #include <errno.h>

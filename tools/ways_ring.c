@@ -5,9 +5,9 @@
  * Flow: below ways_disk.c.  Nothing is here where the library is built without liburing, and no
  * ring where the kernel or a container forbids io_uring: then that engine is not measured.
  *
- * The ring is as good as one thread can have it: as deep as a batch, files registered, one system
- * call for all entries and their completions.  A flush is fdatasync(2) and no entry: io_uring
- * gives each fsync to a worker thread (io_uring/sync.c), which costs more than the call.
+ * The best ring for one thread: as deep as a batch, files registered, one system call for all
+ * entries and completions.  A flush is fdatasync(2) and no entry: io_uring gives each fsync to a
+ * worker thread (io_uring/sync.c), which costs more than the call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,7 +47,7 @@ int ways_ring_put_durable(struct ways_ring *ring, int fd, const struct iovec *ve
 #include <liburing.h>
 
 #define FILES_MAX 4u	       /* that the ring knows by number */
-#define DSYNC_BIT 0x2	       /* RWF_DSYNC, in both headers that could name it */
+#define DSYNC_BIT 0x2	       /* RWF_DSYNC, from either header */
 #define COOP_TASKRUN (1u << 8) /* IORING_SETUP_COOP_TASKRUN, 5.19 */
 
 struct ways_ring {
@@ -104,7 +104,7 @@ static void name_file(struct ways_ring *ring, struct io_uring_sqe *sqe, int fd)
 	sqe->flags |= IOSQE_FIXED_FILE;
 }
 
-/* Submit what is filled, and wait for all of it.  user_data is the length that is expected. */
+/* Submit all filled entries, and wait for them.  user_data is the length that is expected. */
 static int ring_finish(struct ways_ring *ring, uint32_t count)
 {
 	struct io_uring_cqe *cqe;

@@ -5,8 +5,8 @@
  * Flow: leaf of the subcommands.
  *
  * Rules:
- * WD1 a word is written here and nowhere else under tools/ but for ways_engine_name(), which
- *     benches need too; and atomicio.1 explains it.  tests/tool/words.sh compares the two.
+ * WD1 a word is written here and nowhere else under tools/, except in ways_engine_name(), which
+ *     benches need, too; and atomicio.1 explains each word.  tests/tool/words.sh compares the two.
  * WD2 words are added, never changed.
  */
 #ifndef WORDS_H
@@ -37,7 +37,7 @@ enum word_difference { WORD_DIFFERENCES = 3 };
 
 extern const char *const word_differences[WORD_DIFFERENCES]; /* by ATOMICIO_DIFFERS_*'s bit */
 
-/* What a file has where a page of a frame would go. */
+/* The file's bytes at the place of a frame's page. */
 enum word_match { WORD_MATCH_UNKNOWN, WORD_MATCH_SAME, WORD_MATCH_OTHER };
 
 const char *word_match(int match);

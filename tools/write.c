@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomicio write: one untorn write from the standard input, or a sentence that says why not.
+ * atomicio write: one untorn write from the standard input, or a sentence with the reason.
  *
  * Flow: parse, open (target.c), read stdin, atomicio_write(), print.  A policy of its own lets
  * the library decide and keeps the last failure for the sentence.
  *
  * Rules:
- * TW1 there is no fallback: what this command writes is untorn, or it is not written.
- * TW2 a refusal (TOOL_NO) leaves the old bytes on disk; after TOOL_ERROR the sentence says what is
- *     there.
+ * TW1 no fallback: the command writes untorn, or not at all.
+ * TW2 a refusal (TOOL_NO) leaves the old bytes on disk; after TOOL_ERROR the sentence gives the
+ *     state of the disk.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,7 +23,7 @@
 struct request {
 	const char *path;
 	uint64_t offset;
-	uint64_t length; /* 0 until it is known */
+	uint64_t length; /* 0 until known */
 	bool has_offset;
 	uint32_t flags;
 	char safe[TEXT_PATH_SIZE]; /* the path, for messages */
@@ -94,8 +94,8 @@ static int explain(const struct request *request, int error, const struct atomic
 }
 
 /*
- * Read stdin into `buffer`, which has room for `room` bytes: `request->length` bytes if that is
- * given, else all there are.  Returns TOOL_YES or what tool_error() does.
+ * Read stdin into `buffer`, which has room for `room` bytes: `request->length` bytes if given, else
+ * all bytes.  Returns TOOL_YES or what tool_error() does.
  */
 static int read_data(struct request *request, char *buffer, size_t room)
 {

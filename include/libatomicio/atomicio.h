@@ -242,7 +242,8 @@ const char *atomicio_reason_text(uint64_t reason);
 const char *atomicio_reason_fix(uint64_t reason);
 
 /*
- * Take the lowest known bit out of *reasons and return it, 0 when none is left, to go through them:
+ * Take the lowest known bit out of *reasons and return the bit, 0 when none is left.  A loop over
+ * all reasons:
  *
  *	while ((reason = atomicio_reason_next(&reasons)))
  *		puts(atomicio_reason_text(reason));
@@ -354,9 +355,9 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
 
 /*
  * Flags of atomicio_open(): where the caller's fd is buffered, open an O_DIRECT description of the
- * same file for the library's writes.  Needs /proc.  Without one the handle opens all the same,
- * with REOPEN_FAILED in its reasons.  Closing the handle drops the process's POSIX record locks on
- * the file, as every close(2) does; OFD locks stay.
+ * same file for the library's writes.  Needs /proc.  Without the description the handle opens
+ * nevertheless, with REOPEN_FAILED in its reasons.  Closing the handle drops the process's POSIX
+ * record locks on the file, as every close(2) does; OFD locks stay.
  */
 #define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
 /*
@@ -388,7 +389,7 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
  * possible loss: the next atomicio_sync() fails.  The report of a lost page then goes to the first
  * caller only.  Your own fsync(), fdatasync(), sync_file_range() with a wait, or syncing write, on
  * fd or on a duplicate (dup(), fork(), SCM_RIGHTS), uses the report up, and atomicio_sync() returns
- * 0 for the lost page.  Make no such call without a witness, or take its error for the loss.
+ * 0 for the lost page.  Without a witness make no such call, or treat its error as the loss.
  */
 #define ATOMICIO_OPEN_NO_WITNESS 0x2u
 
@@ -458,7 +459,7 @@ int atomicio_close(struct atomicio_file *file);
  *
  * The flag is a permission.  A buffered file, a group longer than a frame, a journal that processes
  * share in turns, and a page for which AIO has no room are home on return, as without the flag.
- * Other paths ignore it.
+ * Other paths ignore the flag.
  */
 #define ATOMICIO_BEHIND 0x10u
 
@@ -515,10 +516,10 @@ int atomicio_write(struct atomicio_file *file, const void *buffer, size_t length
 		   uint32_t flags);
 
 /*
- * Check a write without making it: 0 if the kernel path would hand it to RWF_ATOMIC.  Else the bits
- * of all broken rules (ATOMICIO_REASON_LENGTH_... and on), or the file's own reasons if no untorn
- * write to the file is possible.  BAD_ARGUMENT stands for a NULL file or buffer, a zero length, an
- * end beyond INT64_MAX.  No system call.
+ * Check a write without writing: 0 if the kernel path would use RWF_ATOMIC.  Else the bits of all
+ * broken rules (ATOMICIO_REASON_LENGTH_... and on), or the file's own reasons if no untorn write to
+ * the file is possible.  BAD_ARGUMENT stands for a NULL file or buffer, a zero length, an end
+ * beyond INT64_MAX.  No system call.
  */
 uint64_t atomicio_check(const struct atomicio_file *file, const void *buffer, size_t length,
 			uint64_t offset);
@@ -561,8 +562,8 @@ int atomicio_write_batch(struct atomicio_queue *queue, struct atomicio_op *ops, 
 
 /*
  * Make all writes that returned 0 before this call durable (fdatasync).  Threads that sync at once
- * share a call.  The sync asks the library's own witness, and so receives the error of every page
- * of the file lost since atomicio_open(), even if somebody else received the error before: another
+ * share a call.  The sync asks the library's own witness, and receives the error of every page of
+ * the file lost since atomicio_open(), even if somebody else received the error before: another
  * process, a durable write, or your own fsync(2).  On FUSE, 9p, overlay and filesystems unknown to
  * the library, your descriptor is synced too.
  *
@@ -605,7 +606,7 @@ int atomicio_file_get_caps(const struct atomicio_file *file, struct atomicio_cap
 			   size_t caps_size);
 
 /*
- * What a handle has done since it was opened.  Each count is exact; all together are no snapshot.
+ * The work of a handle since atomicio_open().  Each count is exact; all together are no snapshot.
  */
 struct atomicio_stats {
 	uint64_t writes_hardware;   /* done by RWF_ATOMIC, within unit_max_hw */

@@ -12,8 +12,8 @@
  *
  *	create	once: atomicio_journal_create() lays the journal out in an empty file.
  *	open	at each start: atomicio_journal_open(); if frames are live, recover first.
- *	attach	give the journal and a file_id to atomicio_open(): the handle's writes may then
- *		fall back to the journal, or always go through it.
+ *	attach	give the journal and a file_id to atomicio_open(): the handle's writes may then fall
+ *		back to the journal, or always use the journal.
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC, and its
  * pages are in their files.  A reader through another descriptor, another process or a mapping sees
@@ -32,15 +32,15 @@
  * How large?  Frames are retired (a checkpoint) from half of the ring on, which costs a sync of
  * each file that they name and two headers.  Syncs and headers are AIO requests without a waiter:
  * writers go on in the other half, and stop only when the ring is full.  Where AIO is refused, or a
- * file has no witness, a writer makes one of these calls after its own page.  The library makes no
- * thread.  The journal should hold what your load writes in some seconds, and at least eight of its
- * largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer and the reading
- * after a crash longer, about a second for one or two GiB.
+ * file has no witness, a writer syncs a file or writes a header by call, after its own page.  The
+ * library makes no thread.  The journal should hold the writes of your load in some seconds, and at
+ * least eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer
+ * and the reading after a crash longer, about a second for one or two GiB.
  *
  * The pages of a batch go home together, sorted, neighbours in one write.  Pages of direct files go
  * through the kernel's AIO: the exit of a killed process waits for AIO writes, and no page of a
- * dead process lands after its locks are free (io_uring has no such rule).  Where AIO is refused,
- * and beyond fs.aio-max-nr, the pages go one by one, which is only slower.
+ * dead process lands after its locks are free (io_uring gives no such guarantee).  Where AIO is
+ * refused, and beyond fs.aio-max-nr, the pages go one by one, only slower.
  *
  * A home write is complete, and seen through other descriptors, when the call returns, unless the
  * file failed.  A durable frame is a commit: a write whose home write fails returns 0.  The file
@@ -50,15 +50,15 @@
  * pages are carried: framed again.  Other files go on, as long as the pages of failed files take no
  * more than a quarter of the ring, and the ring holds six of the largest frames.  Beyond this limit
  * writes give -ENOSPC with the reason JOURNAL_FULL, before anything is written.  The pages of a
- * file whose disk only hangs are carried in the same way, and writers of other files need not wait;
- * beyond the same limit they wait.
+ * file whose disk only hangs are carried, too, and writers of other files need not wait.  Beyond
+ * the limit all writers wait.
  *
- * The library asks before the frame is written what may refuse a home write: room beyond the end of
- * a file, where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the largest
- * size for filesystem and RLIMIT_FSIZE, the seals of a memfd.  A refusal has the kind SPACE and
- * leaves the old page on disk.
+ * Before the frame is written, the library looks for obstacles of the home write: room beyond the
+ * end of a file, where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the
+ * largest size for filesystem and RLIMIT_FSIZE, the seals of a memfd.  A refusal has the kind SPACE
+ * and leaves the old page on disk.
  *
- * Four rules are yours to keep, because the library cannot see you break them:
+ * Four rules are yours to keep, because the library cannot see a breach:
  *
  * 1. While a file has live frames, write to the file only through handles with this journal.
  *    Recovery may undo any other write, by bringing the frame's page back.
@@ -133,21 +133,21 @@ struct atomicio_journal_open_options {
 };
 
 /*
- * Open a journal and lock it against every other opener.  Of a journal closed in order only the two
+ * Open a journal, and lock out every other opener.  Of a journal closed in order only the two
  * headers are read; else the ring is read once, for live frames.  Nothing is written, so open works
- * on a full filesystem, too.  Whatever relies on the bytes read (atomicio_open() with this journal
- * does) makes them durable first.  fd stays the caller's and must stay open.  Where /proc allows,
- * an O_DIRECT description of the library's own is used.  Where not, never give fd O_APPEND: a write
- * then gives -EOPNOTSUPP, and writes nothing.  All memory for writes is taken here: two frames, and
- * an index; info says how much.  A smaller `memory` limits frames to half of it: a batch takes more
- * frames, and a page or a group that must be in one frame takes memory of its own during the write.
- * options may be NULL for the defaults (options_size is then ignored).
+ * on a full filesystem, too.  A call that relies on the bytes read, like atomicio_open() with this
+ * journal, first makes the bytes durable.  fd stays the caller's and must stay open.  Where /proc
+ * allows, an O_DIRECT description of the library's own is used.  Where not, never give fd O_APPEND:
+ * a write then gives -EOPNOTSUPP, and writes nothing.  All memory for writes is taken here: two
+ * frames, and an index; info says how much.  A smaller `memory` limits frames to half of `memory`:
+ * a batch then takes more frames.  A page or a group longer than such a frame takes extra memory
+ * during the write.  options may be NULL for the defaults (options_size is then ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until
  * atomicio_journal_recover() has run.
  *
- * One damaged or unreadable header is harmless, because the second has the same contents: info says
- * so, and the header is written again.
+ * A single damaged or unreadable header is harmless, because the second header has the same
+ * contents.  Info names the damaged header, and the next write of headers mends it.
  *
  * Returns 0 or:
  *	-EBADF		fd is not open for reading and writing
@@ -194,7 +194,7 @@ int atomicio_journal_walk(struct atomicio_journal *journal, atomicio_walk *visit
  * Find the file of this id.  Answer a descriptor open for reading and writing, which stays the
  * caller's and must stay open until recovery returns; -ENOENT: the file is gone, skip its pages;
  * any other negative errno: the file is out of reach now, its frames stay.  Called once an id.
- * Calls with the same journal from here return -EDEADLK.
+ * Calls for this journal from inside the callback return -EDEADLK.
  */
 typedef int atomicio_resolve(void *context, uint64_t file_id);
 
@@ -205,7 +205,7 @@ typedef int atomicio_resolve(void *context, uint64_t file_id);
 /*
  * Shall this page overwrite the file's bytes?  Asked for each page, with old and new bytes: an
  * engine whose pages hold a sequence number keeps the newer page.  Answer ATOMICIO_CHOOSE_REPLAY,
- * _SKIP, or a negative errno, which ends the recovery with this errno.
+ * _SKIP, or a negative errno, which ends the recovery.
  */
 typedef int atomicio_choose(void *context, const struct atomicio_live_page *page);
 
@@ -236,8 +236,8 @@ typedef void atomicio_report(void *context, const struct atomicio_recovered_file
 /* Let a finished file accept writes even if one of its groups is not whole in another file. */
 #define ATOMICIO_RECOVER_LINKED 0x8u
 /*
- * Leave the descriptors that recovery opens open until atomicio_journal_close(): closing one would
- * drop the POSIX record locks that this process has on the file.
+ * Keep recovery's own descriptors open until atomicio_journal_close(): a close would drop the
+ * process's POSIX record locks on the file.
  */
 #define ATOMICIO_RECOVER_KEEP_OPEN 0x10u
 
@@ -265,7 +265,7 @@ struct atomicio_recovery {
 };
 
 /*
- * Write every live frame home, in order, make the pages durable, check that the disk has them, and
+ * Write every live frame home, in order, make the pages durable, check the pages on the disk, and
  * retire the frames.  May be killed at any point and run again.  Without live frames recovery makes
  * this state durable, once.  Nothing else may use the journal meanwhile, and no file of the journal
  * may be open through the library.

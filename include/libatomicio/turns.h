@@ -116,7 +116,7 @@ int atomicio_journal_turn_end(struct atomicio_journal *journal);
 int atomicio_journal_is_hot(const struct atomicio_journal *journal);
 
 /*
- * Is this process the only living process that has the journal open?  The last one to close may
+ * Is this process the only living process that has the journal open?  The last process to close may
  * want to leave a clean journal.
  *
  * Returns 1: alone; 0: not alone; -EINVAL: the journal is not shared; or an error of fcntl(2).

@@ -2,10 +2,11 @@
 /*
  * libatomicio: untorn writes through io_uring.
  *
- * There are two ways.  A guest is a write of the library in your ring: atomicio_uring_prep() fills
- * one submission queue entry of yours, and atomicio_uring_done() reads its completion.  The ring,
- * its thread and its loop stay yours.  A queue is a ring of the library's own, for programs without
- * one: make a queue with atomicio_queue_create() and give batches to atomicio_write_batch().
+ * Two ways lead to a ring.  A guest is a write of the library in your ring: atomicio_uring_prep()
+ * fills one submission queue entry of yours, and atomicio_uring_done() reads its completion.  The
+ * ring, its thread and its loop stay yours.  A queue is a ring of the library's own, for programs
+ * without one: make a queue with atomicio_queue_create() and give batches to
+ * atomicio_write_batch().
  *
  * Guest and queue go through the same checks, the same classification and the same policy as
  * atomicio_write().  Rules for all calls are in atomicio.h.
@@ -60,7 +61,10 @@ struct atomicio_request {
 	uint64_t opaque[16];
 };
 
-/* Returned by atomicio_uring_done(): prep the same write again.  Each positive result says so. */
+/*
+ * Returned by atomicio_uring_done(): prep the same write again.  Every positive result means the
+ * same.
+ */
 #define ATOMICIO_AGAIN_SQE 1
 
 /*
@@ -70,7 +74,7 @@ struct atomicio_request {
 #define ATOMICIO_DURABLE 2
 
 /*
- * Flag of atomicio_uring_prep(): you registered the buffer with the ring, and mean to write it with
+ * Flag of atomicio_uring_prep(): you registered the buffer with the ring, and mean to use
  * IORING_OP_WRITE_FIXED.  Every kernel up to 7.3 answers EINVAL to an untorn write with WRITE_FIXED
  * (io_uring/rsrc.c:io_import_fixed).  The write therefore goes to the policy as SHAPE with
  * ATOMICIO_REASON_REGISTERED_BUFFER, and the kernel never sees it.
@@ -81,7 +85,7 @@ struct atomicio_request {
  * Fill *sqe with one untorn write (IORING_OP_WRITE with RWF_ATOMIC).  All fields of the entry are
  * set except user_data, as liburing's prep calls do: set user_data and flags (IOSQE_IO_LINK and so
  * on) afterwards.  For a registered file, set sqe->fd to its index and IOSQE_FIXED_FILE in
- * sqe->flags afterwards.  flags are those of atomicio_write(), but not ATOMICIO_BEHIND (-EINVAL): a
+ * sqe->flags afterwards.  flags as for atomicio_write(), except ATOMICIO_BEHIND (-EINVAL): a
  * journaled write in a ring always goes home behind its frame.
  *
  * The buffer stays untouched and in place until atomicio_uring_done() has ended the write.  The
@@ -105,9 +109,9 @@ struct atomicio_request {
  *
  * Returns 0: submit the entry.  A negative errno, as from atomicio_write(): the write was refused.
  * An entry taken from a ring cannot be given back.  After a refusal *sqe holds a request that the
- * kernel refuses without doing anything, and that breaks its link like a failed write.  Ignore the
- * completion of this entry, or give it to atomicio_uring_done(), which returns the same error.
- * Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY,
+ * kernel refuses without doing anything.  The refusal breaks the link like a failed write.  Ignore
+ * the entry's completion, or give the completion to atomicio_uring_done(), which returns the error
+ * again.  Always ignore the completion where the request was left unchanged: after -EAGAIN, -EBUSY,
  * -ENOBUFS, -ENOSPC and -ENXIO of atomicio_uring_begin(), after an error of a write that has a
  * frame, and after -EINVAL for a request still on its way, or due for another write again.
  */
@@ -116,11 +120,11 @@ int atomicio_uring_prep(struct atomicio_request *request, struct atomicio_file *
 			uint64_t offset, uint32_t flags);
 
 /*
- * Turn a completion's result (cqe->res) into the write's result.  Call it once a completion, from
- * any thread, but never from two threads at once for one request.  Before AGAIN_SQE is returned,
- * the write-back of cached pages in the way is started, but not awaited; pausing between retries is
- * yours.  If the policy answers FALLBACK, the fallback is made inside the call, and its result
- * returned.
+ * Turn a completion's result (cqe->res) into the write's result.  Call once for each completion,
+ * from any thread, but never from two threads at once for one request.  Before AGAIN_SQE is
+ * returned, the write-back of cached pages in the way is started, but not awaited; pausing between
+ * retries is yours.  If the policy answers FALLBACK, the call makes the fallback and returns the
+ * result.
  *
  * In a chain of linked entries a failed untorn write, also with AGAIN_SQE, breaks the link: the
  * kernel completes the rest with -ECANCELED.  A cancelled write fails with -ECANCELED, its old page
@@ -149,11 +153,11 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
 
 /*
  * Let writes through this journal be entries of your ring.  `frames` frames, 1 to 64, may be on
- * their way at the same time, from the first gathered page to the last home write.  Memory for all
- * these frames is taken here, frame_max each, and the journal's header is written: this call waits.
- * The setting holds until atomicio_journal_close().  event_fd is an eventfd(2) of yours, or -1.
- * The library adds 1 to the event when a call that returned -EAGAIN may be worth another try.  Keep
- * event_fd open until atomicio_journal_close().
+ * their way together, from the first gathered page to the last home write.  The call takes memory
+ * for all frames, frame_max each, and writes the journal's header: the call waits.  The setting
+ * holds until atomicio_journal_close().  event_fd is an eventfd(2) of yours, or -1.  The library
+ * adds 1 to the event when a call that returned -EAGAIN may be worth another try.  Keep event_fd
+ * open until atomicio_journal_close().
  *
  * From then on, for writes that go to this journal:
  *
@@ -181,9 +185,9 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *	  its home write must be made.
  *	- An error of a frame's entry poisons the journal, like an error of a synchronous write.
  *
- * Until the page is home every reader (another descriptor or process, a mapping, a direct read) sees
- * the old page, the new page or a mixture.  No crash, no kill and no failed home write makes it stay
- * so: recovery finishes a page whose frame is durable.
+ * Until the page is home every reader (another descriptor or process, a mapping, a direct read)
+ * sees the old page, the new page or a mixture.  No crash, no kill and no failed home write makes
+ * it stay so: recovery finishes a page whose frame is durable.
  *
  * A call that cannot be done now returns an error at once, changes nothing, and asks no policy:
  *
@@ -235,7 +239,7 @@ int atomicio_uring_gather(struct atomicio_request *request, struct atomicio_file
 
 /*
  * Put ops[0] to ops[count - 1] into the open frame as one group: a crash leaves the whole group or
- * nothing of it.  requests[i] belongs to ops[i]; ops[i].result is not written.
+ * nothing.  requests[i] belongs to ops[i]; ops[i].result is not written.
  *
  * Returns 0 or:
  *	-EXDEV		the ops have different journals

@@ -2,7 +2,7 @@
 /*
  * A disk with a volatile write cache (cache.h has the rules).
  *
- * Flow: server.c calls; cut.c chooses what a cut keeps.
+ * Flow: server.c calls; cut.c chooses the writes kept by a cut.
  */
 #include "cache.h"
 
@@ -94,7 +94,7 @@ int cache_clear(struct cache *cache, uint64_t length, uint64_t offset)
 	return error ? error : add(cache, NULL, length, offset);
 }
 
-/* CC2: nothing is under way here, so all that was read is durable now. */
+/* CC2: no request is under way: every byte read is durable now. */
 int cache_flush(struct cache *cache)
 {
 	while (cache->first) {

@@ -2,13 +2,13 @@
 /*
  * A disk with a volatile write cache, and its cuts.
  *
- * Flow: server.c hands in what the kernel asks; cache_cut() gives the disk after a power cut.
+ * Flow: server.c hands in the kernel's requests; cache_cut() gives the disk after a power cut.
  *
  * Rules:
- * CC1 What was written and not flushed is volatile: a cut may drop it, keep it or, at a border of
- *     sectors, tear it, each write alone.  Of two writes of one sector the later one wins if both
- *     are kept.
- * CC2 A flush makes durable what was answered before it came, and nothing else.
+ * CC1 A write that was not flushed is volatile.  A cut may drop, keep or, at a border of sectors,
+ *     tear each such write alone.  Of two writes of a sector the later write wins if a cut keeps
+ *     both.
+ * CC2 A flush makes durable all writes answered before the flush came, and nothing else.
  * CC3 A full cache writes its oldest entries to the medium without being asked, as disks do.
  */
 #ifndef CRASH_CACHE_H
@@ -26,8 +26,8 @@ struct entry {
 };
 
 struct cache {
-	struct table current; /* what a read sees */
-	struct table durable; /* what no cut can take away */
+	struct table current; /* the bytes seen by a read */
+	struct table durable; /* the durable bytes */
 	struct entry *first, *last;
 	uint32_t entries, sector;
 	uint64_t bytes; /* in the entries */
@@ -35,7 +35,7 @@ struct cache {
 	uint64_t writes, flushes;
 };
 
-/* What a cut made of the volatile writes. */
+/* The fate of the volatile writes in a cut. */
 struct cut_counts {
 	uint32_t dropped, kept, torn;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One cut: its filesystem mounted beside the one that lives, the check run on it, and the verdict.
+ * One cut: its filesystem is mounted beside the living filesystem, the check runs on the copy, and
+ * gives the verdict.
  *
  * Flow: run.c calls check_cut() for each cut and check_last() at the end.
  */
@@ -22,7 +23,7 @@
 #include "server.h"
 #include "words.h"
 
-/* How the check of a cut ended: what waitpid(2) says, or why it could not be made. */
+/* How the check of a cut ended: the status of waitpid(2), or the error of the start. */
 struct verdict {
 	int status;
 	int mount_error; /* negative errno */
@@ -42,7 +43,7 @@ static uint64_t count_demands(const char *path)
 	return count;
 }
 
-/* The end of what the check said, as one line. */
+/* The end of the check's output, as one line. */
 static void last_words(int fd, char *words, size_t size)
 {
 	const off_t end = lseek(fd, 0, SEEK_END);
@@ -112,7 +113,7 @@ static int look(struct run *run, uint64_t number, const char *lines, struct verd
 	return 0;
 }
 
-/* Copy what is not zero, so that the copy is as sparse as the disk. */
+/* Copy only bytes other than zero: the copy is as sparse as the disk. */
 static int copy(const char *from, const char *to)
 {
 	static char bytes[1 << 16], zeroes[1 << 16];
@@ -154,7 +155,7 @@ static const char *ending(const struct verdict *verdict, char text[700])
 	return text;
 }
 
-/* Keep the disk as the cut left it. */
+/* Keep the disk of the cut. */
 static void keep(const struct run *run, const char *image, const char *lines)
 {
 	const struct run_options *options = run->options;
@@ -184,7 +185,7 @@ static bool is_good(const struct verdict *verdict)
 	return !verdict->mount_error && verdict->status == 0;
 }
 
-/* A copy of the cut for the check to write to, so that the cut itself can be kept as it was. */
+/* A copy of the cut for the check's writes: the cut itself stays unchanged. */
 static int look_at_copy(struct run *run, uint64_t number, const char *lines,
 			struct verdict *verdict)
 {

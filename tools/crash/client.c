@@ -2,7 +2,7 @@
 /*
  * The run's side of the server's commands (control.c, image.c).
  *
- * Flow: run.c starts the server here, asks it for cuts, and takes them.
+ * Flow: run.c starts the server here, asks for cuts, and takes them.
  */
 #define _GNU_SOURCE
 #include "run.h"
@@ -36,7 +36,7 @@ static void serve(struct run *run, int in, int out, int terminal)
 			    : 2);
 }
 
-/* The next line from the server; empty if there is none within `limit` milliseconds. */
+/* The next line from the server; empty if no line comes within `limit` milliseconds. */
 static int read_line(struct run *run, char line[512], int limit)
 {
 	struct pollfd polls[2] = {{.fd = run->from_server, .events = POLLIN},
@@ -76,7 +76,7 @@ int client_start(struct run *run, int terminal_master)
 	close(from[1]);
 	if (run->server < 0)
 		return crash_error("the server cannot be started: %s", strerror(errno));
-	/* It may mount before a run that is told to end has heard of it, or after: so once more. */
+	/* A run that has to end may learn of the mount before or after the mount: so once more. */
 	undo_push(run->undo, UNDO_PROCESS, run->server, NULL);
 	undo_push(run->undo, UNDO_FUSE, 0, run->served);
 	if (read_line(run, line, 20000) != 1 || strcmp(line, "ready") != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands of a server, one a line, each with one line as its answer.
+ * The commands of a server, one a line, each with an answer of one line.
  *
  *	fault ...	add a fault (faults.h): "fault N"
  *	fired		how often each fired: "fired N..."
@@ -8,7 +8,8 @@
  *	release		let all that hangs or is slow go on: "ok"
  *	end		unmount: "ok"
  *
- * and those of the server itself (image.c).  A command that is none is answered with "error ...".
+ * and the commands of the server itself (image.c).  A command that is none is answered with "error
+ * ...".
  *
  * Flow: server.c calls control_take() when something has come.
  */
@@ -80,6 +81,6 @@ bool control_take(void)
 		memmove(line, end + 1, length + 1);
 	}
 	if (length == sizeof(line) - 1)
-		length = 0; /* no command is so long */
+		length = 0; /* no command is longer */
 	return true;
 }

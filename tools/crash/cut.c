@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a power cut leaves of the volatile writes, by a seed.
+ * The volatile writes that survive a power cut, chosen by a seed.
  *
  * Flow: server.c calls cache_cut() at an event of the disk.
  *
- * A seed chooses one of several manners first, because disks lose in several: all of it, all
- * after a moment, all before a moment (the cache was written back out of order), or each write by
- * itself.  A coin for each write alone would almost never give the first three.
+ * A seed chooses one of several manners first, because disks lose in several: all writes, all
+ * writes after a moment, all writes before a moment (the cache was written back out of order), or
+ * each write alone.  A coin for each write alone would almost never give the first three.
  */
 #include "cache.h"
 

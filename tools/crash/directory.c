@@ -2,7 +2,7 @@
 /*
  * A FUSE server that passes a directory through, with faults.
  *
- * A loop device turns many an errno into EIO; here every one reaches the caller as it was given:
+ * A loop device turns many an errno into EIO; here every errno reaches the caller unchanged:
  * through write(2) where the file is direct or cached, through the next fsync(2) where the kernel
  * keeps dirty pages ("writeback").  A flush is FSYNC: "fault flush drop times=0" is a server that
  * never syncs.

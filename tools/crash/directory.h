@@ -2,7 +2,7 @@
 /*
  * The server of a directory of another filesystem, passed through.
  *
- * Flow: directory.c has the operations on open files, directory_nodes.c those on names.
+ * Flow: directory.c has the operations on open files, directory_nodes.c the operations on names.
  */
 #ifndef CRASH_DIRECTORY_H
 #define CRASH_DIRECTORY_H

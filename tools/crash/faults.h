@@ -5,12 +5,12 @@
  * Flow: control.c adds them, in words; the servers ask fault_of() at each operation.
  *
  * A fault is chosen by range, by the n-th request, or by content: on a filesystem that copies on
- * write a page never comes to the same place twice, so that a fault by range would never fire.
- * Every fault counts how often it fired, and a server that ends says which one never did.
+ * write a page never returns to its place, and a fault by range would never fire.  Every fault
+ * counts its uses, and a server lists at its end the faults that never fired.
  *
  *	fault OPERATION ACTION [nth=N] [every=N] [times=N] [at=OFFSET+LENGTH] [content=TEXT]
  *
- * OPERATION is read, write, flush or discard; ACTION an errno's name, "drop" (say that it is done),
+ * OPERATION is read, write, flush or discard; ACTION an errno's name, "drop" (report success only),
  * "tear" (do the first half, then EIO), "slow=MILLISECONDS" or "hang".  nth counts the requests
  * that match from here on, 1 is the next; times=0 is for ever, and 1 the default; every=N lets N -
  *1 pass between two that it meets.
@@ -44,10 +44,10 @@ struct faults {
 	uint32_t count;
 };
 
-/* Read a fault's words, which are changed.  Returns NULL, or what is wrong with them. */
+/* Read a fault's words, which are changed.  Returns NULL, or a sentence about the mistake. */
 const char *fault_add(struct faults *faults, char *words);
 
-/* The fault that this request meets, or NULL.  `bytes` may be NULL. */
+/* The fault for this request, or NULL.  `bytes` may be NULL. */
 const struct fault *fault_of(struct faults *faults, enum fault_operation operation,
 			     const void *bytes, uint64_t length, uint64_t offset);
 

@@ -2,8 +2,8 @@
 /*
  * A FUSE server of one disk, `image`, with a volatile cache, and of its cuts.
  *
- * The mounted directory has `image`, and for each cut N `cut-N`, the disk after it, which may be
- * written too, and `cut-N.lines`, what the work had promised then (oracle.h).
+ * The mounted directory has `image`.  Each cut N adds `cut-N`, the disk after the cut, which may be
+ * written, too, and `cut-N.lines`, the work's promises at the cut (oracle.h).
  *
  * Flow: server.c runs it; cache.c has the disk, image_cuts.c the cuts.
  */
@@ -182,7 +182,10 @@ static void go_write(struct waiting *waiting)
 		fuse_reply_write(waiting->request, waiting->length);
 }
 
-/* A write or a discard of the image meets this fault.  True: it has been answered, or will be. */
+/*
+ * A write or a discard of the image meets this fault.  True: the request has been answered, or will
+ * be.
+ */
 static bool meets(const struct fault *fault, const struct waiting *what, const void *bytes)
 {
 	if (!fault)
@@ -270,7 +273,9 @@ static void op_fsync(fuse_req_t request, fuse_ino_t inode, int datasync,
 	} else if (fault->action == FAULT_SLOW) {
 		server_wait(what, NULL, fault->delay);
 	} else {
-		/* A flush that lies is an event too, or a disk that always lies were never cut. */
+		/*
+		 * A lying flush is an event, too: else a disk that always lies would never be cut.
+		 */
 		if (fault->action == FAULT_DROP)
 			image_event_flush();
 		fuse_reply_err(request, fault->action == FAULT_DROP ? 0 : fault->error);
@@ -280,7 +285,7 @@ static void op_fsync(fuse_req_t request, fuse_ino_t inode, int datasync,
 static void op_init(void *context, struct fuse_conn_info *connection)
 {
 	(void)context;
-	/* With it pages of the image would lie dirty in the cache of the kernel under test. */
+	/* Else pages of the image would lie dirty in the cache of the kernel under test. */
 	connection->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_SPLICE_READ);
 	connection->max_background = 128;
 	connection->congestion_threshold = 96;

@@ -50,7 +50,7 @@ static bool add_cut(const struct cut *cut)
 	return true;
 }
 
-/* CO2 of oracle.h: the order of these lines is what a cut is. */
+/* CO2 of oracle.h: the order of these lines defines a cut. */
 static void freeze(uint64_t seed)
 {
 	struct cut_counts counts;

@@ -54,7 +54,7 @@ int loop_attach(struct loop *loop, const char *path, uint32_t sector)
 
 	if (backing < 0)
 		return -errno;
-	/* Others take loop devices too: the free one may be gone. */
+	/* Other programs take loop devices, too: the free one may be gone. */
 	for (int i = 0; i < 64 && error == -EBUSY; i++)
 		error = configure(loop, backing, sector);
 	close(backing);

@@ -235,7 +235,7 @@ static int check_run(struct run_options *run)
 	return 0;
 }
 
-/* What has to be there: in a chroot nothing of it may be. */
+/* The needs of a run: a chroot may have none of these. */
 static const struct {
 	const char *path;
 	int mode;
@@ -250,7 +250,7 @@ static const struct {
 	{"/dev/loop-control", R_OK | W_OK, "load the kernel module loop"},
 };
 
-/* What the machine has to have: 0, or a sentence that says what to do. */
+/* The needs from the machine: NULL, or a sentence of advice. */
 static int check_machine(const struct run_options *run)
 {
 	char path[64];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loop devices, mounts and processes, and what is left of them to undo.
+ * Loop devices, mounts and processes, and the list of things to undo.
  *
- * Flow: run.c makes them; undo.c takes them back, also for a run that died.
+ * Flow: run.c makes them; undo.c undoes them, also for a run that died.
  *
  * Rules:
- * U1 What is made is remembered in memory that the watchdog shares, before it is made, so that a
- *    run that is killed at any moment leaves nothing that nobody knows.
- * U2 It goes in this order: the work, the filesystem, its loop device, FUSE.  What was mounted is
- *    known from here: mountpoint(1) does not know a filesystem that was shut down.
- * U3 If it does not go in time, FUSE is aborted first, which frees every process that waits for it.
+ * U1 Each thing is noted in memory shared with the watchdog before it is made: a run killed at any
+ *    moment leaves nothing unknown.
+ * U2 Things are undone in this order: the work, the filesystem, its loop device, FUSE.  The list of
+ *    mounts comes from: mountpoint(1) does not know a filesystem that was shut down.
+ * U3 After a timeout FUSE is aborted first, which frees every waiting process.
  */
 #ifndef CRASH_MOUNTS_H
 #define CRASH_MOUNTS_H
@@ -39,15 +39,15 @@ struct undo_stack *undo_create(void);
 void undo_push(struct undo_stack *stack, enum undo_kind kind, pid_t pid, const char *path);
 void undo_pop(struct undo_stack *stack);
 
-/* Undo the topmost in good order: 0, or a negative errno and it stays. */
+/* Undo the topmost in good order: 0, or a negative errno: the thing stays. */
 int undo_one(struct undo_stack *stack);
 
-/* U3: undo all, by force, and end all that this process has started. */
+/* U3: undo all, by force, and end all processes started by this process. */
 void undo_by_force(struct undo_stack *stack);
 
 /*
- * A loop device that reads and writes `path` with direct I/O, or a negative errno.  It goes when
- * nobody has it open or mounted any more: mount it and close fd.
+ * A loop device that reads and writes `path` with direct I/O, or a negative errno.  The device ends
+ * with its last open or mount: mount it and close fd.
  */
 struct loop {
 	int fd;

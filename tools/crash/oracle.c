@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a work has promised (oracle.h has the rules).
+ * The promises of a work (oracle.h has the rules).
  *
  * Flow: a leaf of server.c.
  */
@@ -31,7 +31,7 @@ struct oracle {
 	struct key *keys[BUCKETS];
 	struct oracle_counts counts;
 	char line[256];
-	size_t length; /* of it; at most its size, which marks a line that is too long */
+	size_t length; /* of it; at most its size; the full size marks a line too long */
 	char last_words[256];
 };
 
@@ -101,7 +101,7 @@ static struct version **find(struct key *key, const char *name)
 	return at;
 }
 
-/* gcc 12's analyzer loses the list's last member behind the loop, and calls it a leak. */
+/* gcc 12's analyzer loses the list's last member behind the loop, and reports a leak. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
@@ -118,7 +118,7 @@ static void try_it(struct key *key, const char *name)
 	*at = version;
 }
 
-/* What was tried before the acknowledged version is legal no more. */
+/* Versions tried before the acknowledged version are no longer legal. */
 static void acknowledge(struct oracle *oracle, struct key *key, const char *name)
 {
 	if (*find(key, name)) {

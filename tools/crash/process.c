@@ -37,7 +37,10 @@ int process_watch_signals(void)
 	stop_signals(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
-	/* One that was inherited answers for this process as well, but two are never confused. */
+	/*
+	 * An inherited descriptor answers for this process as well, but two processes are never
+	 * confused.
+	 */
 	if (signal_fd >= 0)
 		close(signal_fd);
 	signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -69,7 +72,7 @@ static void become(const char *command, const int streams[3])
 	for (int i = 0; i < 3; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(126);
-	/* Nothing that the run has open is to outlive it in a process of somebody else's. */
+	/* No descriptor of the run may live on in another program. */
 	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
 	stop_signals(&set);
 	setsid();
@@ -123,7 +126,10 @@ int process_wait(pid_t pid, int limit)
 	return count > 0 ? -EINTR : -ETIMEDOUT;
 }
 
-/* The parent of a process by its number in /proc, 0: unknown.  stat waits for no lock of it. */
+/*
+ * The parent of a process by its number in /proc, 0: unknown.  stat waits for no lock of the
+ * filesystem.
+ */
 static pid_t parent_of(const char *number)
 {
 	char path[64], line[512];
@@ -142,7 +148,7 @@ static pid_t parent_of(const char *number)
 	return (pid_t)parent;
 }
 
-/* Kill the children; returns how many are still there. */
+/* Kill the children; returns the number of processes left. */
 static int kill_children(pid_t spared, pid_t also_spared)
 {
 	DIR *directory = opendir("/proc");
@@ -165,7 +171,7 @@ static int kill_children(pid_t spared, pid_t also_spared)
 
 void process_kill_descendants(pid_t spared, pid_t also_spared)
 {
-	/* A child that is killed leaves its own children, for the next round. */
+	/* A killed child leaves its own children for the next round. */
 	for (int i = 0; i < 200 && kill_children(spared, also_spared); i++)
 		usleep(i < 20 ? 500 : 5000);
 }

@@ -14,8 +14,8 @@
 pid_t process_start(const char *command, int in, int out, int err);
 
 /*
- * Wait for it.  Returns what waitpid(2) says of it, -ETIMEDOUT: it was killed after `limit`
- * milliseconds; -EINTR: it was killed because the run is to end; -EDEADLK: it cannot be killed.
+ * Wait for it.  Returns the status of waitpid(2); -ETIMEDOUT: killed after `limit` milliseconds;
+ * -EINTR: killed because the run has to end; -EDEADLK: the process cannot be killed.
  */
 int process_wait(pid_t pid, int limit);
 
@@ -25,12 +25,12 @@ int process_watch_signals(void);
 /* Was the run told to end?  The number of the signal, or 0. */
 int process_signal(void);
 
-/* The descriptor that poll(2) may watch for that. */
+/* The descriptor for poll(2) to watch for the end of the run. */
 int process_signal_fd(void);
 
 /*
- * Kill what is left of all that this process started, its session or not, except these two.  What
- * lost its parent is a child of this process too, which is a subreaper.
+ * Kill all remaining processes started by this process, in any session, except the given two.
+ * Orphans are children of this process, too: it is a subreaper.
  */
 void process_kill_descendants(pid_t spared, pid_t also_spared);
 

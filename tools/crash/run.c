@@ -69,7 +69,7 @@ char *run_words(const char *command, const char *path)
 	return words;
 }
 
-/* U1: the name is known before the directory is there, which mkdtemp(3) cannot give. */
+/* U1: the name is known before the directory exists; mkdtemp(3) cannot do so. */
 static int make_directory(struct run *run, const char *path)
 {
 	int error;
@@ -104,7 +104,7 @@ static int make_directories(struct run *run)
 	return error ? RUN_ERROR : 0;
 }
 
-/* A terminal that changes no byte: its lines leave the work one by one. */
+/* A terminal that changes no byte: the lines leave the work one by one. */
 static int make_terminal(struct run *run, int *master)
 {
 	struct termios settings;
@@ -226,7 +226,7 @@ static void pause_work(const struct run *run, int number)
 		(void)kill(-run->work, number);
 }
 
-/* Cuts of a filesystem that lives on beside them. */
+/* Cuts of a filesystem that lives on beside its copies. */
 static int cut_beside(struct run *run)
 {
 	struct run_cut cut;
@@ -247,7 +247,7 @@ static int cut_beside(struct run *run)
 	return error;
 }
 
-/* Undo the topmost thing; with a process also what has left its session. */
+/* Undo the topmost thing; with a process also its children in other sessions. */
 static int undo_top(struct run *run)
 {
 	const struct undo top = run->undo->list[run->undo->count - 1];
@@ -306,7 +306,7 @@ static int faults_fired(struct run *run)
 	return client_ask(run, answer, "clear");
 }
 
-/* The disk once more, with nothing taken from it. */
+/* The disk once more, with nothing dropped. */
 static int look_last(struct run *run)
 {
 	struct run_cut cut;

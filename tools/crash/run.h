@@ -25,7 +25,7 @@ struct filesystem {
 	const char *name;
 	const char *mkfs;	/* with its options */
 	const char *package;	/* of Debian, that has it */
-	const char *mount_data; /* of a copy: XFS must be told that it is one */
+	const char *mount_data; /* of a copy: XFS must learn that the mount is a copy */
 	uint64_t size_min, size;
 	/* The kernel refuses a second image of one filesystem while the first is mounted. */
 	bool is_alone;
@@ -42,7 +42,7 @@ struct run_options {
 	bool pauses;  /* the work, while a cut is looked at */
 };
 
-/* What the server said of a cut. */
+/* The server's report of a cut. */
 struct run_cut {
 	uint64_t number;
 	uint32_t dropped, kept, torn;
@@ -71,7 +71,7 @@ int run_supervised(const struct run_options *options);
 /* run.c: in the process that is watched. */
 int run_it(struct run *run);
 
-/* A step that may block, and the milliseconds it may take; 0: it is over. */
+/* A step that may block, and its limit in milliseconds; 0: it is over. */
 void run_step(struct run *run, int64_t limit);
 
 /* client.c */
@@ -79,21 +79,21 @@ int client_start(struct run *run, int terminal_master);
 /* Ask for one thing; the answer is in `answer`.  0 or RUN_ERROR, with a sentence. */
 int client_ask(struct run *run, char answer[512], const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Ask for a cut that will be there later. */
+/* Ask for a cut at a later moment. */
 int client_arm(struct run *run);
-/* Take a cut that is there: 1; 0: not yet; RUN_ERROR. */
+/* Take a finished cut: 1; 0: not yet; RUN_ERROR. */
 int client_cut(struct run *run, struct run_cut *cut);
 
 /* filesystem.c */
 const struct filesystem *filesystem_find(const char *name);
 const char *filesystem_size_text(uint64_t size, char text[24]);
 int filesystem_make(struct run *run, const char *device);
-/* Mount it: 0, and it is to be undone, or a negative errno. */
+/* Mount it: 0: undo the cut later; or a negative errno. */
 int filesystem_mount(struct run *run, const char *device, const char *where, bool is_copy);
 
 /* check.c: 0: looked at, and counted in good or bad; RUN_ERROR.  The first bad cut is told. */
 int check_cut(struct run *run, const struct run_cut *cut);
-/* The same of a disk from which nothing was taken: `number` is its cut. */
+/* As a cut, with nothing dropped: `number` is its cut. */
 int check_last(struct run *run, uint64_t number);
 
 /* `command` with each {} replaced by a path, quoted for the shell; NULL: no memory. */

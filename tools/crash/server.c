@@ -34,7 +34,7 @@ int64_t server_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* CS3: all of it is best effort, and needs root. */
+/* CS3: all settings are best effort, and need root. */
 static void keep_out_of_the_way(void)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/cgroup.procs",
@@ -100,7 +100,7 @@ void server_wait(struct waiting what, const void *bytes, uint32_t delay)
 	*at = waiting;
 }
 
-/* Do what is due.  Returns the time until the next, in milliseconds, -1: none. */
+/* Do the due requests.  Returns the time until the next, in milliseconds, -1: none. */
 static int go_on(void)
 {
 	while (server.waiting && server.waiting->due <= server_now()) {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two servers share: a loop over the kernel's requests, commands and delays.
+ * Shared by the two servers: a loop over the kernel's requests, commands and delays.
  *
  * Flow: image.c serves a disk and directory.c a directory; each makes its operations and calls
  * server_run(); control.c reads the commands.
  *
  * Rules:
- * CS1 One thread.  Nothing in a server waits for anything but poll(2), so that a request is
- *     answered, a command taken and a cut made at one moment, without a lock.
- * CS2 A request that has to wait (slow, hang) is kept with its bytes and done when its time has
- *     come. CS3 A server never waits for memory that waits for a server: PR_SET_IO_FLUSHER,
- *     mlockall, and out of the memory cgroup of those who started it.
+ * CS1 One thread.  A server waits in poll(2) alone: each request, command and cut is one step,
+ *     without a lock.
+ * CS2 A request that has to wait (slow, hang) is kept with its bytes and done at its time.  CS3 A
+ *     server never waits for memory that waits for a server: PR_SET_IO_FLUSHER, mlockall, and out
+ *     of the memory cgroup of those who started it.
  */
 #ifndef CRASH_SERVER_H
 #define CRASH_SERVER_H
@@ -27,7 +27,7 @@
 /* A request that waits: CS2. */
 struct waiting {
 	struct waiting *next;
-	int64_t due; /* milliseconds of server_now(), INT64_MAX: until it is released */
+	int64_t due; /* milliseconds of server_now(), INT64_MAX: until the release */
 	void (*go)(struct waiting *waiting);
 	fuse_req_t request;
 	fuse_ino_t inode;
@@ -44,7 +44,7 @@ struct server {
 	int lines;	       /* the work's output, or -1 */
 	struct oracle *oracle; /* of these lines */
 	bool ended;
-	/* A command of this server's own: true if it was one, and was answered. */
+	/* A command of this server's own: true if known and answered. */
 	bool (*command)(char *words);
 };
 
@@ -65,13 +65,13 @@ int64_t server_now(void);
 /* CS2: `bytes` are copied. */
 void server_wait(struct waiting what, const void *bytes, uint32_t delay);
 
-/* Read what the work has said so far. */
+/* Read the work's new lines. */
 void server_drain(struct text *tries);
 
 /* Answer a command with one line. */
 void server_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* control.c: take what has come; false: there will be no more. */
+/* control.c: take the new lines; false: no more lines will come. */
 bool control_take(void);
 
 /* A sentence on stderr.  Returns 2, the exit status of an error. */

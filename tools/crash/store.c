@@ -41,7 +41,7 @@ struct store *store_create(uint64_t memory)
 	store->spare = map((uint64_t)store->limit * sizeof(uint32_t));
 	if (store->bytes && store->users && store->spare)
 		return store;
-	free(store); /* the program ends now, and its mappings with it */
+	free(store); /* the program ends now, with its mappings */
 	return NULL;
 }
 
@@ -50,7 +50,7 @@ static uint8_t *chunk_bytes(const struct store *store, uint32_t chunk)
 	return store->bytes + (size_t)chunk * STORE_CHUNK;
 }
 
-/* A chunk for one table, its bytes undefined; 0: there is none left. */
+/* A chunk for one table, its bytes undefined; 0: no memory is left. */
 static uint32_t take(struct store *store)
 {
 	uint32_t chunk;

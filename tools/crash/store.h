@@ -5,10 +5,10 @@
  * Flow: the leaf of the image (cache.h); no system call but the mapping at the start.
  *
  * Rules:
- * CM1 A chunk that more than one table has is never written: it is copied first.  So a cut costs
- *     the copy of a table, not of a disk, whatever the disk holds.
- * CM2 All memory is mapped at the start.  A server that had to wait for memory, which waits for
- *     write-back, which waits for the server, would stand for ever.
+ * CM1 A chunk shared by several tables is never written: the writer copies the chunk first.  A cut
+ *     therefore costs the copy of a table, not of a disk.
+ * CM2 All memory is mapped at the start.  A server that waits for memory could wait for write-back,
+ *     and the write-back for the server: a deadlock.
  */
 #ifndef CRASH_STORE_H
 #define CRASH_STORE_H
@@ -28,7 +28,7 @@ struct table {
 	uint32_t *chunks;
 };
 
-/* All memory that the images may take, in bytes.  NULL: it cannot be had. */
+/* All memory that the images may take, in bytes.  NULL: no memory. */
 struct store *store_create(uint64_t memory);
 
 /* 0 or -ENOMEM. */
@@ -41,7 +41,7 @@ void table_read(const struct table *table, void *bytes, size_t length, uint64_t 
 int table_write(struct table *table, const void *bytes, size_t length, uint64_t offset);
 int table_clear(struct table *table, uint64_t length, uint64_t offset);
 
-/* Make `range` of `to` what it is in `from`, by sharing; both are of one size and store. */
+/* Copy `range` from `from` to `to`, by sharing; both are of one size and store. */
 void table_share(struct table *to, const struct table *from, uint64_t length, uint64_t offset);
 
 #endif /* CRASH_STORE_H */

@@ -2,13 +2,13 @@
 /*
  * The watchdog of a run.
  *
- * Flow: main.c calls run_supervised(), which starts run.c in a process of its own and waits.
+ * Flow: main.c calls run_supervised(), which starts run.c in a new process and waits.
  *
  * Rules:
- * CW1 The run has a mount namespace of its own: its mounts are nobody else's, and end with it.
- * CW2 The run may stand still in the kernel, where no signal reaches it; the watchdog never waits
- *     for a filesystem of the run, and takes the run's FUSE away when a step takes too long.
- * CW3 Whoever dies, the other cleans up: the run gets SIGTERM when the watchdog dies.
+ * CW1 The run has a mount namespace of its own: its mounts are private, and end with the process.
+ * CW2 The run may hang in the kernel, where no signal arrives; the watchdog never waits for a
+ *     filesystem of the run, and takes the run's FUSE away when a step takes too long.
+ * CW3 If run or watchdog dies, the other cleans up: the run gets SIGTERM when the watchdog dies.
  */
 #define _GNU_SOURCE
 #include "run.h"
@@ -29,7 +29,7 @@
 #include "process.h"
 #include "server.h"
 
-/* CW3: the watchdog may have died before the run could ask to be told, or while it cleaned up. */
+/* CW3: the watchdog may have died before the run could ask for a signal, or during the clean-up. */
 static void be_watched(struct run *run, pid_t watchdog)
 {
 	int status;
@@ -61,7 +61,7 @@ static int watch(pid_t pid, const struct undo_stack *undo)
 			break;
 		if (process_signal()) {
 			kill(pid, process_signal());
-			polls[1].fd = -1; /* the run ends by itself, in time */
+			polls[1].fd = -1; /* the run ends in time */
 		}
 		if (undo->deadline && server_now() > undo->deadline)
 			return -EDEADLK;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a run has made, and how it goes (mounts.h has the rules).
+ * The things made by a run, and their undoing (mounts.h has the rules).
  *
- * Flow: run.c pushes and, at its end, undoes one after the other; supervise.c undoes by force what
- * a run that died or stands still has left.
+ * Flow: run.c pushes and, at its end, undoes one by one; supervise.c undoes by force the remains of
+ * a dead or hanging run.
  */
 #define _GNU_SOURCE
 #include "mounts.h"
@@ -137,7 +137,7 @@ void undo_by_force(struct undo_stack *stack)
 	for (uint32_t i = 0; i < stack->count; i++)
 		if (stack->list[i].kind == UNDO_PROCESS)
 			kill(-stack->list[i].pid, SIGKILL);
-	/* A server that was about to mount when it was killed may have done it since: again. */
+	/* A server killed just before its mount may have mounted since: again. */
 	do {
 		each(stack, UNDO_FUSE, MNT_FORCE);
 		process_kill_descendants(0, 0);

@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does *at begin with this text?  Then *at is behind it. */
+/* Does *at begin with this text?  Then step behind the text. */
 bool words_take(const char **at, const char *text);
 
-/* Is there a decimal number at *at?  Then *at is behind it. */
+/* Is a decimal number at *at?  Then step behind the number. */
 bool words_number(const char **at, uint64_t *number);
 
-/* Is the text this text and then one number, and no more? */
+/* Is the text exactly the given text and a number? */
 bool words_are(const char *text, const char *begin, uint64_t *number);
 
 #endif /* CRASH_WORDS_H */
