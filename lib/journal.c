@@ -168,7 +168,7 @@ int journal_open_with(const struct sys_calls *sys, int fd,
 		return -EFAULT;
 	if (memory && memory / 2 < least)
 		return -EINVAL;
-	error = journal_look_at(sys, fd, &mode, &size);
+	error = journal_check_fd(sys, fd, &mode, &size);
 	if (!error)
 		error = journal_share_check(sys, fd);
 	if (error)

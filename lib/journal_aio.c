@@ -87,8 +87,8 @@ void journal_write_run(const struct sys_calls *sys, struct journal_run *run)
 	for (uint32_t i = 0; i < run->count && !run->error; i++) {
 		const struct iovec *part = &run->vector[i];
 
-		run->error = journal_write_home(sys, run->fd, run->rwf, part->iov_base,
-						part->iov_len, offset);
+		run->error = journal_write_all(sys, run->fd, run->rwf, part->iov_base,
+					       part->iov_len, offset);
 		offset += part->iov_len;
 	}
 }

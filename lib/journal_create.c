@@ -35,8 +35,8 @@ static int sync_all(const struct sys_calls *sys, int fd)
 /* Write one of the two header blocks, durably on every filesystem (K9). */
 static int put_block(const struct sys_calls *sys, int fd, const uint8_t *block, uint32_t index)
 {
-	const int error = journal_write_home(sys, fd, SYS_RWF_DSYNC, block, JOURNAL_BLOCK,
-					     (uint64_t)index * JOURNAL_BLOCK);
+	const int error = journal_write_all(sys, fd, SYS_RWF_DSYNC, block, JOURNAL_BLOCK,
+					    (uint64_t)index * JOURNAL_BLOCK);
 
 	return error || sys_keeps_dsync(sys, fd) ? error : sync_all(sys, fd);
 }
@@ -84,7 +84,7 @@ static int lay_out(const struct sys_calls *sys, int fd, const struct journal_hea
 		const uint64_t left = header->size - offset;
 		const uint64_t length = left < ZERO_PIECE ? left : ZERO_PIECE;
 
-		error = journal_write_home(sys, fd, 0, piece, length, offset);
+		error = journal_write_all(sys, fd, 0, piece, length, offset);
 		offset += length;
 	}
 	if (!error)
@@ -120,7 +120,7 @@ static int check_empty(const struct sys_calls *sys, int fd, uint64_t wanted)
 	uint8_t *piece;
 	uint64_t size, offset = 0;
 	uint32_t mode;
-	int error = journal_look_at(sys, fd, &mode, &size);
+	int error = journal_check_fd(sys, fd, &mode, &size);
 
 	if (error || size == 0)
 		return error;
@@ -212,7 +212,7 @@ static int check_file(const struct sys_calls *sys, int fd, bool overwrite,
 		      const struct journal_header *header, uint32_t *mode, uint64_t *size)
 {
 	uint64_t limit;
-	int error = journal_look_at(sys, fd, mode, size);
+	int error = journal_check_fd(sys, fd, mode, size);
 
 	if (!error)
 		error = journal_share_check(sys, fd);

@@ -31,8 +31,8 @@ static void write_page(struct atomicio_journal *journal, const struct journal_pa
 	int error = journal_home_refusal(journal, file);
 
 	if (!error)
-		error = journal_write_home(journal->sys, file->fd, file->rwf, data, page->length,
-					   page->offset);
+		error = journal_write_all(journal->sys, file->fd, file->rwf, data, page->length,
+					  page->offset);
 	if (error < 0)
 		journal_home_failed(journal, file, error);
 }

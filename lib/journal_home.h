@@ -18,10 +18,10 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 /* journal_write.c */
 
 /* Write all bytes.  A call cut short by a signal is made again, a few times. */
-int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
-		       uint64_t length, uint64_t offset);
+int journal_write_all(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
+		      uint64_t length, uint64_t offset);
 /*
- * As journal_write_home(), for a vector; and for the rest of a vector behind its first `done`
+ * As journal_write_all(), for a vector; and for the rest of a vector behind its first `done`
  * bytes.
  */
 int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,

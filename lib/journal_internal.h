@@ -259,7 +259,7 @@ void journal_close_own(const struct sys_calls *sys, int own, int fd);
 /* Type and size of a file or a block device, else -EINVAL. */
 int journal_size_of(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 /* As journal_size_of(), for a descriptor open for reading and writing, else -EBADF. */
-int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
+int journal_check_fd(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size);
 
 /* journal_header.c: find the newest of the two copies, and the fault of the second. */
 int journal_read_header(struct atomicio_journal *journal);

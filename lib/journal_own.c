@@ -85,7 +85,7 @@ int journal_size_of(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_
 	return *mode == S_IFREG ? 0 : -EINVAL;
 }
 
-int journal_look_at(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
+int journal_check_fd(const struct sys_calls *sys, int fd, uint32_t *mode, uint64_t *size)
 {
 	const int status = sys->getfl(fd);
 

@@ -83,8 +83,8 @@ static int take_page(const struct atomicio_journal *journal, const struct journa
 		return 0;
 	if (!data) /* K4: a recovery will report the file */
 		return is_another(file, row) || is_odd(file, entry) ? -EBUSY : 0;
-	return journal_write_home(journal->sys, file->fd, file->rwf, data, entry->length,
-				  entry->offset);
+	return journal_write_all(journal->sys, file->fd, file->rwf, data, entry->length,
+				 entry->offset);
 }
 
 /* Take the pages of one frame, for the files being written again. */

@@ -44,8 +44,8 @@ int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const str
 	return journal_write_rest(sys, fd, rwf, vector, count, offset, 0);
 }
 
-int journal_write_home(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
-		       uint64_t length, uint64_t offset)
+int journal_write_all(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
+		      uint64_t length, uint64_t offset)
 {
 	const struct iovec vector = {
 		.iov_base = (void *)(uintptr_t)data, /* only read; iovec has no const */
@@ -76,12 +76,12 @@ int journal_write_own(const struct atomicio_journal *journal, int rwf, const uin
 	if (error)
 		return error;
 	if (journal->noappend) {
-		error = journal_write_home(journal->sys, journal->fd, rwf | SYS_RWF_NOAPPEND, data,
-					   length, offset);
+		error = journal_write_all(journal->sys, journal->fd, rwf | SYS_RWF_NOAPPEND, data,
+					  length, offset);
 		if (error != -EOPNOTSUPP)
 			return error;
 	}
-	return journal_write_home(journal->sys, journal->fd, rwf, data, length, offset);
+	return journal_write_all(journal->sys, journal->fd, rwf, data, length, offset);
 }
 
 /* K9: a filesystem that only passes RWF_DSYNC on may lose the flag. */

@@ -30,6 +30,7 @@
 #define journal_chain_goes_home atomicio__journal_chain_goes_home
 #define journal_chain_limit atomicio__journal_chain_limit
 #define journal_check_append atomicio__journal_check_append
+#define journal_check_fd atomicio__journal_check_fd
 #define journal_check_frame atomicio__journal_check_frame
 #define journal_check_geometry atomicio__journal_check_geometry
 #define journal_check_limit atomicio__journal_check_limit
@@ -148,7 +149,6 @@
 #define journal_leave atomicio__journal_leave
 #define journal_leave_behind atomicio__journal_leave_behind
 #define journal_list_homes atomicio__journal_list_homes
-#define journal_look_at atomicio__journal_look_at
 #define journal_make_couriers atomicio__journal_make_couriers
 #define journal_make_room atomicio__journal_make_room
 #define journal_make_stage atomicio__journal_make_stage
@@ -231,10 +231,10 @@
 #define journal_window_close atomicio__journal_window_close
 #define journal_window_frame atomicio__journal_window_frame
 #define journal_window_open atomicio__journal_window_open
+#define journal_write_all atomicio__journal_write_all
 #define journal_write_durable atomicio__journal_write_durable
 #define journal_write_frame atomicio__journal_write_frame
 #define journal_write_header atomicio__journal_write_header
-#define journal_write_home atomicio__journal_write_home
 #define journal_write_own atomicio__journal_write_own
 #define journal_write_rest atomicio__journal_write_rest
 #define journal_write_run atomicio__journal_write_run

@@ -48,7 +48,7 @@ int write_until_done(struct write_request *request)
 		attempt(request, &outcome);
 		if (outcome.kind == 0)
 			return 0;
-		assert(request->retries <= request->file->options.retries_max);
+		assert(request->retries_used <= request->file->options.retries_max);
 		if (write_decide(request, &outcome) == WRITE_GIVE_UP)
 			return outcome.error;
 	}
@@ -112,11 +112,11 @@ ATOMICIO_EXPORT int atomicio_write(struct atomicio_file *file, const void *buffe
 	uint64_t mark;
 	int64_t result;
 
-	if (!file || !write_is_hot(file, buffer, length, offset, flags))
+	if (!file || !write_is_fast(file, buffer, length, offset, flags))
 		return write_cold(file, buffer, length, offset, flags);
 	TRACE_SUBMIT(file->fd, offset, length, flags);
 	mark = loss_mark(&file->loss);
-	result = file->sys->pwritev2(file->fd, &vector, 1, offset, write_hot_rwf(flags));
+	result = file->sys->pwritev2(file->fd, &vector, 1, offset, write_fast_rwf(flags));
 	if (result != (int64_t)length)
 		return write_refused(file, buffer, length, offset, flags, mark, result);
 	write_count(length <= file->unit_max_hw ? &file->counters.writes_hardware

@@ -50,11 +50,11 @@ struct write_counters {
 };
 
 struct atomicio_file {
-	/* Read on the hot path: together in one cache line. */
+	/* Read on the fast path: together in one cache line. */
 	const struct sys_calls *sys;
 	int fd;			   /* of the writes: the caller's, or our own (own_fd) */
 	_Atomic uint32_t poisoned; /* after BROKEN or a failed sync */
-	struct write_limits hot;   /* units 0 where each write needs more than one call */
+	struct write_limits fast;  /* units 0 where each write needs more than one call */
 	uint32_t unit_max_hw;	   /* hardware up to here, filesystem above */
 
 	struct write_counters counters;
@@ -82,7 +82,7 @@ struct atomicio_file {
 	struct loss loss;	  /* who lost a page, and all syncs */
 	struct journal_file home; /* with a journal: its view of this file */
 
-	pthread_mutex_t bounce_lock; /* guards the bounce buffer; never on the hot path */
+	pthread_mutex_t bounce_lock; /* guards the bounce buffer; never on the fast path */
 	void *bounce;
 };
 
@@ -105,19 +105,19 @@ struct write_request {
 	uint64_t length;
 	uint64_t offset;
 	uint32_t flags;
-	uint32_t path;	  /* the path now tried, ATOMICIO_PATH_* but AUTO */
-	uint32_t attempt; /* failures so far on this path */
-	uint32_t retries; /* RETRY answers so far */
-	uint32_t on_disk; /* the worst left by an attempt, 0: no failure yet */
-	int32_t error;	  /* of the worst attempt: the caller's errno */
-	uint64_t mark;	  /* loss_mark() before the last call */
-	uint32_t mode;	  /* WRITE_GUEST, WRITE_SYNC_LATER */
-	uint32_t tries;	  /* with looks: calls since the policy was last asked */
-	bool doubtful;	  /* with looks: a success without proof; the repeat is durable */
-	bool maybe_torn;  /* and probably through the page cache */
-	bool first;	  /* ext4: a first success proves nothing */
-	bool may_wait;	  /* raw device with a full request queue: no RWF_NOWAIT */
-	bool broken;	  /* an attempt ended BROKEN: poison, unless a fallback heals */
+	uint32_t path;		 /* the path now tried, ATOMICIO_PATH_* but AUTO */
+	uint32_t failures_here;	 /* failures so far on this path */
+	uint32_t retries_used;	 /* RETRY answers so far */
+	uint32_t on_disk;	 /* the worst left by an attempt, 0: no failure yet */
+	int32_t error;		 /* of the worst attempt: the caller's errno */
+	uint64_t mark;		 /* loss_mark() before the last call */
+	uint32_t mode;		 /* WRITE_GUEST, WRITE_SYNC_LATER */
+	uint32_t doubtful_calls; /* with looks: calls in doubt since the policy was last asked */
+	bool doubtful;		 /* with looks: a success without proof; the repeat is durable */
+	bool maybe_torn;	 /* and probably through the page cache */
+	bool first;		 /* ext4: a first success proves nothing */
+	bool may_wait;		 /* raw device with a full request queue: no RWF_NOWAIT */
+	bool broken;		 /* an attempt ended BROKEN: poison, unless a fallback heals */
 };
 
 /* How one attempt ended; kind 0: done. */
@@ -251,15 +251,15 @@ static inline int write_poisoned_error(const struct write_request *request)
 	return request->on_disk > ATOMICIO_DISK_OLD ? request->error : -ENOTRECOVERABLE;
 }
 
-/* The flags of a write that is_hot, without a branch. */
+/* The flags of a write that is fast, without a branch. */
 #define WRITE_FLAGS (ATOMICIO_DSYNC | ATOMICIO_NOWAIT)
 /* All of atomicio_write(). */
 #define WRITE_KNOWN_FLAGS (WRITE_FLAGS | ATOMICIO_BEHIND)
 
-static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see write_hot_rwf");
-static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see write_hot_rwf");
+static_assert(ATOMICIO_DSYNC << 1 == SYS_RWF_DSYNC, "see write_fast_rwf");
+static_assert(ATOMICIO_NOWAIT << 2 == SYS_RWF_NOWAIT, "see write_fast_rwf");
 
-static inline int write_hot_rwf(uint32_t flags)
+static inline int write_fast_rwf(uint32_t flags)
 {
 	return SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | (int)((flags & ATOMICIO_DSYNC) << 1) |
 	       (int)((flags & ATOMICIO_NOWAIT) << 2);
@@ -282,14 +282,15 @@ static inline int write_rwf(uint32_t flags)
 }
 
 /* A shape for one call and nothing else, by the rules of write_shape(). */
-static inline bool write_is_hot(const struct atomicio_file *file, const void *buffer,
-				uint64_t length, uint64_t offset, uint32_t flags)
+static inline bool write_is_fast(const struct atomicio_file *file, const void *buffer,
+				 uint64_t length, uint64_t offset, uint32_t flags)
 {
-	const struct write_limits *hot = &file->hot;
+	const struct write_limits *fast = &file->fast;
 
-	return length <= hot->unit_max && length >= hot->unit_min && (length & (length - 1)) == 0 &&
-	       (offset & (length - 1)) == 0 && offset <= INT64_MAX - length &&
-	       ((uintptr_t)buffer & (hot->memory_align - 1)) == 0 && (flags & ~WRITE_FLAGS) == 0 &&
+	return length <= fast->unit_max && length >= fast->unit_min &&
+	       (length & (length - 1)) == 0 && (offset & (length - 1)) == 0 &&
+	       offset <= INT64_MAX - length &&
+	       ((uintptr_t)buffer & (fast->memory_align - 1)) == 0 && (flags & ~WRITE_FLAGS) == 0 &&
 	       buffer && !write_is_poisoned(file);
 }
 

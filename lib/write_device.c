@@ -98,7 +98,7 @@ int write_device_rwf(const struct write_request *request)
 static bool another_try(struct write_request *request)
 {
 	drop_cached(request);
-	return ++request->tries < WRITE_TRIES;
+	return ++request->doubtful_calls < WRITE_TRIES;
 }
 
 /* EAGAIN: is another way left? */
@@ -110,7 +110,7 @@ static bool try_again(struct write_request *request, enum cached pages)
 		return (request->doubtful || !asked) && another_try(request);
 	if (!asked && carries_nowait(request)) {
 		request->may_wait = true;
-		return ++request->tries < WRITE_TRIES;
+		return ++request->doubtful_calls < WRITE_TRIES;
 	}
 	return request->doubtful && another_try(request);
 }

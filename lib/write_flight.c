@@ -17,12 +17,12 @@
 #include "write_entry.h"
 #include "trace.h"
 
-/* Turns without progress before the ring counts as dead, and the pause between them. */
+/* Steps without progress before the ring counts as dead, and the pause between them. */
 #define STALLS_MAX 1000
 #define STALL_US 1000
 
 /* How often a dead ring is looked at for completions still to come. */
-#define GRACE_TURNS 200
+#define GRACE_STEPS 200
 #define GRACE_US 5000
 
 #define REAP_AT_ONCE 64
@@ -71,8 +71,8 @@ static bool push(struct atomicio_queue *queue, struct queue_slot *slot)
 	TRACE_SUBMIT(request->file->fd, request->offset, request->length, request->flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, request->file->fd, request->buffer,
 			 (uint32_t)request->length, request->offset, write_entry_rwf(request));
-	slot->turn++;
-	sqe->user_data = (uint64_t)slot->turn << 32 | number_of(queue, slot);
+	slot->submission++;
+	sqe->user_data = (uint64_t)slot->submission << 32 | number_of(queue, slot);
 	slot->state = QUEUE_STAGED;
 	queue->staged[queue->staged_count++] = number_of(queue, slot);
 	return true;
@@ -115,8 +115,8 @@ static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 }
 
 /* Give the batch's next op a slot. */
-static struct queue_slot *board(struct atomicio_queue *queue, struct atomicio_op *op,
-				uint32_t flags)
+static struct queue_slot *take_slot(struct atomicio_queue *queue, struct atomicio_op *op,
+				    uint32_t flags)
 {
 	struct queue_slot *slot = &queue->slots[queue->free[--queue->free_count]];
 	struct write_request *request = &slot->request;
@@ -156,7 +156,7 @@ static bool fill(struct atomicio_queue *queue, struct queue_batch *batch)
 		}
 		if (!queue->free_count)
 			return true;
-		if (!stage(queue, board(queue, op, batch->flags))) {
+		if (!stage(queue, take_slot(queue, op, batch->flags))) {
 			batch->next++; /* the op has a slot */
 			return true;
 		}
@@ -172,7 +172,7 @@ static void complete(struct atomicio_queue *queue, const struct sys_completion *
 
 	/* Q1: not an awaited completion. */
 	if (number >= queue->depth || slot->state != QUEUE_FLYING ||
-	    slot->turn != done->user_data >> 32)
+	    slot->submission != done->user_data >> 32)
 		return;
 	queue->flying--;
 	if (done->result == -ECANCELED) { /* Q5 */
@@ -223,7 +223,7 @@ static uint32_t launch(struct atomicio_queue *queue)
 }
 
 /* Q3: the op's completion is lost.  The policy receives the failure, but has no choice. */
-static void lose(struct atomicio_queue *queue, struct queue_slot *slot)
+static void fail_unanswered(struct atomicio_queue *queue, struct queue_slot *slot)
 {
 	struct write_outcome outcome;
 
@@ -235,13 +235,13 @@ static void lose(struct atomicio_queue *queue, struct queue_slot *slot)
 }
 
 /* Q3: the ring failed.  Entries not consumed will go through pwritev2(2). */
-static void bury(struct atomicio_queue *queue, int error)
+static void ring_failed(struct atomicio_queue *queue, int error)
 {
 	atomic_store_explicit(&queue->ring_error, error, memory_order_relaxed);
 	for (uint32_t i = 0; i < queue->staged_count; i++)
 		again(queue, &queue->slots[queue->staged[i]]);
 	queue->staged_count = 0;
-	for (int i = 0; i < GRACE_TURNS && queue->flying; i++) {
+	for (int i = 0; i < GRACE_STEPS && queue->flying; i++) {
 		if (reap(queue) == 0)
 			queue->sys->sleep_us(GRACE_US);
 	}
@@ -249,7 +249,7 @@ static void bury(struct atomicio_queue *queue, int error)
 		if (queue->slots[i].state != QUEUE_FLYING)
 			continue;
 		queue->flying--;
-		lose(queue, &queue->slots[i]);
+		fail_unanswered(queue, &queue->slots[i]);
 	}
 	queue->calls->destroy(queue->ring);
 }
@@ -257,9 +257,9 @@ static void bury(struct atomicio_queue *queue, int error)
 /*
  * Submit the staged entries, wait, and take the completions.  EINTR is a signal: wait on.  EAGAIN
  * and EBUSY: the kernel has no memory, or completions to deliver first.  Both errors pass, or end
- * the ring after STALLS_MAX turns like any other error (Q3).
+ * the ring after STALLS_MAX steps like any other error (Q3).
  */
-static void turn(struct atomicio_queue *queue, bool more)
+static void step(struct atomicio_queue *queue, bool more)
 {
 	const uint32_t out = queue->staged_count + queue->flying;
 	const uint32_t wait = more && out ? 1 : out;
@@ -268,7 +268,7 @@ static void turn(struct atomicio_queue *queue, bool more)
 
 	write_count(&queue->counters.waits, 1);
 	if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
-		bury(queue, result);
+		ring_failed(queue, result);
 		return;
 	}
 	if (reap(queue) || launched || result == -EINTR) {
@@ -276,7 +276,7 @@ static void turn(struct atomicio_queue *queue, bool more)
 		return;
 	}
 	if (++queue->stalls > STALLS_MAX) {
-		bury(queue, result < 0 ? result : -ETIME);
+		ring_failed(queue, result < 0 ? result : -ETIME);
 		return;
 	}
 	queue->sys->sleep_us(STALL_US);
@@ -291,7 +291,7 @@ void write_fly(struct atomicio_queue *queue, struct queue_batch *batch)
 		if (!more && queue->staged_count + queue->flying == 0)
 			break;
 		if (has_ring(queue))
-			turn(queue, more);
+			step(queue, more);
 	}
 	assert(queue->free_count == queue->depth && queue->again_count == 0);
 }

@@ -111,7 +111,7 @@ static bool inode_after(struct write_request *request, int64_t result,
 					 memory_order_relaxed);
 	else if (flags & SYS_INODE_INLINE_DATA)
 		write_back_range(request); /* the write-back ends the state */
-	if ((!why || flags & SYS_INODE_INLINE_DATA) && ++request->tries < WRITE_TRIES)
+	if ((!why || flags & SYS_INODE_INLINE_DATA) && ++request->doubtful_calls < WRITE_TRIES)
 		return false;
 	write_fail(outcome, ATOMICIO_KIND_BUSY, -EAGAIN, why);
 	write_judge_doubt(request, outcome);
@@ -188,7 +188,7 @@ void write_look(struct write_request *request, const struct iovec *vector,
 	const struct atomicio_file *file = request->file;
 	int64_t result;
 
-	request->tries = 0;
+	request->doubtful_calls = 0;
 	do {
 		if (!write_look_before(request, outcome))
 			return;

@@ -2,7 +2,7 @@
 /*
  * Make, read and free a handle.
  *
- * Flow: open probes the descriptor once and lays out what the hot path of write.c will read;
+ * Flow: open probes the descriptor once and lays out what the fast path of write.c will read;
  * nothing later in the write family allocates.
  */
 #define _GNU_SOURCE
@@ -105,19 +105,19 @@ static void prepare_device(struct atomicio_file *file)
 }
 
 /* Shapes for one call alone: see also may_be_cut() in write_check.c. */
-static void prepare_hot(struct atomicio_file *file)
+static void prepare_fast(struct atomicio_file *file)
 {
-	struct write_limits *hot = &file->hot;
+	struct write_limits *fast = &file->fast;
 
-	*hot = file->limits;
-	if (hot->memory_align < hot->unit_min)
-		hot->memory_align = hot->unit_min;
+	*fast = file->limits;
+	if (fast->memory_align < fast->unit_min)
+		fast->memory_align = fast->unit_min;
 	if (file->limited || file->looks || file->options.journal ||
-	    hot->unit_min > WRITE_PAGE_MIN || file->size_max != INT64_MAX)
-		hot->unit_max = 0;
-	/* Nothing is hot: no length, not even 0, is between 1 and 0. */
-	if (hot->unit_max == 0)
-		hot->unit_min = 1;
+	    fast->unit_min > WRITE_PAGE_MIN || file->size_max != INT64_MAX)
+		fast->unit_max = 0;
+	/* Nothing is fast: no length, not even 0, is between 1 and 0. */
+	if (fast->unit_max == 0)
+		fast->unit_min = 1;
 }
 
 /* From the verdict to the numbers checked before each write. */
@@ -220,7 +220,7 @@ static int prepare(struct atomicio_file *file)
 		error = write_attach(file, status);
 	if (error)
 		return error;
-	prepare_hot(file);
+	prepare_fast(file);
 	write_plain_open(file, status);
 	if (file->options.bounce_max) {
 		const size_t align = file->limits.memory_align > WRITE_BOUNCE_ALIGN

@@ -40,7 +40,7 @@ static uint32_t allowed_now(const struct write_request *request,
 
 	if (fallback_path(request) == ATOMICIO_PATH_AUTO)
 		allowed &= ~ATOMICIO_FALLBACK;
-	if (request->retries >= request->file->options.retries_max)
+	if (request->retries_used >= request->file->options.retries_max)
 		allowed &= ~ATOMICIO_RETRY;
 	/* The filesystem will answer the same every time: do not let anybody spin. */
 	if (outcome->reasons & ATOMICIO_REASON_NOWAIT_NEVER)
@@ -57,7 +57,7 @@ static uint32_t ask(const struct write_request *request, const struct write_outc
 		.error = request->error,
 		.on_disk = request->on_disk,
 		.allowed = allowed_now(request, outcome),
-		.attempt = request->attempt,
+		.attempt = request->failures_here,
 		.path = request->path,
 		.flags = request->flags | (request->mode & WRITE_SYNC_LATER ? ATOMICIO_DSYNC : 0),
 		.offset = request->offset,
@@ -91,10 +91,10 @@ static void prepare_retry(const struct write_request *request, const struct writ
 		write_back_range(request);
 		write_count(&file->counters.writebacks, 1);
 	}
-	if (guest || request->retries < 2)
+	if (guest || request->retries_used < 2)
 		return;
-	if (request->retries < 8)
-		pause = PAUSE_MIN_US << (request->retries - 2);
+	if (request->retries_used < 8)
+		pause = PAUSE_MIN_US << (request->retries_used - 2);
 	file->sys->sleep_us(pause);
 }
 
@@ -153,7 +153,7 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	uint32_t answer;
 
 	assert(outcome->kind && outcome->error < 0);
-	request->attempt++;
+	request->failures_here++;
 	ask_who_lost(request, outcome);
 	remember_worst(request, outcome);
 	write_count(&file->counters.failures[outcome->kind], 1);
@@ -163,21 +163,21 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	if (outcome->kind == ATOMICIO_KIND_BROKEN && !(outcome->allowed & ATOMICIO_FALLBACK))
 		write_poison(file);
 	answer = ask(request, outcome);
-	TRACE_POLICY(file->fd, outcome->kind, answer, request->attempt);
+	TRACE_POLICY(file->fd, outcome->kind, answer, request->failures_here);
 	/* W3; and after a call with a possible sync, the old page is never certain (W6). */
 	assert(answer == ATOMICIO_FAIL || (answer & outcome->allowed) == answer);
 	assert(!outcome->called || !(request->flags & ATOMICIO_DSYNC) ||
 	       request->on_disk > ATOMICIO_DISK_OLD);
 	switch (answer) {
 	case ATOMICIO_RETRY:
-		request->retries++;
-		request->tries = 0;
+		request->retries_used++;
+		request->doubtful_calls = 0;
 		write_count(&file->counters.retries, 1);
 		prepare_retry(request, outcome);
 		return WRITE_TRY_AGAIN;
 	case ATOMICIO_FALLBACK:
 		request->path = fallback_path(request);
-		request->attempt = 0;
+		request->failures_here = 0;
 		write_count(&file->counters.fallbacks, 1);
 		return WRITE_TRY_AGAIN;
 	default:

@@ -38,7 +38,7 @@ struct queue_slot {
 	struct write_request request;
 	struct atomicio_op *op;
 	enum queue_state state;
-	uint32_t turn; /* number of its submission, named by completions (Q1) */
+	uint32_t submission; /* number of the last, named by completions (Q1) */
 };
 
 /* A file of the batch, and the count of ops for one fdatasync. */
@@ -62,7 +62,7 @@ struct atomicio_queue {
 	uint32_t depth;
 	uint32_t flying;
 	uint32_t free_count, staged_count, again_count;
-	uint32_t stalls; /* turns without any progress */
+	uint32_t stalls; /* steps without any progress */
 	struct queue_slot *slots;
 	uint32_t *free, *staged, *again; /* slot numbers, `depth` of each */
 	uint32_t file_count;

@@ -154,14 +154,14 @@ ATOMICIO_EXPORT int atomicio_uring_prep(struct atomicio_request *request,
 		return -EINVAL;
 	}
 	if (guest->state != GUEST_IDLE || !file ||
-	    !write_is_hot(file, buffer, length, offset, flags))
+	    !write_is_fast(file, buffer, length, offset, flags))
 		return prepare_cold(guest, sqe, &asked);
 	guest->write = asked;
 	guest->write.mark = loss_mark(&file->loss);
 	guest->state = GUEST_IN_FLIGHT;
 	TRACE_SUBMIT(file->fd, offset, length, flags);
 	write_entry_fill(sqe, IORING_OP_WRITE, file->fd, buffer, (uint32_t)length, offset,
-			 write_hot_rwf(flags));
+			 write_fast_rwf(flags));
 	return 0;
 }
 

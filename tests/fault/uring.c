@@ -205,7 +205,7 @@ static void batch_with_failure_at(uint32_t call, int error, uint32_t *calls)
 	/* The file size limit is looked at before each write, so that there is something to fail.
 	 */
 	files[0]->limited = true;
-	files[0]->hot.unit_max = 0;
+	files[0]->fast.unit_max = 0;
 	fake.file_size_limit = FAKE_DISK_SIZE;
 	fake.calls = 0;
 	fake.fail_at = call;

@@ -204,7 +204,7 @@ START_TEST(a_failed_flush_of_a_guest_that_is_read_after_a_sync_fails_the_next)
 
 		write_machine();
 		file = machine_open(&options);
-		file->hot.unit_max *= (uint32_t)hot;
+		file->fast.unit_max *= (uint32_t)hot;
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
 		ck_assert_int_eq(atomicio_sync(file), 0);
 		/* A sync that came before the entry is no matter. */
@@ -240,7 +240,7 @@ START_TEST(a_failed_flush_of_a_write_beside_a_sync_fails_the_next)
 				 0);
 		if (way == 2)
 			written->options.policy = fall_back;
-		written->hot.unit_max = way ? 0 : written->hot.unit_max;
+		written->fast.unit_max = way ? 0 : written->fast.unit_max;
 		loss_note_unsynced(&written->loss);
 		ck_assert_int_eq(atomicio_write(written, page, way == 2 ? PAGE + 512 : PAGE, 0,
 						ATOMICIO_DSYNC),

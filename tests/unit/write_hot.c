@@ -3,7 +3,7 @@
  * Goal: the short way of atomicio_write() accepts exactly the writes that the long way accepts
  * (of those whose buffer is aligned to the block), and hands the kernel the same call.
  * Method: random limits and writes, biased to the bounds.  A handle whose `limits` are emptied
- * can write by the short way only, one whose `hot` limits are emptied only by the long way; both
+ * can write by the short way only, one whose `fast` limits are emptied only by the long way; both
  * are compared with the checks themselves.
  */
 #include <check.h>
@@ -136,16 +136,16 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 		uint32_t expected, by_short;
 
 		random_limits(whole);
-		whole->hot = whole->limits;
+		whole->fast = whole->limits;
 		/* as open does */
-		if (whole->hot.memory_align < whole->hot.unit_min)
-			whole->hot.memory_align = whole->hot.unit_min;
-		if (whole->hot.unit_max == 0)
-			whole->hot.unit_min = 1;
+		if (whole->fast.memory_align < whole->fast.unit_min)
+			whole->fast.memory_align = whole->fast.unit_min;
+		if (whole->fast.unit_max == 0)
+			whole->fast.unit_min = 1;
 		whole->poisoned = random_below(20) == 0;
-		hot->hot = whole->hot;
+		hot->fast = whole->fast;
 		hot->limits = (struct write_limits){.memory_align = 1};
-		cold->hot = (struct write_limits){.unit_min = 1, .memory_align = 1};
+		cold->fast = (struct write_limits){.unit_min = 1, .memory_align = 1};
 		cold->limits = whole->limits;
 		hot->poisoned = cold->poisoned = whole->poisoned;
 		random_write(&write);
@@ -157,7 +157,7 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 		accepted += expected;
 		/* Not aligned to the block, or a flag for the journal: the long way's. */
 		by_short = expected && !(write.flags & ATOMICIO_BEHIND) &&
-			   ((uintptr_t)write.buffer & (whole->hot.memory_align - 1)) == 0;
+			   ((uintptr_t)write.buffer & (whole->fast.memory_align - 1)) == 0;
 		/* No assertion where all is well: each writes to a pipe. */
 		if (calls_of(hot, &write, &by_hot) != by_short ||
 		    calls_of(cold, &write, &by_cold) != expected ||

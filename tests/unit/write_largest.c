@@ -48,7 +48,7 @@ START_TEST(a_range_that_crosses_the_largest_size_is_refused_before_the_call)
 		fake.size_max = size;
 		file = open_with(0, i & 1 ? ATOMICIO_FALLBACK_PLAIN : ATOMICIO_FALLBACK_NONE);
 		ck_assert_uint_eq(file->size_max, size);
-		ck_assert_uint_eq(file->hot.unit_max, 0);
+		ck_assert_uint_eq(file->fast.unit_max, 0);
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, last, ATOMICIO_DSYNC), -EFBIG);
 		ck_assert_uint_eq(script.seen[0].kind, ATOMICIO_KIND_SPACE);
 		ck_assert_uint_eq(script.seen[0].reasons, ATOMICIO_REASON_FILE_SIZE_LIMIT);
@@ -115,7 +115,7 @@ START_TEST(no_answer_refuses_nothing)
 		fake.size_max = rows[i].size;
 		file = open_with(0, ATOMICIO_FALLBACK_NONE);
 		ck_assert_uint_eq(file->size_max, INT64_MAX);
-		ck_assert_uint_eq(file->hot.unit_max, file->limits.unit_max);
+		ck_assert_uint_eq(file->fast.unit_max, file->limits.unit_max);
 		ck_assert_uint_le(fake.seeks, 2);
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
 		atomicio_close(file);
