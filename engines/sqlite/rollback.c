@@ -118,7 +118,7 @@ static int rollback_read(sqlite3_file *base, void *buffer, int length, sqlite3_i
 	uint64_t there;
 
 	there = start < rollback->size ? rollback->size - start : 0;
-	/* Before each commit SQLite looks behind the end for an old header (pager.c:syncJournal). */
+	/* Before each commit SQLite looks behind the end for an old header (syncJournal()). */
 	if (rollback->is_real || there)
 		rollback->was_read = true;
 	if (rollback->is_real)
