@@ -2,7 +2,7 @@
 /*
  * The lists made by a scan: frames, and the files named by their rows.
  *
- * Flow: the scan adds, journal_judge.c and recovery read and forget.  No call but for memory.
+ * Flow: the scan adds, journal_judge.c and recovery read and forget.  No call except for memory.
  */
 #include "journal_internal.h"
 

@@ -3,7 +3,7 @@
  * Pieces of live frames that are still the newest of their file (C2).
  *
  * Flow: journal_carry.c adds the pieces in frames of the carried files, has the covered bytes
- * dropped, and frames the rest again.  Pure, but for memory.
+ * dropped, and frames the rest again.  Pure, except memory.
  */
 #include "journal_pieces.h"
 

@@ -3,7 +3,7 @@
  * The sorted ranges of a ticket, for the checks of overlap.
  *
  * Flow: filled on the thread that writes, before its ticket stands in line; journal_line.c
- * compares.  Pure, but for the memory of a long list.
+ * compares.  Pure, except the memory of a long list.
  *
  * RA1 the lists are sorted and merged without the journal's lock, and compared with it: a page is
  *     looked up in a group, and a few ranges tell whether two groups lie apart.  Other threads

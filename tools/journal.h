@@ -7,7 +7,7 @@
  *
  * Rules:
  * TJ1 an action prints its answer only when the answer is complete; an error leaves stdout empty,
- *     but for the answer that a journal is corrupt.
+ *     except the answer that a journal is corrupt.
  * TJ2 dump only reads, with a reader of its own (journal_read.c); the other actions use the
  *     library, which needs the journal writable, and alone.
  */

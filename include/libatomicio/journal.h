@@ -244,7 +244,7 @@ typedef void atomicio_report(void *context, const struct atomicio_recovered_file
 /* How to recover.  Zero is the default of every field. */
 struct atomicio_recover_options {
 	atomicio_choose *choose; /* NULL: replay every page */
-	atomicio_report *report; /* NULL: nobody is told how each file fared */
+	atomicio_report *report; /* NULL: no report for each file */
 	uint32_t flags;		 /* ATOMICIO_RECOVER_* */
 	uint32_t reserved;	 /* zero */
 };

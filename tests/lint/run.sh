@@ -81,7 +81,7 @@ lint_shellcheck() {
 lint_codespell() {
 	local list
 	mapfile -t list < <(files -name '*' ! -name LICENSE)
-	codespell -L nd,fo,crate,ue "${list[@]}" # .Nd and .Fo are macros of manual pages, UE is a flag
+	codespell -L nd,fo,crate,ue "${list[@]}" # .Nd and .Fo are macros of manual pages, UE is in a table
 }
 
 lint_manual() {

@@ -91,7 +91,7 @@ int filesystem_make(struct run *run, const char *device);
 /* Mount it: 0: undo the cut later; or a negative errno. */
 int filesystem_mount(struct run *run, const char *device, const char *where, bool is_copy);
 
-/* check.c: 0: looked at, and counted in good or bad; RUN_ERROR.  The first bad cut is told. */
+/* check.c: 0: looked at, and counted in good or bad; RUN_ERROR.  Prints the first bad cut. */
 int check_cut(struct run *run, const struct run_cut *cut);
 /* As a cut, with nothing dropped: `number` is its cut. */
 int check_last(struct run *run, uint64_t number);
