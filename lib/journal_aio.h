@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs: neighbouring pages of a file, written in one call; and the couriers, which write many runs
- * at the same time.
+ * Runs: neighbouring pages of a file, written in one call; and couriers, which write many runs at
+ * once.
  *
  * Flow: between journal_home.c and journal_replay.c, which know the pages, and journal_runs.c and
  * journal_aio.c.
@@ -21,7 +21,7 @@
 #include "journal_internal.h"
 #include "sys_aio.h"
 
-/* Most runs on their way with one courier: as many as the default frame has pages. */
+/* Most runs of a courier in flight: as many as the default frame has pages. */
 #define JOURNAL_AIO_DEPTH 256u
 
 enum journal_run_state { JOURNAL_RUN_TODO, JOURNAL_RUN_FLYING, JOURNAL_RUN_DONE };
@@ -59,7 +59,7 @@ void journal_write_runs(const struct sys_calls *sys, struct journal_courier *cou
 void journal_read_runs(const struct sys_calls *sys, struct journal_courier *courier,
 		       struct journal_run *runs, uint32_t count);
 
-/* The kernel's queue for the runs of one ticket, and the memory for its requests. */
+/* The kernel's queue for the runs of a ticket, with memory for the requests. */
 struct journal_courier {
 	aio_context_t context; /* 0: not made yet, or lost */
 	bool busy;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BEHIND: the writer returns when the frame is durable, with the pages still on their way home.
+ * BEHIND: the writer returns when the frame is durable, before the pages are home.
  *
  * Flow: journal_commit() comes here instead of journal_home.c.  A thread that lands requests
  * (journal_retire.c), or waits for a range or a stage, ends the tickets that have come home.
@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-/* A ticket that outlives its call. */
+/* A ticket that lives on after its call. */
 struct journal_behind {
 	struct journal_ticket ticket;
 	struct journal_behind *next; /* in the list of tickets left behind */

@@ -3,9 +3,9 @@
  * Commit: share a frame, make the frame durable, write home.
  *
  * Flow: journal_commit() is called by the write family on the thread that writes.  Threads that
- * come while a frame is on its way wait in line.  The first thread leads the next frame, and takes
+ * come during the write of a frame wait in line.  The first thread leads the next frame, and takes
  * along all tickets that fit.  Each thread then writes its own pages home, from the staged copy,
- * while the next frame is already on its way.
+ * during the write of the next frame.
  *
  * The copied pages are checksummed, not the caller's: a buffer changed during the call gives the
  * old or the new contents, but never a frame refused by recovery.
@@ -46,7 +46,7 @@ static bool has_failed(const struct journal_ticket *ticket)
 	return false;
 }
 
-/* Take tickets from the line, in order, up to the first ticket that cannot come along. */
+/* Take tickets from the line, in order, as long as they fit. */
 static void gather(struct atomicio_journal *journal, struct group *group)
 {
 	struct journal_ticket *ticket;
@@ -62,7 +62,7 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 		*group->end = ticket;
 		group->end = &ticket->next;
 		if (ticket->chain)
-			return; /* alone: a chain has frames of its own */
+			return; /* alone: a chain takes no other ticket */
 		group->frame.count += ticket->count;
 		group->frame.files += ticket->files;
 		group->data_length += ticket->data_length;
@@ -229,7 +229,7 @@ static int stand_in_line(struct atomicio_journal *journal, struct journal_ticket
 	return ticket->error;
 }
 
-/* Bring a ticket from the line to its home; *left: the ticket is left on its way. */
+/* Bring a ticket from the line home; *left: AIO goes on with the ticket. */
 static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *ticket, bool *left)
 {
 	int error;

@@ -41,7 +41,7 @@ uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
 #define LANE 1360u
 /*
  * x^(8n - 33) modulo the polynomial, reflected, for n of one lane and of two: the product with a
- * sum, reduced by the instruction itself, is the sum moved over so many bytes of zeros.
+ * sum, reduced by the instruction, is the sum moved over a number of zero bytes.
  */
 #define OVER_ONE_LANE 0x3F70CC6F
 #define OVER_TWO_LANES 0x5AA1F3CF
@@ -81,8 +81,8 @@ __attribute__((target("sse4.2,pclmul"))) static uint64_t over_lanes(uint32_t crc
 }
 
 /*
- * The instruction can begin each cycle, and its result takes three.  Three sums that do not wait
- * for each other are as fast as a disk that is faster than any of today.
+ * The instruction can begin each cycle, and its result takes three.  Three independent sums are
+ * faster than any disk of today.
  */
 __attribute__((target("sse4.2,pclmul"))) static uint32_t
 crc_lanes(uint32_t crc, const uint8_t *bytes, size_t length)

@@ -169,7 +169,7 @@ static void await_calls(struct atomicio_journal *journal, const struct journal_f
 
 /*
  * J10.  Where other processes may go on with the journal, the frames stay live for them to retire.
- * `left`: so it was, and the error is only for the caller of close.
+ * `left`: the frames stay live, and the error is only for the caller of close.
  */
 static int retire_or_leave(struct atomicio_journal *journal, struct journal_file *file, bool *left)
 {

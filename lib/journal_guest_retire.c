@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests: make room for their frames, and for writes past the journal, with those steps of
+ * Guests: make room for their frames, and for writes past the journal, with the steps of
  * journal_retire.c that wait for nothing.
  *
  * Flow: journal_guest.c comes here with a frame that has no place, and from half of the ring on;
@@ -60,7 +60,8 @@ int journal_guest_make_room(struct atomicio_journal *journal, uint64_t length)
 
 /*
  * The caller asks for a range, and calls again as long as a live frame may cover the range (J3).
- * Frames of other ranges go on: what is live now is retired by this retirement, or by the next.
+ * Frames of other ranges go on: the present live frames are retired by this retirement, or by the
+ * next.
  */
 int journal_guest_retire_id(struct atomicio_journal *journal, uint64_t file_id)
 {

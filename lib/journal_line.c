@@ -28,7 +28,7 @@
 
 #include <errno.h>
 
-/* Most tickets of the line looked at for a ticket that may go on. */
+/* Most tickets looked at, from the front of the line. */
 #define LOOK_MAX 64u
 
 /* Wait for the role, with the lock held on return; the work itself drops the lock. */
@@ -142,8 +142,7 @@ static bool keeps_stages(const struct atomicio_journal *journal,
 
 /*
  * A chain has many ranges.  While the chain waits for a range (J8), no other ticket may write to
- * any range of the chain.  Else the chain would find another range on its way home each time, for
- * ever.
+ * any range of the chain.  Else the chain could wait for ever, each time for another range.
  */
 static bool is_behind_chain(const struct atomicio_journal *journal,
 			    const struct journal_ticket *ticket)
@@ -199,9 +198,7 @@ static void note_late(struct atomicio_journal *journal)
 			ticket->late = true;
 }
 
-/*
- * Wake only one thread to lead.  A thread that comes in before the woken thread runs leads instead.
- */
+/* Wake only one thread to lead.  A thread that arrives before the woken thread leads instead. */
 void journal_wake(struct atomicio_journal *journal)
 {
 	struct journal_ticket *first;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who lives, and has the turn: what the locks of a shared journal say.
+ * Who lives, and has the turn: the answers of a shared journal's locks.
  *
  * Flow: asked by all of the family, and by the write family; nothing of theirs is called here.
  * journal_share.h has the rules.
@@ -33,7 +33,8 @@ int journal_share_is_alone(const struct atomicio_journal *journal)
 
 /*
  * Be the owner of the turn.  The kernel looks for a deadlock by process: another thread of ours may
- * hold what one of the owner's waits for (fs/locks.c); that one ends its turn all the same.
+ * hold a lock for which a thread of the owner waits (fs/locks.c).  The owner ends its turn
+ * nevertheless.
  */
 static int lock_owner(const struct atomicio_journal *journal, bool wait)
 {

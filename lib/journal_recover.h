@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recovery under way: shared by journal_recover.c, journal_target.c and journal_replay.c.
+ * A recovery under way, for journal_recover.c, journal_target.c and journal_replay.c.
  *
  * Flow: recover opens its targets, replays frame by frame into them, finishes them, and retires the
  * frames done.
@@ -24,7 +24,7 @@ struct journal_target {
 	int rwf;		  /* for plain, if plain is the caller's */
 	int plain;		  /* a description of our own, or the caller's */
 	int direct;		  /* of our own, O_DIRECT; -1: none can be had */
-	int unfit;		  /* the same, but of no use here; -1: none */
+	int unfit;		  /* a direct description without use here; -1: none */
 	uint32_t align;		  /* of its offsets and lengths */
 	bool is_file;		  /* a regular one */
 	bool has_loss;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Write pages home in recovery, and check that the disk has them.
+ * Write pages home in recovery, and check the pages on the disk.
  *
  * Flow: called by recovery, frame by frame, in their order.
  *
  * Rule K8: the page cache is not believed.  After a failed write-back the cache holds pages, marked
- * clean, that the disk does not have, and writing equal bytes over them changes nothing (ext4 after
- * ENOSPC of a thin device, seen on 6.18).  Whole blocks are therefore written direct, and all other
- * bytes after the cache was dropped.  Written bytes are read back: direct, which makes the kernel
- * write the cache out first; or else through a dropped cache, proven by cachestat.  Where neither
- * is possible the file is unverified.
+ * clean, that the disk does not have, and a write of equal bytes changes nothing (ext4 after ENOSPC
+ * of a thin device, seen on 6.18).  Whole blocks are therefore written direct, and all other bytes
+ * after the cache was dropped.  Written bytes are read back: direct, which makes the kernel write
+ * the cache out first; or else through a dropped cache, proven by cachestat.  Where neither is
+ * possible the file is unverified.
  */
 #include "journal_recover.h"
 
@@ -141,13 +141,13 @@ static bool fits_limit(const struct sys_calls *sys, const struct journal_target 
 	       (offset <= limit && length <= limit - offset);
 }
 
-/* Runs left by AIO or a direct call, and runs not made for them; then read back. */
+/* Runs left by AIO or a direct call, and buffered runs; then read back. */
 static int finish_run(struct journal_recovery *recovery, struct journal_target *target,
 		      const struct journal_run *run)
 {
 	int error = run->direct ? run->error : -EINVAL;
 
-	/* Too long for a stripe, or a filesystem that changed its mind: write cached. */
+	/* Too long for a stripe, or the filesystem refuses direct I/O since: write cached. */
 	if (error == -EINVAL || error == -ENOTBLK)
 		error = write_cached(recovery, target, run);
 	return error ? error : verify(recovery, target, run);

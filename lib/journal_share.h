@@ -13,19 +13,18 @@
  *    record lock LIVES, on a file opened and closed by this library alone.  A process that opens
  *    the journal and finds no other living process makes the page anew from the headers and the
  *    ring.  A page from before a reboot, of a copy, or of a time of unshared use is never believed.
- *    The last process to close leaves no page that can be believed.  A page with an unknown epoch
- *    was made by a process that did not see this process, and the ring is read again.  The page is
- *    locked in memory.  A page of an older turn came back from the disk, and is not believed.
- * T3 in_turn is set in the page before a turn's first write, and taken back after its last.  A
- *    process that dies in its turn leaves in_turn set: the next process reads headers and ring
- *    again, and recovers.  Each failure has the same effect.  A loss found outside a turn is a
- *    random number in the page.  A turn that began with this number, and recovered, writes the
- *    number down as healed; the number of a newer loss differs, and stays.
+ *    The last process to close leaves no valid page.  A page with an unknown epoch was made by a
+ *    process that did not see this process, and the ring is read again.  The page is locked in
+ *    memory.  A page of an older turn came back from the disk, and is not believed.
+ * T3 in_turn is set in the page before a turn's first write, and cleared after the last.  A process
+ *    that dies in its turn leaves in_turn set: the next process reads headers and ring again, and
+ *    recovers.  Each failure has the same effect.  A loss found outside a turn is a random number
+ *    in the page.  A turn that began with the number, and recovered, notes the number as healed.  A
+ *    newer loss has a new number, and stays.
  * T4 the page is only a shortcut: a scan of the ring finds all that is lost with the page.
  * O4 a process retires only frames whose home writes were made while its own description of the
  *    file was open: its sync then receives the error of every lost page.  Pages of older frames are
- *    first written home again.  A process never retires frames of a file that the process has not
- *    open.
+ *    first written home again.  Frames of a file not open in the process stay.
  * T5 an id is one file in all processes (K4).  The page says which file.  A process that opens
  *    another file under the id of live frames is refused.  A process that finds, at the beginning
  *    of a turn, frames of another file under an id of its own fails its handles of this id, and
@@ -56,7 +55,7 @@
 #define JOURNAL_LOCK_TURN (JOURNAL_LOCK_DOOR + 2)  /* the description's: a turn is under way */
 #define JOURNAL_LOCK_OWNER (JOURNAL_LOCK_DOOR + 3) /* and its owner lives; taken before TURN */
 
-/* Longest time in an exit between the drop of the record locks and the drop of other locks. */
+/* Longest time in an exit between the drops of record locks and of other locks. */
 #define JOURNAL_EXIT_MS 1000u
 
 /* A file with live frames, and the number of the oldest. */
@@ -136,15 +135,14 @@ int journal_share_open(struct atomicio_journal *journal);
 /* The header was read, and the ring, if no other process lives: make the page, open the door. */
 int journal_share_opened(struct atomicio_journal *journal);
 /*
- * Lock the door.  True: this was the last process, and no recovery is due; the journal is ours
- * alone.
+ * Lock the door.  True: no other process lives, and no recovery is due; the journal is ours alone.
  */
 bool journal_share_closes_last(struct atomicio_journal *journal);
 void journal_share_close(struct atomicio_journal *journal);
 
 /* journal_lives.c */
 
-/* Is this process a child of the process that opened the journal? */
+/* Is this process a child of the journal's opener? */
 bool journal_is_forked(const struct atomicio_journal *journal);
 /*
  * The lock of the turn.  -EBUSY: a living process has the lock.  -EOWNERDEAD: a child of a dead

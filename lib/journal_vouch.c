@@ -18,7 +18,7 @@
 
 #include <errno.h>
 
-/* Some of the file's live frames were framed before the file was open here. */
+/* Some live frames of the file were written before the file was open in this process. */
 static bool is_unvouched(const struct journal_file *file)
 {
 	return !file->failed && ((file->first[0] && file->first[0] < file->since) ||
@@ -139,7 +139,7 @@ static int write_homes(const struct atomicio_journal *journal, uint64_t head, bo
 	return error;
 }
 
-/* With lock and role: no frame is written, and no other page is on its way home. */
+/* With lock and role: no frame is written, and no other page goes home. */
 static int go_home_again(struct atomicio_journal *journal)
 {
 	const uint32_t now = journal->generation & 1;
@@ -179,9 +179,7 @@ int journal_vouch(struct atomicio_journal *journal, uint64_t file_id, bool has_r
 	const struct journal_share *share = journal->share;
 	int error = 0;
 
-	/*
-	 * The lock is dropped for the pages, and a file may be closed during the writes: ask anew.
-	 */
+	/* The lock is dropped for the writes, and a file may be closed: ask anew. */
 	while (!error && share && anything_live(journal, file_id)) {
 		if (share->other_count || share->some)
 			return -EBUSY;

@@ -90,10 +90,10 @@ int sys_machine_random(void *buffer, size_t length)
 }
 
 /*
- * Frames are written from long memory.  In huge pages it is a few pieces for the disk instead of
- * one each 4 KiB, of which a request holds some hundred (max_segments in /sys/block), and less work
- * for each write.  All of it is touched here, so none is taken that would not be.  Where there are
- * no huge pages it is only slower.
+ * Frames are written from long memory.  Memory in huge pages is a few pieces for the disk instead
+ * of a piece for each 4 KiB.  A request holds only some hundred pieces (max_segments in
+ * /sys/block), and each write costs less work.  The call touches all of the memory, and takes
+ * nothing that would stay unused.  Without huge pages the memory is only slower.
  */
 static void *allocate_long(size_t alignment, size_t length)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue: a ring of the library's own, and the writes of one batch on their way.
+ * The queue: a ring of the library's own, and the writes of a batch in flight.
  *
- * Flow: write_batch.c leaves all ops but the journal's to write_queue.c, which decides how they
- * become durable, and settles them; write_flight.c moves them through the ring.
+ * Flow: write_batch.c leaves all ops but the journal's to write_queue.c, which makes the ops
+ * durable and settles them; write_flight.c moves the ops through the ring.
  *
  * Rules:
  * Q1 every op is settled once: a completion counts only for the submission that it names.
