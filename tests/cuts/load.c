@@ -8,10 +8,10 @@
  * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
  * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" and
  * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work
- * may be started again.
- * "behind" is "journal" with ATOMICIO_BEHIND; "entries" is one thread whose frames and homes are
- * entries of its own ring (load_ring.c).  "atomic" goes through RWF_ATOMIC, without groups and buffered pages; "naive" is pwrite(2) in
- * place, the control.  The ring of the journal is small, so that it goes round again and again.
+ * may be started again.  "behind" is "journal" with ATOMICIO_BEHIND; "entries" is one thread whose
+ * frames and homes are entries of its own ring (load_ring.c).  "atomic" goes through RWF_ATOMIC,
+ * without groups and buffered pages; "naive" is pwrite(2) in place, the control.  The ring of the
+ * journal is small, so that it goes round again and again.
  *
  * The check knows every page that a seed may have left: each is wholly of one version, that version
  * is one the lines allow, the pages of a group have the same, and what was never acknowledged may
