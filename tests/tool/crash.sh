@@ -191,6 +191,24 @@ crash_catches_a_naive_writer_and_clears_a_journaled_one() {
 	clean
 }
 
+# A cut may tear the two sectors of ext4's superblock: no fault of the work.
+crash_makes_an_ext4_that_mounts_with_a_torn_superblock() {
+	local image
+	expect_crash 1 crash_run --seed 8 --work "$crash_page work naive {}" \
+		--check "$crash_page check naive {}"
+	image=$(echo "$crash_keep"/crash-8-*.img)
+	mkdir -p "$work/crash-look"
+	# s_wtime, in the first sector; the checksum, if there is one, is in the second.
+	printf 'TORN' | dd of="$image" bs=1 seek=$((1024 + 48)) conv=notrunc status=none
+	if mount -o loop "$image" "$work/crash-look"; then
+		umount "$work/crash-look"
+	else
+		note "a torn superblock cannot be mounted"
+	fi
+	rm -f "$crash_keep"/*
+	clean
+}
+
 crash_ends_what_has_left_its_session() {
 	expect_crash 0 crash_run --cuts 5 --work "setsid $crash_page work journal {} & wait" \
 		--check "setsid sh -c 'cd \"\$0\"; sleep 300' {} & $crash_page check journal {}"
@@ -365,6 +383,7 @@ if [ -x "$crash_program" ]; then
 	try crash_says_how_a_bad_work_ended crash
 	try crash_tells_a_bad_check_from_a_bad_disk crash
 	try crash_catches_a_naive_writer_and_clears_a_journaled_one crash
+	try crash_makes_an_ext4_that_mounts_with_a_torn_superblock crash
 	try crash_ends_what_has_left_its_session crash
 	try crash_catches_a_disk_that_lies_about_flushes crash
 	try crash_leaves_a_clean_machine_whenever_it_is_stopped crash
