@@ -13,7 +13,11 @@
 
 bool journal_is_forked(const struct atomicio_journal *journal)
 {
-	return journal->share && journal->share->pid != journal->sys->getpid();
+	const struct journal_share *share = journal->share;
+
+	if (!share)
+		return false;
+	return share->mark ? !*share->mark : share->pid != journal->sys->getpid();
 }
 
 bool journal_has_no_turn(const struct atomicio_journal *journal)

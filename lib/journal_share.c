@@ -143,6 +143,7 @@ int journal_share_open(struct atomicio_journal *journal)
 		return -ENOMEM;
 	journal->share = share;
 	share->pid = sys->getpid();
+	share->mark = sys->share->mark_process();
 	share->fd = -1;
 	error = enlist(share, &stat);
 	if (error)
@@ -254,6 +255,8 @@ void journal_share_close(struct atomicio_journal *journal)
 		(void)journal_share_unlock_turn(journal);
 	if (share->fd >= 0)
 		sys->close(share->fd); /* drops the record locks, too */
+	if (share->mark)
+		sys->share->unmap(share->mark, SYS_SHARE_MARK);
 	journal->share = NULL;
 	sys->release_memory(share);
 }

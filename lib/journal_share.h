@@ -94,9 +94,10 @@ static_assert(sizeof(struct journal_shared) == JOURNAL_BLOCK, "one page");
 
 struct journal_share {
 	struct atomicio_journal *journal;
-	int fd;		/* of the journal's file, not direct: page and locks */
-	int pid;	/* the process that opened the journal */
-	uint64_t place; /* of the page in the file */
+	int fd;		      /* of the journal's file, not direct: page and locks */
+	int pid;	      /* the process that opened the journal */
+	const uint32_t *mark; /* 0 in a forked child; NULL: compare the pid */
+	uint64_t place;	      /* of the page in the file */
 	const struct journal_shared *page;
 	bool alone;   /* at open: no other process lived */
 	bool on_turn; /* a thread begins or ends a turn */

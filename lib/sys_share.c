@@ -10,6 +10,10 @@
 
 #include "sys_result.h"
 
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
 static struct flock record(uint64_t at, enum sys_lock lock)
 {
 	static const short types[] = {F_UNLCK, F_RDLCK, F_WRLCK};
@@ -66,12 +70,36 @@ static void linux_unmap(const void *mapped, size_t length)
 	(void)SYS_RESULT(int, munmap((void *)(uintptr_t)mapped, length));
 }
 
+/*
+ * MADV_WIPEONFORK (4.14): a child finds zeros (kernel/fork.c: dup_mmap()).  Some emulators return 0
+ * for every advice, so an unknown advice is tried first.
+ */
+static const uint32_t *linux_mark_process(void)
+{
+	const int saved = errno;
+	uint32_t *mark = mmap(NULL, SYS_SHARE_MARK, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mark == MAP_FAILED) {
+		mark = NULL;
+	} else if (madvise(mark, SYS_SHARE_MARK, -1) == 0 ||
+		   madvise(mark, SYS_SHARE_MARK, MADV_WIPEONFORK) != 0) {
+		(void)munmap(mark, SYS_SHARE_MARK);
+		mark = NULL;
+	} else {
+		*mark = 1;
+	}
+	errno = saved;
+	return mark;
+}
+
 const struct sys_share_calls sys_share_linux = {
 	.record_lock = linux_record_lock,
 	.is_record_locked = linux_is_record_locked,
 	.own_lock = linux_own_lock,
 	.map = linux_map,
 	.unmap = linux_unmap,
+	.mark_process = linux_mark_process,
 };
 
 long sys_share_page_size(void)

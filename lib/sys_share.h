@@ -34,7 +34,14 @@ struct sys_share_calls {
 	 * -ENOMEM: RLIMIT_MEMLOCK, too. */
 	int (*map)(int fd, uint64_t offset, size_t length, const void **mapped);
 	void (*unmap)(const void *mapped, size_t length);
+	/*
+	 * Take SYS_SHARE_MARK bytes of memory.  The first word is 1 in this process and 0 in a
+	 * forked child, and costs no system call.  NULL: not on this kernel.
+	 */
+	const uint32_t *(*mark_process)(void);
 };
+
+#define SYS_SHARE_MARK 4096u
 
 /* The size of a page of memory, the unit of mappings. */
 long sys_share_page_size(void);

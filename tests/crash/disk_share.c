@@ -130,10 +130,16 @@ static void fake_unmap(const void *mapped, size_t length)
 	(void)length;
 }
 
+static const uint32_t *fake_mark_process(void)
+{
+	return NULL; /* all processes have one memory here */
+}
+
 const struct sys_share_calls disk_share = {
 	.record_lock = fake_record_lock,
 	.is_record_locked = fake_is_record_locked,
 	.own_lock = fake_own_lock,
 	.map = fake_map,
 	.unmap = fake_unmap,
+	.mark_process = fake_mark_process,
 };

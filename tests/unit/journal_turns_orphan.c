@@ -9,6 +9,7 @@
 #include "turns_machine.h"
 
 #include "check_run.h"
+#include "sys_share.h"
 
 static int told[2];
 
@@ -190,6 +191,53 @@ static void ask_who_lives(int alone)
 	ck_assert_int_eq(atomicio_journal_is_alone(journal), alone);
 }
 
+static const uint32_t *no_mark(void)
+{
+	return NULL;
+}
+
+static int pids_asked;
+
+static int counted_getpid(void)
+{
+	pids_asked++;
+	return getpid();
+}
+
+START_TEST(a_child_knows_that_it_is_one_on_any_kernel)
+{
+	struct sys_share_calls share = *sys_linux.share;
+
+	for (int marked = 0; marked < 2; marked++) {
+		pid_t pid;
+
+		ck_assert_int_eq(close_all(), 0);
+		share.mark_process = marked ? sys_linux.share->mark_process : no_mark;
+		calls.share = &share;
+		calls.getpid = counted_getpid;
+		start();
+		if (marked && !journal->share->mark)
+			break; /* a kernel, or an emulator, that has none */
+		ck_assert_int_eq(begin() ? recover() : 0, 0);
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (!pid)
+			_exit(begin() == -EPERM && end() == -EPERM && write_page(0, 0, 1) == -EBUSY
+				      ? 0
+				      : 1);
+		ck_assert_int_eq(reap(pid), 0);
+		pids_asked = 0;
+		ck_assert_int_eq(write_group(3), 0);
+		ck_assert_int_eq(end(), 0);
+		if (marked)
+			ck_assert_int_eq(pids_asked, 0);
+		else
+			ck_assert_int_gt(pids_asked, 0);
+	}
+	ck_assert_int_eq(close_all(), 0);
+}
+END_TEST
+
 START_TEST(a_child_may_close_its_handles_and_we_live_on)
 {
 	pid_t pid = fork();
@@ -214,6 +262,7 @@ int main(void)
 		a_child_of_a_process_that_died_in_its_turn_keeps_the_others_out,
 		it_is_told_from_a_living_owner_however_many_others_live,
 		who_waits_for_a_turn_is_told_when_its_owner_dies,
+		a_child_knows_that_it_is_one_on_any_kernel,
 		a_child_may_close_its_handles_and_we_live_on,
 	};
 
