@@ -1,111 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: writes through the journal in real rings of every kind are durable at their first
- * completion, home at their second, and no call of the library waits for a disk.
+ * completion, and home at their second.
  *
- * Method: pages that name their place, read back through another descriptor.  With `quiet` or
- * `past` as the only test, guests.sh looks at the system calls between two calls of getppid().
+ * Method: pages that name their place, read back through another descriptor.
  */
-#include "journal_test.h"
-
-#include <liburing.h>
-#include <poll.h>
-#include <stdbool.h>
-#include <sys/eventfd.h>
-
-#include "libatomicio/uring.h"
-
-/* linux/io_uring.h has them since 6.0 and 6.1; a kernel before refuses the ring. */
-#ifndef IORING_SETUP_SINGLE_ISSUER
-#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
-#endif
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
-
-#define PAGE (4 * KIB)
-#define GATHERED 32u
-#define PAGES 2048u
-#define FRAMES 8u
 #define NAME "guests"
-
-static struct io_uring ring;
-static struct atomicio_request requests[PAGES];
-static struct atomicio_journal *journal;
-static struct atomicio_file *file;
-static uint8_t *page;
-static int fd, journal_fd, event_fd;
-
-static uint64_t journal_size = 64 * MIB;
-
-static void begin(uint32_t ring_flags)
-{
-	struct io_uring_params params = {.flags = ring_flags, .sq_thread_idle = 100};
-
-	fd = kernel_file(NAME, PAGES * PAGE, O_RDWR | O_DIRECT);
-	journal_fd = journal_fresh(NAME ".journal", journal_size);
-	journal = journal_start(journal_fd);
-	file = journal_attached(journal, fd, 1, ATOMICIO_PATH_JOURNAL);
-	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	MUST(event_fd);
-	CHECK_EQ(atomicio_uring_begin(journal, FRAMES, event_fd), 0);
-	CHECK_EQ(io_uring_queue_init_params(256, &ring, &params), 0);
-	memset(requests, 0, sizeof(requests));
-	page = kernel_memory(PAGE);
-}
-
-static void end(void)
-{
-	io_uring_queue_exit(&ring);
-	CHECK_EQ(atomicio_close(file), 0);
-	CHECK_EQ(atomicio_journal_close(journal), 0);
-	close(fd);
-	close(journal_fd);
-	close(event_fd);
-	free(page);
-}
-
-static struct io_uring_sqe *entry(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-
-	while (!sqe) {
-		CHECK(io_uring_submit(&ring) >= 0);
-		sqe = io_uring_get_sqe(&ring);
-	}
-	return sqe;
-}
-
-static int prep(uint32_t i, uint8_t flags)
-{
-	struct io_uring_sqe *sqe = entry();
-	const int error =
-		atomicio_uring_prep(&requests[i], file, sqe, page, PAGE, (uint64_t)i * PAGE, 0);
-
-	sqe->flags = flags;
-	sqe->user_data = i;
-	return error;
-}
-
-static int gather(uint32_t i, uint32_t seed)
-{
-	kernel_fill(page, PAGE, (uint64_t)i * PAGE, seed);
-	return atomicio_uring_gather(&requests[i], file, page, PAGE, (uint64_t)i * PAGE, 0);
-}
-
-/* One completion: its request, and what done() makes of it. */
-static uint32_t next(int *result)
-{
-	struct io_uring_cqe *cqe;
-	uint32_t i;
-
-	CHECK(io_uring_submit_and_wait(&ring, 1) >= 0);
-	CHECK_EQ(io_uring_wait_cqe(&ring, &cqe), 0);
-	i = (uint32_t)cqe->user_data;
-	*result = atomicio_uring_done(&requests[i], cqe->res);
-	io_uring_cqe_seen(&ring, cqe);
-	return i;
-}
+#include "guests.h"
 
 /* Frames of GATHERED pages, several on their way; pages from `first` on are gathered next. */
 static void rewrite(uint32_t seed)
@@ -297,132 +198,6 @@ static void a_killed_process_leaves_what_was_acknowledged(void)
 	close(files.fds[0]);
 }
 
-/* Prepare a new write, however often the log area is full. */
-static void prep_later(uint32_t i)
-{
-	struct pollfd event = {.fd = event_fd, .events = POLLIN};
-	eventfd_t value;
-	int error;
-
-	while ((error = prep(i, 0)) == -EAGAIN) {
-		int result = 0;
-
-		/* What was refused has an entry that fails, which is nobody's. */
-		CHECK_EQ(next(&result), i);
-		CHECK_EQ(result, -EINVAL);
-		CHECK_EQ(poll(&event, 1, 10000), 1);
-		MUST(eventfd_read(event_fd, &value));
-	}
-	CHECK_EQ(error, 0);
-}
-
-/* For strace: over several laps nothing but the ring's own calls, and looks that do not wait. */
-static void quiet(void)
-{
-	journal_size = 4 * MIB;
-	begin(0);
-	for (uint32_t i = 0; i < PAGES; i++) {
-		int result;
-
-		if (i == PAGES / 2)
-			(void)getppid();
-		kernel_fill(page, PAGE, (uint64_t)i * PAGE, 6);
-		prep_later(i);
-		CHECK_EQ(next(&result), i);
-		CHECK_EQ(result, ATOMICIO_DURABLE);
-		CHECK_EQ(prep(i, 0), 0);
-		CHECK_EQ(next(&result), i);
-		CHECK_EQ(result, 0);
-	}
-	(void)getppid();
-	CHECK(journal_look(journal).checkpoints >= 3);
-	CHECK(kernel_holds(NAME, 0, PAGES * PAGE, 6));
-	end();
-}
-
-/* Over frames that are live, by a handle of its own: they are retired while the ring goes on. */
-static void past(void)
-{
-	struct atomicio_caps caps;
-	struct atomicio_file *other;
-	uint32_t later = 0;
-	int result, error;
-
-	begin(0);
-	CHECK_EQ(atomicio_probe(fd, &caps, sizeof(caps)), 0);
-	if (!caps.direct.unit_max) {
-		end();
-		return;
-	}
-	other = journal_attached(journal, fd, 1, ATOMICIO_PATH_KERNEL);
-	(void)getppid();
-	for (uint32_t round = 0; round < 20; round++) {
-		struct pollfd event = {.fd = event_fd, .events = POLLIN};
-		struct io_uring_sqe *sqe;
-		eventfd_t value;
-
-		kernel_fill(page, PAGE, 0, 5);
-		prep_later(0);
-		CHECK_EQ(next(&result), 0);
-		CHECK_EQ(prep(0, 0), 0);
-		CHECK_EQ(next(&result), 0);
-		CHECK_EQ(result, 0);
-		kernel_fill(page, PAGE, 0, 6);
-		for (;;) {
-			sqe = entry();
-			error = atomicio_uring_prep(&requests[1], other, sqe, page, PAGE, 0,
-						    ATOMICIO_DSYNC);
-			sqe->user_data = 1;
-			if (error != -EAGAIN)
-				break;
-			later++;
-			CHECK_EQ(next(&result), 1);
-			CHECK_EQ(poll(&event, 1, 10000), 1);
-			MUST(eventfd_read(event_fd, &value));
-		}
-		CHECK_EQ(error, 0);
-		CHECK_EQ(next(&result), 1);
-		CHECK_EQ(result, 0);
-	}
-	(void)getppid();
-	CHECK(later >= 20);
-	CHECK(journal_look(journal).live_bytes == 0);
-	CHECK(kernel_holds(NAME, 0, PAGE, 6));
-	CHECK_EQ(atomicio_close(other), 0);
-	end();
-}
-
-/* New blocks have to be waited for: by the kernel, as for an entry of the ring. */
-static void a_file_becomes_longer_by_an_entry_of_the_ring(void)
-{
-	struct io_uring_sqe *sqe;
-	struct io_uring_cqe *cqe;
-	int result;
-
-	begin(0);
-	MUST(ftruncate(fd, 0));
-	CHECK_EQ(atomicio_close(file), 0);
-	file = journal_attached(journal, fd, 1, ATOMICIO_PATH_JOURNAL);
-	CHECK_EQ(gather(3, 5), -ENXIO);
-	sqe = entry();
-	io_uring_prep_fallocate(sqe, fd, 0, 0, 4 * PAGE);
-	CHECK_EQ(io_uring_submit_and_wait(&ring, 1), 1);
-	CHECK_EQ(io_uring_wait_cqe(&ring, &cqe), 0);
-	CHECK_EQ(cqe->res, 0);
-	io_uring_cqe_seen(&ring, cqe);
-	CHECK_EQ(gather(3, 5), 0);
-	CHECK_EQ(gather(4, 5), -ENXIO);
-	CHECK_EQ(atomicio_uring_commit(&requests[3]), 0);
-	CHECK_EQ(prep(3, 0), 0);
-	CHECK_EQ(next(&result), 3);
-	CHECK_EQ(result, ATOMICIO_DURABLE);
-	CHECK_EQ(prep(3, 0), 0);
-	CHECK_EQ(next(&result), 3);
-	CHECK_EQ(result, 0);
-	CHECK(kernel_holds(NAME, 3 * PAGE, PAGE, 5));
-	end();
-}
-
 int main(int argc, char **argv)
 {
 	const struct kernel_test tests[] = {
@@ -434,9 +209,6 @@ int main(int argc, char **argv)
 		TEST(what_is_linked_behind_a_frame_comes_after_it),
 		TEST(synchronous_writers_of_the_same_journal),
 		TEST(a_killed_process_leaves_what_was_acknowledged),
-		TEST(a_file_becomes_longer_by_an_entry_of_the_ring),
-		TEST(quiet),
-		TEST(past),
 	};
 
 	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
