@@ -126,7 +126,7 @@ struct write_outcome {
 	int32_t error;
 	uint32_t on_disk;
 	uint32_t allowed; /* by its kind alone: FALLBACK and RETRY are narrowed later */
-	bool called;	  /* the kernel's answer; false: our own check, nothing done */
+	int32_t answer;	  /* the kernel's error for the call, 0: a success, or no call */
 	bool later;	  /* of a guest: see journal_is_later(); no policy is asked */
 	uint64_t reasons;
 };

@@ -98,7 +98,6 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 	}
 	if (result >= 0) {
 		write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_SHORT_WRITE);
-		outcome->called = true;
 		return;
 	}
 	for (size_t i = 0; i < COUNT(errno_table); i++) {
@@ -106,12 +105,12 @@ void write_classify(struct write_outcome *outcome, int64_t result, uint64_t leng
 			write_fail(outcome, errno_table[i].kind, (int32_t)result, 0);
 			if (errno_table[i].allowed)
 				outcome->allowed = errno_table[i].allowed;
-			outcome->called = result != -ECANCELED;
+			outcome->answer = result == -ECANCELED ? 0 : (int32_t)result;
 			return;
 		}
 	}
 	write_fail(outcome, ATOMICIO_KIND_MEDIA, (int32_t)result, 0);
-	outcome->called = true;
+	outcome->answer = (int32_t)result;
 }
 
 /* Classify a result, with the knowledge of file and flags beyond the errno. */
@@ -193,17 +192,17 @@ void write_judge_doubt(const struct write_request *request, struct write_outcome
 	const uint64_t why = request->file->looks == WRITE_LOOK_INODE
 				     ? ATOMICIO_REASON_DATA_JOURNALED
 				     : ATOMICIO_REASON_CACHED_PAGES;
+	const int32_t answer = outcome->answer;
 
 	if (!request->doubtful)
 		return;
-	outcome->called = true;
 	if (!request->maybe_torn) {
 		if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
 			outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
 		return;
 	}
 	write_fail(outcome, ATOMICIO_KIND_BROKEN, -EIO, why);
-	outcome->called = true;
+	outcome->answer = answer;
 	if (request->file->options.fallback == ATOMICIO_FALLBACK_JOURNAL)
 		outcome->allowed |= ATOMICIO_FALLBACK;
 }

@@ -164,8 +164,8 @@ bool write_look_after(struct write_request *request, int64_t result, struct writ
 	/* An error hidden from the policy may have been a lost page's (W6). */
 	if (!done && result < 0 && syncs)
 		(void)loss_ask(&request->file->loss, (int)result, request->mark, false);
-	if (done && outcome->kind && result != -ECANCELED)
-		outcome->called = true;
+	if (done && outcome->kind && result < 0 && result != -ECANCELED)
+		outcome->answer = (int32_t)result;
 	return done;
 }
 

@@ -94,7 +94,7 @@ static void plain_failed(const struct write_request *request, int64_t error, boo
 	else
 		write_classify(outcome, error, request->length);
 	if (by_sync)
-		outcome->called = false; /* who lost a page was asked already */
+		outcome->answer = 0; /* who lost a page was asked already */
 	outcome->on_disk = ATOMICIO_DISK_UNKNOWN;
 	outcome->allowed &=
 		refused || write_is_poisoned(request->file) ? ATOMICIO_FAIL : ~ATOMICIO_FALLBACK;
@@ -123,7 +123,7 @@ static bool plain_pieces(const struct write_request *request, const void *buffer
 			plain_failed(request, result < 0 ? result : -EIO, false, outcome);
 			if (rwf < 0 && done == 0) { /* nothing was begun */
 				outcome->on_disk = ATOMICIO_DISK_OLD;
-				outcome->called = false;
+				outcome->answer = 0;
 			}
 			return false;
 		}

@@ -125,21 +125,23 @@ static bool may_have_synced(const struct write_request *request, bool may_wait)
 
 /*
  * W6.  An fdatasync waits.  Where the caller would not wait, nobody is asked: the witness keeps the
- * report for the next sync.
+ * report for the next sync.  A call that the kernel answered with success has told of no loss,
+ * whatever a look made of it.
  */
 static void ask_who_lost(const struct write_request *request, struct write_outcome *outcome)
 {
 	struct atomicio_file *file = request->file;
 	const bool may_wait = !(request->mode & WRITE_GUEST || request->flags & ATOMICIO_NOWAIT);
+	const int32_t answer = outcome->answer;
 
-	if (!outcome->called || !may_have_synced(request, may_wait))
+	if (!answer || !may_have_synced(request, may_wait))
 		return;
 	if (outcome->on_disk < ATOMICIO_DISK_OLD_OR_NEW)
 		outcome->on_disk = ATOMICIO_DISK_OLD_OR_NEW;
-	if (may_wait && loss_may_be_flush(&file->loss, outcome->error, request->mark) &&
+	if (may_wait && loss_may_be_flush(&file->loss, answer, request->mark) &&
 	    write_was_not_refused(request, outcome))
-		loss_doubt(&file->loss, outcome->error);
-	if (loss_ask(&file->loss, outcome->error, request->mark, may_wait)) {
+		loss_doubt(&file->loss, answer);
+	if (loss_ask(&file->loss, answer, request->mark, may_wait)) {
 		outcome->allowed = ATOMICIO_FAIL;
 		outcome->reasons |= ATOMICIO_REASON_HANDLE_POISONED;
 		write_lost(file);
@@ -166,7 +168,7 @@ enum write_action write_decide(struct write_request *request, struct write_outco
 	TRACE_POLICY(file->fd, outcome->kind, answer, request->failures_here);
 	/* W3; and after a call with a possible sync, the old page is never certain (W6). */
 	assert(answer == ATOMICIO_FAIL || (answer & outcome->allowed) == answer);
-	assert(!outcome->called || !(request->flags & ATOMICIO_DSYNC) ||
+	assert(!outcome->answer || !(request->flags & ATOMICIO_DSYNC) ||
 	       request->on_disk > ATOMICIO_DISK_OLD);
 	switch (answer) {
 	case ATOMICIO_RETRY:

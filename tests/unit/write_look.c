@@ -162,6 +162,30 @@ START_TEST(a_journal_heals_what_a_look_after_found_and_nothing_is_poisoned)
 }
 END_TEST
 
+/* The kernel said yes each time: nobody was told of a lost page. */
+START_TEST(a_healed_write_fails_no_sync_that_others_wait_for)
+{
+	const uint32_t flags[] = {ATOMICIO_DSYNC, ATOMICIO_DSYNC | ATOMICIO_NOWAIT};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct atomicio_file *file;
+
+		ext4();
+		journal = machine_journal();
+		file = open_file();
+		script.answers[0] = ATOMICIO_FALLBACK;
+		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), 0);
+		disk.spoil = SYS_INODE_JOURNAL_DATA;
+		ck_assert_int_eq(write_page(file, flags[i]), 0);
+		saw(ATOMICIO_KIND_BROKEN, -EIO, ATOMICIO_REASON_DATA_JOURNALED,
+		    ATOMICIO_DISK_UNKNOWN);
+		ck_assert_int_eq(atomicio_sync(file), 0);
+		ck_assert_int_eq(atomicio_close(file), 0);
+		atomicio_journal_close(journal);
+	}
+}
+END_TEST
+
 START_TEST(a_failed_healing_is_broken)
 {
 	struct atomicio_file *file;
@@ -348,6 +372,7 @@ int main(void)
 		a_flag_that_is_seen_before_the_write_leaves_the_old_page,
 		journaled_data_between_look_and_write_is_broken_and_never_done,
 		a_journal_heals_what_a_look_after_found_and_nothing_is_poisoned,
+		a_healed_write_fails_no_sync_that_others_wait_for,
 		a_failed_healing_is_broken,
 		inline_data_between_look_and_write_is_repeated_until_it_is_none,
 		inline_data_that_stays_is_broken_within_the_bound,
