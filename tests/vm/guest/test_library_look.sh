@@ -112,6 +112,34 @@ test_library_sees_journaled_data() {
 		expect kept 8 "$line"
 	done
 }
+# The cells of tests/matrix that need the right to chattr +j, which containers have not: every way of
+# writing to a file that gets the flag after open.  Hardware without a journal is broken (E4), and the
+# others write.
+# A56
+test_library_matrix_of_a_file_that_gets_chattr_j() {
+	local cells=0
+	needs_kernel 6.13
+	scsi_disk
+	filesystem ext4 "$disk" "-b 4096 -O bigalloc -C 65536" nodelalloc
+	while read -r way expected; do
+		line=$(echo "$way ext4 inode-journal $expected" | "$VM_BIN/matrix" ext4 "$mount") || fail "$line"
+		fact "$line"
+		cells=$((cells + 1))
+	done <<-CELLS
+		kernel some
+		auto ok
+		reopen ok
+		journal-direct ok
+		journal-cached ok
+		plain-direct some
+		plain-cached ok
+		batch ok
+		group ok
+		queue ok
+		ring ok
+	CELLS
+	[ $cells = 11 ] || fail "$cells cells"
+}
 # While the flag comes and goes, what is reported untorn has its command.
 # A56
 test_library_beside_a_flag_that_comes_and_goes() {
