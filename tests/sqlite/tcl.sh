@@ -7,6 +7,12 @@
 # in a directory of its own.  A test that fails and is not listed below is a failure.
 #
 #	tcl.sh [FILE...]	names without .test; default: the list below
+#
+# `mptester` among the names is SQLite's test of several processes, with its two scripts.
+#
+# One procedure of SQLite's is changed: db_save_and_close copies the database before it closes it,
+# and a copy of an open one is refused here.  Not in the list: nolock, which opens a database that is
+# open for writing with immutable=1 (refused, see README).
 set -u
 # shellcheck source=tests/sqlite/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -28,9 +34,10 @@ declare -A expected=(
 )
 files=(attach attach2 attach3 attach4 autovacuum autovacuum2 backup backup2 backup4 backup5 cachespill
 	exclusive exclusive2 incrblob incrvacuum incrvacuum2 integrity io jrnlmode2 jrnlmode3
-	lock lock2 lock3 lock4 memdb mmap1 mmap2 pagesize pager3 savepoint savepoint2 savepoint5
-	savepoint6 savepoint7 shared shared3 shared4 spill sync sync2 tempdb transitive1 uri
+	lock lock2 lock3 lock4 memdb mmap1 mmap2 mmapfault pagesize pager3 savepoint savepoint2 savepoint5
+	savepoint6 savepoint7 shared shared2 shared3 shared4 spill sync sync2 tempdb transitive1 uri
 	vacuum vacuum2 vacuum3 vacuum4 vacuum5 wal walmode)
+files+=(mptester)
 [ $# = 0 ] || files=("$@")
 
 fetch_and_build() {
@@ -60,6 +67,9 @@ fetch_and_build() {
 		gcc -O1 -g -DSQLITE_CORE -D_GNU_SOURCE -DATOMICIO_SQLITE_JOURNAL=1048576 -I "$root/include" \
 			-I src -c "$file" -o "../$(basename "$file" .c).o" || return
 	done
+	sed -i '/^proc db_save_and_close/,/^}/s/^  db_save$/  catch { db close }; db_save/' test/tester.tcl &&
+		make sqlite3.c && gcc -O1 -DSQLITE_EXTRA_INIT=start -I. mptest/mptest.c sqlite3.c ../*.o \
+		"$build/libatomicio.a" -lblkid -luring -lpthread -lz -lm -ldl -o ../mptester || return
 	make testfixture OPTS=-DSQLITE_EXTRA_INIT=start TLIBS="$(echo ../*.o) $build/libatomicio.a -lblkid -luring -lpthread -lz -lm -ldl"
 }
 if [ ! -x "$work/testfixture" ]; then
@@ -69,6 +79,15 @@ fi
 tests=$(echo "$work"/sqlite3-*/test)
 chmod 755 "$scratch"
 for file in "${files[@]}"; do
+	if [ "$file" = mptester ]; then
+		for script in crash01 multiwrite01; do
+			(cd "$scratch" && timeout 600 "$work/mptester" mptest.db \
+				"$tests/../mptest/$script.test") >"$scratch/log" 2>&1 </dev/null
+			grep -q '^Summary: 0 errors out of [1-9]' "$scratch/log"
+			report $? "mptester $script: $(grep -o '[0-9]* errors out of [0-9]* tests' "$scratch/log")"
+		done
+		continue
+	fi
 	install -d -o 65534 "$scratch/$file"
 	(cd "$scratch/$file" && setpriv --reuid=65534 --clear-groups timeout 300 "$work/testfixture" \
 		"$tests/$file.test") >"$scratch/log" 2>&1 </dev/null
