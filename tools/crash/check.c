@@ -65,7 +65,7 @@ static int run_check(struct run *run, const char *lines, struct verdict *verdict
 {
 	const int in = open(lines, O_RDONLY | O_CLOEXEC);
 	const int out = memfd_create("check", MFD_CLOEXEC);
-	char *command = run_words(run->options->check, run->cut_at);
+	char *command = words_with_path(run->options->check, run->cut_at);
 	pid_t pid;
 
 	if (in < 0 || out < 0 || !command)

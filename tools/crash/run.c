@@ -25,48 +25,12 @@
 
 #include "process.h"
 #include "server.h"
+#include "words.h"
 
 /* A step whose end nobody waits for any more is ended by the watchdog. */
 void run_step(struct run *run, int64_t limit)
 {
 	run->undo->deadline = limit ? server_now() + limit : 0;
-}
-
-static size_t quoted(char *to, const char *path)
-{
-	size_t length = 0;
-
-	to[length++] = '\'';
-	for (; *path; path++)
-		if (*path == '\'') {
-			for (const char *c = "'\\''"; *c; c++)
-				to[length++] = *c;
-		} else {
-			to[length++] = *path;
-		}
-	to[length++] = '\'';
-	return length;
-}
-
-char *run_words(const char *command, const char *path)
-{
-	size_t room = strlen(command) + 1, length = 0;
-	char *words;
-
-	for (const char *c = strstr(command, "{}"); c; c = strstr(c + 2, "{}"))
-		room += 4 * strlen(path) + 2;
-	words = malloc(room);
-	if (!words)
-		return NULL;
-	while (*command)
-		if (command[0] == '{' && command[1] == '}') {
-			length += quoted(words + length, path);
-			command += 2;
-		} else {
-			words[length++] = *command++;
-		}
-	words[length] = '\0';
-	return words;
 }
 
 /* U1: the name is known before the directory exists; mkdtemp(3) cannot do so. */
@@ -157,7 +121,7 @@ static int start_work(struct run *run)
 	for (uint32_t i = 0; i < run->options->fault_count; i++)
 		if (client_ask(run, answer, "fault %s", run->options->faults[i]))
 			return RUN_ERROR;
-	command = run_words(run->options->work, run->work_at);
+	command = words_with_path(run->options->work, run->work_at);
 	if (!command)
 		return crash_error("not enough memory");
 	run->work = process_start(command, -1, run->terminal, STDERR_FILENO);

@@ -96,7 +96,4 @@ int check_cut(struct run *run, const struct run_cut *cut);
 /* As a cut, with nothing dropped: `number` is its cut. */
 int check_last(struct run *run, uint64_t number);
 
-/* `command` with each {} replaced by a path, quoted for the shell; NULL: no memory. */
-char *run_words(const char *command, const char *path);
-
 #endif /* CRASH_RUN_H */

@@ -32,3 +32,40 @@ bool words_are(const char *text, const char *begin, uint64_t *number)
 {
 	return words_take(&text, begin) && words_number(&text, number) && !*text;
 }
+
+static size_t quoted(char *to, const char *path)
+{
+	size_t length = 0;
+
+	to[length++] = '\'';
+	for (; *path; path++)
+		if (*path == '\'') {
+			for (const char *c = "'\\''"; *c; c++)
+				to[length++] = *c;
+		} else {
+			to[length++] = *path;
+		}
+	to[length++] = '\'';
+	return length;
+}
+
+char *words_with_path(const char *command, const char *path)
+{
+	size_t room = strlen(command) + 1, length = 0;
+	char *words;
+
+	for (const char *c = strstr(command, "{}"); c; c = strstr(c + 2, "{}"))
+		room += 4 * strlen(path) + 2;
+	words = malloc(room);
+	if (!words)
+		return NULL;
+	while (*command)
+		if (command[0] == '{' && command[1] == '}') {
+			length += quoted(words + length, path);
+			command += 2;
+		} else {
+			words[length++] = *command++;
+		}
+	words[length] = '\0';
+	return words;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Words and numbers of commands, answers and names: leaves that read a text from the left. */
+/* Words and numbers of commands, answers and names: leaves that read a text, or fill one in. */
 #ifndef CRASH_WORDS_H
 #define CRASH_WORDS_H
 
@@ -14,5 +14,8 @@ bool words_number(const char **at, uint64_t *number);
 
 /* Is the text exactly the given text and a number? */
 bool words_are(const char *text, const char *begin, uint64_t *number);
+
+/* `command` with each {} replaced by a path, quoted for the shell; NULL: no memory. */
+char *words_with_path(const char *command, const char *path);
 
 #endif /* CRASH_WORDS_H */
