@@ -110,10 +110,6 @@ struct journal_guests {
 	uint32_t hole_count;
 };
 
-/* Fill *io with the next entry of the frame. */
-void journal_guest_fill(const struct atomicio_journal *journal,
-			const struct journal_guest_frame *frame, struct journal_guest_io *io);
-
 /* journal_guest_pins.c */
 
 /* The place in `order` of the first page of this file that ends behind `offset`. */

@@ -12,8 +12,9 @@
 
 #include "trace.h"
 
-void journal_guest_fill(const struct atomicio_journal *journal,
-			const struct journal_guest_frame *frame, struct journal_guest_io *io)
+/* Fill *io with the next entry of the frame. */
+static void fill(const struct atomicio_journal *journal, const struct journal_guest_frame *frame,
+		 struct journal_guest_io *io)
 {
 	*io = (struct journal_guest_io){
 		.fd = journal->fd,
@@ -46,7 +47,7 @@ int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 		error = journal_check_append(journal);
 		if (!error && frame->state == JOURNAL_GUEST_DUE)
 			frame->state = JOURNAL_GUEST_WRITING;
-		journal_guest_fill(journal, frame, io);
+		fill(journal, frame, io);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return error;

@@ -21,13 +21,16 @@ void journal_free_stage_memory(const struct atomicio_journal *journal, struct jo
 int journal_write_all(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		      uint64_t length, uint64_t offset);
 /*
- * As journal_write_all(), for a vector; and for the rest of a vector behind its first `done`
- * bytes.
+ * As journal_write_all(), for the rest of a vector behind its first `done` bytes; and for a whole
+ * vector.
  */
-int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
-			 uint32_t count, uint64_t offset);
 int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
 		       uint32_t count, uint64_t offset, uint64_t done);
+static inline int journal_write_vector(const struct sys_calls *sys, int fd, int rwf,
+				       const struct iovec *vector, uint32_t count, uint64_t offset)
+{
+	return journal_write_rest(sys, fd, rwf, vector, count, offset, 0);
+}
 /* Write to the journal's own file, exactly at `offset` or not at all (-EOPNOTSUPP: O_APPEND). */
 int journal_write_own(const struct atomicio_journal *journal, int rwf, const uint8_t *data,
 		      uint64_t length, uint64_t offset);

@@ -78,8 +78,6 @@ void journal_count_found(struct atomicio_journal *journal);
 
 /* journal_window.c */
 
-/* An error of the disk at this place, not of the call. */
-bool journal_is_unreadable(int error);
 /* Read exactly `length` bytes; -ERANGE: the file ends before them; -EIO: unreadable. */
 int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint64_t length,
 		     uint64_t offset);

@@ -167,8 +167,7 @@ bool journal_shared_left_another(const struct atomicio_journal *journal,
 /* Take over the state in a page. */
 void journal_shared_adopt(struct atomicio_journal *journal, const struct journal_shared *page);
 
-/* journal_turn.c: as atomicio_journal_turn_begin() and _end(). */
-int journal_turn_begin(struct atomicio_journal *journal, bool wait);
+/* journal_turn.c: as atomicio_journal_turn_end(). */
 int journal_turn_end(struct atomicio_journal *journal);
 
 #endif /* LIBATOMICIO_JOURNAL_SHARE_H */

@@ -159,7 +159,7 @@ static int begin(struct atomicio_journal *journal)
 	return journal->state != ATOMICIO_JOURNAL_READY;
 }
 
-int journal_turn_begin(struct atomicio_journal *journal, bool wait)
+static int turn_begin(struct atomicio_journal *journal, bool wait)
 {
 	struct journal_share *share = journal->share;
 	int result;
@@ -261,7 +261,7 @@ ATOMICIO_EXPORT int atomicio_journal_turn_begin(struct atomicio_journal *journal
 		return -EINVAL;
 	if (journal_is_callback(journal))
 		return -EDEADLK;
-	return journal_turn_begin(journal, flags & ATOMICIO_TURN_WAIT);
+	return turn_begin(journal, flags & ATOMICIO_TURN_WAIT);
 }
 
 ATOMICIO_EXPORT int atomicio_journal_turn_end(struct atomicio_journal *journal)

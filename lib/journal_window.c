@@ -18,7 +18,7 @@
  * readable (block/blk-core.c: blk_errors, 6.18; EUCLEAN and EBADMSG are filesystems' words for a
  * checksum).
  */
-bool journal_is_unreadable(int error)
+static bool is_unreadable(int error)
 {
 	switch (error) {
 	case -EIO:
@@ -48,7 +48,7 @@ int journal_read_all(const struct sys_calls *sys, int fd, uint8_t *buffer, uint6
 			return -ERANGE;
 		/* Our own words for "no frame" and "damaged" are no errors of a call. */
 		if (result < 0)
-			return journal_is_unreadable((int)result) ? -EIO : (int)result;
+			return is_unreadable((int)result) ? -EIO : (int)result;
 		buffer += result;
 		offset += (uint64_t)result;
 		length -= (uint64_t)result;

@@ -38,12 +38,6 @@ int journal_write_rest(const struct sys_calls *sys, int fd, int rwf, const struc
 	}
 }
 
-int journal_write_vector(const struct sys_calls *sys, int fd, int rwf, const struct iovec *vector,
-			 uint32_t count, uint64_t offset)
-{
-	return journal_write_rest(sys, fd, rwf, vector, count, offset, 0);
-}
-
 int journal_write_all(const struct sys_calls *sys, int fd, int rwf, const uint8_t *data,
 		      uint64_t length, uint64_t offset)
 {

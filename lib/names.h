@@ -99,7 +99,6 @@
 #define journal_give_courier atomicio__journal_give_courier
 #define journal_go_home atomicio__journal_go_home
 #define journal_guest_covers atomicio__journal_guest_covers
-#define journal_guest_fill atomicio__journal_guest_fill
 #define journal_guest_find atomicio__journal_guest_find
 #define journal_guest_framed atomicio__journal_guest_framed
 #define journal_guest_has_homes atomicio__journal_guest_has_homes
@@ -138,7 +137,6 @@
 #define journal_is_half_full atomicio__journal_is_half_full
 #define journal_is_own_file atomicio__journal_is_own_file
 #define journal_is_poisoned atomicio__journal_is_poisoned
-#define journal_is_unreadable atomicio__journal_is_unreadable
 #define journal_is_volatile atomicio__journal_is_volatile
 #define journal_join_line atomicio__journal_join_line
 #define journal_judge atomicio__journal_judge
@@ -220,7 +218,6 @@
 #define journal_take atomicio__journal_take
 #define journal_take_courier atomicio__journal_take_courier
 #define journal_tickets_overlap atomicio__journal_tickets_overlap
-#define journal_turn_begin atomicio__journal_turn_begin
 #define journal_turn_end atomicio__journal_turn_end
 #define journal_uncover atomicio__journal_uncover
 #define journal_uncover_all atomicio__journal_uncover_all
@@ -239,7 +236,6 @@
 #define journal_write_rest atomicio__journal_write_rest
 #define journal_write_run atomicio__journal_write_run
 #define journal_write_runs atomicio__journal_write_runs
-#define journal_write_vector atomicio__journal_write_vector
 #define loss_always_syncs atomicio__loss_always_syncs
 #define loss_ask atomicio__loss_ask
 #define loss_await_flight atomicio__loss_await_flight
