@@ -17,6 +17,17 @@ void guest_setup(void)
 	guest_policy = (struct fake_policy){.answer = ATOMICIO_FAIL};
 }
 
+void guest_open(uint32_t answer, uint32_t fallback)
+{
+	const struct atomicio_options options = {.policy = fake_decide,
+						 .policy_context = &guest_policy,
+						 .fallback = fallback,
+						 .bounce_max = 65536};
+
+	guest_policy.answer = answer;
+	file = fake_ring_open(0, &options);
+}
+
 int prep(const void *buffer, size_t length, uint64_t offset, uint32_t flags)
 {
 	memset(&entry, 0xa5, sizeof(entry));

@@ -20,6 +20,8 @@ extern struct fake_policy guest_policy; /* what it answers, and what it was aske
 extern struct atomicio_file *file;
 
 void guest_setup(void);
+/* Open `file` with a policy that answers so. */
+void guest_open(uint32_t answer, uint32_t fallback);
 
 /* Prep with `request` into `entry`, which is full of other bits before.  prep_page(): one page of
  * LENGTH, fake_page(1), at 8192. */

@@ -12,12 +12,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "chain_machine.h"
 #include "check_run.h"
 #include "trouble_machine.h"
 
-#define LONG 40u /* pages of a chain of three frames */
-
-static struct atomicio_op ops[64];
 static uint64_t unreadable_from, unreadable_to; /* in the journal */
 
 static ssize_t read_or_not(int fd, void *buffer, size_t length, uint64_t offset)
@@ -29,24 +27,6 @@ static ssize_t read_or_not(int fd, void *buffer, size_t length, uint64_t offset)
 	    stat.st_size >= (off_t)(JOURNAL_RING_START + 8 * FRAME))
 		return -EIO;
 	return sys_linux.pread(fd, buffer, length, offset);
-}
-
-/* Both files in turns, or one. */
-static int write_chain(uint32_t count, int file, int value)
-{
-	static uint8_t bytes[PAGE];
-
-	memset(bytes, value, sizeof(bytes));
-	for (uint32_t i = 0; i < count; i++) {
-		const uint32_t which = file < 0 ? i % 2 : (uint32_t)file;
-
-		ops[i] = (struct atomicio_op){.file = files[which],
-					      .buffer = bytes,
-					      .offset = (file < 0 ? i / 2 : i) * PAGE,
-					      .length = PAGE,
-					      .result = 77};
-	}
-	return atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
 }
 
 START_TEST(a_group_longer_than_a_frame_is_a_chain_for_one_flush)
@@ -236,112 +216,6 @@ START_TEST(a_chain_without_room_is_refused_before_its_first_frame)
 }
 END_TEST
 
-static void *chain_thread(void *value)
-{
-	return (void *)(intptr_t)write_chain(LONG, 0, *(int *)value);
-}
-
-static void *page_thread(void *at)
-{
-	return (void *)(intptr_t)write_page(0, *(uint32_t *)at, 70 + (int)*(uint32_t *)at);
-}
-
-static uint32_t in_line(void)
-{
-	uint32_t count = 0;
-
-	pthread_mutex_lock(&journal->lock);
-	for (const struct journal_ticket *at = journal->waiting; at; at = at->next)
-		count++;
-	pthread_mutex_unlock(&journal->lock);
-	return count;
-}
-
-static void await_line(uint32_t count)
-{
-	for (int i = 0; i < 1000 && in_line() != count; i++)
-		usleep(5000);
-	ck_assert_uint_eq(in_line(), count);
-}
-
-START_TEST(nobody_overtakes_a_chain_on_its_own_pages)
-{
-	pthread_t hung, chain, later, other;
-	uint32_t at[] = {3, 7, 60};
-	int value = 42;
-	void *result;
-
-	ck_assert_int_eq(write_page(0, 0, 1), 0);
-	trouble.file = 0;
-	trouble.hangs_write = true;
-	pthread_create(&hung, NULL, page_thread, &at[0]);
-	pthread_mutex_lock(&trouble.lock);
-	while (!trouble.hanging)
-		pthread_cond_wait(&trouble.changed, &trouble.lock);
-	pthread_mutex_unlock(&trouble.lock);
-	/* The chain waits for page 3; page 7, which is free, is not taken from it. */
-	pthread_create(&chain, NULL, chain_thread, &value);
-	await_line(1);
-	pthread_create(&later, NULL, page_thread, &at[1]);
-	await_line(2);
-	/* Others go on. */
-	ck_assert_int_eq(write_page(1, 7, 9), 0);
-	pthread_create(&other, NULL, page_thread, &at[2]);
-	pthread_mutex_lock(&trouble.lock);
-	while (trouble.hanging < 2)
-		pthread_cond_wait(&trouble.changed, &trouble.lock);
-	pthread_mutex_unlock(&trouble.lock);
-	await_line(2);
-	pthread_mutex_lock(&trouble.lock);
-	trouble.hangs_write = false;
-	pthread_cond_broadcast(&trouble.changed);
-	pthread_mutex_unlock(&trouble.lock);
-	pthread_join(hung, &result);
-	ck_assert_ptr_null(result);
-	pthread_join(chain, &result);
-	ck_assert_ptr_null(result);
-	pthread_join(later, &result);
-	ck_assert_ptr_null(result);
-	pthread_join(other, &result);
-	ck_assert_ptr_null(result);
-	ck_assert(holds(0, 3, 42));
-	ck_assert(holds(0, 7, 77));
-	ck_assert(holds(0, 60, 130));
-}
-END_TEST
-
-static _Atomic bool stop;
-
-static void *busy_thread(void *file)
-{
-	for (int i = 0; !stop; i++)
-		if (write_page(*(int *)file, 50 + (uint32_t)i % 8, i))
-			return (void *)1;
-	return NULL;
-}
-
-START_TEST(chains_and_pages_of_many_threads_all_have_their_turn)
-{
-	int which[] = {0, 1, 0, 1};
-	pthread_t threads[4];
-	void *result;
-
-	stop = false;
-	for (int i = 0; i < 4; i++)
-		pthread_create(&threads[i], NULL, busy_thread, &which[i]);
-	for (int i = 1; i <= 50; i++) {
-		ck_assert_int_eq(write_chain(LONG, 0, i), 0);
-		ck_assert(holds(0, LONG - 1, i));
-	}
-	stop = true;
-	for (int i = 0; i < 4; i++) {
-		pthread_join(threads[i], &result);
-		ck_assert_ptr_null(result);
-	}
-	ck_assert_uint_eq(info().files_failed, 0);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -350,8 +224,6 @@ int main(void)
 		a_chain_that_is_cut_anywhere_counts_as_nothing,
 		a_chain_with_an_unreadable_middle_stops_recovery,
 		a_chain_without_room_is_refused_before_its_first_frame,
-		nobody_overtakes_a_chain_on_its_own_pages,
-		chains_and_pages_of_many_threads_all_have_their_turn,
 	};
 
 	return check_run("journal_chain", tests, sizeof(tests) / sizeof(tests[0]), setup);

@@ -296,39 +296,6 @@ START_TEST(without_a_deputy_eintr_is_a_loss)
 }
 END_TEST
 
-START_TEST(no_write_goes_through_the_witness)
-{
-	const struct atomicio_options options = {.fallback = ATOMICIO_FALLBACK_PLAIN};
-	struct atomicio_file *file = machine_open(&options);
-
-	for (int i = 0; i < 4; i++) {
-		DISK_SCRIPT(-EIO, -EAGAIN, -EINVAL);
-		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, i & 1 ? ATOMICIO_DSYNC : 0),
-				 0);
-		ck_assert_int_ne(disk.write_fd, file->loss.witness);
-	}
-	atomicio_close(file);
-}
-END_TEST
-
-START_TEST(a_handle_without_a_witness_says_so)
-{
-	struct atomicio_options options = {.flags = ATOMICIO_OPEN_NO_WITNESS};
-	struct atomicio_caps caps;
-
-	for (int i = 0; i < 2; i++) {
-		struct atomicio_file *file = machine_open(&options);
-
-		ck_assert_int_eq(atomicio_file_get_caps(file, &caps, sizeof(caps)), 0);
-		ck_assert_int_eq(!(caps.reasons & ATOMICIO_REASON_NO_WITNESS), i);
-		ck_assert_uint_eq(fake.opened, (uint32_t)i);
-		atomicio_close(file);
-		options.flags = 0;
-	}
-	machine_is_clean();
-}
-END_TEST
-
 START_TEST(what_makes_every_write_sync_is_looked_at_and_doubt_is_yes)
 {
 	open_xfs(0);
@@ -372,8 +339,6 @@ int main(void)
 		a_sync_that_is_cut_short_for_ever_says_so_and_loses_nothing,
 		a_page_lost_with_eintr_is_lost_also_where_others_used_up_their_reports,
 		without_a_deputy_eintr_is_a_loss,
-		no_write_goes_through_the_witness,
-		a_handle_without_a_witness_says_so,
 		what_makes_every_write_sync_is_looked_at_and_doubt_is_yes,
 	};
 

@@ -12,27 +12,9 @@
 #include "check_run.h"
 #include "guest_machine.h"
 
-static void open_with(uint32_t answer, uint32_t fallback)
-{
-	const struct atomicio_options options = {.policy = fake_decide,
-						 .policy_context = &guest_policy,
-						 .fallback = fallback,
-						 .bounce_max = 65536};
-
-	guest_policy.answer = answer;
-	file = fake_ring_open(0, &options);
-}
-
-static void check_nop(void)
-{
-	ck_assert_uint_eq(entry.opcode, IORING_OP_NOP);
-	ck_assert_int_eq(entry.rw_flags, 0);
-	ck_assert_uint_eq(entry.user_data, USER_DATA);
-}
-
 START_TEST(entry_carries_the_flag_and_every_field_and_keeps_user_data)
 {
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	check_write(0);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
@@ -48,7 +30,7 @@ END_TEST
 START_TEST(entry_is_the_same_off_the_hot_path)
 {
 	fake.file_size_limit = 1 << 20;
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_DSYNC | ATOMICIO_NOWAIT), 0);
 	check_write(SYS_RWF_DSYNC | SYS_RWF_NOWAIT);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
@@ -61,7 +43,7 @@ END_TEST
 
 START_TEST(full_count_is_done_and_counted_once)
 {
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), -EINVAL);
@@ -95,7 +77,7 @@ START_TEST(misuse_gives_einval_and_an_entry_that_fails)
 		{fake_page(1), LENGTH, 0, 0x10},
 	};
 
-	open_with(ATOMICIO_FAIL, ATOMICIO_FALLBACK_PLAIN);
+	guest_open(ATOMICIO_FAIL, ATOMICIO_FALLBACK_PLAIN);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		ck_assert_int_eq(
 			prep(rows[i].buffer, rows[i].length, rows[i].offset, rows[i].flags),
@@ -116,7 +98,7 @@ END_TEST
 
 START_TEST(request_on_its_way_takes_no_second_write_and_is_not_disturbed)
 {
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(prep(fake_page(2), LENGTH, 0, 0), -EINVAL);
 	check_failing();
@@ -127,7 +109,7 @@ END_TEST
 
 START_TEST(refused_write_may_be_followed_by_another_with_or_without_done)
 {
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	ck_assert_int_eq(prep(fake_page(1), 12288, 0, 0), -EINVAL);
 	check_failing();
 	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_SHAPE);
@@ -141,7 +123,7 @@ END_TEST
 
 START_TEST(request_of_garbage_is_refused)
 {
-	open_with(ATOMICIO_FAIL, 0);
+	guest_open(ATOMICIO_FAIL, 0);
 	memset(&request, 0xa5, sizeof(request));
 	ck_assert_int_eq(prep_page(), -EINVAL);
 	check_failing();
@@ -151,7 +133,7 @@ END_TEST
 
 START_TEST(retry_asks_for_the_same_write_again_and_waits_for_nothing)
 {
-	open_with(ATOMICIO_RETRY, 0);
+	guest_open(ATOMICIO_RETRY, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
 	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_CACHED_PAGES);
@@ -174,7 +156,7 @@ END_TEST
 
 START_TEST(retries_end_after_retries_max_without_a_pause)
 {
-	open_with(ATOMICIO_RETRY, 0);
+	guest_open(ATOMICIO_RETRY, 0);
 	for (int i = 0; i < WRITE_RETRIES_DEFAULT; i++) {
 		ck_assert_int_eq(prep_page(), 0);
 		ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
@@ -190,7 +172,7 @@ END_TEST
 
 START_TEST(zeroing_gives_up_a_write_that_is_due_again)
 {
-	open_with(ATOMICIO_RETRY, 0);
+	guest_open(ATOMICIO_RETRY, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
 	memset(&request, 0, sizeof(request));
@@ -203,7 +185,7 @@ START_TEST(short_count_is_broken_and_poisons_the_handle)
 	const int32_t counts[] = {0, 1, 512, LENGTH - 1, LENGTH + 1};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
+		guest_open(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
 		ck_assert_int_eq(prep_page(), 0);
 		ck_assert_int_eq(atomicio_uring_done(&request, counts[i]), -EIO);
 		ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_BROKEN);
@@ -219,7 +201,7 @@ END_TEST
 
 START_TEST(poison_ends_a_write_that_is_due_again)
 {
-	open_with(ATOMICIO_RETRY, 0);
+	guest_open(ATOMICIO_RETRY, 0);
 	ck_assert_int_eq(prep_page(), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), ATOMICIO_AGAIN_SQE);
 	write_poison(file);
@@ -232,7 +214,7 @@ START_TEST(cancelled_write_and_closed_file_are_never_retried)
 {
 	const int errors[] = {-ECANCELED, -EBADF};
 
-	open_with(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
+	guest_open(ATOMICIO_RETRY, ATOMICIO_FALLBACK_PLAIN);
 	for (size_t i = 0; i < 2; i++) {
 		for (uint32_t answer = ATOMICIO_RETRY; answer <= ATOMICIO_FALLBACK; answer++) {
 			guest_policy.answer = answer;
@@ -248,83 +230,11 @@ END_TEST
 
 START_TEST(behind_is_no_flag_of_a_guest)
 {
-	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
+	guest_open(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_BEHIND), -EINVAL);
 	check_failing();
 	ck_assert_uint_eq(fake_ring.plain_calls, 0);
 	ck_assert_uint_eq(fake_stats(file).writes_plain, 0);
-}
-END_TEST
-
-START_TEST(registered_buffer_is_refused_before_the_kernel_sees_it)
-{
-	open_with(ATOMICIO_FAIL, 0);
-	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), -EINVAL);
-	check_failing();
-	ck_assert_uint_eq(guest_policy.last.kind, ATOMICIO_KIND_SHAPE);
-	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_REGISTERED_BUFFER);
-	atomicio_close(file);
-	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
-	ck_assert_int_eq(prep(fake_page(1), LENGTH, 0, ATOMICIO_REGISTERED_BUFFER), 0);
-	check_nop();
-	ck_assert(fake_disk_holds(0, 0, LENGTH, 1));
-	ck_assert_int_eq(atomicio_uring_done(&request, 0), 0);
-	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
-}
-END_TEST
-
-START_TEST(unaligned_memory_is_refused_though_the_handle_can_bounce)
-{
-	const char *unaligned = (const char *)fake_page(1) + 4;
-
-	open_with(ATOMICIO_FAIL, 0);
-	ck_assert_int_eq(atomicio_write(file, unaligned, LENGTH, 0, 0), 0);
-	ck_assert_int_eq(prep(unaligned, LENGTH, 0, 0), -EINVAL);
-	check_failing();
-	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_MEMORY_UNALIGNED);
-}
-END_TEST
-
-START_TEST(fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op)
-{
-	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
-	ck_assert_int_eq(prep(fake_page(3), 12288, 4096, ATOMICIO_DSYNC), 0);
-	check_nop();
-	ck_assert(fake_disk_holds(0, 4096, 12288, 3));
-	ck_assert_uint_eq(fake_ring.with_dsync, 1);
-	/* Its completion is on the way. */
-	ck_assert_int_eq(prep_page(), -EINVAL);
-	ck_assert_int_eq(atomicio_uring_done(&request, -ECANCELED), 0);
-	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
-	ck_assert_uint_eq(fake_stats(file).fallbacks, 1);
-}
-END_TEST
-
-static int64_t no_space(const struct io_uring_sqe *sqe, uint32_t number)
-{
-	(void)sqe;
-	(void)number;
-	return -ENOSPC;
-}
-
-START_TEST(fallback_that_fails_makes_an_entry_that_fails)
-{
-	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
-	fake_ring.result = no_space;
-	ck_assert_int_eq(prep(fake_page(3), 12288, 4096, 0), -ENOSPC);
-	check_failing();
-	ck_assert_int_eq(atomicio_uring_done(&request, -EBADF), -ENOSPC);
-}
-END_TEST
-
-START_TEST(fallback_in_done_is_made_there)
-{
-	open_with(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
-	ck_assert_int_eq(prep_page(), 0);
-	ck_assert_int_eq(atomicio_uring_done(&request, -EOPNOTSUPP), 0);
-	ck_assert(fake_disk_holds(0, 8192, LENGTH, 1));
-	ck_assert_uint_eq(fake_stats(file).writes_plain, 1);
-	ck_assert_uint_eq(fake_stats(file).writes_hardware, 0);
 }
 END_TEST
 
@@ -346,11 +256,6 @@ int main(void)
 		poison_ends_a_write_that_is_due_again,
 		cancelled_write_and_closed_file_are_never_retried,
 		behind_is_no_flag_of_a_guest,
-		registered_buffer_is_refused_before_the_kernel_sees_it,
-		unaligned_memory_is_refused_though_the_handle_can_bounce,
-		fallback_in_prep_is_made_at_once_and_the_entry_is_a_no_op,
-		fallback_that_fails_makes_an_entry_that_fails,
-		fallback_in_done_is_made_there,
 	};
 
 	return check_run("uring_guest", tests, sizeof(tests) / sizeof(tests[0]), guest_setup);

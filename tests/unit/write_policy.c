@@ -9,11 +9,8 @@
 #include <string.h>
 
 #include "check_run.h"
+#include "policy_machine.h"
 #include "write_machine.h"
-
-#define RETRY ATOMICIO_RETRY
-#define FALLBACK ATOMICIO_FALLBACK
-#define FAIL ATOMICIO_FAIL
 
 /* A way to make the first attempt fail with each kind. */
 struct cause {
@@ -36,24 +33,6 @@ static const struct cause causes[] = {
 };
 
 #define CAUSES (sizeof(causes) / sizeof(causes[0]))
-
-static struct policy_script script;
-
-static struct atomicio_options scripted(uint32_t fallback, uint32_t retries_max)
-{
-	return (struct atomicio_options){.policy = policy_scripted,
-					 .policy_context = &script,
-					 .fallback = fallback,
-					 .retries_max = retries_max};
-}
-
-static void answer(uint32_t first, uint32_t then)
-{
-	memset(&script, 0, sizeof(script));
-	script.answers[0] = first;
-	script.answers[1] = then;
-	script.answer_count = 2;
-}
 
 /* Write once, the first attempt failing by this cause; the second succeeds. */
 static int write_failing(struct atomicio_file *file, const struct cause *cause)
@@ -148,84 +127,6 @@ START_TEST(every_answer_to_every_kind_is_masked_with_what_is_allowed)
 }
 END_TEST
 
-/* A kernel that fails always, a policy that never gives up. */
-static ssize_t always_busy(int fd, const struct iovec *vector, int count, uint64_t offset,
-			   int flags)
-{
-	(void)fd;
-	(void)vector;
-	(void)count;
-	(void)offset;
-	(void)flags;
-	return -EAGAIN;
-}
-
-START_TEST(retries_are_bounded_exactly)
-{
-	const uint32_t bounds[] = {1, 2, 7, 1000};
-
-	for (size_t i = 0; i < 4; i++) {
-		const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, bounds[i]);
-		struct atomicio_file *file;
-
-		write_machine();
-		file = machine_open(&options);
-		fake.pwritev2 = always_busy;
-		answer(RETRY, RETRY);
-		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -EAGAIN);
-		ck_assert_uint_eq(fake.pwritev2_calls, bounds[i] + 1);
-		ck_assert_uint_eq(script.seen_count, bounds[i] + 1);
-		for (uint32_t n = 0; n <= bounds[i]; n++) {
-			ck_assert_uint_eq(script.seen[n].attempt, n + 1);
-			ck_assert_uint_eq(script.seen[n].allowed,
-					  n < bounds[i] ? FAIL | RETRY : FAIL);
-		}
-		ck_assert_uint_eq(machine_stats(file).retries, bounds[i]);
-		ck_assert_uint_eq(machine_stats(file).writebacks, bounds[i]);
-		ck_assert_uint_eq(disk.write_backs, bounds[i]);
-		/* The pauses do not grow for ever. */
-		ck_assert_uint_le(disk.slept_us, (uint64_t)bounds[i] * 5000);
-		atomicio_close(file);
-	}
-}
-END_TEST
-
-/* The kernel tells each description of a lost page once: here that of our write-back. */
-START_TEST(a_loss_that_a_write_back_is_told_of_poisons_and_its_own_failure_does_not)
-{
-	const int errors[] = {EIO, ENOSPC, EINVAL, EBADF, EINTR, ENOSYS};
-
-	for (size_t i = 0; i < 12; i++) {
-		const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 2);
-		const bool lost = i < 6;
-		struct atomicio_file *file;
-
-		write_machine();
-		file = machine_open(&options);
-		fake.pwritev2 = always_busy;
-		lost ? disk_lose(-errors[i % 6]) : (void)(fake.write_back_result = -errors[i % 6]);
-		answer(RETRY, RETRY);
-		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0),
-				 lost ? -ENOTRECOVERABLE : -EAGAIN);
-		ck_assert_int_eq(atomicio_sync(file), lost ? -ENOTRECOVERABLE : 0);
-		atomicio_close(file);
-	}
-}
-END_TEST
-
-START_TEST(the_default_bound_is_eight_retries)
-{
-	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 0);
-	struct atomicio_file *file = machine_open(&options);
-
-	fake.pwritev2 = always_busy;
-	answer(RETRY, RETRY);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -EAGAIN);
-	ck_assert_uint_eq(fake.pwritev2_calls, 9);
-	atomicio_close(file);
-}
-END_TEST
-
 START_TEST(a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallback)
 {
 	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_PLAIN, 5);
@@ -296,43 +197,6 @@ START_TEST(what_an_earlier_attempt_may_have_written_is_not_forgotten)
 }
 END_TEST
 
-START_TEST(nowait_neither_writes_back_nor_sleeps)
-{
-	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_NONE, 8);
-	struct atomicio_file *file = machine_open(&options);
-
-	fake.pwritev2 = always_busy;
-	answer(RETRY, RETRY);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_NOWAIT), -EAGAIN);
-	ck_assert_uint_eq(fake.pwritev2_calls, 9);
-	ck_assert_uint_eq(fake.calls, 9 + 9 * 3); /* a look at descriptor, inode and mount */
-	ck_assert_uint_eq(disk.write_backs, 0);
-	ck_assert_uint_eq(disk.syncs, 0);
-	ck_assert_uint_eq(fake.sleeps, 0);
-	ck_assert_uint_eq(script.seen[0].reasons, 0);
-	atomicio_close(file);
-}
-END_TEST
-
-START_TEST(nowait_above_the_hardware_unit_is_never_retried)
-{
-	const struct atomicio_options options = scripted(ATOMICIO_FALLBACK_PLAIN, 8);
-	struct atomicio_file *file = machine_open(&options);
-
-	fake.pwritev2 = always_busy;
-	answer(RETRY, RETRY);
-	ck_assert_int_eq(atomicio_write(file, page, 131072, 0, ATOMICIO_NOWAIT), -EAGAIN);
-	ck_assert_uint_eq(fake.pwritev2_calls, 1);
-	ck_assert_uint_eq(script.seen[0].reasons, ATOMICIO_REASON_NOWAIT_NEVER);
-	ck_assert_uint_eq(script.seen[0].allowed, FAIL | FALLBACK);
-	/* Without NOWAIT it is the page cache that is in the way. */
-	answer(FAIL, FAIL);
-	ck_assert_int_eq(atomicio_write(file, page, 131072, 0, 0), -EAGAIN);
-	ck_assert_uint_eq(script.seen[0].reasons, ATOMICIO_REASON_CACHED_PAGES);
-	atomicio_close(file);
-}
-END_TEST
-
 /* The stock policies, as a table over all kinds, attempts, flags and allowed bits. */
 START_TEST(the_default_policy_retries_what_may_pass_then_falls_back_then_fails)
 {
@@ -383,14 +247,9 @@ int main(void)
 	const TTest *const tests[] = {
 		a_policy_sees_the_whole_failure,
 		every_answer_to_every_kind_is_masked_with_what_is_allowed,
-		retries_are_bounded_exactly,
-		a_loss_that_a_write_back_is_told_of_poisons_and_its_own_failure_does_not,
-		the_default_bound_is_eight_retries,
 		a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallback,
 		no_fallback_leads_on_from_the_fallback,
 		what_an_earlier_attempt_may_have_written_is_not_forgotten,
-		nowait_neither_writes_back_nor_sleeps,
-		nowait_above_the_hardware_unit_is_never_retried,
 		the_default_policy_retries_what_may_pass_then_falls_back_then_fails,
 		no_policy_means_the_default_one,
 	};
