@@ -69,47 +69,6 @@ START_TEST(a_limit_lowered_later_is_seen_if_there_was_one)
 }
 END_TEST
 
-START_TEST(the_plain_fallback_goes_on_after_short_writes)
-{
-	const uint64_t pieces[] = {1, 511, 512, 4096, PAGE - 1};
-
-	for (size_t i = 0; i < 5; i++) {
-		struct atomicio_file *file;
-
-		write_machine();
-		memset(page + PAGE / 2, NEW + 1, PAGE / 2);
-		file = open_with(ATOMICIO_FALLBACK_PLAIN, 0);
-		disk.piece_max = pieces[i];
-		DISK_SCRIPT(-EINVAL);
-		ck_assert_int_eq(atomicio_write(file, page, PAGE, PAGE, ATOMICIO_DSYNC), 0);
-		ck_assert_uint_eq(disk.plain, (PAGE + pieces[i] - 1) / pieces[i]);
-		ck_assert_mem_eq(disk.bytes[0] + PAGE, page, PAGE);
-		ck_assert(disk_holds(0, PAGE, DISK_OLD));
-		ck_assert(disk_holds(2 * PAGE, PAGE, DISK_OLD));
-		/* The flag that keeps a promise is in no call of it. */
-		ck_assert_int_eq(fake.pwritev2_flags, SYS_RWF_NOAPPEND | SYS_RWF_DSYNC);
-		ck_assert_uint_eq(machine_stats(file).writes_plain, 1);
-		ck_assert_uint_eq(machine_stats(file).bytes, PAGE);
-		atomicio_close(file);
-	}
-}
-END_TEST
-
-START_TEST(a_plain_write_that_stops_leaves_the_range_unknown)
-{
-	struct atomicio_file *file = open_with(ATOMICIO_FALLBACK_PLAIN, 0);
-
-	disk.piece_max = 4096;
-	DISK_SCRIPT(-ENOTBLK, 0, 0, -ENOSPC);
-	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -ENOSPC);
-	ck_assert_uint_eq(script.seen[1].path, ATOMICIO_PATH_PLAIN);
-	ck_assert_uint_eq(script.seen[1].on_disk, ATOMICIO_DISK_UNKNOWN);
-	ck_assert_uint_eq(script.seen[1].allowed & ATOMICIO_FALLBACK, 0);
-	ck_assert_uint_eq(machine_stats(file).writes_plain, 0);
-	atomicio_close(file);
-}
-END_TEST
-
 static ssize_t nothing_written(int fd, const struct iovec *vector, int count, uint64_t offset,
 			       int flags)
 {
@@ -374,8 +333,6 @@ int main(void)
 	const TTest *const tests[] = {
 		a_range_that_crosses_the_size_limit_is_refused_before_the_call,
 		a_limit_lowered_later_is_seen_if_there_was_one,
-		the_plain_fallback_goes_on_after_short_writes,
-		a_plain_write_that_stops_leaves_the_range_unknown,
 		a_durable_plain_write_that_fails_leaves_no_sync_to_succeed,
 		a_plain_write_that_gets_nowhere_ends,
 		the_plain_fallback_uses_the_descriptor_of_the_caller,
