@@ -3,7 +3,7 @@
  * Two files in memory below the fake system table.  See fake_disk.h.
  */
 #define _GNU_SOURCE
-#include "fake_disk.h"
+#include "fake_disk_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,44 +15,12 @@
 #include "fake_aio.h"
 #include "probe_machine.h"
 
-#define FD_MAX 256
 #define INODE 10
 #define DISK_MAGIC_EXT4 0xef53u
 
 struct fake_disk disk;
 
-static int opened_as[FD_MAX]; /* file + 1 of a descriptor that disk_open() gave */
-
-/* The file's write-back error (FD5), and how much of it each description was told. */
-static struct {
-	int error;
-	uint32_t count, seen; /* of all, and of those that somebody was told of */
-	uint32_t told[FD_MAX];
-} lost;
-
-void disk_lose(int error)
-{
-	lost.error = error;
-	lost.count++;
-}
-
-bool disk_would_report(int fd)
-{
-	return lost.told[fd] != lost.count;
-}
-
-void disk_restart(void)
-{
-	lost.told[FAKE_FD] = lost.told[DISK_JOURNAL_FD] = lost.seen;
-}
-
-static int tell(int fd)
-{
-	if (!disk_would_report(fd))
-		return 0;
-	lost.told[fd] = lost.seen = lost.count;
-	return lost.error;
-}
+static int opened_as[DISK_FD_MAX]; /* file + 1 of a descriptor that disk_open() gave */
 
 static int file_of(int fd)
 {
@@ -60,7 +28,7 @@ static int file_of(int fd)
 		return 0;
 	if (fd == DISK_JOURNAL_FD)
 		return 1;
-	return fd >= 0 && fd < FD_MAX ? opened_as[fd] - 1 : -1;
+	return fd >= 0 && fd < DISK_FD_MAX ? opened_as[fd] - 1 : -1;
 }
 
 static int disk_open(const char *path, int flags)
@@ -72,7 +40,7 @@ static int disk_open(const char *path, int flags)
 		disk.open_flags = flags;
 		if (result >= 0) {
 			opened_as[result] = file_of(fd) + 1;
-			lost.told[result] = lost.seen;
+			disk_opened_now(result);
 		}
 	}
 	return result;
@@ -107,26 +75,6 @@ static int disk_fstat(int fd, struct sys_statx *out)
 	out->size = disk.size[file];
 	if (file == 1)
 		out->mode = S_IFREG | 0644;
-	return 0;
-}
-
-/* An untorn write to a raw device: -EAGAIN, or 0 with `buffered` telling how it goes. */
-static int enter_device(int flags, bool *buffered)
-{
-	if (disk.cached && (flags & SYS_RWF_NOWAIT))
-		return -EAGAIN;
-	if ((flags & SYS_RWF_NOWAIT) && disk.queue_full) {
-		disk.queue_full--;
-		return -EAGAIN;
-	}
-	*buffered = disk.cached && disk.drops_needed;
-	if (disk.arrivals) {
-		if (disk.arrivals != DISK_FOREVER)
-			disk.arrivals--;
-		disk.cached = !disk.arrivals_vanish;
-		disk.dirty = true;
-		*buffered = true;
-	}
 	return 0;
 }
 
@@ -183,7 +131,7 @@ static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int fla
 	if (result < 0 && !disk.fail_late)
 		return result;
 	if (atomic && result > 0 && (fake.statx.mode & S_IFMT) == S_IFBLK) {
-		const int refused = enter_device(flags, &buffered);
+		const int refused = disk_enter_device(flags, &buffered);
 
 		if (refused)
 			return refused;
@@ -209,7 +157,7 @@ static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int fla
 		disk.untorn++;
 	copy_in(0, vector->iov_base, result < 0 ? vector->iov_len : (size_t)result, offset);
 	if (result > 0 && syncs(flags) && disk_would_report(fd))
-		return tell(fd);
+		return disk_tell(fd);
 	return result;
 }
 
@@ -279,42 +227,7 @@ static int disk_fdatasync(int fd)
 
 	disk.syncs++;
 	disk.sync_fd = fd;
-	return result || file_of(fd) ? result : tell(fd);
-}
-
-static int disk_write_back(int fd, uint64_t offset, uint64_t length)
-{
-	const int result = fake_sys.write_back(fd, offset, length);
-
-	disk.write_backs++;
-	fake.inode_flags &= ~SYS_INODE_INLINE_DATA;
-	return result ? result : tell(fd);
-}
-
-static int disk_drop_cache(int fd, uint64_t offset, uint64_t length)
-{
-	const int result = fake_sys.drop_cache(fd, offset, length);
-
-	disk.drops++;
-	if (result == 0 && disk.drops_needed != DISK_FOREVER) {
-		if (disk.drops_needed)
-			disk.drops_needed--;
-		if (disk.drops_needed == 0) {
-			disk.cached = 0;
-			disk.dirty = false;
-		}
-	}
-	return result;
-}
-
-static int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
-{
-	const int result = fake_sys.cachestat(fd, offset, length, out);
-
-	if (result == 0)
-		*out = (struct sys_cachestat){.cache = disk.cached,
-					      .dirty = disk.dirty ? disk.cached : 0};
-	return result;
+	return result || file_of(fd) ? result : disk_tell(fd);
 }
 
 static void disk_sleep_us(uint32_t microseconds)
@@ -331,7 +244,7 @@ void disk_reset(void)
 {
 	fake_reset();
 	memset(opened_as, 0, sizeof(opened_as));
-	memset(&lost, 0, sizeof(lost));
+	disk_forget_losses();
 	memset(disk.bytes[1], 0, disk.size[1]);
 	memset((uint8_t *)&disk + sizeof(disk.bytes), 0, sizeof(disk) - sizeof(disk.bytes));
 	memset(disk.bytes[0], DISK_OLD, sizeof(disk.bytes[0]));
