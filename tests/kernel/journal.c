@@ -285,31 +285,6 @@ static void writes_wait_for_recovery(void)
 	close(scene.journal_fd);
 }
 
-/* Overlay moves such a write to the end and calls it done (6.18): it must not get there. */
-static void with_append_a_write_stays_in_place_or_is_refused(void)
-{
-	struct journal_files files = {.fds = {kernel_file("one", 2 * PAGE, O_RDWR | O_APPEND)}};
-	const int fd = journal_fresh(JOURNAL, MIB), refused = journal_append() ? 0 : -EOPNOTSUPP;
-	struct atomicio_journal *journal = journal_start(fd);
-	const struct atomicio_options options = {.journal = journal, .file_id = 1},
-				      plain = {.fallback = ATOMICIO_FALLBACK_PLAIN};
-	struct atomicio_file *file = NULL;
-
-	CHECK_EQ(atomicio_open(files.fds[0], &options, sizeof(options), &file), refused);
-	if (!refused)
-		CHECK_EQ(kernel_write(file, 3, PAGE, 0, 0), 0);
-	CHECK_EQ(atomicio_close(file), 0);
-	atomicio_journal_close(journal);
-	file = kernel_open(files.fds[0], &plain);
-	CHECK_EQ(kernel_write(file, 4, PAGE, PAGE, 0), refused);
-	CHECK_EQ(atomicio_close(file), 0);
-	CHECK_EQ(kernel_size("one"), 2 * PAGE);
-	CHECK(kernel_holds("one", 0, PAGE, refused ? 1 : 3));
-	CHECK(kernel_holds("one", PAGE, PAGE, refused ? 1 : 4));
-	close(files.fds[0]);
-	close(fd);
-}
-
 /*
  * The descriptor that recovery gets may have O_APPEND although the writer's had not.  Recovery
  * writes through a description of its own, which has not.
@@ -346,7 +321,6 @@ int main(int argc, char **argv)
 		TEST(nothing_of_a_forgotten_file_is_replayed),
 		TEST(pages_of_a_file_that_is_gone_are_skipped_and_counted),
 		TEST(writes_wait_for_recovery),
-		TEST(with_append_a_write_stays_in_place_or_is_refused),
 		TEST(recovery_through_append_stays_in_place),
 	};
 

@@ -15,6 +15,7 @@
 #define NAME "journal"
 #define SIZE (256 * KIB)
 #define BLOCK (4 * KIB)
+#define PAGE (16 * KIB)
 
 /* Make a journal whose two headers have both been written; its bytes go to `copy`. */
 static int fixture(uint8_t *copy)
@@ -30,11 +31,6 @@ static int fixture(uint8_t *copy)
 	CHECK_EQ(pread(fd, copy, SIZE, 0), SIZE);
 	CHECK(!memcmp(copy, copy + BLOCK, 16));
 	return fd;
-}
-
-static void put(int fd, const uint8_t *bytes, size_t length, uint64_t offset)
-{
-	CHECK_EQ(pwrite(fd, bytes, length, (off_t)offset), length);
 }
 
 /* The journal is refused with this error, and not a byte of it is changed by that. */
@@ -74,7 +70,7 @@ static void another_version_is_refused(void)
 		header[16] = 3;
 		crc = crc32c(header, BLOCK - 4);
 		memcpy(header + BLOCK - 4, &crc, 4); /* little-endian machines only */
-		put(fd, header, BLOCK, i * BLOCK);
+		journal_put(fd, header, BLOCK, i * BLOCK);
 		refused(fd, -EPROTONOSUPPORT);
 	}
 	close(fd);
@@ -90,16 +86,16 @@ static void one_damaged_header_is_no_loss_and_two_are(void)
 	files.fds[0] = kernel_file("home", 64 * KIB, O_RDWR);
 	for (size_t i = 0; i < 2; i++) {
 		/* Torn: the magic is new, the end is not. */
-		put(fd, noise, BLOCK / 2, i * BLOCK + BLOCK / 2);
+		journal_put(fd, noise, BLOCK / 2, i * BLOCK + BLOCK / 2);
 		journal_replay(fd, &files);
-		put(fd, bytes, 2 * BLOCK, 0);
+		journal_put(fd, bytes, 2 * BLOCK, 0);
 	}
-	put(fd, noise, BLOCK / 2, BLOCK / 2);
-	put(fd, noise, BLOCK / 2, BLOCK + BLOCK / 2);
+	journal_put(fd, noise, BLOCK / 2, BLOCK / 2);
+	journal_put(fd, noise, BLOCK / 2, BLOCK + BLOCK / 2);
 	refused(fd, -EBADMSG);
 	/* No trace of a header is no journal. */
-	put(fd, noise, BLOCK, 0);
-	put(fd, noise, BLOCK, BLOCK);
+	journal_put(fd, noise, BLOCK, 0);
+	journal_put(fd, noise, BLOCK, BLOCK);
 	refused(fd, -ENODATA);
 	close(files.fds[0]);
 	close(fd);
@@ -112,7 +108,7 @@ static void headers_of_two_journals_are_refused(void)
 
 	close(fd);
 	fd = fixture(two);
-	put(fd, one, BLOCK, 0);
+	journal_put(fd, one, BLOCK, 0);
 	refused(fd, -EBADMSG);
 	close(fd);
 }
@@ -182,147 +178,6 @@ static void a_read_only_descriptor_is_refused(void)
 	close(fd);
 }
 
-static void a_journal_smaller_than_its_frames_is_not_made(void)
-{
-	static const struct atomicio_journal_options wrong[] = {
-		{.size = 4096},
-		{.size = 8192 + 4096},
-		{.size = 16384 + 8192},
-		{.size = (UINT64_C(1) << 40) + 1},
-		{.size = UINT64_MAX},
-		{.size = MIB, .frame_max = 4096},
-		{.size = MIB, .frame_max = MIB / 2},
-		{.size = MIB, .frame_max = UINT32_MAX},
-		{.size = 256 * MIB, .frame_max = 65 * MIB},
-		{.size = MIB, .flags = 2},
-	};
-	const struct atomicio_journal_options smallest = {.size = 16384 + 2 * 8192};
-	const int fd = kernel_file(NAME, 0, O_RDWR);
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		CHECK_EQ(atomicio_journal_create(fd, &wrong[i], sizeof(wrong[i])), -EINVAL);
-		CHECK_EQ(kernel_size(NAME), 0);
-	}
-	CHECK_EQ(atomicio_journal_create(fd, &smallest, sizeof(smallest)), 0);
-	atomicio_journal_close(journal_start(fd));
-	close(fd);
-}
-
-static void an_unaligned_size_or_frame_is_rounded_and_info_says_so(void)
-{
-	static const struct {
-		struct atomicio_journal_options asked;
-		uint64_t size;
-		uint32_t frame_max;
-	} rows[] = {
-		{{.size = MIB + 1, .frame_max = 65536}, MIB + 4096, 65536},
-		{{.size = MIB, .frame_max = 10000}, MIB, 12288},
-		{{.size = MIB, .frame_max = 4097}, MIB, 8192},
-		/* Half of the ring is no multiple, and what fits is not refused. */
-		{{.size = MIB + 4096, .frame_max = 518000}, MIB + 4096, 516096},
-		{{.size = 40 * MIB, .frame_max = 16 * MIB - 1}, 40 * MIB, 16 * MIB},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const int fd = kernel_file(NAME, 0, O_RDWR);
-		struct atomicio_journal *journal;
-
-		CHECK_EQ(atomicio_journal_create(fd, &rows[i].asked, sizeof(rows[i].asked)), 0);
-		journal = journal_start(fd);
-		CHECK_EQ(journal_look(journal).size, rows[i].size);
-		CHECK_EQ(journal_look(journal).frame_max, rows[i].frame_max);
-		CHECK_EQ(kernel_size(NAME), rows[i].size);
-		atomicio_journal_close(journal);
-		close(fd);
-	}
-}
-
-static void what_is_in_a_file_is_not_overwritten_unasked(void)
-{
-	const struct atomicio_journal_options options = {.size = SIZE,
-							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
-	const int fd = kernel_file(NAME, 100, O_RDWR);
-
-	CHECK_EQ(atomicio_journal_create(fd, NULL, 0), -EEXIST);
-	CHECK_EQ(kernel_size(NAME), 100);
-	CHECK(kernel_holds(NAME, 0, 100, 1));
-	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
-	atomicio_journal_close(journal_start(fd));
-	close(fd);
-}
-
-static void zeroes_alone_count_as_empty(void)
-{
-	const struct atomicio_journal_options options = {.size = SIZE};
-	const off_t sizes[] = {1, 100, BLOCK, SIZE - 1, SIZE};
-	uint8_t one = 1;
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		const int fd = kernel_file(NAME, 0, O_RDWR);
-
-		MUST(ftruncate(fd, sizes[i]));
-		put(fd, &one, 1, (uint64_t)sizes[i] / 2);
-		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
-		CHECK_EQ(kernel_size(NAME), (uint64_t)sizes[i]);
-		CHECK_EQ(pread(fd, &one, 1, sizes[i] / 2), 1);
-		CHECK_EQ(one, 1);
-		put(fd, (const uint8_t[]){0}, 1, (uint64_t)sizes[i] / 2);
-		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
-		atomicio_journal_close(journal_start(fd));
-		/* A journal without a frame is almost all zeroes. */
-		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
-		MUST(ftruncate(fd, 0));
-		MUST(ftruncate(fd, SIZE + 1));
-		CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
-		close(fd);
-	}
-}
-
-static void a_torn_header_with_nothing_behind_it_counts_as_zeroes(void)
-{
-	const struct atomicio_journal_options options = {.size = SIZE};
-	static const uint8_t zeroes[BLOCK], one[] = {1};
-	const int fd = journal_fresh(NAME, SIZE);
-
-	put(fd, one, 1, SIZE - 1); /* a frame, or whatever */
-	put(fd, zeroes, BLOCK - 512, 512);
-	put(fd, zeroes, BLOCK, BLOCK); /* the second header comes after the first is durable */
-	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
-	put(fd, zeroes, 1, SIZE - 1);
-	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
-	atomicio_journal_close(journal_start(fd));
-	put(fd, one, 1, 0); /* and so it is no longer ours */
-	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
-	close(fd);
-}
-
-static void a_create_that_is_killed_can_be_made_again(void)
-{
-	const struct atomicio_journal_options options = {.size = 8 * MIB};
-	uint32_t halfway = 0;
-
-	for (int round = 0; round < 200 && halfway < 5; round++) {
-		const int fd = kernel_file(NAME, 0, O_RDWR);
-		const pid_t child = fork();
-		int error, status;
-
-		MUST(child);
-		if (child == 0)
-			_exit(atomicio_journal_create(fd, &options, sizeof(options)) != 0);
-		while (kernel_size(NAME) == 0)
-			usleep(20);
-		usleep((useconds_t)round * 50);
-		MUST(kill(child, SIGKILL));
-		MUST(waitpid(child, &status, 0));
-		halfway += kernel_size(NAME) < 8 * MIB;
-		error = atomicio_journal_create(fd, &options, sizeof(options));
-		CHECK(error == 0 || (error == -EEXIST && kernel_size(NAME) == 8 * MIB));
-		atomicio_journal_close(journal_start(fd));
-		close(fd);
-	}
-	CHECK(halfway > 0);
-}
-
 static void a_full_disk_leaves_the_file_empty(void)
 {
 	const int fd = kernel_file(NAME, 0, O_RDWR);
@@ -365,6 +220,31 @@ static void an_id_names_one_file_and_a_file_has_one_id(void)
 	close(fd);
 }
 
+/* Overlay moves such a write to the end and calls it done (6.18): it must not get there. */
+static void with_append_a_write_stays_in_place_or_is_refused(void)
+{
+	struct journal_files files = {.fds = {kernel_file("one", 2 * PAGE, O_RDWR | O_APPEND)}};
+	const int fd = journal_fresh(NAME, MIB), refused = journal_append() ? 0 : -EOPNOTSUPP;
+	struct atomicio_journal *journal = journal_start(fd);
+	const struct atomicio_options options = {.journal = journal, .file_id = 1},
+				      plain = {.fallback = ATOMICIO_FALLBACK_PLAIN};
+	struct atomicio_file *file = NULL;
+
+	CHECK_EQ(atomicio_open(files.fds[0], &options, sizeof(options), &file), refused);
+	if (!refused)
+		CHECK_EQ(kernel_write(file, 3, PAGE, 0, 0), 0);
+	CHECK_EQ(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+	file = kernel_open(files.fds[0], &plain);
+	CHECK_EQ(kernel_write(file, 4, PAGE, PAGE, 0), refused);
+	CHECK_EQ(atomicio_close(file), 0);
+	CHECK_EQ(kernel_size("one"), 2 * PAGE);
+	CHECK(kernel_holds("one", 0, PAGE, refused ? 1 : 3));
+	CHECK(kernel_holds("one", PAGE, PAGE, refused ? 1 : 4));
+	close(files.fds[0]);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct kernel_test tests[] = {
@@ -374,14 +254,9 @@ int main(int argc, char **argv)
 		TEST(a_truncated_journal_is_refused),
 		TEST(a_second_opener_is_refused),
 		TEST(a_read_only_descriptor_is_refused),
-		TEST(a_journal_smaller_than_its_frames_is_not_made),
-		TEST(an_unaligned_size_or_frame_is_rounded_and_info_says_so),
-		TEST(what_is_in_a_file_is_not_overwritten_unasked),
-		TEST(zeroes_alone_count_as_empty),
-		TEST(a_torn_header_with_nothing_behind_it_counts_as_zeroes),
-		TEST(a_create_that_is_killed_can_be_made_again),
 		TEST(a_full_disk_leaves_the_file_empty),
 		TEST(an_id_names_one_file_and_a_file_has_one_id),
+		TEST(with_append_a_write_stays_in_place_or_is_refused),
 	};
 
 	return kernel_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

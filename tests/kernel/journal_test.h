@@ -48,6 +48,11 @@ static inline int journal_fresh(const char *name, uint64_t size)
 	return fd;
 }
 
+static inline void journal_put(int fd, const uint8_t *bytes, size_t length, uint64_t offset)
+{
+	CHECK_EQ(pwrite(fd, bytes, length, (off_t)offset), length);
+}
+
 static inline struct atomicio_journal *journal_start(int fd)
 {
 	struct atomicio_journal *journal = NULL;

@@ -9,100 +9,9 @@
 
 #include "kernel_test.h"
 #include "libatomicio/uring.h"
+#include "uring_test.h"
 
-#define PAGE (4 * KIB)
-#define DEPTH_MAX 256
 #define RWF_ATOMIC_BIT 0x40
-
-static struct io_uring ring;
-static struct atomicio_request requests[DEPTH_MAX];
-static struct kernel_policy policy;
-static struct atomicio_file *file;
-static int fd;
-
-static void begin(uint32_t answer, uint32_t fallback)
-{
-	fd = kernel_file("guest", 2 * MIB, O_RDWR | O_DIRECT);
-	policy = (struct kernel_policy){.answer = answer};
-	file = kernel_open_with(fd, &policy, fallback);
-	memset(requests, 0, sizeof(requests));
-}
-
-static void end(void)
-{
-	io_uring_queue_exit(&ring);
-	CHECK_EQ(atomicio_close(file), 0);
-	close(fd);
-}
-
-static void make_ring(uint32_t depth, uint32_t flags)
-{
-	struct io_uring_params params = {.flags = flags, .sq_thread_idle = 100};
-
-	CHECK_EQ(io_uring_queue_init_params(depth, &ring, &params), 0);
-}
-
-static const uint8_t *page_of(uint64_t offset, size_t length, uint32_t seed)
-{
-	static uint8_t *pages[DEPTH_MAX];
-	static size_t sizes[DEPTH_MAX];
-	static uint32_t next;
-	const uint32_t i = next++ % DEPTH_MAX;
-
-	if (sizes[i] < length) {
-		free(pages[i]);
-		pages[i] = kernel_memory(length);
-		sizes[i] = length;
-	}
-	kernel_fill(pages[i], length, offset, seed);
-	return pages[i];
-}
-
-static struct io_uring_sqe *entry(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-
-	CHECK(sqe);
-	return sqe;
-}
-
-/* Prepare request i; flags of the entry are set as a caller would. */
-static int prep(uint32_t i, const void *page, size_t length, uint64_t offset, uint32_t flags,
-		uint8_t sqe_flags)
-{
-	struct io_uring_sqe *sqe = entry();
-	const int error = atomicio_uring_prep(&requests[i], file, sqe, page, length, offset, flags);
-
-	sqe->flags = sqe_flags;
-	if (sqe_flags & IOSQE_FIXED_FILE)
-		sqe->fd = 0;
-	sqe->user_data = i;
-	return error;
-}
-
-/* Submit all, wait for `count` completions, and put each result at its request's number. */
-static void collect(uint32_t count, int32_t *results)
-{
-	CHECK(io_uring_submit(&ring) >= 0);
-	for (uint32_t i = 0; i < count; i++) {
-		struct io_uring_cqe *cqe;
-
-		CHECK_EQ(io_uring_wait_cqe(&ring, &cqe), 0);
-		CHECK(cqe->user_data < DEPTH_MAX);
-		results[cqe->user_data] = cqe->res;
-		io_uring_cqe_seen(&ring, cqe);
-	}
-}
-
-/* Requests first to end - 1 are done. */
-static void collect_done(uint32_t first, uint32_t end)
-{
-	static int32_t results[DEPTH_MAX];
-
-	collect(end - first, results);
-	for (uint32_t i = first; i < end; i++)
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
-}
 
 /* Fill [0, 1 MiB) with `seed` by pages of 4 KiB, `depth` at a time. */
 static void rewrite(uint32_t depth, uint32_t seed, uint32_t flags, uint8_t sqe_flags)
@@ -231,122 +140,6 @@ static void refused_entry_does_nothing_and_fails(void)
 	end();
 }
 
-/* A49 */
-static void whole_link_is_written_when_none_fails(void)
-{
-	struct io_uring_sqe *sqe;
-	int32_t results[4];
-
-	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
-	make_ring(8, 0);
-	for (uint32_t i = 0; i < 3; i++)
-		CHECK_EQ(prep(i, page_of(i * PAGE, PAGE, 6), PAGE, i * PAGE, 0, IOSQE_IO_LINK), 0);
-	sqe = entry();
-	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
-	sqe->user_data = 3;
-	collect(4, results);
-	for (uint32_t i = 0; i < 3; i++)
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), 0);
-	CHECK_EQ(results[3], 0);
-	CHECK(kernel_holds("guest", 0, 3 * PAGE, 6));
-	end();
-}
-
-/* Where request 1 of 4 linked ones fails: what became of the rest, and of a second round. */
-static void check_broken_link(int32_t *results, int own_error)
-{
-	CHECK_EQ(atomicio_uring_done(&requests[0], results[0]), 0);
-	CHECK_EQ(atomicio_uring_done(&requests[1], results[1]), own_error);
-	for (uint32_t i = 2; i < 4; i++) {
-		CHECK_EQ(results[i], -ECANCELED);
-		policy.seen = 0;
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), -ECANCELED);
-		CHECK_EQ(policy.seen, 1);
-		CHECK_EQ(policy.last.allowed, ATOMICIO_FAIL);
-		CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
-	}
-	CHECK(kernel_holds("guest", 0, PAGE, 6));
-	CHECK(kernel_holds("guest", PAGE, 3 * PAGE, 1));
-	for (uint32_t i = 1; i < 4; i++)
-		CHECK_EQ(prep(i, page_of(i * PAGE, PAGE, 6), PAGE, i * PAGE, 0,
-			      i < 3 ? IOSQE_IO_LINK : 0),
-			 0);
-	collect_done(1, 4);
-	CHECK(kernel_holds("guest", 0, 4 * PAGE, 6));
-}
-
-static void prep_link(uint32_t second_flags, size_t second_length, int second_error)
-{
-	for (uint32_t i = 0; i < 4; i++)
-		CHECK_EQ(prep(i, page_of(i * PAGE, second_length, 6), i == 1 ? second_length : PAGE,
-			      i * PAGE, i == 1 ? second_flags : 0, i < 3 ? IOSQE_IO_LINK : 0),
-			 i == 1 ? second_error : 0);
-}
-
-static void write_refused_in_prep_breaks_its_link(void)
-{
-	int32_t results[4];
-
-	begin(ATOMICIO_RETRY, ATOMICIO_FALLBACK_NONE);
-	make_ring(8, 0);
-	prep_link(0, 3 * PAGE, -EINVAL);
-	collect(4, results);
-	check_broken_link(results, -EINVAL);
-	end();
-}
-
-/* A49 */
-static void write_refused_by_the_kernel_breaks_its_link(void)
-{
-	int32_t results[4];
-
-	/* XFS's copy on write always blocks, so NOWAIT is EAGAIN: the retry would be too. */
-	begin(ATOMICIO_RETRY, ATOMICIO_FALLBACK_NONE);
-	make_ring(8, 0);
-	prep_link(ATOMICIO_NOWAIT, PAGE, 0);
-	collect(4, results);
-	CHECK_EQ(results[1], -EAGAIN);
-	check_broken_link(results, -EAGAIN);
-	CHECK_EQ(kernel_stats(file).retries, 0);
-	end();
-}
-
-static void fallback_in_prep_keeps_its_link_whole(void)
-{
-	begin(ATOMICIO_FALLBACK, ATOMICIO_FALLBACK_PLAIN);
-	make_ring(8, 0);
-	CHECK_EQ(prep(0, page_of(0, PAGE, 6), PAGE, 0, 0, IOSQE_IO_LINK), 0);
-	CHECK_EQ(prep(1, page_of(PAGE, 3 * PAGE, 6), 3 * PAGE, PAGE, 0, IOSQE_IO_LINK), 0);
-	/* Made ahead of the entry that it is linked behind. */
-	CHECK(kernel_holds("guest", PAGE, 3 * PAGE, 6));
-	CHECK_EQ(prep(2, page_of(4 * PAGE, PAGE, 6), PAGE, 4 * PAGE, 0, 0), 0);
-	collect_done(0, 3);
-	CHECK(kernel_holds("guest", 0, 5 * PAGE, 6));
-	CHECK_EQ(kernel_stats(file).writes_plain, 1);
-	end();
-}
-
-static void good_and_refused_writes_mixed(void)
-{
-	static int32_t results[DEPTH_MAX];
-
-	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
-	make_ring(DEPTH_MAX, 0);
-	for (uint32_t i = 0; i < DEPTH_MAX; i++) {
-		const uint64_t at = i * PAGE;
-		const size_t length = i % 3 ? PAGE : PAGE - 512;
-
-		CHECK_EQ(prep(i, page_of(at, PAGE, 9), length, at, 0, 0), i % 3 ? 0 : -EINVAL);
-	}
-	collect(DEPTH_MAX, results);
-	for (uint32_t i = 0; i < DEPTH_MAX; i++) {
-		CHECK_EQ(atomicio_uring_done(&requests[i], results[i]), i % 3 ? 0 : -EINVAL);
-		CHECK(kernel_holds("guest", i * PAGE, PAGE, i % 3 ? 9 : 1));
-	}
-	CHECK_EQ(kernel_stats(file).writes_failed, (DEPTH_MAX + 2) / 3);
-	end();
-}
-
 static void descriptor_closed_under_a_write_in_flight_does_no_harm(void)
 {
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
@@ -387,11 +180,6 @@ int main(int argc, char **argv)
 		TEST(completions_are_polled_for_and_dsync_makes_them_durable),
 		TEST(registered_buffer_is_refused_where_the_kernel_would),
 		TEST(refused_entry_does_nothing_and_fails),
-		TEST(whole_link_is_written_when_none_fails),
-		TEST(write_refused_in_prep_breaks_its_link),
-		TEST(write_refused_by_the_kernel_breaks_its_link),
-		TEST(fallback_in_prep_keeps_its_link_whole),
-		TEST(good_and_refused_writes_mixed),
 		TEST(descriptor_closed_under_a_write_in_flight_does_no_harm),
 		TEST(descriptor_closed_before_the_submission_is_ebadf_and_never_retried),
 	};

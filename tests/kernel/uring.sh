@@ -10,6 +10,7 @@ kernel_begin mkfs.xfs
 kernel_mount xfs xfs -m reflink=1 || exit 1
 if [ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" = 0 ]; then
 	kernel_run uring "$kernel_scratch/xfs"
+	kernel_run uring_link "$kernel_scratch/xfs"
 else
 	echo "ok - guests # SKIP kernel.io_uring_disabled is set"
 fi
