@@ -44,7 +44,10 @@ int journal_detach(struct atomicio_journal *journal, struct journal_file *file);
 
 /* Does one frame hold `count` pages of `room` bytes, the sum of journal_room()? */
 bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64_t room);
-uint64_t journal_room(uint64_t length);
+static inline uint64_t journal_room(uint64_t length)
+{
+	return journal_padded(length);
+}
 
 /*
  * Make a group durable in one frame, or a chain of frames (K5), then write its pages home.

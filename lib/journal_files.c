@@ -240,11 +240,6 @@ bool journal_fits(const struct atomicio_journal *journal, uint64_t count, uint64
 	return journal_frame_length(count, room) <= journal->frame_room;
 }
 
-uint64_t journal_room(uint64_t length)
-{
-	return journal_padded(length);
-}
-
 ATOMICIO_EXPORT int atomicio_journal_checkpoint(struct atomicio_journal *journal)
 {
 	SYS_NO_CANCEL;

@@ -94,17 +94,6 @@ void journal_begin_callbacks(struct atomicio_journal *journal)
 	atomic_store_explicit(&journal->in_callback, true, memory_order_release);
 }
 
-void journal_end_callbacks(struct atomicio_journal *journal)
-{
-	atomic_store_explicit(&journal->in_callback, false, memory_order_release);
-}
-
-bool journal_is_callback(const struct atomicio_journal *journal)
-{
-	return atomic_load_explicit(&journal->in_callback, memory_order_acquire) &&
-	       pthread_equal(journal->caller, pthread_self());
-}
-
 ATOMICIO_EXPORT int atomicio_journal_get_info(const struct atomicio_journal *journal,
 					      struct atomicio_journal_info *info, size_t info_size)
 {

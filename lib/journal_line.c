@@ -214,12 +214,6 @@ void journal_wake(struct atomicio_journal *journal)
 		pthread_cond_signal(&first->woken);
 }
 
-void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket)
-{
-	*journal->waiting_end = ticket;
-	journal->waiting_end = &ticket->next;
-}
-
 enum journal_next journal_await_lead(struct atomicio_journal *journal,
 				     struct journal_ticket *ticket)
 {

@@ -28,7 +28,12 @@ void journal_wake(struct atomicio_journal *journal);
 int journal_refused(const struct atomicio_journal *journal);
 void journal_poison(struct atomicio_journal *journal);
 
-void journal_join_line(struct atomicio_journal *journal, struct journal_ticket *ticket);
+static inline void journal_join_line(struct atomicio_journal *journal,
+				     struct journal_ticket *ticket)
+{
+	*journal->waiting_end = ticket;
+	journal->waiting_end = &ticket->next;
+}
 /* What comes next for the thread of a ticket in line. */
 enum journal_next {
 	JOURNAL_NEXT_NONE, /* the ticket is settled */

@@ -122,7 +122,14 @@ bool journal_is_volatile(const struct sys_calls *sys, int fd);
  * call returns -EDEADLK.
  */
 void journal_begin_callbacks(struct atomicio_journal *journal);
-void journal_end_callbacks(struct atomicio_journal *journal);
-bool journal_is_callback(const struct atomicio_journal *journal);
+static inline void journal_end_callbacks(struct atomicio_journal *journal)
+{
+	atomic_store_explicit(&journal->in_callback, false, memory_order_release);
+}
+static inline bool journal_is_callback(const struct atomicio_journal *journal)
+{
+	return atomic_load_explicit(&journal->in_callback, memory_order_acquire) &&
+	       pthread_equal(journal->caller, pthread_self());
+}
 
 #endif /* LIBATOMICIO_JOURNAL_RING_H */

@@ -65,7 +65,6 @@
 #define journal_encode_file atomicio__journal_encode_file
 #define journal_encode_frame atomicio__journal_encode_frame
 #define journal_encode_header atomicio__journal_encode_header
-#define journal_end_callbacks atomicio__journal_end_callbacks
 #define journal_end_couriers atomicio__journal_end_couriers
 #define journal_end_run atomicio__journal_end_run
 #define journal_end_ticket atomicio__journal_end_ticket
@@ -131,14 +130,12 @@
 #define journal_home_refusal atomicio__journal_home_refusal
 #define journal_identify atomicio__journal_identify
 #define journal_install_header atomicio__journal_install_header
-#define journal_is_callback atomicio__journal_is_callback
 #define journal_is_direct atomicio__journal_is_direct
 #define journal_is_forked atomicio__journal_is_forked
 #define journal_is_half_full atomicio__journal_is_half_full
 #define journal_is_own_file atomicio__journal_is_own_file
 #define journal_is_poisoned atomicio__journal_is_poisoned
 #define journal_is_volatile atomicio__journal_is_volatile
-#define journal_join_line atomicio__journal_join_line
 #define journal_judge atomicio__journal_judge
 #define journal_keep_ticket atomicio__journal_keep_ticket
 #define journal_land atomicio__journal_land
@@ -183,7 +180,6 @@
 #define journal_retire_id atomicio__journal_retire_id
 #define journal_retire_step atomicio__journal_retire_step
 #define journal_retire_wait atomicio__journal_retire_wait
-#define journal_room atomicio__journal_room
 #define journal_scan_again atomicio__journal_scan_again
 #define journal_scan_ring atomicio__journal_scan_ring
 #define journal_seek_range atomicio__journal_seek_range
