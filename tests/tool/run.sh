@@ -9,8 +9,8 @@
 # that a healthy kernel does not give.
 #
 # Flow: run.sh holds the helpers and the stages; usage.sh, probe.sh, doctor.sh, write.sh,
-# journal.sh, journal_craft.sh, bench.sh and words.sh hold the tests, one family each; ATOMICIO_TOOL_PARTS names some
-# of them.
+# journal*.sh, bench.sh, words.sh and crash*.sh hold the tests, one family each; ATOMICIO_TOOL_PARTS
+# names some of them.
 #
 # Usage: run.sh PATH-OF-ATOMICIO
 # shellcheck disable=SC2317,SC2034
@@ -115,7 +115,7 @@ if [ -n "$xfs" ] && ! "$tool" doctor "$xfs" >/dev/null; then
 fi
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_disk journal_craft bench words crash}; do
+for part in ${ATOMICIO_TOOL_PARTS:-usage completion probe doctor write journal journal_recover journal_disk journal_craft bench words crash crash_serve}; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
