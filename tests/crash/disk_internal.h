@@ -15,16 +15,23 @@ void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn);
 
+#define DISK_OWN_FIRST 18 /* the first descriptor that a process opens itself */
+
 /* disk_sys.c */
 
 struct disk_description *disk_opened(int fd);
+/* A sync of what was written before; returns its result. */
+int disk_ends_sync(int fd, uint32_t before, bool fails);
+
+/* disk_call.c */
+
+/* What waits for its write-back is lost, and the next call that looks is told. */
+void disk_lose_writeback(uint32_t file);
 /* Count a write or a sync; true: the fault of this run hits it. */
 bool disk_enter_call(uint32_t *call);
 /* What the fault makes of this write; returns its error. */
 int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
 		      int flags);
-/* A sync of what was written before; returns its result. */
-int disk_ends_sync(int fd, uint32_t before, bool fails);
 /* Crash, in this call. */
 void disk_stop(void);
 

@@ -17,7 +17,6 @@
 
 #include "disk_internal.h"
 
-#define OWN_FIRST 18
 #define ARENA_SIZE (8u << 20)
 
 static uint8_t arena[ARENA_SIZE] __attribute__((aligned(4096)));
@@ -62,7 +61,7 @@ static int fake_open(const char *path, int flags)
 	file = disk_opened(atoi(number))->file;
 	if (flags & O_DIRECT && file == DISK_JOURNAL && disk.journal_buffered)
 		return -EINVAL;
-	for (int fd = OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
+	for (int fd = DISK_OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
 		if (disk.descriptions[fd].open)
 			continue;
 		disk.descriptions[fd] = (struct disk_description){
@@ -157,71 +156,6 @@ static bool reports_error(struct disk_description *where)
 	return true;
 }
 
-static void lose_writeback(uint32_t file)
-{
-	disk_lose(&disk.state, file, 0);
-	disk.state.errors[file]++;
-	disk.faulted = true;
-}
-
-bool disk_enter_call(uint32_t *call)
-{
-	if (disk.before)
-		disk.before();
-	*call = disk.calls++;
-	if (disk.fault == FAULT_NONE || *call != disk.fault_call)
-		return false;
-	if (disk.fault >= FAULT_KILLED_BEFORE)
-		return false;
-	if (disk.fault != FAULT_WRITEBACK)
-		return true;
-	lose_writeback(disk.fault_file);
-	return false;
-}
-
-int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
-		      int flags)
-{
-	disk.faulted = true;
-	if (disk.fault == FAULT_HALF && !(flags & SYS_RWF_ATOMIC))
-		length = length / 2 / SECTOR * SECTOR;
-	else if (disk.fault != FAULT_ALL)
-		length = 0;
-	if (length) {
-		disk_write(&disk.state, file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
-		disk_lose(&disk.state, file, disk.state.pending_count - disk.state.in_flight);
-		disk.state.in_flight = 0;
-	}
-	return -EIO;
-}
-
-void disk_stop(void)
-{
-	disk_land_all();
-	disk.crash();
-}
-
-bool disk_is_dying(uint32_t call)
-{
-	return disk.killed && disk.fault >= FAULT_KILLED_BEFORE && call == disk.fault_call;
-}
-
-void disk_die(void)
-{
-	disk_aio_exit();
-	disk_kill(&disk.state, (uint32_t)(disk.fault - FAULT_KILLED_BEFORE));
-	disk.state.in_flight = 0;
-	for (int fd = OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
-		struct disk_description *one = &disk.descriptions[fd];
-
-		if (!one->open || one->process != disk.process)
-			continue;
-		one->open = false;
-		disk_share_close(fd);
-	}
-	disk.killed();
-}
-
 static bool is_aligned(const struct iovec *vector, int count, uint64_t offset)
 {
 	for (int i = 0; i < count; i++)
@@ -277,7 +211,7 @@ int disk_ends_sync(int fd, uint32_t before, bool fails)
 	struct disk_description *where = disk_opened(fd);
 
 	if (fails)
-		lose_writeback(where->file);
+		disk_lose_writeback(where->file);
 	disk_sync(&disk.state, where->file, 0, before);
 	return reports_error(where) ? -EIO : 0;
 }

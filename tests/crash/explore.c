@@ -31,9 +31,6 @@ static struct setting setting;
 static const struct explore_options *options;
 static struct explore_count *count;
 
-unsigned int crash_home_soon;
-#define HOME_SOON (128u << 10) /* what the library is built with */
-
 static void fail(uint32_t levels, char end)
 {
 	char replay[REPLAY_MAX];
@@ -55,12 +52,8 @@ static bool run(uint32_t level, bool recover_only, uint32_t stop_call)
 	const bool first = level == 0;
 	enum fiber_end end;
 
-	world.scenario = setting.scenario;
-	world.boot = level;
-	world.recover_only = recover_only;
-	world.problem[0] = '\0';
+	world_begin(setting.scenario, level, recover_only, setting.variant & VARIANT_SOON);
 	disk.dsync_flushes = setting.variant & VARIANT_FLUSH;
-	crash_home_soon = setting.variant & VARIANT_SOON ? HOME_SOON : 0;
 	disk.aio_backwards = setting.variant & VARIANT_BACKWARDS;
 	disk.aio_slow = setting.variant & VARIANT_SLOW;
 	disk.journal_buffered = setting.scenario->buffered_journal;
@@ -210,26 +203,13 @@ static void explore_level(uint32_t level)
 	}
 }
 
-/* The machine as it is before anything: homes written, no journal. */
-static void prepare(void)
-{
-	disk_reset();
-	oracle_reset(&world.oracle);
-	for (uint32_t file = 1; file < DISK_FILES; file++) {
-		oracle_fill(disk_seen(&disk.state, file), file, 0, DISK_HOME_SIZE, TAG_FIRST);
-		oracle_fill(disk_durable(&disk.state, file), file, 0, DISK_HOME_SIZE, TAG_FIRST);
-	}
-	save(&starts[0], false);
-}
-
 /* Calls that fail, and schedules, are no bounds to divide: a short run leaves some out. */
 static uint32_t sample_stride(void)
 {
-	if (options->divide >= 100)
-		return 11;
-	if (options->divide >= 16)
-		return 4;
-	return options->divide >= 8 ? 2 : 1;
+	return options->divide >= 100  ? 11
+	       : options->divide >= 16 ? 4
+	       : options->divide >= 8  ? 2
+				       : 1;
 }
 
 /* With each call failing in each way, and each home losing a write-back before it. */
@@ -304,7 +284,8 @@ bool explore_scenario(const struct scenario *scenario, const struct explore_opti
 		    (variant & VARIANT_SLOW && !scenario->slow))
 			continue;
 		setting = (struct setting){.scenario = scenario, .variant = variant};
-		prepare();
+		world_prepare();
+		save(&starts[0], false);
 		explore_level(0);
 		if (scenario->faults && !flush && !stop())
 			explore_faults();
@@ -346,7 +327,8 @@ int explore_replay(const char *replay)
 	count = &counted;
 	if (!replay_setting(&at, &setting))
 		return 2;
-	prepare();
+	world_prepare();
+	save(&starts[0], false);
 	while (at[0] == '/' && at[1] >= '0' && at[1] <= '9' && level < LEVELS) {
 		at++;
 		if (!go_down(&at, level))

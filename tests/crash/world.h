@@ -64,6 +64,10 @@ extern const struct scenario *const scenarios[];
 
 /* The whole of one boot; the argument is not used. */
 void world_main(void *unused);
+/* Before it: what is to be run.  `soon`: a leader waits for writers on their way home. */
+void world_begin(const struct scenario *scenario, uint32_t boot, bool recover_only, bool soon);
+/* The machine as it is before anything: homes written, no journal. */
+void world_prepare(void);
 
 /* Leave the run: a promise is broken. */
 void world_problem(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

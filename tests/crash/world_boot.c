@@ -14,6 +14,28 @@
 #include "write.h"
 
 #define JOURNAL_FD DISK_FD(DISK_JOURNAL)
+#define HOME_SOON (128u << 10) /* what the library is built with */
+
+unsigned int crash_home_soon;
+
+void world_prepare(void)
+{
+	disk_reset();
+	oracle_reset(&world.oracle);
+	for (uint32_t file = 1; file < DISK_FILES; file++) {
+		oracle_fill(disk_seen(&disk.state, file), file, 0, DISK_HOME_SIZE, TAG_FIRST);
+		oracle_fill(disk_durable(&disk.state, file), file, 0, DISK_HOME_SIZE, TAG_FIRST);
+	}
+}
+
+void world_begin(const struct scenario *scenario, uint32_t boot, bool recover_only, bool soon)
+{
+	world.scenario = scenario;
+	world.boot = boot;
+	world.recover_only = recover_only;
+	world.problem[0] = '\0';
+	crash_home_soon = soon ? HOME_SOON : 0;
+}
 
 /* The caller's answer to recovery. */
 int world_resolve(void *context, uint64_t file_id)
