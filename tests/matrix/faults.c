@@ -124,85 +124,6 @@ void fault_aborted(int fd)
 		       mount(NULL, matrix_directory, NULL, MS_REMOUNT, "abort") < 0);
 }
 
-/* The descriptor. */
-static void set_flag(int fd, int set, int clear)
-{
-	fault_not_here(fcntl(fd, F_SETFL, (fcntl(fd, F_GETFL) | set) & ~clear) < 0);
-}
-static void append_set(int fd)
-{
-	set_flag(fd, O_APPEND, 0);
-}
-static void direct_set(int fd)
-{
-	set_flag(fd, O_DIRECT, 0);
-}
-static void direct_cleared(int fd)
-{
-	set_flag(fd, 0, O_DIRECT);
-}
-
-/* fcntl(2) says 0 and changes neither: fs/fcntl.c, SETFL_MASK of 6.18. */
-static void dsync_set(int fd)
-{
-	set_flag(fd, O_DSYNC, 0);
-}
-static void dsync_cleared(int fd)
-{
-	set_flag(fd, 0, O_DSYNC);
-}
-
-/* The inode. */
-static void change_inode(int set)
-{
-	const int fd = matrix_open(matrix_directory, "pages", 0);
-	int flags;
-
-	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
-		return fault_not_here(true);
-	flags |= set;
-	fault_not_here(ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0);
-	close(fd);
-}
-static void inode_sync(int fd)
-{
-	(void)fd;
-	change_inode(FS_SYNC_FL);
-}
-static void inode_append(int fd)
-{
-	(void)fd;
-	change_inode(FS_APPEND_FL);
-}
-static void inode_immutable(int fd)
-{
-	(void)fd;
-	change_inode(FS_IMMUTABLE_FL);
-}
-static void inode_journal(int fd)
-{
-	(void)fd;
-	change_inode(FS_JOURNAL_DATA_FL);
-}
-void fault_free_inode(const char *directory)
-{
-	const int fd = open(directory, O_RDONLY | O_DIRECTORY);
-	const int pages = openat(fd, "pages", O_RDONLY);
-	int flags;
-
-	if (pages >= 0 && ioctl(pages, FS_IOC_GETFLAGS, &flags) == 0) {
-		flags &= ~(FS_SYNC_FL | FS_APPEND_FL | FS_IMMUTABLE_FL | FS_JOURNAL_DATA_FL);
-		(void)ioctl(pages, FS_IOC_SETFLAGS, &flags);
-	}
-	close(pages);
-	close(fd);
-}
-
-static void inode_plain(void)
-{
-	fault_free_inode(matrix_directory);
-}
-
 #define ERRNOS "EPERM ENOSYS EACCES ENOMEM EINVAL"
 
 static const struct fault_row {
@@ -219,15 +140,15 @@ static const struct fault_row {
 	{"aborted", NULL, fault_aborted, NULL, NULL},
 	{"frozen", NULL, freeze, thaw, NULL},
 	{"shut-down", NULL, shut_down, NULL, NULL},
-	{"append-set", NULL, append_set, NULL, NULL},
-	{"direct-set", NULL, direct_set, NULL, NULL},
-	{"direct-cleared", NULL, direct_cleared, NULL, NULL},
-	{"dsync-set", NULL, dsync_set, NULL, NULL},
-	{"dsync-cleared", NULL, dsync_cleared, NULL, NULL},
-	{"inode-sync", NULL, inode_sync, inode_plain, NULL},
-	{"inode-append", NULL, inode_append, inode_plain, NULL},
-	{"inode-immutable", NULL, inode_immutable, inode_plain, NULL},
-	{"inode-journal", NULL, inode_journal, inode_plain, NULL},
+	{"append-set", NULL, fault_append_set, NULL, NULL},
+	{"direct-set", NULL, fault_direct_set, NULL, NULL},
+	{"direct-cleared", NULL, fault_direct_cleared, NULL, NULL},
+	{"dsync-set", NULL, fault_dsync_set, NULL, NULL},
+	{"dsync-cleared", NULL, fault_dsync_cleared, NULL, NULL},
+	{"inode-sync", NULL, fault_inode_sync, fault_inode_plain, NULL},
+	{"inode-append", NULL, fault_inode_append, fault_inode_plain, NULL},
+	{"inode-immutable", NULL, fault_inode_immutable, fault_inode_plain, NULL},
+	{"inode-journal", NULL, fault_inode_journal, fault_inode_plain, NULL},
 	{"readers", NULL, fault_readers, NULL, NULL},
 	{"mapper", NULL, fault_mapper, NULL, NULL},
 	{"signals", NULL, fault_signals, NULL, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults: what faults.c has in its table and fault_kinds.c makes (matrix.h). */
+/* Faults: what faults.c has in its table and fault_*.c make (matrix.h). */
 #ifndef MATRIX_FAULTS_H
 #define MATRIX_FAULTS_H
 
@@ -28,6 +28,16 @@ void fault_refused_later(int fd);
 void fault_read_only(void);
 void fault_aborted(int fd);
 void fault_writable(void);
+void fault_append_set(int fd);
+void fault_direct_set(int fd);
+void fault_direct_cleared(int fd);
+void fault_dsync_set(int fd);
+void fault_dsync_cleared(int fd);
+void fault_inode_sync(int fd);
+void fault_inode_append(int fd);
+void fault_inode_immutable(int fd);
+void fault_inode_journal(int fd);
+void fault_inode_plain(void);
 void fault_write_eio(int fd);
 void fault_write_enospc(int fd);
 void fault_write_einval(int fd);
