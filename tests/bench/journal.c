@@ -187,8 +187,31 @@ static void report_bound(const char *what)
 					    .unit = "x"});
 }
 
+/*
+ * Another order each round.  A disk has a memory: what one has written is flushed, or paid for with
+ * the disk's limit of bytes a second, in the time of the next; in a fixed circle that is always the
+ * same one.
+ */
+static void shuffle(uint32_t *order, uint32_t count)
+{
+	static uint64_t random = 1;
+
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	for (uint32_t i = count; i > 1; i--) {
+		const uint32_t last = order[i - 1];
+		uint32_t other;
+
+		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		other = (uint32_t)((random >> 33) % i);
+		order[i - 1] = order[other];
+		order[other] = last;
+	}
+}
+
 static void compare(const struct comparison *comparison)
 {
+	uint32_t order[CONTENDERS_MAX];
 	const double start = now_ns(), end = start + run.seconds * 1e9;
 
 	series_count = 0;
@@ -202,12 +225,12 @@ static void compare(const struct comparison *comparison)
 	rounds = 0;
 	do {
 		progress(comparison->name, (now_ns() - start) / 1e9, run.seconds);
+		shuffle(order, series_count);
 		for (uint32_t i = 0; i < series_count; i++) {
-			const uint32_t at = (i + rounds) % series_count;
-			const struct contender *contender = &series[at].contender;
-			double ns, steps = stage_slice(contender, &ns);
+			struct series *at = &series[order[i]];
+			double ns, steps = stage_slice(&at->contender, &ns);
 
-			series[at].times[rounds] = ns / steps / stage_pages(&contender->rival);
+			at->times[rounds] = ns / steps / stage_pages(&at->contender.rival);
 		}
 		rounds++;
 	} while (now_ns() < end && rounds < ROUNDS_MAX);
