@@ -277,13 +277,21 @@ ATOMICIO_EXPORT int atomicio_uring_gather_group(struct atomicio_request *request
 	return gather(requests, ops, count, 0);
 }
 
+/* 0: the request was gathered, and its frame was not closed through this request. */
+static int not_open(const struct guest *guest)
+{
+	if (!guest || !guest_has_frame(guest))
+		return -EINVAL;
+	return guest->state == GUEST_GATHERED ? 0 : -EALREADY;
+}
+
 ATOMICIO_EXPORT int atomicio_uring_commit(struct atomicio_request *request)
 {
 	SYS_NO_CANCEL;
 	struct guest *guest = (struct guest *)request;
-	int error = -EINVAL;
+	int error = not_open(guest);
 
-	if (guest && guest->state == GUEST_GATHERED)
+	if (!error)
 		error = journal_gather_close(journal_of(guest), guest->place.serial);
 	if (!error)
 		guest->state = GUEST_FRAME_DUE;
@@ -294,9 +302,9 @@ ATOMICIO_EXPORT int atomicio_uring_discard(struct atomicio_request *request)
 {
 	SYS_NO_CANCEL;
 	struct guest *guest = (struct guest *)request;
-	int error = -EINVAL;
+	int error = not_open(guest);
 
-	if (guest && guest->state == GUEST_GATHERED)
+	if (!error)
 		error = journal_gather_drop(journal_of(guest), guest->place.serial);
 	if (!error)
 		guest->state = GUEST_IDLE;

@@ -591,7 +591,8 @@ int atomicio_sync(struct atomicio_file *file);
 /*
  * After writes with ATOMICIO_BEHIND: wait until the pages that touch the `length` bytes at `offset`
  * are in the file, for all handles of the file in this process.  Length 0: to the end of the file.
- * Nothing is synced, and without such writes nothing is waited for.
+ * Nothing is synced, and without such writes nothing is waited for: a write in the caller's ring
+ * (uring.h) is in the file at the completion that says so.
  *
  * Returns 0 or:
  *	-EINVAL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: once a journal takes guests, no prep of a file of its waits for a disk: what has to wait is
- * told to come later, and begun where that can be.
+ * told to come later, and begun where that can be.  A frame is closed once.
  * Method: uring_machine.h, which counts the calls that wait; and a handle whose writes go past the
  * journal.
  */
@@ -166,9 +166,27 @@ START_TEST(a_page_behind_the_end_of_its_file_takes_no_blocks)
 }
 END_TEST
 
+START_TEST(a_frame_is_closed_once)
+{
+	ck_assert_int_eq(gather_at(0, 0, 1, 5), 0);
+	ck_assert_int_eq(gather_at(1, 1, 1, 5), 0);
+	ck_assert_int_eq(commit_with(0, 0, 1), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(atomicio_uring_commit(&requests[i]), -EALREADY);
+		ck_assert_int_eq(atomicio_uring_discard(&requests[i]), -EALREADY);
+	}
+	ck_assert_int_eq(done_with(0, carry_out(&entry)), ATOMICIO_DURABLE);
+	ck_assert_int_eq(atomicio_uring_commit(&requests[0]), -EALREADY);
+	bring_home(0, 0, 1);
+	ck_assert_int_eq(atomicio_uring_commit(&requests[0]), -EINVAL);
+	bring_home(1, 1, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
+		a_frame_is_closed_once,
 		a_write_past_a_live_frame_is_told_to_come_later,
 		what_is_in_the_way_of_it_is_retired_in_the_background,
 		it_waits_for_no_entry_of_the_callers_own,
