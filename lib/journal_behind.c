@@ -10,6 +10,10 @@
  * BH2 a ticket left behind stays in its stage's list and in the counts of its files, like any
  *     ticket on its way home: J2, J8, O3, detach and the limit of stages hold.
  * BH3 the ticket's memory is its own: no memory of the caller is read after the call.
+ * BH4 a file with a direct handle and a buffered one has no write on its way that nobody waits for:
+ *     a buffered write beside it, in the same page of the cache, would make the kernel fail the
+ *     file (mm/filemap.c:kiocb_invalidate_post_direct_write, 6.18).  Where such a file is attached,
+ *     no ticket is left behind.
  */
 #include "journal_aio.h"
 

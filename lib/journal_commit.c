@@ -202,7 +202,7 @@ static void lead(struct atomicio_journal *journal)
  */
 static bool go_home(struct atomicio_journal *journal, struct journal_ticket *ticket)
 {
-	if (ticket->behind)
+	if (ticket->leaves)
 		return journal_leave_behind(journal, ticket);
 	if (ticket->chain)
 		journal_chain_goes_home(journal, ticket);

@@ -38,6 +38,7 @@ struct journal_file {
 	bool own_fd;	    /* fd is a description of our own, out of reach of the caller's fcntl */
 	bool checks_flags;  /* fd is the caller's: look for O_APPEND before each write */
 	bool may_be_sealed; /* a memfd: its seals are looked at before each frame */
+	bool two_ways;	    /* with another handle, whose fd is what this one is not (BH4) */
 	bool direct;	    /* fd is direct; set by journal_attach() */
 	bool grows;	    /* writes may move the file's end: see journal_claim.c */
 	uint64_t file_id;

@@ -78,6 +78,15 @@ static int check_id(const struct atomicio_journal *journal, const struct journal
 	return 0;
 }
 
+/* Is it attached through a direct handle as well as a buffered one? */
+static bool has_other_way(const struct atomicio_journal *journal, const struct journal_file *file)
+{
+	for (const struct journal_file *other = journal->files; other; other = other->next)
+		if (other->file_id == file->file_id && other->direct != file->direct)
+			return true;
+	return false;
+}
+
 static void identify(const struct atomicio_journal *journal, struct journal_file *file)
 {
 	struct journal_identity identity = {.file_id = file->file_id};
@@ -120,6 +129,8 @@ int journal_attach(struct atomicio_journal *journal, struct journal_file *file)
 		file->generation = journal->generation;
 		if (journal->share)
 			journal_shared_find(journal, file);
+		file->two_ways = has_other_way(journal, file);
+		journal->two_ways |= file->two_ways; /* for good: such files are rare */
 		file->next = journal->files;
 		journal->files = file;
 	}

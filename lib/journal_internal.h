@@ -138,6 +138,7 @@ struct journal_ticket {
 	uint64_t data_offset;		 /* of its first page in the frame */
 	const uint8_t *data;		 /* of its first page in memory */
 	uint32_t generation;		 /* at the time of its frame */
+	bool leaves;			 /* it goes home behind its call */
 	bool late;			 /* not home after JOURNAL_SOON_MS */
 	bool settled;			 /* framed, or failed with `error` */
 	int error;
@@ -206,6 +207,7 @@ struct atomicio_journal {
 	struct journal_ticket *waiting, **waiting_end;
 	uint32_t homing; /* tickets on their way home, in all stages */
 	struct journal_file *files;
+	bool two_ways; /* one of them has, or had, a direct handle and a buffered one (BH4) */
 	struct journal_rest *rests; /* of files closed, or not recovered */
 	bool rests_carried;	    /* in this retirement */
 

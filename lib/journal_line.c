@@ -295,8 +295,9 @@ void journal_depart(struct atomicio_journal *journal, struct journal_stage *stag
 	ticket->next = stage->homing;
 	stage->homing = ticket;
 	journal->homing++;
-	ticket->late = ticket->behind; /* no writer comes back from a home write behind */
-	ticket->courier = ticket->count > 1 && !ticket->behind && journal_is_direct(ticket)
+	ticket->leaves = ticket->behind && !journal->two_ways; /* BH4 */
+	ticket->late = ticket->leaves; /* no writer comes back from a home write behind */
+	ticket->courier = ticket->count > 1 && !ticket->leaves && journal_is_direct(ticket)
 				  ? journal_take_courier(journal)
 				  : NULL;
 	for (uint32_t i = 0; i < ticket->range_count; i++)

@@ -97,5 +97,8 @@ int write_attach(struct atomicio_file *file, int status)
 	file->home_align = home_alignment(&file->caps, status);
 	error = journal_attach(file->options.journal, home);
 	file->attached = !error;
+	/* BH4: what was left behind goes home; an error fails the file, and is told there. */
+	if (!error && home->two_ways)
+		(void)journal_await_homes(file->options.journal, home, 0, UINT64_MAX);
 	return error;
 }

@@ -457,8 +457,9 @@ int atomicio_close(struct atomicio_file *file);
  * first to receive the error gives -ENOTRECOVERABLE.  A child after fork(2) must not use the
  * handle.
  *
- * The flag is a permission.  A buffered file, a group longer than a frame, a journal that processes
- * share in turns, and a page for which AIO has no room are home on return, as without the flag.
+ * The flag is a permission.  A buffered file, a file that has a direct handle and a buffered one, a
+ * group longer than a frame, a journal that processes share in turns, and a page for which AIO has
+ * no room are home on return, as without the flag.
  * Other paths ignore the flag.
  */
 #define ATOMICIO_BEHIND 0x10u

@@ -91,6 +91,53 @@ START_TEST(pages_that_overlap_go_home_in_order)
 }
 END_TEST
 
+/* BH4: neighbours in a page of the cache, one written direct and one buffered, at the same time. */
+START_TEST(nothing_is_left_behind_beside_a_buffered_handle_of_the_file)
+{
+	struct atomicio_options options = {
+		.journal = journal, .file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_file *buffered;
+
+	fake_aio.slow = FAKE_AIO_NEVER;
+	ck_assert_int_eq(put(1, 7, ATOMICIO_BEHIND), 0);
+	ck_assert_uint_eq(fake_aio.in_air, 1);
+	fake_aio.slow = 2;
+	fake.getfl_result = O_RDWR;
+	buffered = machine_open(&options);
+	fake.getfl_result = O_RDWR | O_DIRECT;
+	ck_assert_uint_eq(fake_aio.in_air, 0);
+	ck_assert(is_home(1, 7));
+	fake_aio.slow = FAKE_AIO_NEVER;
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(put(2, i, ATOMICIO_BEHIND), 0);
+		ck_assert_uint_eq(fake_aio.in_air, 0);
+		ck_assert(is_home(2, i));
+	}
+	fake_aio.slow = 0;
+	ck_assert_int_eq(atomicio_close(buffered), 0);
+	stop();
+}
+END_TEST
+
+/* Two direct handles are no reason. */
+START_TEST(pages_are_left_behind_beside_another_direct_handle)
+{
+	struct atomicio_options options = {
+		.journal = journal, .file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_file *other;
+
+	fake_aio.slow = FAKE_AIO_NEVER;
+	ck_assert_int_eq(put(1, 7, ATOMICIO_BEHIND), 0);
+	other = machine_open(&options);
+	ck_assert_uint_eq(fake_aio.in_air, 1);
+	ck_assert_int_eq(put(2, 8, ATOMICIO_BEHIND), 0);
+	ck_assert_uint_eq(fake_aio.in_air, 2);
+	fake_aio.slow = 0;
+	ck_assert_int_eq(atomicio_close(other), 0);
+	stop();
+}
+END_TEST
+
 /* Nobody but the ring's loop may ever come to look whether the page is home. */
 START_TEST(a_write_in_a_ring_over_the_page_is_taken_when_it_is_home)
 {
@@ -212,6 +259,8 @@ int main(void)
 		settle_waits_for_its_range_alone,
 		sync_checkpoint_and_close_wait_for_all,
 		pages_that_overlap_go_home_in_order,
+		nothing_is_left_behind_beside_a_buffered_handle_of_the_file,
+		pages_are_left_behind_beside_another_direct_handle,
 		a_write_in_a_ring_over_the_page_is_taken_when_it_is_home,
 		what_is_left_behind_is_bounded,
 		where_it_cannot_be_had_the_page_is_home_on_return,
