@@ -38,7 +38,7 @@ uint32_t journal_crc32c_table(uint32_t crc, const void *data, size_t length)
  * Bytes of each of three lanes that are summed side by side; a block of them is all but 16 bytes of
  * 4 KiB.
  */
-#define LANE 1360u
+#define LANE ((size_t)1360)
 /*
  * x^(8n - 33) modulo the polynomial, reflected, for n of one lane and of two: the product with a
  * sum, reduced by the instruction, is the sum moved over a number of zero bytes.
@@ -90,7 +90,7 @@ crc_lanes(uint32_t crc, const uint8_t *bytes, size_t length)
 	while (length >= 3 * LANE) {
 		uint64_t first = crc, second = 0, third = 0, word;
 
-		for (uint32_t at = 0; at < LANE; at += 8) {
+		for (size_t at = 0; at < LANE; at += 8) {
 			memcpy(&word, bytes + at, 8);
 			first = _mm_crc32_u64(first, word);
 			memcpy(&word, bytes + LANE + at, 8);

@@ -111,7 +111,8 @@ static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint
 			first = sorted[i];
 	}
 	if (first && kept) { /* a commit, after a rollback to a savepoint */
-		memmove(sorted + 1, sorted, kept * sizeof(*sorted));
+		for (uint32_t i = kept; i > 0; i--)
+			sorted[i] = sorted[i - 1];
 		sorted[0] = first;
 		kept++;
 	}

@@ -22,7 +22,7 @@ enum { DIRECT, BUFFERED, FILES };
 extern int load_fds[FILES];
 
 /* Wrong usage, or what should not fail did. */
-void load_fail(const char *what, int error);
+_Noreturn void load_fail(const char *what, int error);
 
 /* A page of this slot and version. */
 void load_fill(uint64_t *page, uint64_t key, uint64_t version);

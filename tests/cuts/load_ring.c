@@ -50,9 +50,10 @@ static struct io_uring_sqe *entry(void *data)
 		io_uring_submit(&ring);
 		sqe = io_uring_get_sqe(&ring);
 	}
-	if (!sqe)
+	if (sqe)
+		sqe->user_data = (uintptr_t)data;
+	else
 		load_fail("no entry", EAGAIN);
-	sqe->user_data = (uintptr_t)data;
 	return sqe;
 }
 
