@@ -22,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 corpus=${2:-$work/corpus}
 
 sources=()
-for file in "$root"/lib/journal*.c "$root"/lib/loss*.c "$root"/lib/sys_{flight,refused,reopen,share}.c; do
+for file in "$root"/lib/journal*.c "$root"/lib/loss*.c "$root"/lib/sys_{flight,refused,reopen,share,size}.c; do
 	sources+=("$file")
 done
 flags=(-std=gnu11 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -g -O1 -Wall -Wextra "-I$root/include" "-I$root/lib"
