@@ -15,6 +15,20 @@
 
 #define MIB ((size_t)1 << 20)
 
+/* Sanitizers end a program that asks for too much memory, unless they are told not to. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static bool is_zero(const uint8_t *memory, size_t length)
 {
 	return memory[0] == 0 && memcmp(memory, memory + 1, length - 1) == 0;
