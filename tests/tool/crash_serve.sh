@@ -56,6 +56,31 @@ crash_serves_an_image_with_cuts_and_faults() {
 	hang_up || note "the server ended with status $?"
 }
 
+# A sector is there or not; most cuts of a lone one have to be of a disk that is not as flushed.
+crash_cuts_keep_most_lone_sectors_and_tear_none() {
+	local at=$work/crash-sector page=$work/crash-page seed kept=0
+	mkdir -p "$at"
+	talk "$tool" crash serve image "$at" --size 1M --sector 4096
+	head -c 4096 /dev/zero | tr '\0' A >"$page"
+	dd if="$page" of="$at/image" bs=4096 conv=notrunc status=none
+	for seed in {2..101}; do
+		ask "cut $seed"
+		answers 'cut [0-9]+ dropped [01] kept [01] torn 0'
+		[[ $answer != *' kept 1 '* ]] || kept=$((kept + 1))
+	done
+	[ "$kept" -ge 60 ] && [ "$kept" -le 90 ] || note "$kept of 100 cuts kept the sector"
+	head -c 8192 /dev/zero | tr '\0' B >"$page" # two sectors: torn often, and in the middle
+	dd if="$page" of="$at/image" bs=8192 conv=notrunc,fsync status=none
+	dd if="$page" of="$at/image" bs=8192 conv=notrunc status=none
+	kept=0
+	for seed in {2..101}; do
+		ask "cut $seed"
+		[[ $answer != *' torn 1' ]] || kept=$((kept + 1))
+	done
+	[ "$kept" -ge 30 ] || note "$kept of 100 cuts tore two sectors"
+	hang_up || note "the server ended with status $?"
+}
+
 crash_serves_a_directory_with_faults() {
 	local at=$work/crash-directory from=$work/crash-source mode
 	mkdir -p "$at" "$from"
@@ -88,5 +113,6 @@ crash_serves_a_directory_with_faults() {
 
 if [ -x "$crash_program" ]; then
 	try crash_serves_an_image_with_cuts_and_faults crash
+	try crash_cuts_keep_most_lone_sectors_and_tear_none crash
 	try crash_serves_a_directory_with_faults crash
 fi

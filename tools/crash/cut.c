@@ -66,14 +66,17 @@ static bool sector_is_kept(const struct tear *tear, uint64_t sector)
 	return (sector < tear->border) == (tear->how == 0);
 }
 
-/* Apply the sectors of one write that reached the medium; `kept` counts them. */
+/*
+ * Apply the sectors of one write that reached the medium, of at least two; `kept` counts them.  The
+ * border lies inside: all and none are the other fates.
+ */
 static int apply_torn(struct table *cut, const struct entry *entry, uint32_t sector,
 		      uint64_t *random, uint64_t *kept)
 {
 	const uint64_t first = entry->offset / sector;
 	const uint64_t end = (entry->offset + entry->length + sector - 1) / sector;
 	const struct tear tear = {.how = cut_random(random) % 3,
-				  .border = first + cut_random(random) % (end - first),
+				  .border = first + 1 + cut_random(random) % (end - first - 1),
 				  .random = random};
 
 	for (uint64_t i = first; i < end; i++) {
@@ -102,7 +105,9 @@ static int apply(struct table *cut, const struct entry *entry, enum fate fate, u
 	uint64_t kept = 0;
 	int error = 0;
 
-	if (fate == KEEP)
+	/* A sector is written whole.  That of a write which flushes each time is alone in the cache:
+	 * without it most cuts of such a work would be of a disk that has only flushed. */
+	if (fate == KEEP || (fate == TEAR && sectors == 1))
 		error = cache_apply(cut, entry), kept = sectors;
 	else if (fate == TEAR)
 		error = apply_torn(cut, entry, sector, random, &kept);
