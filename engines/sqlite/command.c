@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <libatomicio/journal.h>
@@ -48,6 +50,13 @@ static void report(void *context, const struct atomicio_recovered_file *file)
 				"or a backup was put in its place\n");
 }
 
+static bool is_linked(int fd)
+{
+	struct stat stat;
+
+	return fstat(fd, &stat) || stat.st_nlink > 1;
+}
+
 /* Write home what the journal has, and close it clean.  0 or a negative errno. */
 static int recover(const char *name, int database)
 {
@@ -61,7 +70,7 @@ static int recover(const char *name, int database)
 		complain(name, "the name is too long", 0);
 		return -ENAMETOOLONG;
 	}
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
 		error = -errno;
 		complain(path, "the journal", error);
@@ -80,6 +89,12 @@ static int recover(const char *name, int database)
 	if (error) {
 		complain(path, "the journal", error);
 		return error;
+	}
+	/* QT6 of turn.c: those beside the other name may be missing. */
+	if (!recovery.frames && is_linked(database)) {
+		complain(name,
+			 "it has several names (hard links); its commits may be beside another", 0);
+		return -EMLINK;
 	}
 	printf("%s: %llu commits of %llu pages written home\n", name,
 	       (unsigned long long)recovery.frames, (unsigned long long)recovery.pages);
@@ -134,6 +149,16 @@ static int unguard(const char *name, bool is_forced)
 	return close(fd) ? 1 : 0;
 }
 
+/* The journal lies beside the file itself, as SQLite's does, and not beside a link to it. */
+static int unguard_file(const char *link, bool is_forced)
+{
+	char *name = realpath(link, NULL);
+	int result = name ? unguard(name, is_forced) : complain(link, "open", -errno);
+
+	free(name);
+	return result;
+}
+
 static int status(const char *name)
 {
 	uint8_t header[GUARD_HEADER];
@@ -155,9 +180,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "status") == 0)
 		return status(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "unguard") == 0)
-		return unguard(argv[2], false);
+		return unguard_file(argv[2], false);
 	if (argc == 4 && strcmp(argv[1], "unguard") == 0 && strcmp(argv[2], "--force") == 0)
-		return unguard(argv[3], true);
+		return unguard_file(argv[3], true);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return 0;

@@ -38,6 +38,7 @@ int vfs_file_look(struct vfs_file *file)
 /* May this transaction become a group?  Only a database that can be guarded has frames (SQ2). */
 static int may_keep(struct vfs_file *file, bool *may)
 {
+	enum guard_state state;
 	int code;
 
 	*may = false;
@@ -45,7 +46,9 @@ static int may_keep(struct vfs_file *file, bool *may)
 	    file->level < SQLITE_LOCK_EXCLUSIVE || (file->rollback && file->rollback->is_real))
 		return SQLITE_OK;
 	code = vfs_file_look(file);
-	*may = !code && guard_read(file->header) != GUARD_NONE;
+	state = code ? GUARD_NONE : guard_read(file->header);
+	/* QT6: before the first frame; what is a frame's already stays one. */
+	*may = state == GUARD_ON || (state == GUARD_OFF && !vfs_node_is_linked(file->node));
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
 

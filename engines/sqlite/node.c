@@ -8,6 +8,8 @@
  * QN1 our descriptor of the database is closed only while the process has no lock on it: a close(2)
  *     drops the POSIX locks of the whole process (fs/locks.c:locks_remove_posix).  Where a
  *     connection through another VFS has one, the descriptor is left open.
+ * QN2 a database is open by one name at a time: the names of its journals are made from it, and what
+ *     lies beside an earlier name may be another database's.
  */
 #include "vfs.h"
 #include "guard.h"
@@ -77,6 +79,31 @@ bool vfs_node_has_name(const char *path, dev_t device, ino_t inode)
 	       makedev(named.stx_dev_major, named.stx_dev_minor) == device;
 }
 
+bool vfs_node_is_linked(const struct vfs_node *node)
+{
+	struct statx links;
+
+	return statx(node->fd, "", AT_EMPTY_PATH, STATX_NLINK, &links) || links.stx_nlink > 1;
+}
+
+/* QN2.  One directory may have several names, too. */
+static bool is_same_place(const char *one, const char *other)
+{
+	const char *tail = strrchr(one, '/'), *end = strrchr(other, '/');
+	char path[2][PATH_MAX];
+	struct stat directory[2];
+
+	if (strcmp(one, other) == 0)
+		return true;
+	if (!tail || !end || strcmp(tail, end) != 0)
+		return false;
+	(void)snprintf(path[0], PATH_MAX, "%.*s/", (int)(tail - one), one);
+	(void)snprintf(path[1], PATH_MAX, "%.*s/", (int)(end - other), other);
+	return !stat(path[0], &directory[0]) && !stat(path[1], &directory[1]) &&
+	       directory[0].st_dev == directory[1].st_dev &&
+	       directory[0].st_ino == directory[1].st_ino;
+}
+
 int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 {
 	struct stat found;
@@ -89,6 +116,12 @@ int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 		if (one->device == found.st_dev && one->inode == found.st_ino &&
 		    one->process == getpid()) /* a child opens it anew */
 			break;
+	if (one && !is_same_place(one->path, file->name)) {
+		pthread_mutex_unlock(&list_mutex);
+		sqlite3_log(SQLITE_CANTOPEN, "atomicio: %s: it is open by its other name, %s",
+			    file->name, one->path);
+		return SQLITE_CANTOPEN;
+	}
 	if (!one) {
 		one = make(file->name, &found, journal_size);
 		if (one) {
@@ -228,7 +261,7 @@ static int lock_for_close(const struct vfs_node *node, sqlite3_file *real)
  */
 static void lower_guard(const struct vfs_node *node)
 {
-	const int fd = open(node->journal_path, O_RDONLY | O_CLOEXEC);
+	const int fd = open(node->journal_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	uint8_t header[GUARD_HEADER];
 	int live;
 

@@ -54,17 +54,21 @@ void vfs_share_close(struct vfs_node *node)
 
 static const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
 
-/* Nothing that somebody needs is in it: the rest of a creation that was cut short may go. */
-static int make_journal(struct vfs_node *node)
+/*
+ * The rest of a creation that was cut short may go; another file that has taken the name stays as it
+ * is.  With OVERWRITE a journal may go, too.
+ */
+static int make_journal(struct vfs_node *node, uint32_t flags)
 {
 	const struct atomicio_journal_options options = {.size = node->journal_size,
-							 .flags = ATOMICIO_JOURNAL_OVERWRITE};
-	int error = vfs_node_copy_rights(node);
+							 .flags = flags};
+	int error;
 
 	(void)atomicio_journal_close(node->journal);
 	node->journal = NULL;
+	error = atomicio_journal_create(node->journal_fd, &options, sizeof(options));
 	if (!error)
-		error = atomicio_journal_create(node->journal_fd, &options, sizeof(options));
+		error = vfs_node_copy_rights(node);
 	if (!error)
 		error = vfs_node_sync_directory(node);
 	if (!error)
@@ -93,7 +97,8 @@ static bool is_empty(const struct vfs_node *node)
 
 static int open_journal(struct vfs_node *node, bool is_guarded)
 {
-	const int flags = O_RDWR | O_CLOEXEC | (is_guarded ? 0 : O_CREAT);
+	/* As SQLite opens its files: somebody else may have put a link there (os_unix.c:unixOpen). */
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (is_guarded ? 0 : O_CREAT);
 	struct stat opened;
 	int error;
 
@@ -104,11 +109,17 @@ static int open_journal(struct vfs_node *node, bool is_guarded)
 	node->journal_inode = opened.st_ino;
 	error = atomicio_journal_open(node->journal_fd, &shared, sizeof(shared), &node->journal);
 	if (error == -ENODATA && !is_guarded)
-		error = make_journal(node);
+		error = make_journal(node, 0);
 	else if (!error && !is_guarded && has_frames(node) && is_empty(node) &&
 		 atomicio_journal_is_alone(node->journal) == 1)
-		error = make_journal(node);
+		error = make_journal(node, ATOMICIO_JOURNAL_OVERWRITE);
 	return error;
+}
+
+/* Nobody's frames, and nobody else has it open: nothing says that it is the guard's journal. */
+bool vfs_share_is_unused(const struct vfs_node *node)
+{
+	return !has_frames(node) && atomicio_journal_is_alone(node->journal) == 1;
 }
 
 bool vfs_share_has_name(const struct vfs_node *node)

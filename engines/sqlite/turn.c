@@ -18,6 +18,8 @@
  * QT5 a connection that keeps EXCLUSIVE over its transactions (locking_mode) recovers before its
  *     next page is written, and closes nothing: the journal stays open, and so does what was our
  *     descriptor of the database, until the locks are gone.
+ * QT6 frames are in the journal beside one name.  A database with several (hard links) gets none, and
+ *     one that is guarded is opened by a name whose journal is in use or has frames, and by no other.
  */
 #include "vfs.h"
 #include "guard.h"
@@ -66,6 +68,11 @@ static int refuse(const struct vfs_node *node, int error)
 		break;
 	case -ESTALE:
 		why = "the journal beside it has commits of another file, or of an earlier copy";
+		break;
+	case -EMLINK:
+		why = "the database is guarded and has several names, and its commits may be "
+		      "beside "
+		      "another one";
 		break;
 	case -EUCLEAN:
 	case -EBADMSG:
@@ -161,6 +168,10 @@ static int enter_shared(struct vfs_file *file)
 		if (file->is_readonly)
 			return SQLITE_READONLY_ROLLBACK;
 		error = vfs_share_open(node, true);
+		if (!error && vfs_node_is_linked(node) && vfs_share_is_unused(node)) {
+			vfs_share_close(node);
+			error = -EMLINK; /* QT6 */
+		}
 		if (error)
 			return refuse(node, error);
 	}

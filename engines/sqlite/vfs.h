@@ -194,6 +194,7 @@ void vfs_node_put(struct vfs_file *file);
 struct vfs_file *vfs_node_find_file(const char *name); /* the very pointer */
 bool vfs_node_is_bare(const char *rollback_name);      /* the very pointer, too */
 bool vfs_node_has_name(const char *path, dev_t device, ino_t inode);
+bool vfs_node_is_linked(const struct vfs_node *node); /* hard links */
 int vfs_node_open_fd(struct vfs_node *node);
 int vfs_node_keep_fd(struct vfs_node *node);	/* it counts as closed */
 void vfs_node_close_fds(struct vfs_node *node); /* with no lock of this process */
@@ -215,6 +216,7 @@ int vfs_share_open_anew(struct vfs_node *node); /* with no lock of this process 
 int vfs_share_recover(struct vfs_node *node);	/* with EXCLUSIVE of this process */
 int vfs_share_make_ready(struct vfs_node *node, bool is_guarded);
 bool vfs_share_is_hot(const struct vfs_node *node);
+bool vfs_share_is_unused(const struct vfs_node *node);
 bool vfs_share_has_name(const struct vfs_node *node); /* the journal is still the one beside it */
 void vfs_share_close(struct vfs_node *node);
 
