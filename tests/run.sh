@@ -259,10 +259,6 @@ run_suites() {
 }
 
 run_vm() {
-	if [ ! -e tests/vm/run.sh ]; then
-		skip vm vm "tests/vm/run.sh does not exist"
-		return
-	fi
 	local log=$root/build/vm.log status line
 	echo "-- vm"
 	bash tests/vm/run.sh "${vm_options[@]}" </dev/null 2>&1 | tee "$log"

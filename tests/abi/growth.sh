@@ -38,7 +38,8 @@ mapfile -t options < <(sed -nE 's/^(ATOMICIO_(BLKID|URING):BOOL=.*|CMAKE_C_FLAGS
 	"$build/CMakeCache.txt")
 {
 	cmake -S "$scratch/new" -B "$scratch/new/build" -DCMAKE_C_COMPILER="$cc" "${options[@]}" \
-		-DATOMICIO_BUILD_TESTS=OFF -DATOMICIO_BUILD_TOOLS=OFF -DATOMICIO_BUILD_EXAMPLES=OFF &&
+		-DATOMICIO_BUILD_TESTS=OFF -DATOMICIO_BUILD_TOOLS=OFF -DATOMICIO_BUILD_EXAMPLES=OFF \
+		-DATOMICIO_BUILD_ENGINES=OFF &&
 		cmake --build "$scratch/new/build" --target atomicio
 } >"$scratch/log" 2>&1
 report $? the_library_builds_with_grown_structs "$scratch/log"

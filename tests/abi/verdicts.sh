@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Goal: the table of doc/verdicts.md has a row for each that the virtual machine's tests record,
-# and tests/vm/table.sh, which checks its cells after each run, finds what is wrong.
+# and tests/vm/host/table.sh, which checks its cells after each run, finds what is wrong.
 #
 # Method: the rows named in test_library_probe.sh are compared with those of doc/verdicts.md; then
 # table.sh makes a table of records written here, and must notice each change to them.
@@ -10,7 +10,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 table() {
-	"$root/tests/vm/table.sh" --build "$scratch" "$@" >"$scratch/output" 2>&1
+	"$root/tests/vm/host/table.sh" --build "$scratch" "$@" >"$scratch/output" 2>&1
 }
 
 # ends NAME STATUS OPTION...: table.sh ends with that status

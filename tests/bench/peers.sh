@@ -26,7 +26,7 @@ file=$kernel_scratch/home/file
 fetched() {
 	local root=$cache/fio libraries
 	bench_says "fetching fio"
-	"$BENCH_HERE/../vm/fetch.sh" "$cache" fio >"$kernel_scratch/log" 2>&1 ||
+	"$BENCH_HERE/../vm/host/fetch.sh" "$cache" fio >"$kernel_scratch/log" 2>&1 ||
 		kernel_skip "no fio to compare with: $(tail -n 1 "$kernel_scratch/log")"
 	root=$(cd "$root" && pwd)
 	libraries=$root/usr/lib/x86_64-linux-gnu

@@ -14,7 +14,7 @@ vm_compile() {
 	local objects=$1 headers=$2
 	shift 2
 	(cd "$objects" && "${CC:-gcc}" -std=gnu11 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -O1 -w \
-		"-I$root/include" "-I$vm_here" -pthread "-I$headers" -c "$@") >>"$vm_run/build.log" 2>&1
+		"-I$root/include" -pthread "-I$headers" -c "$@") >>"$vm_run/build.log" 2>&1
 }
 
 # The unbroken library's objects, once.
@@ -23,7 +23,7 @@ vm_compile_all() {
 	mkdir -p "$vm_run/objects"
 	vm_compile "$vm_run/objects" "$root/lib" "$root"/lib/*.c || return
 	for program in library library_way library_sizes library_dirty library_crowd library_orphan raw_shot; do
-		vm_compile "$vm_run/objects" "$root/lib" "$vm_here/$program.c" || return
+		vm_compile "$vm_run/objects" "$root/lib" "$vm_here/guest/$program.c" || return
 	done
 }
 
@@ -112,8 +112,8 @@ vm_mutants() {
 	vm_name=mutants-$kernel
 	(
 		here=$vm_here source_root=$root name=mutants
-		# shellcheck source=tests/vm/machine.sh
-		. "$vm_here/machine.sh"
+		# shellcheck source=tests/vm/host/machine.sh
+		. "$vm_here/host/machine.sh"
 		prepare_host "$kernel"
 	) || status=$?
 	if [ $status = 77 ]; then

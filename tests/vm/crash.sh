@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Kill the machine while it writes, with disks that lose and tear what was not flushed.
-# Flow: machine.sh brings QEMU and the kernel; tearing_disk serves each disk, kill_judge gives the
+# Flow: host/machine.sh brings QEMU and the kernel; tearing_disk serves each disk, kill_judge gives the
 # guest its command, keeps its records and kills it; in it kill_guest checks, then writes on.
 #
 # usage: crash.sh [--kernel V] [--kills N] [--seed N] [--broken WHAT] [--build DIR] [--keep]
@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
 	[ "$1" = --keep ] || shift
 	shift
 done
-. "$here/machine.sh"
+. "$here/host/machine.sh"
 
 life=12        # rounds that a filesystem lives
 disk_size=400M # XFS takes no less than 300
@@ -84,7 +84,7 @@ make_kill_initramfs() {
 	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release module path
 	mkdir -p "$root"/{bin,proc,sys,dev,modules}
 	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
-	cp "$run/guest/kill_init" "$root/init"
+	cp "$here/kill/kill_init" "$root/init"
 	cp "$guest" "$root/kill_guest"
 	for module in crc32c_generic crc32c-intel virtio_pci virtio_blk ext4 xfs; do
 		path=$(sed -n "s|^\([^:]*/$module\.ko\):.*|\1|p" "$modules/modules.dep")
@@ -100,7 +100,7 @@ make_kill_initramfs() {
 }
 
 # Sets command.  Disk 0 is the channel.  While the machine is made, no disk has a server.  One
-# processor, for the reason that machine.sh gives.
+# processor, for the reason that host/machine.sh gives.
 kill_machine() { # save|restore
 	local qemu=$cache/qemu disk drive
 	command=("$qemu/usr/lib64/ld-linux-x86-64.so.2"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Run guest tests in a virtual machine on a kernel of your choice, with disks that do atomic writes.
-# Flow: fetch.sh brings QEMU and the kernel, machine.sh makes the machine; the guest starts
+# Flow: host/fetch.sh brings QEMU and the kernel, host/machine.sh makes the machine; the guest starts
 # guest/init (initramfs), then guest/main, which runs every test; this script judges what came back.
+# crash.sh and kill/ are the other half: machines that are killed while they write.
 #
 # usage: run.sh [--kernel 6.1|6.12|7.3] [--build DIR] [--limit SECONDS] [--name RUN] [--keep] [TEST...]
 #	no kernel: all three, as many at once as there are processors
@@ -40,7 +41,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-. "$here/machine.sh"
+. "$here/host/machine.sh"
 
 # Names of the tests asked for, a line each: SCRIPT TEST.
 make_plan() {
@@ -204,7 +205,7 @@ main() {
 	wait
 	times >"$run/times"
 	judge "$status" >"$run/judgement"
-	[ $# -gt 0 ] || "$here/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/doc/verdicts.md" ||
+	[ $# -gt 0 ] || "$here/host/table.sh" --kernel "$kernel" --facts "$run/out/facts" --check "$source_root/doc/verdicts.md" ||
 		echo "the verdicts are not those of doc/verdicts.md" >>"$run/judgement"
 	sed 's/^/not ok run - /' "$run/judgement" | show
 	failed=$(($(count 'not ok') + $(wc -l <"$run/judgement")))

@@ -73,7 +73,7 @@ prepare_host() { # KERNEL...
 	build=$(cd "$build" && pwd)
 	cache=$build/vm
 	[ -z "${VM_PREPARED:-}" ] || return 0
-	"$here/fetch.sh" "$cache" "$@" || return
+	"$here/host/fetch.sh" "$cache" "$@" || return
 	host_tools
 	build_programs
 }

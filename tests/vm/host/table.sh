@@ -16,7 +16,7 @@
 set -eu -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=$here/../../build
+build=$here/../../../build
 columns="6.1 6.12 7.3"
 read -r -a kernels <<<"$columns"
 facts=""
@@ -125,7 +125,7 @@ print) cat "$scratch/table" ;;
 check)
 	standing >"$scratch/standing"
 	diff -u --label "$document" --label "this run" "$scratch/standing" "$scratch/table" || {
-		echo "table: $document differs from the run: tests/vm/table.sh --write doc/verdicts.md" >&2
+		echo "table: $document differs from the run: tests/vm/host/table.sh --write doc/verdicts.md" >&2
 		exit 1
 	}
 	;;

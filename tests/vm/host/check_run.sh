@@ -20,7 +20,7 @@ failed=0
 run() {
 	local wanted=$1 status=0
 	shift
-	"$here/run.sh" "${options[@]}" --name check "$@" >"$scratch/raw" 2>&1 || status=$?
+	"$here/../run.sh" "${options[@]}" --name check "$@" >"$scratch/raw" 2>&1 || status=$?
 	sed 's,^\(ok\|not ok\) [0-9.]*/,\1 ,' "$scratch/raw" >"$output"
 	if [ $status = "$wanted" ]; then
 		passed=$((passed + 1))
