@@ -48,6 +48,13 @@ struct journal_run {
  */
 uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iovec *vectors);
 
+/*
+ * Keep the newest of pages that stand for the same bytes, sorted.  The data of a newer page lies
+ * behind that of an older one.  False: two pages overlap, and none stands for all bytes of the
+ * other; the order of the list is gone then.
+ */
+bool journal_keep_newest(struct journal_run *runs, uint32_t *count);
+
 /* Write all runs and wait (O5): each run then has its error, 0 if written whole. */
 void journal_write_runs(const struct sys_calls *sys, struct journal_courier *courier,
 			struct journal_run *runs, uint32_t count);

@@ -89,6 +89,7 @@ static int replay_all(struct journal_recovery *recovery)
 {
 	struct atomicio_journal *journal = recovery->journal;
 	const struct journal_scan *scan = &journal->scan;
+	uint64_t last = 0;
 
 	for (uint32_t i = 0; i < scan->count; i++) {
 		struct journal_frame frame;
@@ -97,6 +98,11 @@ static int replay_all(struct journal_recovery *recovery)
 
 		if (scan->found[i].aborted) /* N2 */
 			continue;
+		/* The window moves on, or the ring has come round: newer data would lie before older. */
+		if (!journal_window_holds(&recovery->window, &scan->found[i]) ||
+		    scan->found[i].offset < last)
+			journal_replay_listed(recovery);
+		last = scan->found[i].offset;
 		error = journal_window_frame(journal, &recovery->window, &scan->found[i], &bytes,
 					     &frame);
 		if (!error)
@@ -107,6 +113,7 @@ static int replay_all(struct journal_recovery *recovery)
 		recovery->done.bytes_scanned += frame.length;
 		TRACE_REPLAY(frame.sequence, frame.count, frame.length);
 	}
+	journal_replay_listed(recovery);
 	return 0;
 }
 
@@ -182,13 +189,18 @@ static void report_all(const struct journal_recovery *recovery)
 static int take_memory(struct journal_recovery *recovery)
 {
 	const struct sys_calls *sys = recovery->journal->sys;
-	const size_t frame_max = recovery->journal->header.frame_max;
+	const size_t pages = recovery->window.room / JOURNAL_BLOCK;
 
-	recovery->home = sys->allocate(JOURNAL_BLOCK, frame_max + (size_t)2 * JOURNAL_BLOCK);
-	recovery->runs = sys->allocate(_Alignof(struct journal_run),
-				       frame_max / JOURNAL_BLOCK *
-					       (sizeof(*recovery->runs) + sizeof(struct iovec)));
-	return recovery->home && recovery->runs ? 0 : -ENOMEM;
+	recovery->home =
+		sys->allocate(JOURNAL_BLOCK, recovery->window.room + (size_t)2 * JOURNAL_BLOCK);
+	recovery->pages =
+		sys->allocate(_Alignof(struct journal_run),
+			      pages * (2 * sizeof(*recovery->runs) + sizeof(struct iovec)));
+	if (!recovery->home || !recovery->pages)
+		return -ENOMEM;
+	recovery->runs = recovery->pages + pages;
+	recovery->vectors = (struct iovec *)(recovery->runs + pages);
+	return 0;
 }
 
 /* Recover; the state allows it.  *ended: the recovery came to its end, even if files failed. */
@@ -231,8 +243,8 @@ static int run(struct journal_recovery *recovery, bool *ended)
 	journal_window_close(journal, &recovery->window);
 	if (recovery->home)
 		journal->sys->release_memory(recovery->home);
-	if (recovery->runs)
-		journal->sys->release_memory(recovery->runs);
+	if (recovery->pages)
+		journal->sys->release_memory(recovery->pages);
 	return error;
 }
 

@@ -27,6 +27,7 @@ struct journal_target {
 	int unfit;		  /* a direct description without use here; -1: none */
 	uint32_t align;		  /* of its offsets and lengths */
 	bool is_file;		  /* a regular one */
+	uint64_t device, inode;	  /* of a regular one */
 	bool has_loss;
 	struct loss loss;
 	struct atomicio_recovered_file fate; /* for the report */
@@ -40,8 +41,12 @@ struct journal_recovery {
 	struct journal_target *targets; /* by file_id */
 	uint32_t count;
 	struct journal_window window;
-	uint8_t *home;		  /* as large as a frame: the file's present bytes */
-	struct journal_run *runs; /* of a frame, then vectors: one each page */
+	uint8_t *home;		   /* as large as the window: the files' present bytes */
+	struct journal_run *pages; /* listed, in the order of their frames */
+	struct journal_run *runs;  /* being written, with room for as many */
+	struct iovec *vectors;	   /* likewise */
+	uint32_t listed;
+	bool singly; /* each frame is home before the next one is looked at */
 	struct journal_courier *courier;
 	struct atomicio_recovery done;
 };
@@ -65,10 +70,15 @@ int journal_resume(struct journal_recovery *recovery);
 /* journal_replay.c */
 
 /*
- * Write the pages of a frame, whole and escaped, into their targets.  The error of a file is noted
- * in its target, and all others go on.  Returns 0, or the answer of choose that ends the recovery.
+ * List the pages of a frame, whole and escaped, for their targets.  The frame's bytes must stay
+ * until the pages are written.  Returns 0, or the answer of choose that ends the recovery.
  */
 int journal_replay_frame(struct journal_recovery *recovery, uint8_t *bytes,
 			 const struct journal_frame *frame);
+/*
+ * Write the listed pages into their targets, and read them back.  The error of a file is noted in
+ * its target, and all others go on.
+ */
+void journal_replay_listed(struct journal_recovery *recovery);
 
 #endif /* LIBATOMICIO_JOURNAL_RECOVER_H */

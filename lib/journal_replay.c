@@ -2,7 +2,10 @@
 /*
  * Write pages home in recovery, and check the pages on the disk.
  *
- * Flow: called by recovery, frame by frame, in their order.
+ * Flow: recovery lists the pages of all frames in its window, in their order, and has them written
+ * together: of several versions of a page the newest.  A power cut or a kill between them is no
+ * harm, because all frames stay until all pages are home (J5).  Pages that overlap otherwise are
+ * written one after the other, and so are frames whose pages somebody chooses.
  *
  * Rule K8: the page cache is not believed.  After a failed write-back the cache holds pages, marked
  * clean, that the disk does not have, and a write of equal bytes changes nothing (ext4 after ENOSPC
@@ -200,8 +203,8 @@ static uint32_t put_first(struct journal_run *runs, uint32_t count,
 }
 
 /*
- * K8, for all direct runs of a frame at the same time: a disk answers many reads as fast as one.
- * They have room in recovery->home, because the pages that they are of had it in the frame.
+ * K8, for all direct runs at the same time: a disk answers many reads as fast as one.  They have
+ * room in recovery->home, because their pages have it in the window.
  */
 static void read_back(struct journal_recovery *recovery, struct journal_run *runs, uint32_t count)
 {
@@ -211,7 +214,7 @@ static void read_back(struct journal_recovery *recovery, struct journal_run *run
 		runs[i].into = into;
 		into += journal_padded(runs[i].length);
 	}
-	assert(into <= recovery->home + recovery->journal->header.frame_max);
+	assert(into <= recovery->home + recovery->window.room);
 	journal_read_runs(recovery->journal->sys, recovery->courier, runs, count);
 	for (uint32_t i = 0; i < count; i++) {
 		if (runs[i].state != JOURNAL_RUN_DONE)
@@ -221,18 +224,34 @@ static void read_back(struct journal_recovery *recovery, struct journal_run *run
 	}
 }
 
-/* Write the listed pages of one frame, which do not overlap (N4). */
+/* Write runs[0..count), which do not overlap. */
 static void write_pages(struct journal_recovery *recovery, uint32_t count)
 {
 	struct journal_run *runs = recovery->runs;
 
-	count = journal_merge_runs(
-		runs, count,
-		(struct iovec *)(runs + recovery->journal->header.frame_max / JOURNAL_BLOCK));
+	count = journal_merge_runs(runs, count, recovery->vectors);
 	journal_write_runs(recovery->journal->sys, recovery->courier, runs,
 			   put_first(runs, count, is_direct));
 	read_back(recovery, runs, put_first(runs, count, is_to_be_read));
 	finish_runs(recovery, runs, count);
+}
+
+void journal_replay_listed(struct journal_recovery *recovery)
+{
+	const struct journal_run *pages = recovery->pages;
+	uint32_t count = recovery->listed;
+
+	recovery->listed = 0;
+	memcpy(recovery->runs, pages, count * sizeof(*pages));
+	if (journal_keep_newest(recovery->runs, &count)) {
+		write_pages(recovery, count);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		recovery->runs[0] = pages[i];
+		if (journal_is_open_target(pages[i].owner))
+			write_pages(recovery, 1);
+	}
 }
 
 /* Ask the caller, with old and new page: 1 to write, 0 to leave, or an error. */
@@ -296,7 +315,6 @@ int journal_replay_frame(struct journal_recovery *recovery, uint8_t *bytes,
 			 const struct journal_frame *frame)
 {
 	const uint8_t *page = bytes + frame->header_length;
-	uint32_t count = 0;
 
 	journal_unescape(bytes, frame);
 	for (uint32_t i = 0; i < frame->count; i++) {
@@ -321,11 +339,12 @@ int journal_replay_frame(struct journal_recovery *recovery, uint8_t *bytes,
 			return answer;
 		if (!answer)
 			continue;
-		if (list_page(recovery, target, &entry, data, &recovery->runs[count]))
-			count++;
+		if (list_page(recovery, target, &entry, data, &recovery->pages[recovery->listed]))
+			recovery->listed++;
 		else
 			target->fate.result = -EFBIG;
 	}
-	write_pages(recovery, count);
+	if (recovery->singly)
+		journal_replay_listed(recovery);
 	return 0;
 }

@@ -98,6 +98,8 @@ void journal_window_close(const struct atomicio_journal *journal, struct journal
 int journal_window_at(const struct atomicio_journal *journal, struct journal_window *window,
 		      struct journal_scan *scan, uint64_t offset, uint64_t length, uint64_t end,
 		      uint8_t **bytes);
+/* Is the frame in the window, and so all that was read before it? */
+bool journal_window_holds(const struct journal_window *window, const struct journal_found *found);
 /* Read a frame found before, its pages escaped (K1); -EIO: the frame has changed. */
 int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
 			 const struct journal_found *found, uint8_t **bytes,

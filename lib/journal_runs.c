@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Make runs of pages: sorted by file and offset, neighbours in one call.
+ * Make runs of pages: sorted by file and offset, the newest of equal ones, neighbours in one call.
  *
  * Flow: see journal_aio.h.  Pure: no call, no memory but the caller's.
  */
@@ -14,7 +14,9 @@ static bool is_before(const struct journal_run *a, const struct journal_run *b)
 {
 	if (a->owner != b->owner)
 		return (uintptr_t)a->owner < (uintptr_t)b->owner;
-	return a->offset < b->offset;
+	if (a->offset != b->offset)
+		return a->offset < b->offset;
+	return a->data < b->data; /* of several frames: the older one first */
 }
 
 /* Shell's sort: qsort() of older C libraries takes memory for so many. */
@@ -41,6 +43,29 @@ static bool is_sorted(const struct journal_run *runs, uint32_t count)
 	for (uint32_t i = 1; i < count; i++)
 		if (is_before(&runs[i], &runs[i - 1]))
 			return false;
+	return true;
+}
+
+bool journal_keep_newest(struct journal_run *runs, uint32_t *count)
+{
+	uint32_t kept = 0;
+
+	if (!is_sorted(runs, *count))
+		sort(runs, *count);
+	for (uint32_t i = 0; i < *count; i++) {
+		struct journal_run *last = kept ? &runs[kept - 1] : NULL;
+		const struct journal_run *run = &runs[i];
+
+		if (!last || last->owner != run->owner ||
+		    run->offset >= last->offset + last->length)
+			runs[kept++] = *run;
+		else if (run->offset == last->offset && run->length >= last->length)
+			*last = *run;
+		else if (run->data > last->data ||
+			 run->offset + run->length > last->offset + last->length)
+			return false;
+	}
+	*count = kept;
 	return true;
 }
 

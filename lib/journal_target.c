@@ -146,6 +146,8 @@ static int check_target(const struct journal_recovery *recovery, struct journal_
 	if (error)
 		return error;
 	target->is_file = S_ISREG(stat.mode);
+	target->device = (uint64_t)stat.dev_major << 32 | stat.dev_minor;
+	target->inode = stat.ino;
 	return journal_is_own_file(recovery->journal, &stat) ? -EINVAL : 0;
 }
 
@@ -169,6 +171,29 @@ static int open_target(struct journal_recovery *recovery, struct journal_target 
 	return error;
 }
 
+/* More targets are not compared with each other. */
+#define COMPARED_MAX 1000u
+
+/* May the same bytes of a disk be pages of two targets?  Devices may lie inside of each other. */
+static bool may_be_the_same(const struct journal_recovery *recovery)
+{
+	const struct journal_target *targets = recovery->targets;
+
+	if (recovery->count > COMPARED_MAX)
+		return true;
+	for (uint32_t i = 1; i < recovery->count; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			const struct journal_target *a = &targets[i], *b = &targets[j];
+
+			if (!journal_is_open_target(a) || !journal_is_open_target(b))
+				continue;
+			if (!a->is_file || !b->is_file ||
+			    (a->device == b->device && a->inode == b->inode))
+				return true;
+		}
+	return false;
+}
+
 int journal_open_targets(struct journal_recovery *recovery)
 {
 	int error = make_targets(recovery);
@@ -186,6 +211,8 @@ int journal_open_targets(struct journal_recovery *recovery)
 		if (target->fate.result > 0) /* no errno of ours */
 			target->fate.result = -EINVAL;
 	}
+	/* A choice looks at the home after all frames before; two ids need their frames' order. */
+	recovery->singly = recovery->options.choose || may_be_the_same(recovery);
 	return error;
 }
 

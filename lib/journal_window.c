@@ -157,6 +157,12 @@ int journal_window_at(const struct atomicio_journal *journal, struct journal_win
 	return 0;
 }
 
+bool journal_window_holds(const struct journal_window *window, const struct journal_found *found)
+{
+	return found->offset >= window->offset &&
+	       found->offset + found->length <= window->offset + window->length;
+}
+
 int journal_window_frame(const struct atomicio_journal *journal, struct journal_window *window,
 			 const struct journal_found *found, uint8_t **bytes,
 			 struct journal_frame *frame)

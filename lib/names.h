@@ -137,6 +137,7 @@
 #define journal_is_poisoned atomicio__journal_is_poisoned
 #define journal_is_volatile atomicio__journal_is_volatile
 #define journal_judge atomicio__journal_judge
+#define journal_keep_newest atomicio__journal_keep_newest
 #define journal_keep_ticket atomicio__journal_keep_ticket
 #define journal_land atomicio__journal_land
 #define journal_land_behind atomicio__journal_land_behind
@@ -173,6 +174,7 @@
 #define journal_read_runs atomicio__journal_read_runs
 #define journal_refused atomicio__journal_refused
 #define journal_replay_frame atomicio__journal_replay_frame
+#define journal_replay_listed atomicio__journal_replay_listed
 #define journal_reserve atomicio__journal_reserve
 #define journal_reserve_place atomicio__journal_reserve_place
 #define journal_resume atomicio__journal_resume
@@ -223,6 +225,7 @@
 #define journal_window_at atomicio__journal_window_at
 #define journal_window_close atomicio__journal_window_close
 #define journal_window_frame atomicio__journal_window_frame
+#define journal_window_holds atomicio__journal_window_holds
 #define journal_window_open atomicio__journal_window_open
 #define journal_write_all atomicio__journal_write_all
 #define journal_write_durable atomicio__journal_write_durable

@@ -218,7 +218,7 @@ typedef int atomicio_choose(void *context, const struct atomicio_live_page *page
 /* The result for one file. */
 struct atomicio_recovered_file {
 	uint64_t file_id;
-	uint64_t pages;		/* written home */
+	uint64_t pages;		/* written home; of versions of a page the newest */
 	uint64_t pages_skipped; /* file gone, or skipped by choose */
 	int32_t result;	     /* 0: all durable at home; -ESTALE: another file; else frames stay */
 	uint32_t differs;    /* ATOMICIO_DIFFERS_* */
@@ -252,7 +252,7 @@ struct atomicio_recover_options {
 /* The result of a recovery. */
 struct atomicio_recovery {
 	uint64_t frames;	   /* replayed, all of them whole */
-	uint64_t pages;		   /* written home */
+	uint64_t pages;		   /* written home; of versions of a page the newest */
 	uint64_t bytes;		   /* in these pages */
 	uint64_t pages_skipped;	   /* of files gone, or skipped by choose */
 	uint64_t files;		   /* written to, synced, and done */
@@ -265,8 +265,8 @@ struct atomicio_recovery {
 };
 
 /*
- * Write every live frame home, in order, make the pages durable, check the pages on the disk, and
- * retire the frames.  May be killed at any point and run again.  Without live frames recovery makes
+ * Write the pages of all live frames home, the newest version of each page last, make the pages
+ * durable, check the pages on the disk, and retire the frames.  May be killed at any point and run again.  Without live frames recovery makes
  * this state durable, once.  Nothing else may use the journal meanwhile, and no file of the journal
  * may be open through the library.
  *

@@ -46,8 +46,13 @@ static ssize_t ring_pwritev2(int fd, const struct iovec *vector, int count, uint
 
 void ring_make(uint64_t tail)
 {
+	ring_make_of(tail, RING_SIZE);
+}
+
+void ring_make_of(uint64_t tail, uint64_t size)
+{
 	struct journal_header header = {
-		.size = RING_SIZE,
+		.size = size,
 		.frame_max = RING_FRAME_MAX,
 		.generation = 9,
 		.tail_offset = JOURNAL_RING_START,
@@ -65,7 +70,7 @@ void ring_make(uint64_t tail)
 	ring_sys.pwritev2 = ring_pwritev2;
 	ring.fd = memfd_create("journal", 0);
 	ck_assert_int_ge(ring.fd, 0);
-	ck_assert_int_eq(ftruncate(ring.fd, RING_SIZE), 0);
+	ck_assert_int_eq(ftruncate(ring.fd, (off_t)size), 0);
 	journal_encode_header(block, &header);
 	ring_poke(0, block, sizeof(block));
 	ring_poke(JOURNAL_BLOCK, block, sizeof(block));

@@ -34,6 +34,7 @@ extern struct sys_calls ring_sys;
 
 /* A new journal, not clean, its tail at the start with number `tail`. */
 void ring_make(uint64_t tail);
+void ring_make_of(uint64_t tail, uint64_t size);
 void ring_free(void);
 
 /* A frame of one page of `fill` for file 1, at offset 0; the fields of `frame` as they are given.

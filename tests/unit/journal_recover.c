@@ -235,6 +235,87 @@ START_TEST(what_the_disk_cannot_be_asked_about_is_unverified)
 }
 END_TEST
 
+START_TEST(the_newest_version_of_a_page_is_written_and_no_older_one)
+{
+	struct atomicio_recovery done;
+
+	three_frames();
+	ring.writes = 0;
+	ck_assert_int_eq(
+		atomicio_journal_recover(journal, ring_resolve, NULL, NULL, 0, &done, sizeof(done)),
+		0);
+	ck_assert(ring_home_is(1, 0, 0x77));
+	ck_assert(ring_home_is(2, 0, 0x66));
+	ck_assert_uint_eq(done.frames, 3);
+	ck_assert_uint_eq(done.pages, 2);
+	ck_assert_int_eq(atomicio_journal_close(journal), 0);
+}
+END_TEST
+
+START_TEST(pages_that_overlap_are_written_in_the_order_of_their_frames)
+{
+	uint8_t bytes[8192];
+
+	ring_put(ring_frame(5, AT(0)), 1, 2048, 0x55);
+	ring_put(ring_frame(6, AT(1)), 1, 0, 0x66);
+	ring_put(ring_frame(7, AT(2)), 2, 0, 0x77);
+	ring_put(ring_frame(8, AT(3)), 2, 2048, 0x88);
+	journal = ring_open();
+	ck_assert_int_eq(recover_with(0, NULL), 0);
+	ck_assert_int_eq(pread(ring.homes[1], bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_uint_eq(bytes[4095], 0x66);
+	ck_assert_uint_eq(bytes[4096], 0x55);
+	ck_assert_uint_eq(bytes[6143], 0x55);
+	ck_assert_uint_eq(bytes[6144], 0x11);
+	ck_assert_int_eq(pread(ring.homes[2], bytes, sizeof(bytes), 0), sizeof(bytes));
+	ck_assert_uint_eq(bytes[2047], 0x77);
+	ck_assert_uint_eq(bytes[2048], 0x88);
+	ck_assert_uint_eq(bytes[6143], 0x88);
+	ck_assert_int_eq(atomicio_journal_close(journal), 0);
+}
+END_TEST
+
+static int all_are_one(void *context, uint64_t file_id)
+{
+	(void)context;
+	(void)file_id;
+	return ring.homes[3];
+}
+
+START_TEST(a_file_with_two_ids_gets_its_pages_in_the_order_of_the_frames)
+{
+	const struct atomicio_recover_options options = {.flags = ATOMICIO_RECOVER_ANY_FILE};
+
+	ring_put(ring_frame(5, AT(0)), 2, 0, 0x55);
+	ring_put(ring_frame(6, AT(1)), 1, 0, 0x66);
+	ring_put(ring_frame(7, AT(2)), 1, 4096, 0x77);
+	ring_put(ring_frame(8, AT(3)), 2, 4096, 0x88);
+	journal = ring_open();
+	ck_assert_int_eq(atomicio_journal_recover(journal, all_are_one, NULL, &options,
+						  sizeof(options), NULL, 0),
+			 0);
+	ck_assert(ring_home_is(3, 0, 0x66));
+	ck_assert(ring_home_is(3, 4096, 0x88));
+	ck_assert_int_eq(atomicio_journal_close(journal), 0);
+}
+END_TEST
+
+/* More frames than the window holds: 16 pages, each of them written 16 times. */
+START_TEST(many_frames_bring_the_newest_version_of_every_page)
+{
+	ring_free();
+	ring_make_of(1, START + (4u << 20));
+	for (uint32_t i = 0; i < 256; i++)
+		ring_put(ring_frame(1 + i, AT(i)), 1 + i % 2, (uint64_t)(i % 16) * 4096,
+			 (uint8_t)i);
+	journal = ring_open();
+	ck_assert_int_eq(recover_with(0, NULL), 0);
+	for (uint32_t i = 0; i < 16; i++)
+		ck_assert(ring_home_is(1 + i % 2, (uint64_t)i * 4096, (uint8_t)(240 + i)));
+	ck_assert_int_eq(atomicio_journal_close(journal), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("journal_recover");
@@ -251,6 +332,10 @@ int main(void)
 	tcase_add_test(tests, a_callback_that_calls_back_gets_an_error_and_no_hang);
 	tcase_add_test(tests, the_journal_is_no_home);
 	tcase_add_test(tests, what_the_disk_cannot_be_asked_about_is_unverified);
+	tcase_add_test(tests, the_newest_version_of_a_page_is_written_and_no_older_one);
+	tcase_add_test(tests, pages_that_overlap_are_written_in_the_order_of_their_frames);
+	tcase_add_test(tests, a_file_with_two_ids_gets_its_pages_in_the_order_of_the_frames);
+	tcase_add_test(tests, many_frames_bring_the_newest_version_of_every_page);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
