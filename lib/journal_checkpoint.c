@@ -152,7 +152,7 @@ int journal_ask_live(const struct atomicio_journal *journal, uint64_t file_id)
 	return error ? error : is_live(journal, &wanted);
 }
 
-void journal_help_retire(struct atomicio_journal *journal)
+void journal_help_retire(struct atomicio_journal *journal, const struct journal_ticket *ticket)
 {
 	int result = JOURNAL_STEP_DONE;
 
@@ -160,6 +160,11 @@ void journal_help_retire(struct atomicio_journal *journal)
 		return;
 	if ((!journal->retiring && !journal_is_half_full(journal)) || journal->tail_failed ||
 	    journal_refused(journal)) {
+		journal_land(journal);
+		return;
+	}
+	journal_begin_retirement(journal);
+	if (ticket && journal_spread(journal, ticket)) {
 		journal_land(journal);
 		return;
 	}

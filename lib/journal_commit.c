@@ -248,7 +248,7 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 		pthread_mutex_lock(&journal->lock);
 		if (!*left)
 			journal_arrive(journal, ticket);
-		journal_help_retire(journal);
+		journal_help_retire(journal, *left ? NULL : ticket);
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return error;

@@ -61,9 +61,14 @@ struct journal_file {
 	uint32_t generation; /* home writes of an older generation count for this generation (C2) */
 	uint64_t since;	     /* shared: frames from this number on are vouched for (O4) */
 	bool again;	     /* live pages are being written home once more (O4) */
-	bool syncing;	     /* a thread syncs the file, or a sync is on its way */
-	bool flying;	     /* a sync is on its way */
-	bool by_call;	     /* the sync could not be sent, in the step of this number */
+	struct {
+		uint64_t start, end; /* end 0: none */
+	} span[2], pass;	     /* the pages of these frames; what a pass is over (R5) */
+	uint32_t pieces;	     /* of the old span, whose write-back has begun */
+	bool spreading;		     /* a thread begins one */
+	bool syncing;		     /* a thread syncs the file, or a sync is on its way */
+	bool flying;		     /* a sync is on its way */
+	bool by_call;		     /* the sync could not be sent, in the step of this number */
 	uint64_t step;
 	uint32_t sync_generation; /* the generation for which the sync counts */
 };

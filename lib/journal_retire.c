@@ -55,6 +55,7 @@ void journal_begin_retirement(struct atomicio_journal *journal)
 	for (struct journal_file *file = journal->files; file; file = file->next) {
 		assert(file->first[journal->generation & 1] == 0);
 		file->synced[0] = file->synced[1] = false;
+		file->pieces = 0;
 	}
 }
 
@@ -151,6 +152,7 @@ static void retired(struct atomicio_journal *journal)
 	for (struct journal_file *file = journal->files; file; file = file->next) {
 		file->first[p] = 0;
 		file->synced[p] = false;
+		file->span[p].end = 0;
 	}
 	journal_uncover(journal, p);
 	journal->retiring = false;

@@ -39,10 +39,23 @@ int journal_retire_step(struct atomicio_journal *journal, bool may_call);
 /* Take the results of ended requests, without waiting. */
 void journal_land(struct atomicio_journal *journal);
 
+/* journal_spread.c */
+
+/*
+ * A retirement is under way: begin the write-back that is due.  True: the syncs had better wait for
+ * more of it.
+ */
+bool journal_spread(struct atomicio_journal *journal, const struct journal_ticket *ticket);
+/* A frame of the generation has pages there. */
+void journal_note_span(struct journal_file *file, uint32_t parity, uint64_t start, uint64_t end);
+
 /* journal_checkpoint.c */
 
-/* For a writer after its own page: make a few steps, if a retirement is due. */
-void journal_help_retire(struct atomicio_journal *journal);
+/*
+ * For a writer after its own page: make a few steps, if a retirement is due.  `ticket` is home, or
+ * NULL.
+ */
+void journal_help_retire(struct atomicio_journal *journal, const struct journal_ticket *ticket);
 /* Retire the live frames that were written through one handle. */
 int journal_retire_file(struct atomicio_journal *journal, const struct journal_file *file);
 /* 1: frames of an id are live; 0: none are; or why they cannot be retired. */

@@ -154,6 +154,7 @@
 #define journal_merge_runs atomicio__journal_merge_runs
 #define journal_move_tail atomicio__journal_move_tail
 #define journal_next_header atomicio__journal_next_header
+#define journal_note_span atomicio__journal_note_span
 #define journal_note_whole atomicio__journal_note_whole
 #define journal_number atomicio__journal_number
 #define journal_open_own atomicio__journal_open_own
@@ -210,6 +211,7 @@
 #define journal_shared_write atomicio__journal_shared_write
 #define journal_shares atomicio__journal_shares
 #define journal_size_of atomicio__journal_size_of
+#define journal_spread atomicio__journal_spread
 #define journal_stage_chain atomicio__journal_stage_chain
 #define journal_stage_page atomicio__journal_stage_page
 #define journal_sync_own atomicio__journal_sync_own

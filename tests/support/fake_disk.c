@@ -268,6 +268,7 @@ void disk_reset(void)
 	calls.truncate = disk_truncate;
 	calls.fdatasync = disk_fdatasync;
 	calls.write_back = disk_write_back;
+	calls.start_write_back = disk_start_write_back;
 	calls.drop_cache = disk_drop_cache;
 	calls.cachestat = disk_cachestat;
 	calls.sleep_us = disk_sleep_us;

@@ -55,6 +55,8 @@ struct fake_disk {
 	uint32_t vectored;		  /* of all writes, those of several pieces */
 	uint32_t moved;			  /* to the end of file, by O_APPEND */
 	uint32_t write_backs, drops, syncs;
+	uint32_t started;		     /* write-backs without a wait, */
+	uint64_t started_first, started_end; /* and where the last one began and ended */
 	uint64_t slept_us;
 	int write_fd; /* of the last write */
 	int sync_fd;  /* of the last fdatasync */

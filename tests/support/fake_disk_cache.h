@@ -17,6 +17,7 @@ int disk_enter_device(int flags, bool *buffered);
 
 /* Entries of the table. */
 int disk_write_back(int fd, uint64_t offset, uint64_t length);
+int disk_start_write_back(int fd, uint64_t offset, uint64_t length);
 int disk_drop_cache(int fd, uint64_t offset, uint64_t length);
 int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
 
