@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: the archive lives beside any other code, and brings only the libraries that are used.
 #
-# Method: a program defines every internal name of ours (lib/names.h, without the prefix) for itself,
+# Method: a program defines every internal name of ours (lib/names*.h, without the prefix) for itself,
 # probes a file through the archive, and must never be called.  Others use one part each, and are
 # linked with the libraries that this part needs, and no more.
 set -u
@@ -74,7 +74,7 @@ uses a_wholly_static_program_with_a_journal "$scratch/journal.c" -static
 {
 	echo "#include <stdlib.h>"
 	echo "#define MINE(name) int name(const char *); int name(const char *p) { abort(); return !p; }"
-	sed -nE 's/^#define ([a-z0-9_]+) atomicio__.*/MINE(\1)/p' "$root/lib/names.h"
+	sed -nE 's/^#define ([a-z0-9_]+) atomicio__.*/MINE(\1)/p' "$root"/lib/names*.h
 } >"$scratch/engine.c"
 grep -q 'MINE(journal_commit)' "$scratch/engine.c" && grep -q 'MINE(probe_disk)' "$scratch/engine.c"
 report $? the_engine_has_names_of_ours
