@@ -36,12 +36,14 @@
 #define probe_confirm atomicio__probe_confirm
 #define probe_contents atomicio__probe_contents
 #define probe_disk atomicio__probe_disk
+#define probe_disk_reasons atomicio__probe_disk_reasons
 #define probe_file atomicio__probe_file
 #define probe_filesystem atomicio__probe_filesystem
 #define probe_flags atomicio__probe_flags
 #define probe_release atomicio__probe_release
 #define probe_statx atomicio__probe_statx
 #define probe_verdict atomicio__probe_verdict
+#define probe_why_not atomicio__probe_why_not
 #define sys_aio_linux atomicio__sys_aio_linux
 #define sys_blkid_identify atomicio__sys_blkid_identify
 #define sys_event_signal atomicio__sys_event_signal

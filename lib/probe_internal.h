@@ -38,6 +38,32 @@ static inline bool probe_is_power_of_two(uint32_t value)
 	return value && !(value & (value - 1));
 }
 
+/* Compare with the running kernel; an unknown kernel, 0.0.0, is older than all. */
+static inline bool probe_kernel_since(const struct atomicio_caps *caps, uint32_t major,
+				      uint32_t minor, uint32_t patch)
+{
+	if (caps->kernel_major != major)
+		return caps->kernel_major > major;
+	if (caps->kernel_minor != minor)
+		return caps->kernel_minor > minor;
+	return caps->kernel_patch >= patch;
+}
+
+static inline bool probe_heard_queue(const struct probe *probe)
+{
+	return probe->caps.evidence & ATOMICIO_EVIDENCE_QUEUE;
+}
+
+/* block/bdev.c:bdev_can_atomic_write(), 6.13 to 7.3. */
+static inline bool probe_partition_is_misaligned(const struct atomicio_caps *caps)
+{
+	const uint32_t alignment = caps->queue_unit_min > caps->queue_boundary
+					   ? caps->queue_unit_min
+					   : caps->queue_boundary;
+
+	return caps->is_partition && alignment && caps->partition_offset % alignment != 0;
+}
+
 /* Ask statx and check the type.  0, or the negative errno for the caller. */
 int probe_statx(struct probe *probe);
 
@@ -61,5 +87,11 @@ void probe_confirm(struct probe *probe);
 
 /* Fill limits and reasons from the evidence.  Pure: no system call. */
 void probe_verdict(struct probe *probe);
+
+/* The disk's own reasons against untorn writes; 0: none known. */
+uint64_t probe_disk_reasons(const struct probe *probe);
+
+/* Why statx claims nothing. */
+uint64_t probe_why_not(const struct probe *probe);
 
 #endif /* LIBATOMICIO_PROBE_INTERNAL_H */

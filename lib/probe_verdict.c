@@ -2,7 +2,8 @@
 /*
  * The verdict: from the evidence to limits and reasons.
  *
- * Flow: last step of a probe (probe.c).  Pure: reads and writes struct probe, calls nothing.
+ * Flow: last step of a probe (probe.c).  Pure: reads and writes struct probe.  Without a claim,
+ * probe_why.c finds the reasons.
  *
  * V1 nothing without the claim of statx: mask bit, attribute, and the attribute's mask bit.
  * V2 a claim denied by the confirming call is void.  A filesystem not known for claims of its own
@@ -31,30 +32,6 @@ static uint32_t larger(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-/* Compare with the running kernel; an unknown kernel, 0.0.0, is older than all. */
-static bool kernel_since(const struct atomicio_caps *caps, uint32_t major, uint32_t minor,
-			 uint32_t patch)
-{
-	if (caps->kernel_major != major)
-		return caps->kernel_major > major;
-	if (caps->kernel_minor != minor)
-		return caps->kernel_minor > minor;
-	return caps->kernel_patch >= patch;
-}
-
-static bool heard_queue(const struct probe *probe)
-{
-	return probe->caps.evidence & ATOMICIO_EVIDENCE_QUEUE;
-}
-
-/* block/bdev.c:bdev_can_atomic_write(), 6.13 to 7.3. */
-static bool partition_is_misaligned(const struct atomicio_caps *caps)
-{
-	const uint32_t alignment = larger(caps->queue_unit_min, caps->queue_boundary);
-
-	return caps->is_partition && alignment && caps->partition_offset % alignment != 0;
-}
-
 /*
  * V1: generic_fill_statx_atomic_writes() of fs/stat.c sets all three, or leaves the attribute
  * unset.
@@ -76,99 +53,6 @@ static bool claim_is_sane(const struct atomicio_caps *caps)
 static bool confirm_answered(const struct atomicio_caps *caps)
 {
 	return caps->evidence & ATOMICIO_EVIDENCE_CONFIRM;
-}
-
-/* The disk's own reasons against untorn writes; 0: none known. */
-static uint64_t disk_reasons(const struct probe *probe)
-{
-	if (!heard_queue(probe))
-		return 0;
-	if (probe->caps.queue_unit_max == 0)
-		return probe->layer_blocks ? ATOMICIO_REASON_LAYER_BLOCKS
-					   : ATOMICIO_REASON_DEVICE_UNSUPPORTED;
-	if (partition_is_misaligned(&probe->caps))
-		return ATOMICIO_REASON_PARTITION_MISALIGNED;
-	return 0;
-}
-
-/* A block device without a claim: the mask bit is then absent on every kernel. */
-static uint64_t why_not_device(const struct probe *probe)
-{
-	const uint64_t reasons = disk_reasons(probe);
-
-	if (!kernel_since(&probe->caps, 6, 11, 0))
-		return ATOMICIO_REASON_KERNEL_TOO_OLD;
-	if (reasons)
-		return reasons;
-	return heard_queue(probe) ? ATOMICIO_REASON_CONTRADICTED
-				  : ATOMICIO_REASON_DEVICE_UNSUPPORTED;
-}
-
-/*
- * XFS with knowledge of untorn writes, but none to offer.  Since 6.16 XFS needs reflink and no
- * special device.  Before 6.16 XFS needs a device whose unit covers one block.
- */
-static uint64_t why_not_xfs(const struct probe *probe)
-{
-	uint64_t reasons = disk_reasons(probe);
-
-	if (!reasons && heard_queue(probe))
-		reasons = ATOMICIO_REASON_DEVICE_UNSUPPORTED;
-	if (kernel_since(&probe->caps, 6, 16, 0))
-		return reasons | ATOMICIO_REASON_XFS_NEEDS_REFLINK;
-	return reasons | ATOMICIO_REASON_KERNEL_TOO_OLD;
-}
-
-/*
- * ext4 with knowledge of untorn writes, but none to offer:
- * fs/ext4/super.c:ext4_atomic_write_init().
- */
-static uint64_t why_not_ext4(const struct probe *probe)
-{
-	const struct atomicio_caps *caps = &probe->caps;
-	const uint64_t reasons = disk_reasons(probe);
-
-	if (reasons || !heard_queue(probe))
-		return reasons ? reasons : ATOMICIO_REASON_DEVICE_UNSUPPORTED;
-	if (caps->queue_unit_max < probe->block_size)
-		return ATOMICIO_REASON_DEVICE_UNSUPPORTED;
-	if (caps->queue_unit_min > probe->block_size)
-		return ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC |
-		       (kernel_since(caps, 6, 16, 0) ? 0 : ATOMICIO_REASON_KERNEL_TOO_OLD);
-	/* The device would do.  The cause is the file itself: no extents. */
-	return ATOMICIO_REASON_FS_UNSUPPORTED;
-}
-
-/* Why statx claims nothing. */
-static uint64_t why_not(const struct probe *probe)
-{
-	const struct atomicio_caps *caps = &probe->caps;
-	const bool native = probe->fs_magic == SYS_MAGIC_XFS || probe->fs_magic == SYS_MAGIC_EXT4;
-	uint64_t reasons = 0;
-	bool too_old;
-
-	/* Without an answer of statx nothing is known; kernels before 4.11 have no statx. */
-	if (caps->reasons & ATOMICIO_REASON_STATX_REFUSED)
-		return kernel_since(caps, 4, 11, 0) ? 0 : (uint64_t)ATOMICIO_REASON_KERNEL_TOO_OLD;
-	if (caps->file_mode == S_IFBLK)
-		return why_not_device(probe);
-	if (caps->statx_mask & SYS_STATX_WRITE_ATOMIC) {
-		if (probe->fs_magic == SYS_MAGIC_XFS)
-			return why_not_xfs(probe);
-		if (probe->fs_magic == SYS_MAGIC_EXT4)
-			return why_not_ext4(probe);
-		return ATOMICIO_REASON_FS_UNSUPPORTED;
-	}
-	/*
-	 * XFS and ext4 need only a newer kernel (6.13); no other filesystem gains by a newer
-	 * kernel.
-	 */
-	too_old = !kernel_since(caps, 6, native ? 13 : 11, 0);
-	if (too_old)
-		reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
-	if (!too_old || (probe->fs_magic && !native))
-		reasons |= ATOMICIO_REASON_FS_UNSUPPORTED;
-	return reasons;
 }
 
 /* Properties of the file itself that forbid untorn writes, on any filesystem. */
@@ -228,19 +112,19 @@ static void judge_hardware(struct probe *probe)
 	uint32_t unit_min = caps->statx_unit_min;
 	uint32_t unit_max = caps->statx_unit_max;
 
-	if (heard_queue(probe)) {
+	if (probe_heard_queue(probe)) {
 		unit_min = larger(unit_min, caps->queue_unit_min);
 		unit_max = smaller(unit_max, caps->queue_unit_max);
-		if (unit_min > unit_max || partition_is_misaligned(caps)) {
+		if (unit_min > unit_max || probe_partition_is_misaligned(caps)) {
 			caps->reasons |= ATOMICIO_REASON_CONTRADICTED;
 			return;
 		}
 	}
 	set_limits(probe, ATOMICIO_MECHANISM_HARDWARE, unit_min, unit_max, unit_max);
 	if (probe->fs_magic == SYS_MAGIC_EXT4 && unit_max == probe->block_size &&
-	    caps->queue_unit_max > unit_max && heard_queue(probe)) {
+	    caps->queue_unit_max > unit_max && probe_heard_queue(probe)) {
 		caps->reasons |= ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC;
-		if (!kernel_since(caps, 6, 16, 0))
+		if (!probe_kernel_since(caps, 6, 16, 0))
 			caps->reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
 	}
 }
@@ -261,15 +145,15 @@ static uint32_t xfs_hardware(const struct probe *probe)
 	const uint32_t block = caps->statx_unit_min;
 	uint32_t unit_max = caps->statx_unit_max;
 
-	if (!heard_queue(probe)) {
+	if (!probe_heard_queue(probe)) {
 		/* Before 6.16 XFS had no software path: one block is the device's. */
 		const bool hardware_only =
-			kernel_since(caps, 6, 13, 0) && !kernel_since(caps, 6, 16, 0);
+			probe_kernel_since(caps, 6, 13, 0) && !probe_kernel_since(caps, 6, 16, 0);
 
 		return unit_max == block && hardware_only ? unit_max : 0;
 	}
 	if (caps->queue_unit_max < block || caps->queue_unit_min > block ||
-	    partition_is_misaligned(caps))
+	    probe_partition_is_misaligned(caps))
 		return 0;
 	if (unit_max > block)
 		unit_max = smaller(unit_max, caps->statx_unit_max_opt);
@@ -289,21 +173,21 @@ static void judge_xfs(struct probe *probe)
 		mechanism = ATOMICIO_MECHANISM_FILESYSTEM;
 		/* XFS_SOFTWARE says already that the device has no untorn writes. */
 		caps->reasons |= ATOMICIO_REASON_XFS_SOFTWARE |
-				 (disk_reasons(probe) & ~ATOMICIO_REASON_DEVICE_UNSUPPORTED);
+				 (probe_disk_reasons(probe) & ~ATOMICIO_REASON_DEVICE_UNSUPPORTED);
 	} else if (hardware == unit_max) {
 		mechanism = ATOMICIO_MECHANISM_HARDWARE;
 	}
 	set_limits(probe, mechanism, block, unit_max, hardware);
 
-	if (unit_max == block && kernel_since(caps, 6, 13, 0)) {
-		if (!kernel_since(caps, 6, 16, 0))
+	if (unit_max == block && probe_kernel_since(caps, 6, 13, 0)) {
+		if (!probe_kernel_since(caps, 6, 16, 0))
 			caps->reasons |= ATOMICIO_REASON_KERNEL_TOO_OLD;
 		else if (hardware && caps->queue_unit_max > block)
 			caps->reasons |= ATOMICIO_REASON_XFS_NEEDS_REFLINK;
 	}
 	/* A fragmented range of more than one block is copied on write, also within the units. */
 	if ((mechanism != ATOMICIO_MECHANISM_HARDWARE || unit_max > block) &&
-	    kernel_since(caps, 6, 16, 0) && !kernel_since(caps, 6, 17, 8))
+	    probe_kernel_since(caps, 6, 16, 0) && !probe_kernel_since(caps, 6, 17, 8))
 		caps->reasons |= ATOMICIO_REASON_XFS_SUSPECT_KERNEL;
 }
 
@@ -320,10 +204,10 @@ static uint64_t evidence_reasons(const struct probe *probe, bool claims)
 	if (!(caps->evidence & ATOMICIO_EVIDENCE_DISK) &&
 	    (caps->device_major || (claims && probe->fs_magic != SYS_MAGIC_OVERLAY)))
 		reasons |= ATOMICIO_REASON_DISK_UNKNOWN;
-	if (probe->queue_failed && (claims || kernel_since(caps, 6, 11, 0)))
+	if (probe->queue_failed && (claims || probe_kernel_since(caps, 6, 11, 0)))
 		reasons |= ATOMICIO_REASON_QUEUE_UNREADABLE;
 	/* The namespace may also claim no more than one block: the reason says "may". */
-	if (heard_queue(probe) && kernel_since(caps, 7, 0, 0) &&
+	if (probe_heard_queue(probe) && probe_kernel_since(caps, 7, 0, 0) &&
 	    strncmp(caps->disk_name, "nvme", 4) == 0 && caps->queue_unit_max != 0 &&
 	    caps->queue_unit_max == caps->logical_block)
 		reasons |= ATOMICIO_REASON_NVME_AWUPF_IGNORED;
@@ -340,7 +224,7 @@ void probe_verdict(struct probe *probe)
 	caps->reasons |= evidence_reasons(probe, claims);
 	/* No other reason is added: file_wide explains the absence of a claim. */
 	if (!claims && !(against & file_wide))
-		against |= why_not(probe);
+		against |= probe_why_not(probe);
 	if (claims && !against)
 		against = void_claim(probe);
 	caps->reasons |= against;
