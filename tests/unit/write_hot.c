@@ -120,6 +120,25 @@ static bool same_call(const struct call *a, const struct call *b)
 	       a->offset == b->offset && a->length == b->length && a->buffer == b->buffer;
 }
 
+/* One file goes both ways, one the short way alone, and one the long way alone. */
+static void random_files(struct atomicio_file *whole, struct atomicio_file *hot,
+			 struct atomicio_file *cold)
+{
+	random_limits(whole);
+	whole->fast = whole->limits;
+	/* as open does */
+	if (whole->fast.memory_align < whole->fast.unit_min)
+		whole->fast.memory_align = whole->fast.unit_min;
+	if (whole->fast.unit_max == 0)
+		whole->fast.unit_min = 1;
+	whole->poisoned = random_below(20) == 0;
+	hot->fast = whole->fast;
+	hot->limits = (struct write_limits){.memory_align = 1};
+	cold->fast = (struct write_limits){.unit_min = 1, .memory_align = 1};
+	cold->limits = whole->limits;
+	hot->poisoned = cold->poisoned = whole->poisoned;
+}
+
 START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 {
 	const struct atomicio_options options = {.policy = atomicio_policy_strict};
@@ -135,19 +154,7 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 		struct call by_hot, by_cold, by_whole;
 		uint32_t expected, by_short;
 
-		random_limits(whole);
-		whole->fast = whole->limits;
-		/* as open does */
-		if (whole->fast.memory_align < whole->fast.unit_min)
-			whole->fast.memory_align = whole->fast.unit_min;
-		if (whole->fast.unit_max == 0)
-			whole->fast.unit_min = 1;
-		whole->poisoned = random_below(20) == 0;
-		hot->fast = whole->fast;
-		hot->limits = (struct write_limits){.memory_align = 1};
-		cold->fast = (struct write_limits){.unit_min = 1, .memory_align = 1};
-		cold->limits = whole->limits;
-		hot->poisoned = cold->poisoned = whole->poisoned;
+		random_files(whole, hot, cold);
 		random_write(&write);
 
 		expected = !whole->poisoned &&
