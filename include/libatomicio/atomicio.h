@@ -508,6 +508,8 @@ int atomicio_close(struct atomicio_file *file);
  *	-ENOSPC, -EDQUOT, -EFBIG, -EPERM  no room for the page, or in the journal
  *	-ENOMEM
  *	-EINTR		try again
+ *	-EBUSY		an entry of a caller's ring must complete first (uring.h); or the journal
+ *			is shared, and no turn is under way (turns.h)
  *
  * A write through the journal blocks, even with ATOMICIO_NOWAIT.  Any error not listed poisons the
  * journal, and the page is old or new, whole, once recovery has run.  0 says that the page is

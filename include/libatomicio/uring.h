@@ -203,8 +203,9 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *			file longer first, as by fallocate(2) or its entry in your ring
  *
  * Synchronous calls never wait for an entry of yours.  Calls that need its completion return
- * -EBUSY: a write of an overlapping range, atomicio_journal_checkpoint() and _forget(),
- * atomicio_close() and atomicio_journal_close().  The two close calls have then freed nothing.
+ * -EBUSY: a write of an overlapping range, any journaled write for which the log area has no room
+ * before an entry completes, atomicio_journal_checkpoint() and _forget(), atomicio_close() and
+ * atomicio_journal_close().  The two close calls have then freed nothing.
  *
  * If the process dies, recovery needs nothing from the ring.  Each write reported durable is in the
  * file; every other write is in the file whole or not at all.  The kernel may still carry out
