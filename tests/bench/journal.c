@@ -58,7 +58,9 @@ struct comparison {
 static const struct comparison comparisons[] = {
 	{"journal, page, direct",
 	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("double write", DOUBLE, DIRECT, 1.0),
-	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.7), PAGE_OF("copy on write", KERNEL, COW, 1.0)}},
+	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.7),
+	  PAGE_OF("unprotected, not flushed", BARE, DIRECT, 0),
+	  PAGE_OF("copy on write", KERNEL, COW, 1.0)}},
 	{"journal, page, direct, BEHIND",
 	 {{.name = "journal", .way = WAYS_JOURNAL, .behind = true},
 	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.95)}},
