@@ -3,16 +3,12 @@
  * What all connections of this process to one database share: a list, and our own descriptor.
  *
  * Flow: vfs_open() -> vfs_node_get(); a connection's end -> vfs_node_put(), the last of which
- * retires the frames and takes the guard off.
+ * goes through close.c.
  *
- * QN1 our descriptor of the database is closed only while the process has no lock on it: a close(2)
- *     drops the POSIX locks of the whole process (fs/locks.c:locks_remove_posix).  Where a
- *     connection through another VFS has one, the descriptor is left open.
- * QN2 a database is open by one name at a time: the names of its journals are made from it, and what
- *     lies beside an earlier name may be another database's.
+ * QN2 a database is open by one name at a time: the names of its journals are made from it, and
+ *     what lies beside an earlier name may be another database's.
  */
 #include "vfs.h"
-#include "guard.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,11 +19,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-/* Where SQLite locks (os.h): PENDING_BYTE, then RESERVED_BYTE, then SHARED_SIZE bytes. */
-#define LOCK_START 0x40000000
-#define LOCK_LENGTH 512
-#define CLOSE_TRIES 20
 
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct vfs_node *nodes;
@@ -216,99 +207,6 @@ int vfs_node_copy_rights(const struct vfs_node *node)
 	return fchmod(node->journal_fd, stat.st_mode & 0777) ? -errno : 0;
 }
 
-/*
- * A read-only connection gets no EXCLUSIVE.  No connection of this process has a lock, so all of
- * SQLite's bytes can be had through our own descriptor.
- */
-static int lock_all(const struct vfs_node *node)
-{
-	struct flock all = {.l_type = F_WRLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
-
-	return fcntl(node->fd, F_OFD_SETLK, &all) ? SQLITE_BUSY : SQLITE_OK;
-}
-
-static void unlock_all(const struct vfs_node *node, sqlite3_file *real)
-{
-	struct flock all = {.l_type = F_UNLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
-
-	(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
-	if (node->fd >= 0)
-		(void)fcntl(node->fd, F_OFD_SETLK, &all);
-}
-
-/* Take EXCLUSIVE, so that no other process looks at the guard while it is taken off. */
-static int lock_for_close(const struct vfs_node *node, sqlite3_file *real)
-{
-	int code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
-
-	for (int i = 0; !code && i < CLOSE_TRIES; i++) {
-		code = real->pMethods->xLock(real, SQLITE_LOCK_EXCLUSIVE);
-		if (code == SQLITE_OK)
-			return code;
-		(void)real->pMethods->xUnlock(real, SQLITE_LOCK_NONE);
-		if (code != SQLITE_BUSY && lock_all(node) == SQLITE_OK)
-			return SQLITE_OK;
-		(void)sqlite3_sleep(1);
-		code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
-	}
-	return code ? code : SQLITE_BUSY;
-}
-
-/*
- * With EXCLUSIVE.  Closing the journal may have dropped that lock for a moment, so another process
- * may have committed since: then the guard is its.  A process that has the journal open, and no
- * frame in it, looks at the guard again before its next one.
- */
-static void lower_guard(const struct vfs_node *node)
-{
-	const int fd = open(node->journal_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	uint8_t header[GUARD_HEADER];
-	int live;
-
-	if (fd < 0)
-		return;
-	live = atomicio_journal_peek(fd, NULL, 0);
-	(void)close(fd);
-	if (live || pread(node->fd, header, GUARD_HEADER, 0) != GUARD_HEADER ||
-	    guard_read(header) != GUARD_ON)
-		return;
-	guard_lower(header);
-	if (pwrite(node->fd, header, GUARD_HEADER, 0) == GUARD_HEADER)
-		(void)fdatasync(node->fd);
-}
-
-/* QN1.  A lock of this process is seen by an open file description lock, which is nobody's. */
-static void close_fd(struct vfs_node *node)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_start = LOCK_START, .l_len = LOCK_LENGTH};
-
-	if (node->fd < 0)
-		return;
-	if (fcntl(node->fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK || lock.l_pid != getpid())
-		vfs_node_close_fds(node);
-}
-
-/* Where the lock cannot be had, or something failed, the guard stays for whoever comes next. */
-static void finish(struct vfs_node *node, sqlite3_file *real)
-{
-	bool is_locked;
-	int error;
-
-	if (node->has_failed && vfs_share_open_anew(node))
-		return;
-	if (!node->journal)
-		return;
-	is_locked = lock_for_close(node, real) == SQLITE_OK;
-	/* SQ6: what was not acknowledged is known to this node alone. */
-	if (node->has_failed && is_locked && !vfs_share_make_ready(node, true))
-		node->has_failed = false;
-	error = vfs_turn_close(node, is_locked);
-	unlock_all(node, real);
-	if (!error && !node->has_failed && lock_for_close(node, real) == SQLITE_OK)
-		lower_guard(node);
-	unlock_all(node, real);
-}
-
 struct vfs_file *vfs_node_find_file(const char *name)
 {
 	struct vfs_file *file;
@@ -351,9 +249,9 @@ void vfs_node_put(struct vfs_file *file)
 	}
 	assert(!node->lockers);
 	/* Under the list's mutex: a connection that comes now finds the file as any other would. */
-	finish(node, real);
+	vfs_close_node(node, real);
 	(void)real->pMethods->xClose(real);
-	close_fd(node);
+	vfs_close_fd(node);
 	while (*link != node)
 		link = &(*link)->next;
 	*link = node->next;

@@ -55,8 +55,8 @@ void vfs_share_close(struct vfs_node *node)
 static const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
 
 /*
- * The rest of a creation that was cut short may go; another file that has taken the name stays as it
- * is.  With OVERWRITE a journal may go, too.
+ * The rest of a creation that was cut short may go; another file that has taken the name stays as
+ * it is.  With OVERWRITE a journal may go, too.
  */
 static int make_journal(struct vfs_node *node, uint32_t flags)
 {
@@ -97,7 +97,7 @@ static bool is_empty(const struct vfs_node *node)
 
 static int open_journal(struct vfs_node *node, bool is_guarded)
 {
-	/* As SQLite opens its files: somebody else may have put a link there (os_unix.c:unixOpen). */
+	/* Like SQLite (os_unix.c:unixOpen): somebody else may have put a link there. */
 	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (is_guarded ? 0 : O_CREAT);
 	struct stat opened;
 	int error;

@@ -18,8 +18,9 @@
  * QT5 a connection that keeps EXCLUSIVE over its transactions (locking_mode) recovers before its
  *     next page is written, and closes nothing: the journal stays open, and so does what was our
  *     descriptor of the database, until the locks are gone.
- * QT6 frames are in the journal beside one name.  A database with several (hard links) gets none, and
- *     one that is guarded is opened by a name whose journal is in use or has frames, and by no other.
+ * QT6 frames are in the journal beside one name.  A database with several (hard links) gets none,
+ *     and one that is guarded is opened by a name whose journal is in use or has frames, and by no
+ *     other.
  */
 #include "vfs.h"
 #include "guard.h"

@@ -201,6 +201,10 @@ void vfs_node_close_fds(struct vfs_node *node); /* with no lock of this process 
 int vfs_node_sync_directory(const struct vfs_node *node);
 int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */
 
+/* close.c: the last connection is gone. */
+void vfs_close_node(struct vfs_node *node, sqlite3_file *real);
+void vfs_close_fd(struct vfs_node *node); /* QN1 */
+
 /* turn.c: who may read and write, and the library's journal */
 int vfs_turn_enter(struct vfs_file *file, int before); /* the lock is had; and before? */
 int vfs_turn_begin(struct vfs_file *file);   /* 0 or a negative errno; no more than once */
