@@ -105,8 +105,10 @@ static int apply(struct table *cut, const struct entry *entry, enum fate fate, u
 	uint64_t kept = 0;
 	int error = 0;
 
-	/* A sector is written whole.  That of a write which flushes each time is alone in the cache:
-	 * without it most cuts of such a work would be of a disk that has only flushed. */
+	/*
+	 * A sector is written whole.  The sector of a program that flushes after each write is
+	 * alone in the cache: without this rule most of its cuts would meet a flushed disk.
+	 */
 	if (fate == KEEP || (fate == TEAR && sectors == 1))
 		error = cache_apply(cut, entry), kept = sectors;
 	else if (fate == TEAR)
