@@ -98,7 +98,7 @@ static int replay_all(struct journal_recovery *recovery)
 
 		if (scan->found[i].aborted) /* N2 */
 			continue;
-		/* The window moves on, or the ring has come round: newer data would lie before older. */
+		/* The window moves on, or the ring has come round: newer data lies before older. */
 		if (!journal_window_holds(&recovery->window, &scan->found[i]) ||
 		    scan->found[i].offset < last)
 			journal_replay_listed(recovery);

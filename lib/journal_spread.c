@@ -10,8 +10,8 @@
  * R5 a piece is a part of the file, not the latest pages: the kernel writes neighbours together,
  *    and a page written often is written back once.  Only a writer of the same file begins a piece:
  *    a file that hangs holds up no writer of another file (K10).
- * R6 nothing relies on a piece.  Errors are those of the sync, and the sync comes at the latest when
- *    seven eighths of the ring are used.  A thread that waits for room or for an empty journal
+ * R6 nothing relies on a piece.  Errors are those of the sync, and the sync comes at the latest
+ *    when seven eighths of the ring are used.  A thread that waits for room or for an empty journal
  *    sends the syncs at once.
  */
 #include "journal_internal.h"

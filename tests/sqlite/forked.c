@@ -3,8 +3,8 @@
  * Goal: a child that closes the connection it has inherited takes nothing from its parent: not the
  * parent's locks, nor its transaction, nor the guard; and it may open the database anew.
  *
- * Method: fork(2) outside a transaction and in one; the child closes; then the parent's lock, the guard
- * and the rows are asked for, and the parent goes on.
+ * Method: fork(2) outside a transaction and in one; the child closes; then the parent's lock, the
+ * guard and the rows are asked for, and the parent goes on.
  *
  *	forked EXTENSION DATABASE
  */
