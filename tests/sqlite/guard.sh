@@ -84,6 +84,17 @@ cp f.db f.new && mv f.new f.db
 says 'unable to open' ours f.db 'SELECT count(*) FROM t;'
 report $? a_copy_of_a_guarded_file_beside_its_journal_is_refused
 
+# The guard was taken off by force while the journal was away, and somebody has written since.
+leave k.db
+mv k.db-atomicio k.journal
+"$command" unguard --force k.db >log 2>&1
+stock k.db 'INSERT INTO t VALUES(102);' 'INSERT INTO t VALUES(103);' >log 2>&1
+mv k.journal k.db-atomicio
+says 'unable to open' ours k.db 'INSERT INTO t VALUES(104);'
+report $? frames_beside_a_file_without_a_guard_are_refused_for_writing
+gives 103,ok stock k.db "SELECT max(a) || ',' || (SELECT integrity_check FROM pragma_integrity_check) FROM t;"
+report $? and_what_was_written_since_stays
+
 leave g.db
 # opened WORDS: with these URI parameters
 opened() {
