@@ -267,8 +267,8 @@ struct atomicio_recovery {
 /*
  * Write the pages of all live frames home, the newest version of each page last, make the pages
  * durable, check the pages on the disk, and retire the frames.  May be killed at any point and run
- * again.  Without live frames recovery makes this state durable, once.  Nothing else may use the journal meanwhile, and no file of the journal
- * may be open through the library.
+ * again.  Without live frames recovery makes this state durable, once.  Nothing else may use the
+ * journal meanwhile, and no file of the journal may be open through the library.
  *
  * The page cache is not believed: after a failed write-back the cache holds bytes that the disk
  * does not.  Pages are written through an O_DIRECT description where possible, else the cache is

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_run.h"
 #include "journal_crc.h"
 
 START_TEST(the_published_values_come_out)
@@ -133,22 +134,15 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_crc");
-	TCase *tests = tcase_create("journal_crc");
-	SRunner *runner;
-	int failed;
+	const TTest *const tests[] = {
+		the_published_values_come_out,
+		table_and_instruction_agree_at_every_length_and_alignment,
+		two_parts_give_what_the_whole_gives,
+		every_flipped_bit_changes_it,
+		a_page_of_any_length_has_the_sum_of_the_table,
+		two_parts_of_a_page_give_what_the_page_gives,
+		every_flipped_bit_of_a_page_changes_it,
+	};
 
-	tcase_add_test(tests, the_published_values_come_out);
-	tcase_add_test(tests, table_and_instruction_agree_at_every_length_and_alignment);
-	tcase_add_test(tests, two_parts_give_what_the_whole_gives);
-	tcase_add_test(tests, every_flipped_bit_changes_it);
-	tcase_add_test(tests, a_page_of_any_length_has_the_sum_of_the_table);
-	tcase_add_test(tests, two_parts_of_a_page_give_what_the_page_gives);
-	tcase_add_test(tests, every_flipped_bit_of_a_page_changes_it);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run("journal_crc", tests, sizeof(tests) / sizeof(tests[0]), NULL);
 }

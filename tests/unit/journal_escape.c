@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_run.h"
 #include "journal_crc.h"
 #include "journal_format.h"
 
@@ -170,21 +171,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_escape");
-	TCase *tests = tcase_create("journal_escape");
-	SRunner *runner;
-	int failed;
+	const struct check_loop tests[] = {
+		{a_page_without_the_magic_is_not_escaped, 0, 0},
+		{no_block_of_an_escaped_page_starts_with_the_magic, 1, 8},
+		{a_page_made_to_be_hard_gets_a_key_too, 0, 0},
+		{the_checksum_is_that_of_the_page_before_its_escape, 0, 8},
+		{a_frame_over_the_last_block_of_an_older_one_ends_that, 0, 0},
+	};
 
-	tcase_add_test(tests, a_page_without_the_magic_is_not_escaped);
-	tcase_add_loop_test(tests, no_block_of_an_escaped_page_starts_with_the_magic, 1, 8);
-	tcase_add_test(tests, a_page_made_to_be_hard_gets_a_key_too);
-	tcase_add_loop_test(tests, the_checksum_is_that_of_the_page_before_its_escape, 0, 8);
-	tcase_add_test(tests, a_frame_over_the_last_block_of_an_older_one_ends_that);
-	tcase_set_timeout(tests, 60);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run_loops("journal_escape", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+			       NULL);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_run.h"
 #include "journal_crc.h"
 #include "journal_format.h"
 
@@ -229,27 +230,18 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_format");
-	TCase *tests = tcase_create("journal_format");
-	SRunner *runner;
-	int failed;
+	const struct check_loop tests[] = {
+		{a_header_comes_back_as_it_was, 0, 0},
+		{the_layout_of_a_header_is_the_written_one, 0, 0},
+		{another_magic_is_no_journal, 0, 0},
+		{every_flipped_bit_of_a_header_is_seen, 0, 0},
+		{another_version_or_block_size_is_not_read, 0, 0},
+		{a_damaged_header_of_another_version_is_damaged, 0, 0},
+		{a_header_field_is_refused_beyond_its_bound, 0, COUNT(header_bounds)},
+		{a_clean_header_has_one_place_for_tail_and_head, 0, 0},
+		{the_largest_frame_is_64_mib, 0, 0},
+	};
 
-	tcase_add_checked_fixture(tests, make_good, NULL);
-	tcase_add_test(tests, a_header_comes_back_as_it_was);
-	tcase_add_test(tests, the_layout_of_a_header_is_the_written_one);
-	tcase_add_test(tests, another_magic_is_no_journal);
-	tcase_add_test(tests, every_flipped_bit_of_a_header_is_seen);
-	tcase_add_test(tests, another_version_or_block_size_is_not_read);
-	tcase_add_test(tests, a_damaged_header_of_another_version_is_damaged);
-	tcase_add_loop_test(tests, a_header_field_is_refused_beyond_its_bound, 0,
-			    COUNT(header_bounds));
-	tcase_add_test(tests, a_clean_header_has_one_place_for_tail_and_head);
-	tcase_add_test(tests, the_largest_frame_is_64_mib);
-	tcase_set_timeout(tests, 60);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run_loops("journal_format", tests, sizeof(tests) / sizeof(tests[0]), make_good,
+			       NULL);
 }

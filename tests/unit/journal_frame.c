@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "check_run.h"
 #include "journal_crc.h"
 #include "journal_format.h"
 
@@ -310,26 +311,17 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_frame");
-	TCase *tests = tcase_create("journal_frame");
-	SRunner *runner;
-	int failed;
+	const struct check_loop tests[] = {
+		{a_frame_comes_back_as_it_was, 0, 0},
+		{every_flipped_bit_of_header_and_pages_is_seen, 0, 0},
+		{a_frame_of_another_journal_is_no_frame, 0, 0},
+		{a_frame_in_another_place_is_no_frame, 0, 0},
+		{a_frame_field_is_refused_beyond_its_bound, 0, COUNT(frame_bounds)},
+		{a_frame_may_not_reach_beyond_the_ring, 0, 0},
+		{an_entry_is_refused_beyond_its_bound, 0, COUNT(entry_bounds)},
+		{arbitrary_bytes_are_never_read_out_of_bounds, 0, 0},
+	};
 
-	tcase_add_checked_fixture(tests, make_good, NULL);
-	tcase_add_test(tests, a_frame_comes_back_as_it_was);
-	tcase_add_test(tests, every_flipped_bit_of_header_and_pages_is_seen);
-	tcase_add_test(tests, a_frame_of_another_journal_is_no_frame);
-	tcase_add_test(tests, a_frame_in_another_place_is_no_frame);
-	tcase_add_loop_test(tests, a_frame_field_is_refused_beyond_its_bound, 0,
-			    COUNT(frame_bounds));
-	tcase_add_test(tests, a_frame_may_not_reach_beyond_the_ring);
-	tcase_add_loop_test(tests, an_entry_is_refused_beyond_its_bound, 0, COUNT(entry_bounds));
-	tcase_add_test(tests, arbitrary_bytes_are_never_read_out_of_bounds);
-	tcase_set_timeout(tests, 60);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run_loops("journal_frame", tests, sizeof(tests) / sizeof(tests[0]), make_good,
+			       NULL);
 }

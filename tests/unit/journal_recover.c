@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check_run.h"
 #include "ring.h"
 
 #define START JOURNAL_RING_START
@@ -318,28 +319,21 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_recover");
-	TCase *tests = tcase_create("journal_recover");
-	SRunner *runner;
-	int failed;
+	const struct check_loop tests[] = {
+		{another_file_is_left_alone, 0, 3},
+		{a_file_that_is_done_is_never_written_again, 0, 0},
+		{choose_sees_both_pages_and_decides, 0, 0},
+		{choose_can_stop_and_all_frames_stay, 0, 0},
+		{walk_shows_every_page_and_writes_nothing, 0, 0},
+		{a_callback_that_calls_back_gets_an_error_and_no_hang, 0, 0},
+		{the_journal_is_no_home, 0, 0},
+		{what_the_disk_cannot_be_asked_about_is_unverified, 0, 0},
+		{the_newest_version_of_a_page_is_written_and_no_older_one, 0, 0},
+		{pages_that_overlap_are_written_in_the_order_of_their_frames, 0, 0},
+		{a_file_with_two_ids_gets_its_pages_in_the_order_of_the_frames, 0, 0},
+		{many_frames_bring_the_newest_version_of_every_page, 0, 0},
+	};
 
-	tcase_add_checked_fixture(tests, setup, ring_free);
-	tcase_add_loop_test(tests, another_file_is_left_alone, 0, 3);
-	tcase_add_test(tests, a_file_that_is_done_is_never_written_again);
-	tcase_add_test(tests, choose_sees_both_pages_and_decides);
-	tcase_add_test(tests, choose_can_stop_and_all_frames_stay);
-	tcase_add_test(tests, walk_shows_every_page_and_writes_nothing);
-	tcase_add_test(tests, a_callback_that_calls_back_gets_an_error_and_no_hang);
-	tcase_add_test(tests, the_journal_is_no_home);
-	tcase_add_test(tests, what_the_disk_cannot_be_asked_about_is_unverified);
-	tcase_add_test(tests, the_newest_version_of_a_page_is_written_and_no_older_one);
-	tcase_add_test(tests, pages_that_overlap_are_written_in_the_order_of_their_frames);
-	tcase_add_test(tests, a_file_with_two_ids_gets_its_pages_in_the_order_of_the_frames);
-	tcase_add_test(tests, many_frames_bring_the_newest_version_of_every_page);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run_loops("journal_recover", tests, sizeof(tests) / sizeof(tests[0]), setup,
+			       ring_free);
 }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "check_run.h"
 #include "journal_crc.h"
 #include "ring.h"
 
@@ -278,27 +279,20 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("journal_scan");
-	TCase *tests = tcase_create("journal_scan");
-	SRunner *runner;
-	int failed;
+	const struct check_loop tests[] = {
+		{a_clean_journal_is_opened_with_few_reads_whatever_its_size, 0, 0},
+		{an_unclean_ring_is_read_once_and_open_writes_nothing, 0, 0},
+		{a_frame_inside_of_a_frame_is_not_looked_at, 0, 0},
+		{one_damaged_header_is_harmless_and_told, 0, 4},
+		{a_missing_number_that_was_never_durable_is_void, 0, 0},
+		{a_missing_number_that_was_durable_is_corruption, 0, 0},
+		{a_missing_number_that_a_frame_names_is_void, 0, 2},
+		{a_torn_frame_shows_that_the_one_before_it_is_lost, 0, 0},
+		{a_chain_without_its_last_frame_is_skipped, 0, 2},
+		{what_cannot_be_read_matters_only_where_a_frame_may_hide, 0, 2},
+		{numbers_that_run_backwards_are_corruption, 0, 0},
+	};
 
-	tcase_add_checked_fixture(tests, setup, ring_free);
-	tcase_add_test(tests, a_clean_journal_is_opened_with_few_reads_whatever_its_size);
-	tcase_add_test(tests, an_unclean_ring_is_read_once_and_open_writes_nothing);
-	tcase_add_test(tests, a_frame_inside_of_a_frame_is_not_looked_at);
-	tcase_add_loop_test(tests, one_damaged_header_is_harmless_and_told, 0, 4);
-	tcase_add_test(tests, a_missing_number_that_was_never_durable_is_void);
-	tcase_add_test(tests, a_missing_number_that_was_durable_is_corruption);
-	tcase_add_loop_test(tests, a_missing_number_that_a_frame_names_is_void, 0, 2);
-	tcase_add_test(tests, a_torn_frame_shows_that_the_one_before_it_is_lost);
-	tcase_add_loop_test(tests, a_chain_without_its_last_frame_is_skipped, 0, 2);
-	tcase_add_loop_test(tests, what_cannot_be_read_matters_only_where_a_frame_may_hide, 0, 2);
-	tcase_add_test(tests, numbers_that_run_backwards_are_corruption);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return check_run_loops("journal_scan", tests, sizeof(tests) / sizeof(tests[0]), setup,
+			       ring_free);
 }
