@@ -9,49 +9,20 @@
  */
 #define _GNU_SOURCE
 #include <check.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "check_run.h"
 #include "journal_crc.h"
 #include "journal_format.h"
+#include "journal_sample.h"
 
-#define SIZE (UINT64_C(16384) + 65536)
-#define FRAME_MAX 32768u
-#define AT 20480u /* where the frame lies */
 #define CRC_OF_FRAME 40u
-
-static const struct journal_header good_header = {
-	.id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-	.size = SIZE,
-	.generation = 77,
-	.tail_offset = AT,
-	.tail_sequence = UINT64_C(0x1122334455667788),
-	.head_offset = AT + 4096,
-	.head_sequence = UINT64_C(0x1122334455667790),
-	.frame_max = FRAME_MAX,
-	.done_count = 2,
-	.done = {{.file_id = 7, .up_to = 9}, {.file_id = 8, .up_to = UINT64_MAX}},
-};
 
 static uint8_t frame_bytes[FRAME_MAX];
 static struct journal_frame good_frame;
-
-static void put64(uint8_t *at, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(at, &value, 8);
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(at, &value, 4);
-}
 
 static void seal_frame(void)
 {
