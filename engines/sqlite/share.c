@@ -62,13 +62,16 @@ static int make_journal(struct vfs_node *node, uint32_t flags)
 {
 	const struct atomicio_journal_options options = {.size = node->journal_size,
 							 .flags = flags};
-	int error;
+	struct stat there;
+	int error = fstat(node->journal_fd, &there) ? -errno : 0;
 
 	(void)atomicio_journal_close(node->journal);
 	node->journal = NULL;
-	error = atomicio_journal_create(node->journal_fd, &options, sizeof(options));
-	if (!error)
+	/* First, so that a kill leaves no journal without them.  A file with bytes has got its own. */
+	if (!error && there.st_size == 0)
 		error = vfs_node_copy_rights(node);
+	if (!error)
+		error = atomicio_journal_create(node->journal_fd, &options, sizeof(options));
 	if (!error)
 		error = vfs_node_sync_directory(node);
 	if (!error)

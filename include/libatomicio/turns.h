@@ -43,7 +43,8 @@
  *    these locks says that the process lives.  (The library takes the lock again at the next turn.
  *    Where another process made a turn in between and did not see this process, the library reads
  *    the ring again.)
- * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.
+ * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.  A read
+ *    of the page of a truncated file is a SIGBUS.
  * 3. A process has a journal open once: share the handle between threads.  A turn belongs to the
  *    process: any thread may begin or end it.  A thread that waits for a turn blocks no other one.
  * 4. After fork(2) the child's handles are dead.  The child may close them, which only frees

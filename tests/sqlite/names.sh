@@ -55,6 +55,23 @@ stock c.db 'CREATE TABLE t(a);'
 ours c.db 'INSERT INTO t VALUES(1);' 'PRAGMA atomicio;' >log 2>&1 && grep -q '^commits=1 ' log
 report $? an_empty_one_becomes_the_journal
 
+# Who may write the database may write the journal, also if its creation was cut short.
+umask 077
+stock m.db 'CREATE TABLE t(a);'
+chmod 664 m.db
+if command -v strace >/dev/null; then
+	for call in fchmod fallocate pwrite64; do
+		{ # whose end the shell tells
+			printf '%s\n' ".load $extension" ".open file:m.db?vfs=atomicio" 'INSERT INTO t VALUES(1);' |
+				strace -f -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=1 sqlite3
+		} >log 2>&1
+		ours m.db 'INSERT INTO t VALUES(1);' >log 2>&1 && [ "$(stat -c %a m.db-atomicio)" = 664 ]
+		report $? "the_journal_has_the_rights_of_the_database_after_a_kill_at_$call"
+		rm m.db-atomicio
+	done
+fi
+umask 022
+
 # A symbolic link to the database is another name of the same file, and of the same journal.
 stock d.db 'CREATE TABLE t(a);'
 mkdir elsewhere
