@@ -94,7 +94,7 @@ void journal_write_run(const struct sys_calls *sys, struct journal_run *run)
 }
 
 /* Take a completion: the run is written, has failed, or is left for a call (O6). */
-static void settle(const struct sys_calls *sys, struct journal_run *run, int64_t result)
+static void answer(const struct sys_calls *sys, struct journal_run *run, int64_t result)
 {
 	run->state = JOURNAL_RUN_DONE;
 	run->error = 0;
@@ -116,7 +116,7 @@ void journal_end_run(const struct sys_calls *sys, struct journal_run *run, int64
 	if (result == SYS_FLIGHT_LOST)
 		run->state = JOURNAL_RUN_TODO;
 	else
-		settle(sys, run, result);
+		answer(sys, run, result);
 	if (run->state == JOURNAL_RUN_TODO)
 		journal_write_run(sys, run);
 }
@@ -232,7 +232,7 @@ static void collect(const struct sys_calls *sys, struct journal_courier *courier
 			return;
 		}
 		for (int i = 0; i < result; i++)
-			settle(sys, (struct journal_run *)(uintptr_t)events[i].data, events[i].res);
+			answer(sys, (struct journal_run *)(uintptr_t)events[i].data, events[i].res);
 		sent -= (uint32_t)result;
 	}
 }

@@ -56,7 +56,7 @@ static void gather(struct atomicio_journal *journal, struct group *group)
 	while ((ticket = journal_take(journal, group->first, group->frame.files, group->frame.count,
 				      group->data_length))) {
 		if (has_failed(ticket)) {
-			journal_settle(ticket, -ENOTRECOVERABLE); /* K7 */
+			journal_answer(ticket, -ENOTRECOVERABLE); /* K7 */
 			continue;
 		}
 		*group->end = ticket;
@@ -192,7 +192,7 @@ static void lead(struct atomicio_journal *journal)
 		ticket->next = NULL;
 		if (!error)
 			journal_depart(journal, stage, ticket);
-		journal_settle(ticket, error);
+		journal_answer(ticket, error);
 	}
 }
 

@@ -123,7 +123,7 @@ struct journal_ticket {
 	struct journal_ticket *next;
 	struct journal_behind *behind; /* journal_behind.c; NULL: the call waits for the homes */
 	struct journal_chain *chain;   /* journal_chain.c; NULL: shares one frame */
-	pthread_cond_t woken;	       /* settled, or the first in line and free to lead */
+	pthread_cond_t woken;	       /* answered, or the first in line and free to lead */
 	const void *pages;
 	journal_page_at *page_at;
 	struct journal_extent *ranges; /* sorted, neighbours merged */
@@ -140,7 +140,7 @@ struct journal_ticket {
 	uint32_t generation;		 /* at the time of its frame */
 	bool leaves;			 /* it goes home behind its call */
 	bool late;			 /* not home after JOURNAL_SOON_MS */
-	bool settled;			 /* framed, or failed with `error` */
+	bool answered;			 /* framed, or failed with `error` */
 	int error;
 	struct journal_extent few[JOURNAL_RANGES_FEW];
 };

@@ -16,8 +16,8 @@
  *	IN LINE   in journal->waiting.  Its thread waits in journal_await_lead(), or leads a frame.
  *	  | journal_take(), by the leader: the ticket may go (J8, K10) and fits the frame
  *	TAKEN     in the leader's group, and nobody else's.  Its frame is being written.
- *	  |-> SETTLED  journal_settle() with an error: no page of it goes home.
- *	  | the frame is durable: journal_depart(), then journal_settle() with 0
+ *	  |-> ANSWERED journal_answer() with an error: no page of it goes home.
+ *	  | the frame is durable: journal_depart(), then journal_answer() with 0
  *	HOMING    in its stage's list.  Overlapping tickets wait (J8), and the files' `homes` keep
  *	  |       the frame's generation from being retired.  The ticket's thread writes the pages
  *	  |       home, or AIO requests do (journal_behind.c).
@@ -217,7 +217,7 @@ void journal_wake(struct atomicio_journal *journal)
 enum journal_next journal_await_lead(struct atomicio_journal *journal,
 				     struct journal_ticket *ticket)
 {
-	while (!ticket->settled) {
+	while (!ticket->answered) {
 		const struct journal_ticket *first = journal->busy ? NULL : first_free(journal);
 
 		/*
@@ -274,10 +274,10 @@ struct journal_ticket *journal_take(struct atomicio_journal *journal,
 	return NULL;
 }
 
-void journal_settle(struct journal_ticket *ticket, int error)
+void journal_answer(struct journal_ticket *ticket, int error)
 {
 	ticket->error = error;
-	ticket->settled = true;
+	ticket->answered = true;
 	pthread_cond_signal(&ticket->woken);
 }
 

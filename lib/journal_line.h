@@ -36,7 +36,7 @@ static inline void journal_join_line(struct atomicio_journal *journal,
 }
 /* What comes next for the thread of a ticket in line. */
 enum journal_next {
-	JOURNAL_NEXT_NONE, /* the ticket is settled */
+	JOURNAL_NEXT_NONE, /* the ticket is answered */
 	JOURNAL_NEXT_LEAD, /* the role is this thread's: lead a frame */
 	JOURNAL_NEXT_LAND, /* the line waits for homes without a thread: land, and ask again */
 };
@@ -49,7 +49,7 @@ enum journal_next journal_await_lead(struct atomicio_journal *journal,
 struct journal_ticket *journal_take(struct atomicio_journal *journal,
 				    const struct journal_ticket *with, uint64_t files,
 				    uint64_t count, uint64_t data_length);
-void journal_settle(struct journal_ticket *ticket, int error);
+void journal_answer(struct journal_ticket *ticket, int error);
 /* Is a part of the ticket's ranges still on its way home from an earlier frame (J8)? */
 bool journal_meets_homing(const struct atomicio_journal *journal,
 			  const struct journal_ticket *ticket);

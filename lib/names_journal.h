@@ -9,6 +9,7 @@
 #define journal_add_stage atomicio__journal_add_stage
 #define journal_adopt_header atomicio__journal_adopt_header
 #define journal_advance_head atomicio__journal_advance_head
+#define journal_answer atomicio__journal_answer
 #define journal_arrive atomicio__journal_arrive
 #define journal_ask_live atomicio__journal_ask_live
 #define journal_attach atomicio__journal_attach
@@ -179,7 +180,6 @@
 #define journal_seek_range atomicio__journal_seek_range
 #define journal_send_home atomicio__journal_send_home
 #define journal_send_tail atomicio__journal_send_tail
-#define journal_settle atomicio__journal_settle
 #define journal_settle_header atomicio__journal_settle_header
 #define journal_share_check atomicio__journal_share_check
 #define journal_share_close atomicio__journal_share_close

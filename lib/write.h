@@ -222,7 +222,7 @@ int write_attach(struct atomicio_file *file, int status);
 int write_open(const struct sys_calls *sys, int fd, const struct atomicio_options *options,
 	       size_t options_size, struct atomicio_file **file);
 
-/* write_batch.c and write_queue.c: an op's result until it is settled. */
+/* write_batch.c and write_queue.c: an op's result until it is answered. */
 #define WRITE_PENDING 1 /* not begun; no call of the kernel returns this */
 #define WRITE_UNSYNCED(path) (1 + (int32_t)(path)) /* written by this path, not yet durable */
 

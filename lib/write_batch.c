@@ -49,7 +49,7 @@ static bool is_journaled(const struct atomicio_op *op, uint32_t flags)
 	return write_fits_journal(&request, &ignored);
 }
 
-static void settle_group(struct atomicio_op *ops, uint32_t count, int error)
+static void answer_group(struct atomicio_op *ops, uint32_t count, int error)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const struct write_request done = {.file = ops[i].file,
@@ -92,7 +92,7 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 	/* Too long for a chain of frames (K5), or two ops overlap (N4). */
 	if (outcome.kind == ATOMICIO_KIND_SHAPE)
 		return outcome.error;
-	settle_group(ops, count, outcome.kind ? outcome.error : 0);
+	answer_group(ops, count, outcome.kind ? outcome.error : 0);
 	return outcome.kind ? outcome.error : 0;
 }
 
@@ -118,7 +118,7 @@ static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_
  * tried alone.  An op whose page may appear after a recovery is not tried: the poisoned journal
  * would answer that the old page is on the disk.
  */
-static void settle_failed(struct atomicio_op *op, uint32_t flags,
+static void answer_failed(struct atomicio_op *op, uint32_t flags,
 			  const struct write_outcome *outcome)
 {
 	struct write_request request = request_of(op, flags);
@@ -151,9 +151,9 @@ static void write_run_of_ops(struct atomicio_op *ops, uint32_t run, uint32_t fla
 			write_journal_group(ops, part, flags, &outcome);
 		}
 		if (outcome.kind == 0)
-			settle_group(ops, part, 0);
+			answer_group(ops, part, 0);
 		for (uint32_t i = 0; i < part && outcome.kind; i++)
-			settle_failed(&ops[i], flags, &outcome);
+			answer_failed(&ops[i], flags, &outcome);
 		ops += part;
 		run -= part;
 	}

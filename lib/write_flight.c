@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Move the ops of a batch through the ring: fill, enter, reap, until all are settled.
+ * Move the ops of a batch through the ring: fill, enter, reap, until all are answered.
  *
- *	pending -> STAGED -> FLYING -> settled
+ *	pending -> STAGED -> FLYING -> answered
  *	             ^          |
  *	             +- AGAIN <-+	the policy said RETRY, or a raw device is in doubt
  *
@@ -37,7 +37,7 @@ static uint32_t number_of(const struct atomicio_queue *queue, const struct queue
 	return (uint32_t)(slot - queue->slots);
 }
 
-static void settle(struct atomicio_queue *queue, struct queue_slot *slot, int error)
+static void answer(struct atomicio_queue *queue, struct queue_slot *slot, int error)
 {
 	const struct write_request *request = &slot->request;
 
@@ -87,7 +87,7 @@ static bool flies(const struct atomicio_queue *queue, const struct write_request
 	       ((uintptr_t)request->buffer & mask) == 0;
 }
 
-/* Stage or settle an op.  False: no entry is free, and the op waits as AGAIN. */
+/* Stage or answer an op.  False: no entry is free, and the op waits as AGAIN. */
 static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 {
 	struct write_request *request = &slot->request;
@@ -96,7 +96,7 @@ static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 	while (flies(queue, request)) {
 		if (write_is_poisoned(request->file)) {
 			write_count(&request->file->counters.writes_failed, 1);
-			settle(queue, slot, write_poisoned_error(request));
+			answer(queue, slot, write_poisoned_error(request));
 			return true;
 		}
 		if (write_entry_ready(request, &outcome)) {
@@ -106,11 +106,11 @@ static bool stage(struct atomicio_queue *queue, struct queue_slot *slot)
 			return false;
 		}
 		if (write_decide(request, &outcome) == WRITE_GIVE_UP) {
-			settle(queue, slot, outcome.error);
+			answer(queue, slot, outcome.error);
 			return true;
 		}
 	}
-	settle(queue, slot, write_until_done(request));
+	answer(queue, slot, write_until_done(request));
 	return true;
 }
 
@@ -176,15 +176,15 @@ static void complete(struct atomicio_queue *queue, const struct sys_completion *
 		return;
 	queue->flying--;
 	if (done->result == -ECANCELED) { /* Q5 */
-		settle(queue, slot, write_until_done(&slot->request));
+		answer(queue, slot, write_until_done(&slot->request));
 		return;
 	}
 	if (!write_entry_result(&slot->request, done->result, &outcome))
 		again(queue, slot);
 	else if (!outcome.kind)
-		settle(queue, slot, 0);
+		answer(queue, slot, 0);
 	else if (write_decide(&slot->request, &outcome) == WRITE_GIVE_UP)
-		settle(queue, slot, outcome.error);
+		answer(queue, slot, outcome.error);
 	else
 		again(queue, slot);
 }
@@ -231,7 +231,7 @@ static void fail_unanswered(struct atomicio_queue *queue, struct queue_slot *slo
 	outcome.allowed = ATOMICIO_FAIL;
 	(void)write_decide(&slot->request, &outcome);
 	write_poison(slot->request.file);
-	settle(queue, slot, outcome.error);
+	answer(queue, slot, outcome.error);
 }
 
 /* Q3: the ring failed.  Entries not consumed will go through pwritev2(2). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Make, read and free a queue, and settle a batch: ring first, durability after.
+ * Make, read and free a queue, and answer a batch: ring first, durability after.
  *
  * Flow: write_batch.c calls in with what the journal did not take.
  */

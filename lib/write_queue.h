@@ -3,10 +3,10 @@
  * The queue: a ring of the library's own, and the writes of a batch in flight.
  *
  * Flow: write_batch.c leaves all ops but the journal's to write_queue.c, which makes the ops
- * durable and settles them; write_flight.c moves the ops through the ring.
+ * durable and answers them; write_flight.c moves the ops through the ring.
  *
  * Rules:
- * Q1 every op is settled once: a completion counts only for the submission that it names.
+ * Q1 every op is answered once: a completion counts only for the submission that it names.
  * Q2 never more writes are in flight than the completion queue holds: no overflow.
  * Q3 a failed ring is not used again.  Writes that the kernel never took go through pwritev2(2).  A
  *    write taken and never answered is MEDIA, never a success, and poisons its handle: the kernel
@@ -91,7 +91,7 @@ bool write_queue_syncs(struct atomicio_queue *queue, const struct atomicio_file 
 /* ... and after: make the unsynced durable, one call a file, and give each op its result. */
 void write_queue_sync_files(struct atomicio_queue *queue, struct atomicio_op *ops, uint32_t count);
 
-/* write_flight.c: settle every pending op; a success not yet durable is UNSYNCED. */
+/* write_flight.c: answer every pending op; a success not yet durable is UNSYNCED. */
 void write_fly(struct atomicio_queue *queue, struct queue_batch *batch);
 
 #endif /* LIBATOMICIO_WRITE_QUEUE_H */

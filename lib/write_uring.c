@@ -40,7 +40,7 @@ static void count_failed(struct atomicio_file *file)
 }
 
 /* The fallback has run: its result waits for the completion of a no-op. */
-static int settle(struct guest *guest, struct io_uring_sqe *sqe, int error)
+static int answer(struct guest *guest, struct io_uring_sqe *sqe, int error)
 {
 	if (error)
 		return write_guest_refuse(guest, sqe, error);
@@ -80,7 +80,7 @@ static int prepare(struct guest *guest, struct io_uring_sqe *sqe)
 			continue;
 		}
 		if (write->path != ATOMICIO_PATH_KERNEL)
-			return settle(guest, sqe, write_run(write));
+			return answer(guest, sqe, write_run(write));
 		if (is_ready(write, &outcome))
 			break;
 		if (outcome.later) {

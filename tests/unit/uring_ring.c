@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: whatever goes wrong with a queue's ring, each op is settled once, none is called done
+ * Goal: whatever goes wrong with a queue's ring, each op is answered once, none is called done
  * that is not, and the queue goes on.
  * Method: a ring in memory that refuses, interrupts, loses, repeats, delays or dies.
  */
