@@ -67,7 +67,7 @@ static int make_journal(struct vfs_node *node, uint32_t flags)
 
 	(void)atomicio_journal_close(node->journal);
 	node->journal = NULL;
-	/* First, so that a kill leaves no journal without them.  A file with bytes has got its own. */
+	/* First, so that a kill leaves no journal without them.  A file with bytes has its own. */
 	if (!error && there.st_size == 0)
 		error = vfs_node_copy_rights(node);
 	if (!error)
