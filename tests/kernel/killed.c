@@ -2,6 +2,7 @@
 /*
  * Goal: a process that is killed with home writes on their way leaves none behind that lands after
  * its journal's lock is free: its successor recovers and writes at once, and what it wrote stays.
+ * What was acknowledged with ATOMICIO_BEHIND, and never came home, is recovered.
  *
  * Method: killed.sh makes the disk of the home file slow, kills the writer, and starts the
  * successor in the same moment.  With "ring" the writer sends the same pages through an io_uring,
@@ -9,10 +10,13 @@
  *
  *	killed make HOME JOURNAL	lay both out
  *	killed write HOME JOURNAL	one group through the journal
+ *	killed behind HOME JOURNAL	the group with ATOMICIO_BEHIND; says when it is acknowledged
  *	killed ring HOME JOURNAL	its pages alone, through a ring, with the journal's lock
  *	killed succeed HOME JOURNAL	recover, and write a group; says how long the lock was held
  *	killed take HOME JOURNAL	the same for a ring: take the lock, and write by call
+ *	killed recover HOME JOURNAL	recover, and write nothing
  *	killed verify HOME JOURNAL	the disk has the successor's pages
+ *	killed verify-dead HOME JOURNAL	the disk has the killed writer's pages
  */
 #define _GNU_SOURCE
 #include "kernel_test.h"
@@ -56,13 +60,12 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static int write_group(struct atomicio_journal *journal)
+static struct atomicio_file *send_group(struct atomicio_journal *journal, uint32_t flags)
 {
 	const struct atomicio_options options = {
 		.journal = journal, .file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
 	struct atomicio_file *file = kernel_open(home, &options);
 	struct atomicio_op ops[PAGES];
-	int error;
 
 	for (uint32_t i = 0; i < PAGES; i++)
 		ops[i] = (struct atomicio_op){.file = file,
@@ -71,8 +74,13 @@ static int write_group(struct atomicio_journal *journal)
 					      .offset = (uint64_t)i * STRIDE};
 	puts("writing");
 	fflush(stdout);
-	error = atomicio_write_batch(NULL, ops, PAGES, ATOMICIO_ALL_OR_NONE);
-	return error ? error : atomicio_close(file);
+	CHECK_EQ(atomicio_write_batch(NULL, ops, PAGES, ATOMICIO_ALL_OR_NONE | flags), 0);
+	return file;
+}
+
+static int write_group(struct atomicio_journal *journal)
+{
+	return atomicio_close(send_group(journal, 0));
 }
 
 static void make(void)
@@ -95,6 +103,19 @@ static void write_and_be_killed(void)
 	puts("not killed in time");
 }
 
+static void leave_behind_and_be_killed(void)
+{
+	struct atomicio_journal *journal = NULL;
+
+	CHECK_EQ(atomicio_journal_open(log_fd, NULL, 0, &journal), 0);
+	fill(DEAD_TEXT);
+	send_group(journal, ATOMICIO_BEHIND);
+	puts("acknowledged");
+	fflush(stdout);
+	sleep(LOCK_SECONDS);
+	puts("not killed in time");
+}
+
 static void ring_and_be_killed(void)
 {
 	struct io_uring ring;
@@ -111,7 +132,7 @@ static void ring_and_be_killed(void)
 	puts("not killed in time");
 }
 
-static void succeed(void)
+static struct atomicio_journal *open_and_recover(void)
 {
 	const double start = now();
 	struct atomicio_recovery done = {.frames = 0};
@@ -125,6 +146,18 @@ static void succeed(void)
 	printf("# the lock was free after %.2f s\n", now() - start);
 	CHECK_EQ(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, &done, sizeof(done)), 0);
 	CHECK_EQ(done.pages, PAGES);
+	return journal;
+}
+
+static void recover(void)
+{
+	CHECK_EQ(atomicio_journal_close(open_and_recover()), 0);
+}
+
+static void succeed(void)
+{
+	struct atomicio_journal *journal = open_and_recover();
+
 	fill(LIVE_TEXT);
 	CHECK_EQ(write_group(journal), 0);
 	CHECK_EQ(atomicio_journal_close(journal), 0);
@@ -143,18 +176,28 @@ static void take(void)
 	MUST(fdatasync(home));
 }
 
-static void verify(void)
+static void verify_text(const char *text)
 {
 	static unsigned char found[PAGE] __attribute__((aligned(4096)));
-	uint32_t dead = 0;
+	uint32_t others = 0;
 
-	fill(LIVE_TEXT);
+	fill(text);
 	for (uint32_t i = 0; i < PAGES; i++) {
 		CHECK_EQ(pread(home, found, PAGE, (off_t)i * STRIDE), PAGE);
-		dead += memcmp(found, pages[i], PAGE) != 0;
+		others += memcmp(found, pages[i], PAGE) != 0;
 	}
-	printf("# %u of %u pages are the dead's\n", dead, PAGES);
-	CHECK_EQ(dead, 0);
+	printf("# %u of %u pages are not what they have to be\n", others, PAGES);
+	CHECK_EQ(others, 0);
+}
+
+static void verify(void)
+{
+	verify_text(LIVE_TEXT);
+}
+
+static void verify_dead(void)
+{
+	verify_text(DEAD_TEXT);
 }
 
 int main(int argc, char **argv)
@@ -165,10 +208,13 @@ int main(int argc, char **argv)
 	} modes[] = {
 		{"make", make},
 		{"write", write_and_be_killed},
+		{"behind", leave_behind_and_be_killed},
 		{"ring", ring_and_be_killed},
 		{"succeed", succeed},
 		{"take", take},
+		{"recover", recover},
 		{"verify", verify},
+		{"verify-dead", verify_dead},
 	};
 
 	if (argc != 4)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Goal: no page of a killed process lands after its successor has the journal.
+# Goal: no page of a killed process lands after its successor has the journal, and no page that was
+# acknowledged with ATOMICIO_BEHIND is lost with it.
 #
 # Method: ext4 on a disk that atomicio crash serves, and that takes its time over the dead process's
 # pages; the journal lies on a fast one.  The same with a ring is the hazard, so that it is known
-# that this disk shows it.
+# that this disk shows it.  Then a disk that refuses those pages: they are in the journal alone, as
+# a look before the recovery shows.
 set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -36,25 +38,33 @@ mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 "$device" >/dev/null 2>&1 &&
 
 killed() { timeout 90 "$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal"; }
 
-# round WRITER SUCCESSOR: is what the successor wrote there, when the slow disk has done all?
-round() {
-	local pid status
+# end WRITER FAULT WORD: lay out, and kill the writer 0.4 s after it has said WORD
+end() {
+	local pid
 	rm -f "$kernel_scratch/journal"
-	killed make || return 2
-	serve_ask fault write slow=1500 times=0 content=a-page-of-the-dead &&
-		[[ $serve_answer = fault* ]] || return 2
+	killed make || return
+	serve_ask fault write "$2" times=0 content=a-page-of-the-dead &&
+		[[ $serve_answer = fault* ]] || return
 	"$KERNEL_BIN/killed" "$1" "$at/home" "$kernel_scratch/journal" >"$kernel_scratch/out" &
 	pid=$!
 	for _ in $(seq 500); do
-		! grep -q writing "$kernel_scratch/out" || break
+		! grep -q "$3" "$kernel_scratch/out" || break
 		sleep 0.01
 	done
 	sleep 0.4 # the frame, which is on another disk, is durable; no page is home
 	kill -KILL "$pid"
+	writer=$pid
+}
+
+# round WRITER SUCCESSOR WORD: is what the successor wrote there, when the slow disk has done all?
+round() {
+	local status
+	end "$1" slow=1500 "$3" || return 2
 	killed "$2"
 	status=$?
-	wait "$pid" 2>/dev/null
+	wait "$writer" 2>/dev/null
 	grep -q 'not killed' "$kernel_scratch/out" && return 2
+	grep -q "$3" "$kernel_scratch/out" || return 2
 	serve_ask fired && echo "# $serve_answer"
 	[ $status = 0 ] || return 2
 	sleep 4
@@ -65,9 +75,23 @@ round() {
 	return $status
 }
 
-round write succeed
+# refused: pages that are acknowledged and that the disk refuses are there after a recovery only
+refused() {
+	end behind EIO acknowledged || return
+	wait "$writer" 2>/dev/null
+	grep -q acknowledged "$kernel_scratch/out" || return
+	serve_ask clear
+	killed verify-dead | grep -qx "# 48 of 48 pages are not what they have to be" || return
+	killed recover && killed verify-dead
+}
+
+round write succeed writing
 kernel_report $? no_page_of_a_killed_writer_lands_after_its_successors
-round ring take
+round ring take writing
 [ $? = 1 ]
 kernel_report $? with_a_ring_they_do
+round behind succeed acknowledged
+kernel_report $? no_page_that_a_killed_writer_left_behind_lands_after_its_successors
+refused
+kernel_report $? a_page_left_behind_by_a_killed_writer_is_recovered
 kernel_finish
