@@ -9,6 +9,9 @@
  *     (pager.c:sqlite3PagerSharedLock): that one is the file.
  * QR2 its end, whichever way journal_mode says, is durable when the call returns: else a power cut
  *     would bring it back over newer frames (SQ1).  A deletion is vfs_delete()'s.
+ * QR3 in memory it names no super-journal to a rollback that begins.  Whoever rolls back another
+ *     database of the transaction deletes the super-journal, since no file names it: SQLite would
+ *     take that for the commit, and leave the new pages (pager.c:pager_delsuper, pager_playback).
  */
 #include "vfs.h"
 
@@ -16,6 +19,8 @@
 #include <string.h>
 
 #define HEADER_ZEROS 28 /* what journal_mode=PERSIST writes at the end (pager.c:zeroJournalHdr) */
+
+static const uint8_t journal_magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
 
 static int open_real(struct vfs_rollback *rollback)
 {
@@ -93,6 +98,7 @@ static int end(struct vfs_rollback *rollback)
 	}
 	rollback->size = 0;
 	rollback->was_read = false;
+	rollback->was_played = false;
 	vfs_file_end(rollback->database);
 	return code;
 }
@@ -111,6 +117,50 @@ static int rollback_close(sqlite3_file *base)
 	return code;
 }
 
+/* The name is before the last 16 bytes: its length, its sum, the magic (pager.c:writeSuperJournal). */
+static const char *get_super(const struct vfs_rollback *rollback)
+{
+	const uint8_t *tail;
+	uint32_t length;
+
+	if (rollback->is_real || rollback->size < 16)
+		return NULL;
+	tail = rollback->bytes + rollback->size - 16;
+	if (memcmp(tail + 8, journal_magic, sizeof(journal_magic)) != 0)
+		return NULL;
+	length = (uint32_t)tail[0] << 24 | (uint32_t)tail[1] << 16 | (uint32_t)tail[2] << 8 |
+		 tail[3];
+	/* The first byte of a length that small ends the name. */
+	if (!length || length >= 0x10000 || length > rollback->size - 16)
+		return NULL;
+	return (const char *)tail - length;
+}
+
+bool vfs_rollback_has_super(const struct vfs_rollback *rollback)
+{
+	return get_super(rollback) != NULL;
+}
+
+/*
+ * QR3.  SQLite asks for the name before it plays back, and again after it, to delete the
+ * super-journal: there it is told, if there is something to delete.
+ */
+static bool hides_super(const struct vfs_rollback *rollback, int length, uint64_t offset)
+{
+	sqlite3_vfs *vfs = vfs_base();
+	const char *name;
+	int is_there = 0;
+
+	if (length != (int)sizeof(journal_magic) ||
+	    offset + sizeof(journal_magic) != rollback->size)
+		return false;
+	name = get_super(rollback);
+	if (!name)
+		return false;
+	return !rollback->was_played || vfs->xAccess(vfs, name, SQLITE_ACCESS_EXISTS, &is_there) ||
+	       !is_there;
+}
+
 static int rollback_read(sqlite3_file *base, void *buffer, int length, sqlite3_int64 offset)
 {
 	struct vfs_rollback *rollback = (struct vfs_rollback *)base;
@@ -123,6 +173,13 @@ static int rollback_read(sqlite3_file *base, void *buffer, int length, sqlite3_i
 		rollback->was_read = true;
 	if (rollback->is_real)
 		return rollback->real->pMethods->xRead(rollback->real, buffer, length, offset);
+	if (hides_super(rollback, length, start)) {
+		memset(buffer, 0, (size_t)length);
+		return SQLITE_OK;
+	}
+	/* The name's length and sum are behind all that is played back. */
+	if (there > 16)
+		rollback->was_played = true;
 	if (there >= (uint64_t)length) {
 		memcpy(buffer, rollback->bytes + start, (size_t)length);
 		return SQLITE_OK;
@@ -156,6 +213,7 @@ static int keep(struct vfs_rollback *rollback, const void *buffer, uint64_t leng
 	if (offset > rollback->size)
 		memset(rollback->bytes + rollback->size, 0, offset - rollback->size);
 	memcpy(rollback->bytes + offset, buffer, length);
+	rollback->was_played = false;
 	if (last > rollback->size)
 		rollback->size = last;
 	return SQLITE_OK;

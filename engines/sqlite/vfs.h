@@ -146,6 +146,7 @@ struct vfs_rollback {
 	bool is_real;	  /* the content is in the file, not in memory */
 	bool is_unsynced; /* real was written since its last sync */
 	bool was_read;	  /* SQLite rolls back */
+	bool was_played;  /* in memory: it was read since it was written last */
 	uint8_t *bytes;
 	uint64_t size, capacity;
 	sqlite3_file *real;
@@ -166,6 +167,7 @@ void vfs_file_end(struct vfs_file *file);
 
 /* Put the content into the file, durably; from here on the rollback journal is that file. */
 int vfs_rollback_make_real(struct vfs_rollback *rollback);
+bool vfs_rollback_has_super(const struct vfs_rollback *rollback); /* in memory */
 int vfs_rollback_sync(struct vfs_rollback *rollback);
 
 /* pages.c.  All but the last return SQLITE_OK or SQLITE_NOMEM or what fill() returned. */

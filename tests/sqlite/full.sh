@@ -81,4 +81,31 @@ full d.db 'INSERT INTO t VALUES(zeroblob(2500000));' "$small" 'SELECT count(*) F
 	'PRAGMA integrity_check;' >"$log"
 grep -q 'database or disk is full (13)' "$log" && [ "$(tail -n 2 "$log" | tr '\n' ' ')" = '2 ok ' ]
 report $? a_spilled_transaction_without_room_is_rolled_back
+
+# A transaction over two databases finds no room for the second rollback journal, or for the first.
+rm -f filler ./*.db*
+rows='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<500) INSERT INTO t SELECT 0, zeroblob(300) FROM c;'
+stock first 'CREATE TABLE t(v, b);' "$rows"
+refused=0
+for room in 100 200 240 280 320 360 420 1000; do
+	rm -f filler ./*.db*
+	cp first a.db && cp first b.db
+	full a.db "ATTACH 'file:b.db?vfs=atomicio&atomicio_size=1048576' AS b;" \
+		'UPDATE t SET v=0 WHERE rowid=1; UPDATE b.t SET v=0 WHERE rowid=1;' 'PRAGMA cache_size=10000;' \
+		".shell fallocate -l \$((\$(stat -f -c '%a * %S / 1024' .) - $room))K filler" \
+		'BEGIN; UPDATE t SET v=1; UPDATE b.t SET v=1;' 'COMMIT;' '.shell rm filler' \
+		'SELECT (SELECT min(v) || max(v) FROM t) || (SELECT min(v) || max(v) FROM b.t);' >"$log"
+	seen=$(tail -n 1 "$log")
+	found=$(ours a.db 'SELECT min(v) || max(v) FROM t;')$(ours b.db 'SELECT min(v) || max(v) FROM t;')
+	if grep -q 'database or disk is full (13)' "$log"; then
+		wanted=0000
+		refused=$((refused + 1))
+	else
+		wanted=1111
+	fi
+	[ "$seen $found" = "$wanted $wanted" ]
+	report $? "a_transaction_over_two_databases_is_whole_with_room_for_${room}_kib"
+done
+[ $refused -gt 2 ] && [ $refused -lt 8 ]
+report $? and_some_of_them_are_refused
 [ "$failures" = 0 ]

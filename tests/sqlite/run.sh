@@ -11,7 +11,7 @@ tool=${1:-}
 	ATOMICIO_BUILD=$(cd "$(dirname "$tool")/.." && pwd) || exit 1
 	export ATOMICIO_BUILD
 }
-[ $# != 0 ] || set -- calls ways guard names forked faults full same kills cuts
+[ $# != 0 ] || set -- calls ways guard names forked faults attached full same kills cuts
 status=0
 for part in "$@"; do
 	bash "$here/$part.sh"
