@@ -12,6 +12,9 @@
  * QR3 in memory it names no super-journal to a rollback that begins.  Whoever rolls back another
  *     database of the transaction deletes the super-journal, since no file names it: SQLite would
  *     take that for the commit, and leave the new pages (pager.c:pager_delsuper, pager_playback).
+ * QR4 the file is open only while it is the rollback journal.  A connection with
+ *     locking_mode=EXCLUSIVE has the same rollback journal for ever, and what is written to a
+ *     deleted file is none.
  */
 #include "vfs.h"
 
@@ -34,6 +37,14 @@ static int open_real(struct vfs_rollback *rollback)
 	code = vfs->xOpen(vfs, rollback->name, rollback->real, rollback->flags, &flags);
 	rollback->is_open = code == SQLITE_OK;
 	return code;
+}
+
+/* QR4.  The frames after it may delete the name (commit.c:settle_rollback). */
+static void close_real(struct vfs_rollback *rollback)
+{
+	if (rollback->is_open)
+		(void)rollback->real->pMethods->xClose(rollback->real);
+	rollback->is_open = false;
 }
 
 int vfs_rollback_sync(struct vfs_rollback *rollback)
@@ -73,6 +84,7 @@ int vfs_rollback_make_real(struct vfs_rollback *rollback)
 	if (code) {
 		if (rollback->is_open) /* half a rollback journal is of no use to anybody */
 			(void)real->pMethods->xTruncate(real, 0);
+		close_real(rollback);
 		return code;
 	}
 	rollback->is_real = true;
@@ -95,6 +107,7 @@ static int end(struct vfs_rollback *rollback)
 		if (code)
 			return code;
 		rollback->is_real = false;
+		close_real(rollback);
 	}
 	rollback->size = 0;
 	rollback->was_read = false;
@@ -106,15 +119,13 @@ static int end(struct vfs_rollback *rollback)
 static int rollback_close(sqlite3_file *base)
 {
 	struct vfs_rollback *rollback = (struct vfs_rollback *)base;
-	int code = SQLITE_OK;
 
-	if (rollback->is_open)
-		code = rollback->real->pMethods->xClose(rollback->real);
+	close_real(rollback);
 	sqlite3_free(rollback->bytes);
 	if (rollback->database->rollback == rollback)
 		rollback->database->rollback = NULL;
 	memset(rollback, 0, sizeof(*rollback));
-	return code;
+	return SQLITE_OK;
 }
 
 /* The name is before the last 16 bytes: its length, its sum, the magic (pager.c:writeSuperJournal). */

@@ -108,6 +108,18 @@ for what in o:-atomicio w:l.db; do
 	report $? "and_keeps_its_lock_after_an_error_of_${what%%:*}"
 done
 
+# Such a connection spills, commits a frame, and is killed in its next spill, with pages at home.
+stock m.db 'CREATE TABLE t(v, b);' \
+	'WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<2000) INSERT INTO t SELECT 0, zeroblob(300) FROM c;'
+# shellcheck disable=SC2016 # $PPID is of the shell that sqlite3 starts
+broken m.db 'PRAGMA locking_mode=EXCLUSIVE;' 'PRAGMA cache_size=5;' 'UPDATE t SET v=1;' \
+	'UPDATE t SET v=5 WHERE rowid=7;' 'BEGIN;' 'UPDATE t SET v=2;' '.shell kill -KILL $PPID' \
+	2>log >log
+broken m.db 'SELECT sum(v) FROM t;' 'PRAGMA integrity_check;' >log
+kept '2004
+ok'
+report $? an_exclusive_connection_that_is_killed_in_its_second_spill_has_a_rollback_journal
+
 # The last connection that is closed is a read-only one.
 {
 	printf '%s\n' ".load $extension" ".open file:f.db?vfs=atomicio&atomicio_size=1048576" \
