@@ -10,6 +10,22 @@
 #include <errno.h>
 
 /*
+ * No part of a block is written in the last 64 KiB below INT64_MAX.  XFS takes a direct write of a part of the last
+ * block, answers with its length, and makes nothing of the write (seen on 6.18, blocks of 4 KiB;
+ * the largest block has 64 KiB).
+ */
+#define LAST_BLOCK 65536u
+
+static bool is_part_of_last_block(const struct write_request *request)
+{
+	const uint32_t unit_min = request->file->limits.unit_min; /* the block, or more */
+	const uint32_t block = unit_min ? unit_min : LAST_BLOCK;
+
+	return request->offset + request->length > (uint64_t)INT64_MAX + 1 - LAST_BLOCK &&
+	       ((request->offset | request->length) & (block - 1)) != 0;
+}
+
+/*
  * Refuse a range that the kernel would cut short.  RLIMIT_FSIZE is applied after the kernel
  * validated the write: the kernel would write a part of the page, and on XFS zero the bytes behind
  * (seen on 6.18; fs/read_write.c:generic_write_check_limits).  The filesystem's largest size cuts
@@ -30,7 +46,7 @@ bool write_fits_limits(const struct write_request *request, struct write_outcome
 				   ATOMICIO_REASON_DEVICE_END);
 			return false;
 		}
-	} else if (end > file->size_max) {
+	} else if (end > file->size_max || is_part_of_last_block(request)) {
 		write_fail(outcome, ATOMICIO_KIND_SPACE, -EFBIG, ATOMICIO_REASON_FILE_SIZE_LIMIT);
 		return false;
 	} else if (file->limited) {

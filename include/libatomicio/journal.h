@@ -56,7 +56,9 @@
  * Before the frame is written, the library looks for obstacles of the home write: room beyond the
  * end of a file, where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the
  * largest size for filesystem and RLIMIT_FSIZE, the seals of a memfd.  A refusal has the kind SPACE
- * and leaves the old page on disk.
+ * and leaves the old page on disk.  A handle with the reason NO_WITNESS and without
+ * ATOMICIO_OPEN_REOPEN_DIRECT cannot ask for the filesystem's largest size: a page across that size
+ * fails its file.
  *
  * Four rules are yours to keep, because the library cannot see a breach:
  *

@@ -75,6 +75,29 @@ START_TEST(a_range_up_to_the_largest_size_is_written)
 }
 END_TEST
 
+/* XFS says yes, and makes nothing of it. */
+START_TEST(a_part_of_the_last_block_of_all_is_refused_before_the_call)
+{
+	struct atomicio_options options = {.file_id = 1, .path = ATOMICIO_PATH_JOURNAL};
+	struct atomicio_journal *journal;
+	struct atomicio_file *file;
+
+	write_machine();
+	options.journal = journal = machine_journal();
+	file = machine_open(&options);
+	ck_assert_uint_eq(file->size_max, INT64_MAX);
+	for (uint64_t last = 512; last < 65536; last *= 2) {
+		ck_assert_int_eq(atomicio_write(file, page, 512,
+						(uint64_t)INT64_MAX + 1 - last - 512,
+						ATOMICIO_DSYNC),
+				 -EFBIG);
+		ck_assert_uint_eq(fake.pwritev2_calls, 0);
+	}
+	atomicio_close(file);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
 START_TEST(the_question_moves_no_cursor_but_our_own)
 {
 	const uint32_t flags[] = {0, ATOMICIO_OPEN_NO_WITNESS, ATOMICIO_OPEN_REOPEN_DIRECT,
@@ -128,6 +151,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_range_that_crosses_the_largest_size_is_refused_before_the_call,
 		a_range_up_to_the_largest_size_is_written,
+		a_part_of_the_last_block_of_all_is_refused_before_the_call,
 		the_question_moves_no_cursor_but_our_own,
 		no_answer_refuses_nothing,
 	};
