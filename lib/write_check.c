@@ -10,9 +10,9 @@
 #include <errno.h>
 
 /*
- * No part of a block is written in the last 64 KiB below INT64_MAX.  XFS takes a direct write of a part of the last
- * block, answers with its length, and makes nothing of the write (seen on 6.18, blocks of 4 KiB;
- * the largest block has 64 KiB).
+ * No part of a block is written in the last 64 KiB below INT64_MAX.  XFS takes a direct write of a
+ * part of the last block, answers with its length, and makes nothing of the write (seen on 6.18,
+ * blocks of 4 KiB; the largest block has 64 KiB).
  */
 #define LAST_BLOCK 65536u
 

@@ -128,7 +128,10 @@ static int rollback_close(sqlite3_file *base)
 	return SQLITE_OK;
 }
 
-/* The name is before the last 16 bytes: its length, its sum, the magic (pager.c:writeSuperJournal). */
+/*
+ * The name is before the last 16 bytes: its length, its sum, the magic
+ * (pager.c:writeSuperJournal).
+ */
 static const char *get_super(const struct vfs_rollback *rollback)
 {
 	const uint8_t *tail;

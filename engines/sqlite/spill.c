@@ -37,7 +37,7 @@ int vfs_plain_begin(struct vfs_file *file)
 
 	if (file->way != VFS_PLAIN || (rollback && !rollback->is_real && rollback->size)) {
 		code = vfs_turn_forget(file);
-		/* Once SQLite has named a super-journal, BUSY would leave it half way (vdbeCommit). */
+		/* With a super-journal named, BUSY would leave a commit half way (vdbeCommit). */
 		if (code == SQLITE_BUSY && rollback && vfs_rollback_has_super(rollback))
 			code = SQLITE_IOERR_WRITE;
 		if (!code)
