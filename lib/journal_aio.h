@@ -33,7 +33,8 @@ struct journal_run {
 	struct iovec *vector; /* the run's bytes; before merging only `data` counts */
 	const uint8_t *data;
 	uint32_t count; /* of the vector */
-	uint32_t pages;
+	uint32_t pages; /* recovery: with older versions of them */
+	uint64_t older; /* bytes in these versions */
 	int fd, rwf;
 	uint8_t *into; /* NULL: it is written; or where to it is read */
 	bool direct;   /* fd is direct: AIO does not wait */

@@ -3,9 +3,8 @@
  * Write pages home in recovery, and check the pages on the disk.
  *
  * Flow: recovery lists the pages of all frames in its window, in their order, and has them written
- * together: of several versions of a page the newest.  A power cut or a kill between them is no
- * harm, because all frames stay until all pages are home (J5).  Pages that overlap otherwise are
- * written one after the other, and so are frames whose pages somebody chooses.
+ * together: of several versions of a page the newest.  All frames stay until all pages are home
+ * (J5).  Pages that overlap otherwise, and pages that somebody chooses, go one after the other.
  *
  * Rule K8: the page cache is not believed.  After a failed write-back the cache holds pages, marked
  * clean, that the disk does not have, and a write of equal bytes changes nothing (ext4 after ENOSPC
@@ -168,7 +167,7 @@ static void finish_runs(struct journal_recovery *recovery, struct journal_run *r
 		}
 		target->fate.pages += runs[i].pages;
 		recovery->done.pages += runs[i].pages;
-		recovery->done.bytes += runs[i].length;
+		recovery->done.bytes += runs[i].length + runs[i].older;
 	}
 }
 
@@ -304,6 +303,7 @@ static bool list_page(const struct journal_recovery *recovery, struct journal_ta
 		.offset = entry->offset,
 		.length = entry->length,
 		.data = data,
+		.pages = 1,
 		.fd = direct ? target->direct : target->plain,
 		.rwf = direct ? 0 : target->rwf,
 		.direct = direct,

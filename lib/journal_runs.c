@@ -46,6 +46,20 @@ static bool is_sorted(const struct journal_run *runs, uint32_t count)
 	return true;
 }
 
+static void add_older(struct journal_run *run, const struct journal_run *older)
+{
+	run->pages += older->pages;
+	run->older += older->length + older->older;
+}
+
+static void replace(struct journal_run *last, const struct journal_run *run)
+{
+	const struct journal_run older = *last;
+
+	*last = *run;
+	add_older(last, &older);
+}
+
 bool journal_keep_newest(struct journal_run *runs, uint32_t *count)
 {
 	uint32_t kept = 0;
@@ -60,10 +74,12 @@ bool journal_keep_newest(struct journal_run *runs, uint32_t *count)
 		    run->offset >= last->offset + last->length)
 			runs[kept++] = *run;
 		else if (run->offset == last->offset && run->length >= last->length)
-			*last = *run;
+			replace(last, run);
 		else if (run->data > last->data ||
 			 run->offset + run->length > last->offset + last->length)
 			return false;
+		else
+			add_older(last, run);
 	}
 	*count = kept;
 	return true;
@@ -87,7 +103,8 @@ static bool join(struct journal_run *run, const struct journal_run *page)
 		return false;
 	}
 	run->length += page->length;
-	run->pages++;
+	run->pages += page->pages;
+	run->older += page->older;
 	return true;
 }
 
@@ -106,7 +123,7 @@ uint32_t journal_merge_runs(struct journal_run *runs, uint32_t count, struct iov
 		run = run ? run + 1 : runs;
 		*run = page;
 		run->vector = vectors;
-		run->count = run->pages = 1;
+		run->count = 1;
 		vectors[0] = (struct iovec){.iov_base = (void *)(uintptr_t)page.data,
 					    .iov_len = page.length};
 	}

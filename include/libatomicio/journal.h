@@ -220,7 +220,7 @@ typedef int atomicio_choose(void *context, const struct atomicio_live_page *page
 /* The result for one file. */
 struct atomicio_recovered_file {
 	uint64_t file_id;
-	uint64_t pages;		/* written home; of versions of a page the newest */
+	uint64_t pages;		/* home, older versions of them counted */
 	uint64_t pages_skipped; /* file gone, or skipped by choose */
 	int32_t result;	     /* 0: all durable at home; -ESTALE: another file; else frames stay */
 	uint32_t differs;    /* ATOMICIO_DIFFERS_* */
@@ -254,7 +254,7 @@ struct atomicio_recover_options {
 /* The result of a recovery. */
 struct atomicio_recovery {
 	uint64_t frames;	   /* replayed, all of them whole */
-	uint64_t pages;		   /* written home; of versions of a page the newest */
+	uint64_t pages;		   /* home, older versions of them counted */
 	uint64_t bytes;		   /* in these pages */
 	uint64_t pages_skipped;	   /* of files gone, or skipped by choose */
 	uint64_t files;		   /* written to, synced, and done */
