@@ -176,6 +176,28 @@ static void a_plain_fallback_does_not_evade_the_file_size_limit(void)
 
 static atomic_int dirtier_stop;
 
+/* A success, and nothing is there. */
+/* A41 */
+static void xfs_makes_nothing_of_a_part_of_its_last_block(void)
+{
+	const int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
+	const uint64_t last = (uint64_t)INT64_MAX - 4095;
+	struct kernel_policy policy = {.answer = ATOMICIO_FALLBACK};
+	struct atomicio_file *file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
+	uint8_t *page = kernel_memory(4 * KIB);
+
+	CHECK_EQ(pwrite(fd, page, 512, (off_t)last), 512);
+	CHECK_EQ(kernel_size(NAME), 64 * KIB);
+	CHECK_EQ(pread(fd, page, 512, (off_t)last), 0);
+	CHECK_EQ(kernel_write(file, 2, 512, last, ATOMICIO_DSYNC), -EFBIG);
+	CHECK_EQ(policy.last.kind, ATOMICIO_KIND_SPACE);
+	CHECK_EQ(policy.last.on_disk, ATOMICIO_DISK_OLD);
+	CHECK_EQ(kernel_size(NAME), 64 * KIB);
+	atomicio_close(file);
+	close(fd);
+	free(page);
+}
+
 static void *keep_dirty(void *context)
 {
 	volatile uint8_t *pages = context;
@@ -256,6 +278,7 @@ int main(int argc, char **argv)
 		TEST(a_read_only_descriptor_does_not_open),
 		TEST(a_file_size_limit_inside_the_range_loses_nothing),
 		TEST(a_plain_fallback_does_not_evade_the_file_size_limit),
+		TEST(xfs_makes_nothing_of_a_part_of_its_last_block),
 		TEST(pages_kept_dirty_reach_the_policy_as_busy),
 		TEST(nowait_on_the_software_path_does_not_spin),
 	};
