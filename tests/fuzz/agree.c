@@ -131,22 +131,37 @@ static uint64_t expected(struct reader *reader)
 	return sum;
 }
 
-/* All files are there: nothing may be left out. */
+static int replay(void *context, const struct atomicio_live_page *page)
+{
+	(void)context;
+	(void)page;
+	return ATOMICIO_CHOOSE_REPLAY;
+}
+
+/*
+ * All files are there: nothing may be left out.  With a choice all versions of a page are written;
+ * without one, at most those, and all are counted.
+ */
 static void recover(struct atomicio_journal *journal, struct reader *reader)
 {
-	const struct atomicio_recover_options options = {.flags = ATOMICIO_RECOVER_ANY_FILE};
+	const bool chosen = input[input_size / 2] & 1;
+	const struct atomicio_recover_options options = {.flags = ATOMICIO_RECOVER_ANY_FILE,
+							 .choose = chosen ? replay : NULL};
 	const uint32_t state = journal->state;
+	struct atomicio_recovery done = {.bytes = 0};
 	int error;
 
 	written = 0;
 	memory.home_write = count_home_write;
-	error = atomicio_journal_recover(journal, resolve, NULL, &options, sizeof(options), NULL,
-					 0);
+	error = atomicio_journal_recover(journal, resolve, NULL, &options, sizeof(options), &done,
+					 sizeof(done));
 	memory.home_write = NULL;
 	if (state != ATOMICIO_JOURNAL_UNCLEAN)
 		DEMAND(written == 0 && (error || state == ATOMICIO_JOURNAL_READY));
 	else
-		DEMAND(error == 0 && written == expected(reader));
+		DEMAND(error == 0 && done.bytes == expected(reader) &&
+		       (chosen ? written == done.bytes : written <= done.bytes) &&
+		       (written != 0) == (done.bytes != 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

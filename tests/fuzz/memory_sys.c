@@ -184,6 +184,7 @@ const struct sys_calls memory_sys = {
 	.pwritev2 = memory_pwritev2,
 	.fdatasync = memory_fdatasync,
 	.write_back = memory_write_back,
+	.start_write_back = memory_write_back,
 	.fs_magic = memory_fs_magic,
 	.file_size_limit = memory_file_size_limit,
 	.random = memory_random,

@@ -208,6 +208,14 @@ static int fake_write_back(int fd, uint64_t offset, uint64_t length)
 	return fake_answer(fake.write_back_result);
 }
 
+static int fake_start_write_back(int fd, uint64_t offset, uint64_t length)
+{
+	(void)fd;
+	(void)offset;
+	(void)length;
+	return 0;
+}
+
 static int fake_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out)
 {
 	const int result = fake_answer(fake.cachestat_result);
@@ -277,6 +285,7 @@ const struct sys_calls fake_sys = {
 	.pwritev2 = fake_pwritev2,
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
+	.start_write_back = fake_start_write_back,
 	.drop_cache = fake_drop_cache,
 	.cachestat = fake_cachestat,
 	.device_size = fake_device_size,
