@@ -69,14 +69,25 @@ static ssize_t home_pread(int fd, void *buffer, size_t length, uint64_t offset)
 	return (ssize_t)length;
 }
 
-static void home_keep(int fd, const void *data, uint64_t length, uint64_t offset)
+/* A run of pages, of several frames: each part of the vector lies in one of them. */
+static ssize_t home_pwritev(int fd, const struct iovec *vector, int count, uint64_t offset)
 {
-	if (length > sizeof(home.bytes))
-		abort();
-	memcpy(home.bytes, data, length);
-	home.offset = offset;
-	home.length = length;
+	uint64_t done = 0;
+
+	for (int i = 0; i < count; i++) {
+		const uint64_t length = vector[i].iov_len;
+
+		if (length > sizeof(home.bytes) - done)
+			abort();
+		if (memory.home_write)
+			memory.home_write(fd, vector[i].iov_base, length, offset + done);
+		memcpy(home.bytes + done, vector[i].iov_base, length);
+		done += length;
+	}
 	home.fd = fd;
+	home.offset = offset;
+	home.length = done;
+	return (ssize_t)done;
 }
 
 static ssize_t memory_pread(int fd, void *buffer, size_t length, uint64_t offset)
@@ -99,14 +110,10 @@ static ssize_t memory_pwritev2(int fd, const struct iovec *vector, int count, ui
 	(void)flags;
 	if (count == 0) /* is there a pwritev2? */
 		return 0;
+	if (fd != MEMORY_JOURNAL_FD)
+		return home_pwritev(fd, vector, count, offset);
 	if (count != 1)
 		abort();
-	if (fd != MEMORY_JOURNAL_FD) {
-		if (memory.home_write)
-			memory.home_write(fd, vector->iov_base, length, offset);
-		home_keep(fd, vector->iov_base, length, offset);
-		return (ssize_t)length;
-	}
 	if (offset > MEMORY_SIZE || length > MEMORY_SIZE - offset)
 		abort();
 	if (memory.journal_write)
