@@ -52,6 +52,25 @@ START_TEST(an_error_of_a_write_that_does_not_sync_leaves_the_journal_alone)
 }
 END_TEST
 
+START_TEST(a_buffer_that_the_kernel_cannot_read_costs_no_file_and_no_frame)
+{
+	open_journal();
+	open_file(ATOMICIO_PATH_KERNEL, 0);
+	file->options.policy = atomicio_policy_strict;
+	put_frame();
+	/* A write waits for a flush: an error that may be one would fail the next sync (L7). */
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), 0);
+	DISK_SCRIPT(-EFAULT);
+	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC), -EFAULT);
+	ck_assert(!write_is_poisoned(file));
+	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
+	put_frame();
+	ck_assert_int_eq(atomicio_sync(file), 0);
+	ck_assert_int_eq(atomicio_close(file), 0);
+	atomicio_journal_close(journal);
+}
+END_TEST
+
 START_TEST(a_checkpoint_is_told_of_a_loss_that_a_durable_write_did_not_wait_to_ask_for)
 {
 	open_journal();
@@ -160,6 +179,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		an_error_of_a_write_that_does_not_sync_leaves_the_journal_alone,
+		a_buffer_that_the_kernel_cannot_read_costs_no_file_and_no_frame,
 		a_checkpoint_is_told_of_a_loss_that_a_durable_write_did_not_wait_to_ask_for,
 		no_sync_and_no_checkpoint_comes_between_a_report_and_its_note,
 		a_loss_in_a_file_without_live_frames_leaves_the_journal_alone,
