@@ -2,9 +2,9 @@
 /*
  * A program that hands every struct which travels with its size to the library.
  *
- * Flow: tests/abi/growth.sh compiles it with the headers of one release and runs it with the
- *library of another.  It ends with 0 if every call succeeds, leaves what lies behind the struct
- *alone, and refuses a struct that is one byte too small.
+ * Flow: tests/abi/growth.sh compiles the program with the headers of one release and runs it with
+ * the library of another.  Status 0: every call succeeds, leaves the bytes behind the struct alone,
+ * and refuses a struct that is one byte too small.
  *
  *	growth FILE JOURNAL
  *	growth FILE JOURNAL tail	the options have a last byte that is not zero: -E2BIG

@@ -128,7 +128,7 @@ static double median_time(const struct series *of)
 	return median(times, rounds);
 }
 
-/* The rival's fastest engine (ST3); NULL: it is not there. */
+/* The rival's fastest engine (ST3); NULL: not measured. */
 static const struct series *best_of(const char *name)
 {
 	const struct series *best = NULL;
@@ -148,7 +148,7 @@ static void report_rival(const char *what, const struct rival *rival, bool first
 
 	if (!theirs)
 		return;
-	if (theirs->contender.rival.way == WAYS_BARE) /* it is there for the bound */
+	if (theirs->contender.rival.way == WAYS_BARE) /* measured for the bound */
 		return;
 	for (uint32_t i = 0; i < rounds; i++)
 		ratios[i] = theirs->times[i] / ours->times[i];

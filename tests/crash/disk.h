@@ -62,7 +62,7 @@ struct disk_description {
 	uint32_t seen; /* write-back errors that it has reported */
 	uint32_t process;
 	bool flock_shared;
-	uint32_t locked; /* of the bytes that are locked, by bits: those of the description */
+	uint32_t locked; /* of the bytes that are locked, by bits, for the description */
 };
 
 /* All that a crash can leave behind: snapshots are copies of this. */
@@ -78,7 +78,7 @@ struct disk_state {
 	uint32_t randoms;	       /* ids handed out: no two are the same */
 	struct disk_pending pending[DISK_PENDING];
 	uint32_t pending_count;
-	uint32_t in_flight; /* that many of the pending belong to the call cut short: the last */
+	uint32_t in_flight; /* the last of the pending, which belong to the call cut short */
 	uint32_t air;	    /* but for these, which were in the air (disk_aio.c) */
 	uint32_t pool_used;
 	uint8_t pool[DISK_POOL];
@@ -110,7 +110,7 @@ struct disk {
 	uint32_t fault_file; /* of FAULT_WRITEBACK */
 	bool aio_backwards;
 	bool aio_slow;	    /* what was sent lands only when somebody waits for it */
-	uint32_t busy_call; /* this call gives -EAGAIN once, with nothing written */
+	uint32_t busy_call; /* the call that gives -EAGAIN once, with nothing written */
 
 	/* One run of the library. */
 	uint32_t calls;	       /* writes and syncs so far */

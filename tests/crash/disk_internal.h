@@ -10,7 +10,7 @@
 /* Make a file's pending writes durable from the index `from` on, of the first `before` that were
  * made, but for those that are lost. */
 void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t before);
-/* They will not be durable by any sync. */
+/* From `from` on, no sync makes the writes durable. */
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn);

@@ -3,8 +3,8 @@
  * The application's io_uring over the simulated disk.
  *
  * Flow: world_ring.c hands in entries that the library filled.  One that was submitted is in the
- * air, as in disk_aio.c: it is made when its completion is asked for, as a call like another, and a
- * crash before that finds it anywhere.
+ * air, as in disk_aio.c: made when its completion is asked for, as a call like another.  A crash
+ * before its completion finds the write anywhere.
  */
 #ifndef CRASH_DISK_RING_H
 #define CRASH_DISK_RING_H

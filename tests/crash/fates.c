@@ -115,7 +115,7 @@ bool fates_each(const struct disk_state *state, uint32_t bound, fates_visit *vis
 		every(&walk);
 		return false;
 	}
-	/* The last write first: it is the one that was under way. */
+	/* The last write first, because a crash meets it under way. */
 	for (uint32_t i = walk.count; i-- > 0;) {
 		all_but(&walk, i, i, 1);
 		all_but(&walk, i, i, 0);

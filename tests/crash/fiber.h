@@ -4,8 +4,8 @@
  *
  * Flow: a run of a scenario is one fiber, or several; the library's pthread calls are wrapped
  * by the linker (--wrap) and end up here.  A fiber runs until it waits, ends, or reaches a
- * point where the schedule says to switch.  So every interleaving can be repeated, a crash is a
- * jump out of all fibers, and a deadlock is seen at once.
+ * point where the schedule says to switch.  Every interleaving can therefore be repeated, a crash
+ * is a jump out of all fibers, and a deadlock is seen at once.
  */
 #ifndef CRASH_FIBER_H
 #define CRASH_FIBER_H

@@ -99,7 +99,7 @@ static void remove_empty(struct oracle *oracle)
 	oracle->optional_count = kept;
 }
 
-/* This group must be there, over everything optional that came before it. */
+/* The group must be there, over everything optional that came before it. */
 static void require(struct oracle *oracle, const struct oracle_group *group, uint32_t before)
 {
 	for (uint32_t i = 0; i < before; i++)
@@ -208,7 +208,7 @@ static void decode(const uint8_t homes[DISK_HOMES][DISK_HOME_SIZE],
 			seen[home][i] = tag_of(homes[home] + i * SECTOR, home + 1, i);
 }
 
-/* The base with the groups of this subset; those that may tear take what is seen. */
+/* The base with the groups of this subset; groups that may tear take what is seen. */
 static bool matches(const struct oracle *oracle, uint32_t subset,
 		    uint16_t seen[DISK_HOMES][HOME_SECTORS])
 {

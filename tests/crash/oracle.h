@@ -7,7 +7,7 @@
  *
  * Every write has a tag of its own, which fills its sectors together with file and place, so
  * each sector says which write it is from.  `base` is what must be there.  A group that is
- * optional was under way, or failed, or was not yet durable: it may be there whole, on top of
+ * optional was under way, or failed, or was not yet durable, and may be there whole, on top of
  * the base, or not at all.  An image is right if it is the base with some of the optional
  * groups, in their order.
  */

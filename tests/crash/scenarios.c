@@ -175,7 +175,7 @@ static void partial(struct world *w, uint32_t boot)
 	step_write(0, 8192, 512, 0);
 }
 
-/* A frame rots on the disk, with whole ones behind it: that is told, and nothing is replayed. */
+/* A frame rots on the disk, with whole ones behind it: recovery says so, and replays nothing. */
 static void rot(struct world *w, uint32_t boot)
 {
 	(void)w;

@@ -84,7 +84,7 @@ void run_stolen(struct world *w, uint32_t boot)
 
 /*
  * A file fails while its pages are live, some of them twice, and the ring is needed by another
- * file: they are carried (K7, C2), lap after lap.
+ * file: the pages are carried (K7, C2), lap after lap.
  */
 void run_carry(struct world *w, uint32_t boot)
 {
@@ -187,7 +187,7 @@ static void write_job(void *argument)
 		step_settle(job->handle, 0, 0);
 }
 
-/* Three threads, two of them on one page: they share frames, and go home in their order. */
+/* Three threads, two of them on one page, share frames, and their pages go home in order. */
 void run_threads(struct world *w, uint32_t boot)
 {
 	static struct job jobs[] = {

@@ -144,7 +144,7 @@ static void checkpoint_and_go(uint32_t step)
 	world.journal = NULL;
 }
 
-/* It has not the file of others' frames open: a recovery does for a checkpoint. */
+/* The file of others' frames is not open here: a recovery does for a checkpoint. */
 static void recover_and_go(uint32_t step)
 {
 	int error;

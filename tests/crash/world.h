@@ -2,7 +2,7 @@
 /*
  * An application over the library over the simulated disk: what scenarios are written in.
  *
- * Flow: explore.c runs world_main() (world_boot.c) in a fiber; that recovers, checks, and then runs
+ * Flow: explore.c runs world_main() (world_boot.c) in a fiber, which recovers, checks, then runs
  * the steps of the scenario for this boot.  Each step tells the oracle what it asks for and what it
  * was promised.  A step that finds a broken promise leaves the run with world.problem set.
  */

@@ -25,7 +25,7 @@ int step_commit(uint32_t request);
 void step_submit(uint32_t request);
 /* Its completion: DURABLE, AGAIN_SQE, 0 or an error. */
 int step_complete(uint32_t request);
-/* It was never submitted, or so the application says; where it is out, it is cancelled. */
+/* The application says that the entry was never submitted; where it was, cancel it. */
 int step_cancel(uint32_t request);
 /* What comes next: the home, or the same again. */
 int step_next(uint32_t request);

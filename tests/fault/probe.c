@@ -7,7 +7,7 @@
  * errno, failing that call.
  *
  * The machines are consistent ones.  Where one source exists to catch another's lie, as the
- * queue for a claim of ext4, to lose it is to believe the lie; those are unit tests.
+ * queue for a claim of ext4, to lose it is to believe the lie: a matter of unit tests.
  * EINVAL is not among the errors: to the confirming call it is an answer.
  */
 #define _GNU_SOURCE

@@ -33,7 +33,7 @@ struct trace {
 typedef int write_way(struct atomicio_file *file, uint32_t flags);
 
 static int64_t injected;
-static uint32_t injected_times; /* this many attempts get it, then all is well */
+static uint32_t injected_times; /* the attempts that get it, then all is well */
 static uint32_t answer;
 static struct trace *now;
 
@@ -151,7 +151,7 @@ static void compare_all(int64_t result)
 
 START_TEST(every_errno_means_what_it_means_to_a_call)
 {
-	/* Those of the table, those of block/blk-core.c, and some that nobody should give. */
+	/* The table's errors, those of block/blk-core.c, and some that nobody should give. */
 	const int errors[] = {
 		EOPNOTSUPP, ENOSYS,    ENOTBLK,	  EINVAL,      EAGAIN, EINTR,	ENOSPC,
 		EDQUOT,	    EFBIG,     EBADF,	  ECANCELED,   EIO,    ENODATA, ENOMEM,

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uint8_t input[MEMORY_SIZE];
 static uint64_t input_size;
 
-/* The entry's page, as it goes home; false: it does not lie in the frame. */
+/* The entry's page, as it goes home; false: not in the frame. */
 static bool page_of(uint8_t *out, const uint8_t *frame, uint64_t whole, uint64_t page,
 		    const uint8_t *entry)
 {

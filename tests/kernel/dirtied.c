@@ -5,7 +5,7 @@
  * a lost page.
  *
  * Method: a thread dirties one byte of the page again and again, and never changes it, while the
- * page is written; it hits a write on its way in a few tries.
+ * page is written, and hits a write on its way in a few tries.
  */
 #include "kernel_test.h"
 
@@ -82,7 +82,7 @@ static void a_page_dirtied_beside_a_direct_write_fails_the_sync(void)
 	CHECK_EQ(errno, EIO);
 	CHECK_EQ(fdatasync(buffered), -1);
 	CHECK_EQ(errno, EIO);
-	/* It was told, and there is nothing more to tell. */
+	/* The other has received the error, and there is nothing more to report. */
 	CHECK_EQ(fdatasync(other), 0);
 	CHECK(kernel_holds(NAME, 0, PAGE, 1));
 	close(buffered);

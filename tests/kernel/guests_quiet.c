@@ -51,7 +51,7 @@ static void quiet(void)
 	end();
 }
 
-/* Over frames that are live, by a handle of its own: they are retired while the ring goes on. */
+/* Over frames that are live, by another handle: the frames are retired while the ring goes on. */
 static void past(void)
 {
 	struct atomicio_caps caps;

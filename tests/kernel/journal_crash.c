@@ -203,7 +203,7 @@ static void an_image_of_any_moment_can_be_recovered(void)
 	child = start_writing(notes, load_random(&random), is_mixed());
 	for (uint32_t i = 0; i < rounds; i++) {
 		usleep((useconds_t)(load_random(&random) % 40000));
-		/* Acknowledged before the clone: it must be in it.  Tried after: it cannot be. */
+		/* A page acknowledged before the clone is there.  One tried after cannot be. */
 		memcpy(then, notes, sizeof(*then));
 		clone_image();
 		memcpy(then->tried, notes->tried, sizeof(then->tried));

@@ -220,7 +220,7 @@ static void an_id_names_one_file_and_a_file_has_one_id(void)
 	close(fd);
 }
 
-/* Overlay moves such a write to the end and calls it done (6.18): it must not get there. */
+/* Overlay moves such a write to the end and calls it done (6.18): no write may get there. */
 static void with_append_a_write_stays_in_place_or_is_refused(void)
 {
 	struct journal_files files = {.fds = {kernel_file("one", 2 * PAGE, O_RDWR | O_APPEND)}};

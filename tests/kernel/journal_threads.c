@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: writes of several threads to one page reach it in the order of their frames, so that a
- * crash brings back what the readers had seen last; those to different pages share frames.
+ * crash brings back what the readers had seen last; writes of different pages share frames.
  *
  * Method: threads write to the same pages at once, the process is killed when all have been
  * answered, and recovery, which goes by the frames, must find nothing to change.  For the second

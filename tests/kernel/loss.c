@@ -86,7 +86,7 @@ static void lose_a_page(void)
 	other = open(path, O_RDWR);
 	MUST(other);
 	MUST(pwrite(other, page, PAGE, 0));
-	/* It is told, too; and from here on the loss has happened. */
+	/* `other` receives the error, too; and from here on the loss has happened. */
 	CHECK_EQ(sync_file_range(other, 0, PAGE,
 				 SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 					 SYNC_FILE_RANGE_WAIT_AFTER),
@@ -128,7 +128,7 @@ static void an_fsync_of_the_caller_does_not_use_up_the_report(void)
 	sync_knows(file, -ENOSPC);
 }
 
-/* A write of another page that syncs: it is told, and says so to the handle. */
+/* A write of another page that syncs receives the error, and says so to the handle. */
 static void told(struct atomicio_file *file, uint32_t flags)
 {
 	const int error = atomicio_write(file, page, PAGE, FAR, flags);
@@ -172,7 +172,7 @@ static void without_a_witness_the_next_sync_fails(void)
 	int error = -EAGAIN;
 
 	lose_a_page();
-	/* It uses up the only report there is, once no page of the setup is in its way. */
+	/* The write uses up the only report, once no page of the setup is in its way. */
 	for (int i = 0; i < 100 && error == -EAGAIN && !atomicio_check(file, page, PAGE, FAR);
 	     i++) {
 		MUST(-posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));

@@ -11,7 +11,7 @@
 
 #define NAME "options"
 
-/* An answer that is not allowed: it must cost the error, whatever it is. */
+/* An answer that is not allowed must cost the error, whatever it is. */
 static void an_answer_outside_allowed_counts_as_fail(void)
 {
 	static const uint32_t answers[] = {0,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: in a sandbox that refuses one system call, whichever errno it answers, the library works by
- * a stand-in, or says what is missing; it never fails where something else would do.
+ * a stand-in, or says what is missing, and never fails where something else would do.
  *
  * Method: each row of a table is a process of its own with a seccomp filter for one call and errno,
- * set up before or after the files are opened; it probes, writes, and goes through a journal.
+ * set up before or after the files are opened, which probes, writes, and goes through a journal.
  */
 #define _GNU_SOURCE
 #include "kernel_test.h"
@@ -215,7 +215,7 @@ static void plain_without_pwritev2(uint32_t number, uint32_t argument, int error
 
 	refuse(number, argument, error);
 	file = kernel_open_with(fd, &policy, ATOMICIO_FALLBACK_PLAIN);
-	/* EOPNOTSUPP is an answer: that of a file that cannot. */
+	/* EOPNOTSUPP is an answer, of a file that cannot. */
 	CHECK(error == EOPNOTSUPP || kernel_caps(file).reasons & ATOMICIO_REASON_UNCONFIRMED);
 	CHECK_EQ(kernel_write(file, 2, 16 * KIB, 16 * KIB, ATOMICIO_DSYNC), 0);
 	CHECK(kernel_holds(NAME, 16 * KIB, 16 * KIB, 2));

@@ -3,7 +3,7 @@
  * Goal: a write that the library calls untorn really carried RWF_ATOMIC, and cost one call.
  *
  * Method: each write stands between two getppid() calls, which trace.sh finds in the output
- * of strace; this program prints the flags that it expects, one line a write:
+ * of strace; the program prints the flags that it expects, one line a write:
  *
  *	= FLAGS COUNT	all bits of pwritev2's flags, and its result; no other call was made
  *	~ FLAGS COUNT	the same, but other calls may stand around the pwritev2
@@ -86,7 +86,7 @@ static void a_bounced_write_has_the_flag(void)
 	syscall(SYS_getppid);
 	CHECK_EQ(error, 0);
 	CHECK_EQ(kernel_stats(file).bounces, 1);
-	/* Before it the buffer is asked for: it is not aligned to the block. */
+	/* Before it the buffer is asked for, which is not aligned to the block. */
 	printf("~ %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
 	atomicio_close(file);
 	free(page);

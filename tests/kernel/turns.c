@@ -7,7 +7,7 @@
  * Method: three processes move money between pages of two files, count their transfers in a page
  * each, and read everything; one of them is killed every few milliseconds, and another one started.
  * What was acknowledged stands in a file that outlives them.  A careless process does not ask
- * whether the journal is hot: it has to see what the others never see.
+ * whether the journal is hot, and has to see what the others never see.
  *
  *	turns drive DIRECTORY SECONDS [careless]	status 1: not as it should be
  *	turns work DIRECTORY NUMBER [careless]		one process, until it is killed
@@ -302,7 +302,7 @@ static void drive(char **argv, time_t seconds)
 	       (in_turn < ENOUGH && time(NULL) < begun + 8 * seconds)) {
 		const uint32_t victim = choose_victim();
 
-		/* By itself: that is what a fault looks like. */
+		/* An end without a kill is what a fault looks like. */
 		for (uint32_t i = 0; i < WORKERS; i++)
 			ended |= waitpid(pids[i], NULL, WNOHANG) != 0;
 		if (ended)

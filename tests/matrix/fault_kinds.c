@@ -48,7 +48,7 @@ void fault_readers(int fd)
 }
 
 /*
- * It dirties page 5 and changes nothing: the byte is the same in the old page and in the new one.
+ * The fault dirties page 5 and changes nothing: the byte is the same in both pages, old and new.
  * If the page is dirtied while a direct write of it is on its way, the next sync fails (A65 of
  * atomicio-kernel.7): where writes are direct, a cell says "any".
  */

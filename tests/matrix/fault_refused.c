@@ -121,7 +121,7 @@ void fault_limit_size(int fd)
 	limit(RLIMIT_FSIZE, value());
 }
 
-/* So many descriptors are to be had yet. */
+/* The limit leaves room for this many descriptors. */
 void fault_limit_files(void)
 {
 	const int next = open("/", O_RDONLY | O_CLOEXEC);

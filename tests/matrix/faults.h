@@ -8,7 +8,7 @@
 
 extern atomic_bool fault_has_ended; /* those beside stop */
 
-/* This fault cannot be had here. */
+/* The fault is not possible here. */
 void fault_not_here(bool fails);
 
 void fault_readers(int fd);

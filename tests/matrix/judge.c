@@ -41,7 +41,7 @@ static int recover(const char *directory)
 	int error = fd < 0 ? -errno : atomicio_journal_open(fd, NULL, 0, &journal);
 
 	if (error == -ENODATA || error == -ENOENT)
-		return 0; /* it never came to be, and so nothing went through it */
+		return 0; /* never made, so nothing went through it */
 	if (error)
 		return error;
 	error = atomicio_journal_recover(journal, find, NULL, NULL, 0, NULL, 0);

@@ -47,13 +47,13 @@ struct outcome {
 
 struct cell {
 	char way[24], fault[32], expected[8]; /* fault may have a variant: "name:variant" */
-	volatile int applies;		      /* 0: this fault cannot be had here */
+	volatile int applies;		      /* 0: the fault is not possible here */
 	volatile int set_up;		      /* the writes were reached */
 	int setup_result;		      /* of open, if it refused: an answer too */
 	int sync_result;
 	bool has_fired;
 	bool is_short;	    /* the old state of a page is that it is not there */
-	bool may_read_only; /* the descriptor cannot be had for writing: that is the fault */
+	bool may_read_only; /* the fault: no descriptor for writing */
 	struct outcome pages[PAGES];
 };
 

@@ -23,7 +23,7 @@ struct guest {
 	struct atomicio_request requests[PAGES];
 	struct atomicio_file *file;
 	int fd;				  /* of the file */
-	struct atomicio_journal *journal; /* NULL: it takes no guests */
+	struct atomicio_journal *journal; /* NULL: accepts no guests */
 	const uint8_t *pages;
 	uint32_t first, flags, preps[PAGES];
 };

@@ -73,7 +73,7 @@ static int is_guarded(void)
 	char bytes[20] = "";
 	const ssize_t count = pread(fd, bytes, sizeof(bytes), 0);
 
-	/* Not closed: that would drop this process's locks. */
+	/* Not closed: a close would drop this process's locks. */
 	return count == sizeof(bytes) && bytes[19] == (char)0x81;
 }
 

@@ -12,7 +12,7 @@
 #include <check.h>
 #include <stddef.h>
 
-/* `setup` may be NULL; it runs before each test, in the test's process. */
+/* `setup`, if not NULL, runs before each test, in the test's process. */
 int check_run(const char *name, const TTest *const *tests, size_t count, void (*setup)(void));
 
 /* A test that runs for each `_i` from first to end - 1; once where both are 0. */

@@ -7,7 +7,7 @@
  *
  * A1 a write is made when it is reaped or its context destroyed, from the memory as it is then;
  *    the last submitted is made first.
- * A2 a write fails, or is cut short, as a call would be (fake_disk.h).  So does a sync.
+ * A2 a write fails, or is cut short, as a call would be (fake_disk.h).  A sync, too.
  * A3 what is slow has not ended when somebody looks, or waits with a limit, that many times.
  * A4 the spoil'th read gets spoil_result or, if that is 0, a wrong byte at its end.
  */

@@ -30,7 +30,7 @@ extern const struct fake_queue queue_4k;   /* one block of 4 KiB */
 /* The answer of the last probe. */
 extern struct atomicio_caps caps;
 
-/* Probe the fake machine; it must succeed and leave no descriptor open. */
+/* Probe the fake machine: must succeed and leave no descriptor open. */
 void probe_machine(void);
 
 /* Probe, and compare `direct` and the reasons exactly; BUFFERED_NOT_IN_KERNEL is implied. */

@@ -36,7 +36,7 @@ static struct {
 	pthread_cond_t changed;
 	int file; /* index, -1: none */
 	int write_error, sync_error;
-	int interrupts; /* so many writes say -EINTR first */
+	int interrupts; /* writes that say -EINTR first */
 	bool hangs_write, hangs_sync;
 	uint32_t hanging;
 } trouble;

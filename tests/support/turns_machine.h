@@ -39,7 +39,7 @@ static pid_t maker; /* the test's process, which removes it */
 static int journal_fd, fds[2];
 static struct atomicio_journal *journal;
 static struct atomicio_file *files[2];
-static uint32_t writes, dies_at; /* writes of this process; it is killed in this one */
+static uint32_t writes, dies_at; /* writes of this process; the one that kills it */
 static bool dies_half;		 /* after the first half of it */
 static int write_error, sync_error;
 static ino_t error_inode; /* whose writes, or syncs, give that error */
@@ -285,7 +285,7 @@ static inline int write_in_turn(int value)
 	return result ? result : end();
 }
 
-/* Another process: it has nothing of ours, and runs `body`.  Its pid. */
+/* Another process has nothing of ours, and runs `body`.  Its pid. */
 static inline pid_t spawn(void (*body)(int), int argument)
 {
 	const pid_t pid = fork();

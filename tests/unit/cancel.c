@@ -113,7 +113,7 @@ static void cancel_one(void *(*first)(void *), void *(*second)(void *))
 	while (!waiting)
 		usleep(1000);
 	ck_assert_int_eq(pthread_create(&threads[1], NULL, second, (void *)(uintptr_t)PAGE), 0);
-	usleep(20000); /* it waits for the first */
+	usleep(20000); /* the second waits for the first */
 	pthread_cancel(threads[0]);
 	pthread_cancel(threads[1]);
 	usleep(20000);

@@ -19,7 +19,7 @@ START_TEST(who_only_looks_writes_nothing)
 	static uint8_t zero[2 * PAGE];
 
 	leave_page(7);
-	restart(); /* it is recovered, and ready */
+	restart(); /* recovered, and ready */
 	leave_page(8);
 	restart();
 	end_process();
@@ -145,7 +145,7 @@ START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 		own.own_syncs = 0;
 		ck_assert_int_eq(write_page(0, 1, 2), 0);
 		ck_assert_uint_eq(own.own_syncs, i >= 3);
-		/* So are its headers. */
+		/* The journal's headers are synced alike. */
 		own.own_syncs = 0;
 		ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
 		ck_assert_uint_eq(own.own_syncs, i >= 3 ? 2 : 0);

@@ -83,7 +83,7 @@ START_TEST(live_frames_are_seen_and_stay)
 	ck_assert_uint_eq(seen.head_sequence, opened.head_sequence);
 	ck_assert_uint_eq(seen.live_bytes, opened.live_bytes);
 	ck_assert_int_eq(memcmp(seen.id, opened.id, sizeof(seen.id)), 0);
-	/* It is open, and locked, which does not matter here. */
+	/* The journal is open, and locked, which does not matter here. */
 	ck_assert_int_eq(peek(&seen), 1);
 	restart();
 	end_process();
@@ -161,7 +161,7 @@ START_TEST(what_group_length_promises_is_what_a_group_takes)
 			const int64_t most = atomicio_group_length(journal, count, PAGE, runs);
 			const int64_t taken = take(count, runs);
 
-			/* It may be careful, but never promises what is refused. */
+			/* The answer may be careful, but never promises what is refused. */
 			if (most < 0)
 				ck_assert_int_eq(most, -EMSGSIZE);
 			else

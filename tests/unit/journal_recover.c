@@ -73,7 +73,7 @@ START_TEST(another_file_is_left_alone)
 			     : _i == 1 ? JOURNAL_KNOWS_BIRTH
 				       : JOURNAL_KNOWS_FS))) {
 		ring_free();
-		_exit(0); /* this kernel does not tell */
+		_exit(0); /* the kernel does not tell */
 	}
 	three_frames();
 	ck_assert_int_eq(recover_with(0, NULL), -ESTALE);

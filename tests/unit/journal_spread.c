@@ -20,7 +20,7 @@
 static void begin(void)
 {
 	start(O_RDWR);
-	disk.syncs = 0; /* that of the journal's making */
+	disk.syncs = 0; /* the sync of the journal's making */
 }
 
 static uint64_t room(void)
@@ -33,7 +33,7 @@ static uint32_t frames_half(void)
 	return (uint32_t)(room() / FRAME_BYTES + 1) / 2;
 }
 
-/* So many frames since the beginning are the most before the sync. */
+/* The most frames since the beginning before the sync. */
 static uint32_t frames_spread(void)
 {
 	return (uint32_t)((room() / 8 * 3 + FRAME_BYTES - 1) / FRAME_BYTES);

@@ -21,7 +21,7 @@
 static void begin(void)
 {
 	direct();
-	disk.syncs = 0; /* that of the journal's making */
+	disk.syncs = 0; /* the sync of the journal's making */
 }
 
 static uint64_t ring(void)
@@ -110,7 +110,7 @@ START_TEST(each_write_makes_one_step)
 	ck_assert_uint_eq(info().checkpoints, 1);
 	ck_assert(headers_are_equal());
 	ck_assert_uint_eq(fake_aio.in_air, 0);
-	ck_assert_uint_eq(info().live_frames, 4); /* those since it began */
+	ck_assert_uint_eq(info().live_frames, 4); /* the frames since it began */
 	stop();
 }
 END_TEST
@@ -161,7 +161,7 @@ START_TEST(a_header_that_was_sent_and_failed_is_written_by_call)
 		(void)atomicio_write(file, page, PAGE, 0, 0);
 		fake.fail_at = 0;
 	}
-	/* It was written again, by call, with the next generation. */
+	/* The header was written again, by call, with the next generation. */
 	ck_assert_uint_eq(fake_aio.in_air, 0);
 	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_READY);
 	ck_assert_uint_eq(info().checkpoints, 1);

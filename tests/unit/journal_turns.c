@@ -151,7 +151,7 @@ START_TEST(two_turns_never_meet)
 	ck_assert_int_eq(atomicio_journal_is_hot(journal), 1);
 	ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_a_turn, NULL), 0);
 	usleep(20000);
-	ck_assert_uint_eq(info().live_frames, 0); /* it waits, and nothing is adopted */
+	ck_assert_uint_eq(info().live_frames, 0); /* the other waits, and nothing is adopted */
 	ck_assert_int_eq(write(asked[1], "", 1), 1);
 	ck_assert_int_eq(pthread_join(waiter, NULL), 0);
 	ck_assert_uint_eq(info().live_frames, 1);
@@ -231,7 +231,7 @@ START_TEST(a_journal_is_open_once_in_a_process_and_shared_by_all_or_by_none)
 	ck_assert_int_eq(write_page(0, 0, 1), 0);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_int_eq(run(one_turn, 3), 0);
-	ck_assert_int_eq(atomicio_journal_peek(again, NULL, 0), 1); /* that was not the last */
+	ck_assert_int_eq(atomicio_journal_peek(again, NULL, 0), 1); /* others are left */
 	ck_assert_int_eq(close_all(), 0);
 	ck_assert_int_eq(journal_open(&calls, journal_fd, &journal), 0); /* for itself */
 	ck_assert_int_eq(begin(), -EINVAL);

@@ -65,7 +65,7 @@ static void kill_everywhere(bool alone)
 	}
 	ck_assert_int_ge(deaths, 20);
 	ck_assert_int_ge(hot, 10);
-	/* Nothing that was killed has left the frames of others behind: they can be retired. */
+	/* Nothing that was killed has left the frames of others behind: all can be retired. */
 	ck_assert_int_eq(begin(), 0);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
 	ck_assert_int_eq(end(), 0);

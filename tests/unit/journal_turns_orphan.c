@@ -87,7 +87,7 @@ END_TEST
 
 static int ready[2], enough[2];
 
-/* One of the others: it is never in a turn. */
+/* One of the others, never in a turn. */
 static void live_beside(int unused)
 {
 	char byte;

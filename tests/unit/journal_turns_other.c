@@ -135,7 +135,7 @@ START_TEST(a_failed_handle_says_so_when_it_is_closed_outside_a_turn)
 	ck_assert_int_eq(begin(), 0);
 	write_error = -EIO;
 	error_inode = inode_of(fds[1]);
-	ck_assert_int_eq(write_group(5), 0); /* it is durable in the journal */
+	ck_assert_int_eq(write_group(5), 0); /* durable in the journal */
 	write_error = 0;
 	ck_assert_int_eq(end(), 0);
 	ck_assert_int_eq(atomicio_close(files[1]), -ENOTRECOVERABLE);

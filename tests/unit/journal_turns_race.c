@@ -186,7 +186,7 @@ START_TEST(a_loss_found_while_a_thread_waits_for_a_turn_is_told_at_once)
 }
 END_TEST
 
-static uint32_t still_held; /* so often the lock of the turn is not dropped yet */
+static uint32_t still_held; /* times the lock of the turn is not dropped yet */
 
 static int late_own_lock(int fd, uint64_t at, enum sys_lock lock, bool wait)
 {

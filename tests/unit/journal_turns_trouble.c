@@ -178,7 +178,7 @@ START_TEST(a_home_that_fails_is_recovered_by_another_process)
 	ck_assert_int_eq(begin(), 0);
 	write_error = -EIO;
 	error_inode = inode_of(fds[1]);
-	ck_assert_int_eq(write_group(5), 0); /* it is durable in the journal */
+	ck_assert_int_eq(write_group(5), 0); /* durable in the journal */
 	write_error = 0;
 	ck_assert_int_eq(write_page(1, 0, 1), -ENOTRECOVERABLE);
 	ck_assert_int_eq(write_page(0, 9, 1), 0);
@@ -221,7 +221,7 @@ START_TEST(a_close_in_a_turn_may_leave_its_frames_to_others)
 	ck_assert_int_eq(write_in_turn(5), 0);
 	ck_assert_int_eq(atomicio_close(files[1]), 0);
 	ck_assert_int_eq(begin(), 0);
-	/* Frames of the other, which is not attached, stop a retirement: that is no error here. */
+	/* Frames of the other, which is not attached, stop a retirement, without an error here. */
 	ck_assert_int_eq(atomicio_close(files[0]), 0);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_uint_gt(info().live_frames, 0);

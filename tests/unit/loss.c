@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the witness is asked, and nothing else believed: it is never written through, no errno is
+ * Goal: the witness is asked, and nothing else believed: nothing writes through it, no errno is
  * taken for harmless, EINTR is told from a lost page, filesystems that delegate or lie are synced
  * more, and without a witness the strict reading holds.
  * Method: struct loss over the fake disk, which reports a lost page once a description.

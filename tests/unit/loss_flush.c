@@ -145,7 +145,7 @@ START_TEST(a_sync_that_failed_leaves_those_that_wait)
 {
 	open_loss();
 	loss_note_unsynced(&loss);
-	loss.deputy = loss.witness; /* so that EINTR is no loss */
+	loss.deputy = loss.witness; /* EINTR is then no loss */
 	in_sync = interrupt;
 	ck_assert_int_eq(loss_sync(&loss, 0), -EINTR);
 	in_sync = NULL;

@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(plain_disk_is_no_layer)
 {
-	/* A loop device is virtual, as layers are, but has never a slave: it costs no look. */
+	/* A loop device is virtual, as layers are, but never has a slave, and costs no look. */
 	static const char *const disks[] = {DISK, "/sys/devices/virtual/block/loop0"};
 
 	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {

@@ -152,7 +152,7 @@ START_TEST(fixes_name_commands)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		ck_assert_ptr_nonnull(strstr(atomicio_reason_fix(rows[i].reason), rows[i].word));
-	/* It is a guess, and says so. */
+	/* The text is a guess, and says so. */
 	ck_assert_ptr_nonnull(
 		strstr(atomicio_reason_text(ATOMICIO_REASON_NVME_AWUPF_IGNORED), " may "));
 }

@@ -150,7 +150,7 @@ START_TEST(a_frame_that_fails_poisons_the_journal_and_fails_all_its_pages)
 }
 END_TEST
 
-/* It was begun once, so the whole frame may be there: that is no hole. */
+/* A frame begun once may be there whole, and leaves no hole. */
 START_TEST(a_frame_given_up_after_a_doubtful_answer_poisons_the_journal)
 {
 	ck_assert_int_eq(prep_at(0, 0, 1, 5), 0);

@@ -51,7 +51,7 @@ static void check_after_death(uint32_t lost)
 	ck_assert_uint_eq(errors, lost);
 }
 
-/* Q3: they may still be on their way, so they are not written a second time. */
+/* Q3: entries that may still be on their way are not written a second time. */
 START_TEST(entries_consumed_by_the_call_at_which_the_ring_died_are_not_written_again)
 {
 	fake_ring.enter_fail_at = 1;

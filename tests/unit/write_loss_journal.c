@@ -91,7 +91,7 @@ END_TEST
 
 static bool could_sync;
 
-/* As another thread would: it may not get in, so it may not wait here. */
+/* As another thread would: one that cannot get in may not wait here. */
 static int watched_write_back(int fd, uint64_t offset, uint64_t length)
 {
 	const int result = disk_calls->write_back(fd, offset, length);

@@ -120,7 +120,7 @@ uint32_t stage_pages(const struct rival *rival); /* of a step */
 /* Counts of the device since it is there; all zero if it says nothing. */
 struct stage_counters stage_counters(void);
 
-/* A result: a line of a table, or a line of JSON.  figure < 0: it cannot be had. */
+/* A result: a line of a table, or a line of JSON.  figure < 0: unknown. */
 struct stage_result {
 	const char *what, *way;
 	double figure;

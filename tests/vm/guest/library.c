@@ -38,7 +38,7 @@ static void print_reasons(const char *key, uint64_t reasons)
 		printf("-");
 }
 
-/* Those of the reasons for which the library knows nothing to type. */
+/* The reasons for which the library knows nothing to type. */
 static uint64_t without_fix(uint64_t reasons)
 {
 	uint64_t result = 0, reason;

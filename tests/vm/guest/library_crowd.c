@@ -216,7 +216,7 @@ static int run(struct crowd *crowd)
 		return error;
 	count = start_others(crowd, children);
 	error = crowd->library.way == WAY_RING ? by_ring(crowd) : by_threads(crowd);
-	/* They never end by themselves. */
+	/* The others never end by themselves. */
 	for (uint32_t i = 0; i < count; i++) {
 		gone += waitpid(children[i], NULL, WNOHANG) == children[i];
 		kill(children[i], SIGKILL);

@@ -198,7 +198,7 @@ static int run(struct dirty *dirty, const char *list)
 		error = -EIO;
 	/*
 	 * Gives EIO where a page could not be dropped after a direct write.  The kernel says it
-	 * once, and may have said it to a write-back of the library's: so the library is asked.
+	 * once, and may have said it to a write-back of the library's.  Ask the library.
 	 */
 	dirty->sync = atomicio_sync(dirty->library.file);
 	(void)!fsync(dirty->library.fd);

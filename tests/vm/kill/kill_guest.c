@@ -2,7 +2,7 @@
 /*
  * The guest of a crash test, from a machine that has seen no disk to writers on all of them.
  *
- * Flow: kill_init starts it before the machine is saved.  It asks the channel's disk for a
+ * Flow: kill_init starts it before the machine is saved.  The guest asks the channel's disk for a
  * command until it gets one, which is after the machine was restored; then it brings the other
  * disks up, so that nothing in memory is older than the cut.
  */

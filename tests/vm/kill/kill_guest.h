@@ -2,7 +2,7 @@
 /*
  * The guest's parts: the channel to the judge, the targets on a disk, and the writers.
  *
- * Flow: kill_guest.c is the guest's first program; it gives each disk a thread, which goes through
+ * Flow: kill_guest.c is the guest's first program.  Each disk has a thread, which goes through
  * kill_files.c (make, recover, check) and ends in kill_writer.c.
  */
 #ifndef TESTS_VM_KILL_GUEST_H

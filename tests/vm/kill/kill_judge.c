@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One round's judge: it gives the guest its command, keeps its records, kills it, and judges.
+ * One round's judge gives the guest its command, keeps its records, kills it, and judges.
  *
- * Flow: crash.sh starts it before each restored machine, on the socket of the channel's disk; it
- * ends with the machine.  It answers a record only after it was judged, so a guest whose pages
- * are wrong does not write over them.
+ * Flow: crash.sh starts it before each restored machine, on the socket of the channel's disk,
+ * and it ends with the machine.  The judge answers a record only after it was judged, so a guest
+ * whose pages are wrong does not write over them.
  *
  *	kill_judge round STATE SOCKET SEED DISKS kill|check	one line on stdout
  *	kill_judge fresh STATE		the disks that need a new filesystem

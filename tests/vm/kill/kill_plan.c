@@ -37,7 +37,7 @@ uint64_t kill_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* A page of the lane's own: those whose number leaves the rest `lane`. */
+/* A page of the lane's own: its number leaves the rest `lane`. */
 static uint32_t own_page(const struct kill_target *target, uint32_t lane, uint64_t random)
 {
 	uint32_t own = (target->pages - lane + target->lanes - 1) / target->lanes;

@@ -25,8 +25,8 @@ struct nbd_disk {
 };
 
 /*
- * Serve the first client until it is gone.  True: it said goodbye (NBD_CMD_DISC).  A request that
- * had not arrived whole is as if never sent.  If the client goes while a flush or a FUA write takes
+ * Serve the first client until it is gone.  True: the client said goodbye (NBD_CMD_DISC).
+ * A request that had not arrived whole is as if never sent.  If the client goes while a flush or a FUA write takes
  * its time, the flush is not done, and that write, and all that were sent after it, are as without
  * FUA.
  */
