@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 		error = -errno;
 	if (!error && (bad = check(fd, &newest)))
 		error = -EUCLEAN;
-	if (!error) /* no page of a ring makes a file longer: that would have to be waited for */
+	if (!error) /* no page of a ring makes a file longer: the call would wait */
 		error = -posix_fallocate(fd, 0, (off_t)SLOTS * GROUP * PAGE);
 	if (!error)
 		error = atomicio_open(fd, &options, sizeof(options), &file);

@@ -37,7 +37,7 @@
 #define BENCH_WAYS (WAYS_PLAIN + 1)
 
 struct bench_result {
-	uint32_t rounds;	 /* 0: this way is not there */
+	uint32_t rounds;	 /* 0: the way is not there */
 	enum ways_engine engine; /* the fastest engine */
 	double pages_per_second; /* median of the rounds */
 	double overall;		 /* of all time and all pages, checkpoints included */

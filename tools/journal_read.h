@@ -54,7 +54,7 @@ struct reader_header {
 #define READER_LIVE 0	 /* recovery will replay the frame */
 #define READER_TORN 1	 /* never became durable: recovery will ignore the frame */
 #define READER_BEYOND 2	 /* whole, behind one that is lost: the journal is corrupt */
-#define READER_ABORTED 3 /* whole, of a chain that is not: it will be ignored */
+#define READER_ABORTED 3 /* whole, of a chain that is not: recovery will ignore the frame */
 
 /* reader_frame.flags */
 #define READER_CHAIN 0x1u

@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_NONBLOCK guards against a FIFO put in the path's place after stat(2); it is taken off. */
+/* O_NONBLOCK guards against a FIFO put in the path's place after stat(2), and is taken off. */
 #define TARGET_OPEN_FLAGS (O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 /* In order of worth.  A later way is tried only after a refusal for the mode. */

@@ -2,7 +2,7 @@
 /*
  * Pages on their way to the kernel: by plain calls, through its AIO, or through a ring.
  *
- * Flow: ways.c decides what is written and flushed; this file writes by call and AIO, ways_ring.c
+ * Flow: ways.c decides what is written and flushed.  Pages go by call and AIO here, in ways_ring.c
  * through a ring.
  */
 #define _GNU_SOURCE

@@ -46,7 +46,7 @@ int ways_ring_put_durable(struct ways_ring *ring, int fd, const struct iovec *ve
 
 #include <liburing.h>
 
-#define FILES_MAX 4u	       /* that the ring knows by number */
+#define FILES_MAX 4u	       /* known to the ring by number */
 #define DSYNC_BIT 0x2	       /* RWF_DSYNC, from either header */
 #define COOP_TASKRUN (1u << 8) /* IORING_SETUP_COOP_TASKRUN, 5.19 */
 

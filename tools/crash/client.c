@@ -151,7 +151,7 @@ int client_arm(struct run *run)
 
 	do
 		seed = cut_random(&run->random);
-	while (seed < 2); /* these are the seeds of "all" and "nothing" */
+	while (seed < 2); /* 0 and 1 are the seeds of "all" and "nothing" */
 	snprintf(line, sizeof(line), "arm %" PRIu64 "\n", seed);
 	return send_line(run, line);
 }

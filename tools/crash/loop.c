@@ -5,7 +5,7 @@
  * Flow: run.c attaches the disk and each cut.
  *
  * Without direct I/O the loop would read and write through the page cache of the served file, and
- * one slow range would stop the whole disk; so it is refused.
+ * one slow range would stop the whole disk.  The command refuses.
  */
 #define _GNU_SOURCE
 #include "mounts.h"

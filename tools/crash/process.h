@@ -30,7 +30,7 @@ int process_signal_fd(void);
 
 /*
  * Kill all remaining processes started by this process, in any session, except the given two.
- * Orphans are children of this process, too: it is a subreaper.
+ * Orphans are children of this process, a subreaper, too.
  */
 void process_kill_descendants(pid_t spared, pid_t also_spared);
 
