@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The command atomicio-sqlite: what is to be done with a guarded database where the extension is
- * not at hand.  It is linked with libatomicio, and with no SQLite.
+ * not at hand.  The command is linked with libatomicio, and with no SQLite.
  *
  * Flow: main() -> status() or unguard(): lock, recover, close the journal, take the guard off.
  */

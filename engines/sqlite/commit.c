@@ -28,7 +28,7 @@ static int settle_rollback(const struct vfs_node *node)
 
 /*
  * SQ2.  A guard that is on may be so in the page cache alone: who raised it was killed before its
- * sync, or that sync failed, and the pages are marked clean.  So it is written again.
+ * sync, or that sync failed, and the pages are marked clean.  The guard is therefore written again.
  */
 static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard_state state)
 {
@@ -43,7 +43,7 @@ static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard
 		error = errno ? -errno : -EIO;
 	if (!error)
 		error = atomicio_sync(node->file);
-	/* Such a handle says so for ever: recovery opens another. */
+	/* The handle repeats this error for ever: recovery opens another. */
 	if (error)
 		node->has_failed = true;
 	return error;
@@ -73,8 +73,8 @@ static int prepare(struct vfs_file *file)
 
 /*
  * QG1: a rollback after the guard was raised would take the change counter back with page 1, to
- * the value that a connection without this VFS has in its cache.  So it is no change if all other
- * bytes are as they were.
+ * the value that a connection without this VFS has in its cache.  Page 1 is
+ * no change if all its other bytes are as they were.
  */
 static bool is_same(const uint8_t *old, const uint8_t *page, uint32_t length, uint64_t offset)
 {
@@ -88,7 +88,7 @@ static bool is_same(const uint8_t *old, const uint8_t *page, uint32_t length, ui
 	       memcmp(old + GUARD_HEADER, page + GUARD_HEADER, length - GUARD_HEADER) == 0;
 }
 
-/* A rollback writes pages that the file has already: those are no news. */
+/* A rollback also writes pages that the file has already: nothing to commit. */
 static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint32_t *count)
 {
 	const uint32_t page_size = file->pages.page_size;

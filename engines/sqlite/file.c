@@ -199,7 +199,7 @@ static int file_control(sqlite3_file *base, int operation, void *argument)
 			*(int *)argument = !vfs_node_has_name(file->name, file->node->device,
 							      file->node->inode);
 			return SQLITE_OK;
-		case SQLITE_FCNTL_SIZE_HINT: /* they would lengthen the file past its journal */
+		case SQLITE_FCNTL_SIZE_HINT: /* would lengthen the file past its journal */
 		case SQLITE_FCNTL_CHUNK_SIZE:
 			return SQLITE_OK;
 		default:

@@ -130,7 +130,7 @@ int vfs_file_truncate(sqlite3_file *base, sqlite3_int64 size)
 		return vfs_real(file)->xTruncate(file->real, size);
 	if (file->way == VFS_IDLE && file->rollback && !file->rollback->is_real &&
 	    file->rollback->size) {
-		/* In a transaction: it is undone with it. */
+		/* In a transaction: a rollback undoes the truncation, too. */
 		code = begin(file, 0, 0);
 		if (code)
 			return code;

@@ -2,8 +2,8 @@
 /*
  * The guard: a byte of the header that keeps an SQLite without this VFS out.
  *
- * Such an SQLite knows nothing of frames.  After a crash it would read pages that are not home yet,
- * and what it writes would be undone by recovery.  So while frames may be live byte 19, the file
+ * An SQLite without this VFS knows nothing of frames.  After a crash it would read pages that are
+ * not home yet, and recovery would undo its writes.  While frames may be live, byte 19, the file
  * format's version for reading, is 0x81 instead of 1: SQLite reads no format above 2, and says
  * error 26, "file is not a database" (btree.c:lockBtree).  Byte 18, the version for writing, stays
  * 1: of one above 2 a connection remembers for good that it must not write.
@@ -11,7 +11,7 @@
  * QG1 the byte and the change counter are changed by one write in one sector, under EXCLUSIVE:
  *     else a connection that has page 1 in its cache would go on, and wipe the guard.  The counter
  *     jumps by more than commits do, so that no connection takes a later page 1 for the one it has;
- *     it does so when the guard goes, too.
+ *     the counter jumps when the guard goes, too.
  * QG2 only a database in the format 1, no WAL, is guarded.
  */
 #ifndef ATOMICIO_SQLITE_GUARD_H

@@ -132,7 +132,8 @@ int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 
 /*
  * Another file may have taken the name, and another connection of this process may have locks
- * on that one.  So O_PATH looks at it, whose close(2) drops none (fs/open.c:filp_close).
+ * on that one.  O_PATH looks at it: close(2) of such a descriptor drops no lock
+ * (fs/open.c:filp_close).
  */
 int vfs_node_open_fd(struct vfs_node *node)
 {

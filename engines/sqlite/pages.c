@@ -130,7 +130,7 @@ int vfs_pages_truncate(struct vfs_pages *pages, uint64_t size, vfs_fill *fill, v
 	static const uint8_t zero;
 	struct vfs_page *page;
 
-	if (size > pages->end) /* so that the group makes the file as long as its header says */
+	if (size > pages->end) /* the group makes the file as long as its header says */
 		return vfs_pages_put(pages, &zero, 1, size - 1, fill, context);
 	for (uint32_t i = 0; i < pages->slots; i++) {
 		struct vfs_page **link = &pages->table[i];

@@ -43,8 +43,8 @@ static uint64_t journal_size(const char *name)
 }
 
 /*
- * Nobody locks an immutable file, or one opened with nolock: so no frames, and none that somebody
- * else has left.
+ * Nobody locks an immutable file, or one opened with nolock.  The VFS then makes no frames, and
+ * accepts none that somebody else has left.
  */
 static int open_unlocked(struct vfs_file *file)
 {

@@ -165,9 +165,9 @@ int vfs_share_open_anew(struct vfs_node *node)
 
 	check_skip(node);
 	vfs_share_close(node);
-	vfs_node_close_fds(node); /* it was told of a lost page, and is not told again */
+	vfs_node_close_fds(node); /* a lost page was reported to them, once */
 	error = vfs_share_open(node, true);
-	if (!error) /* it starts again at 0 if nobody else lives */
+	if (!error) /* the word starts again at 0 if nobody else lives */
 		node->skip_word = atomicio_journal_get_word(node->journal);
 	return error;
 }
@@ -219,7 +219,7 @@ int vfs_share_make_ready(struct vfs_node *node, bool is_guarded)
 	} else if (!is_guarded && !node->file && has_frames(node)) {
 		return -ESTALE;
 	}
-	node->skip_from = UINT64_MAX; /* it is not hot: all frames were acknowledged */
+	node->skip_from = UINT64_MAX; /* not hot: all frames were acknowledged */
 	return node->file ? 0 : attach(node);
 }
 

@@ -179,7 +179,7 @@ static int enter_shared(struct vfs_file *file)
 	return prepare_readers(file);
 }
 
-/* A writer without a guard: nobody has frames.  Without a journal it takes SQLite's own way. */
+/* A writer without a guard: nobody has frames.  Without a journal, SQLite's own way. */
 static int enter_reserved(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
@@ -236,7 +236,7 @@ int vfs_turn_begin(struct vfs_file *file)
 	/* Deleted or replaced: nobody finds a frame in it, and others may have one of their own. */
 	if (!vfs_share_has_name(node))
 		return -ESTALE;
-	/* It was not hot under this lock, so nobody can have died in a turn since. */
+	/* The journal was not hot under this lock, so nobody can have died in a turn since. */
 	return result ? -EIO : 0;
 }
 

@@ -10,7 +10,7 @@
  * to the database, then calls xFileControl(SQLITE_FCNTL_SYNC), then deletes the rollback journal.
  * Here the rollback journal is memory, the new pages are kept (pages.c), and at FCNTL_SYNC they
  * go as one group into DATABASE-atomicio, with one flush, and home (commit.c).  What does not fit
- * a group, or needs more than a group, is spilled (spill.c): it takes SQLite's own way.
+ * a group, or needs more than a group, is spilled (spill.c), by SQLite's own way.
  *
  * Rules:
  * SQ1 one way at a time: a rollback journal with content is in the file system only while no frame
@@ -28,7 +28,7 @@
  * SQ6 pages that were reported as not committed are not brought back by this process's recovery.
  * SQ7 what was read of the database under a lock holds as long as that lock: the header from the
  *    EXCLUSIVE of a transaction's first page on, the size from SHARED on.  Whoever writes either
- *    needs EXCLUSIVE.  So a commit asks for each of them once.
+ *    needs EXCLUSIVE.  A commit asks for each of them once.
  */
 #ifndef ATOMICIO_SQLITE_VFS_H
 #define ATOMICIO_SQLITE_VFS_H
@@ -123,9 +123,9 @@ struct vfs_file {
 	uint8_t header[VFS_HEADER]; /* SQ7, with the way BUFFERED */
 	uint64_t size;		    /* SQ7, if has_size, or with the way BUFFERED */
 	bool has_size;
-	bool is_bare; /* this transaction has seen that there is no rollback journal to delete */
+	bool is_bare; /* the transaction has no rollback journal to delete */
 	bool is_readonly;
-	bool has_turn;	  /* of the journal: this connection began it */
+	bool has_turn;	  /* of the journal, begun by the connection */
 	bool has_shm;	  /* WAL: the database is written by checkpoints only */
 	bool is_unsynced; /* the plain way wrote something */
 	sqlite3_file *real;
@@ -190,7 +190,7 @@ int vfs_spill(struct vfs_file *file);
 int vfs_plain_begin(struct vfs_file *file);
 int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, uint64_t offset);
 
-/* node.c.  Those that return an int give 0 or a negative errno, get one of SQLite's codes. */
+/* node.c.  An int is 0 or a negative errno; of get(), one of SQLite's codes. */
 int vfs_node_get(struct vfs_file *file, uint64_t journal_size);
 void vfs_node_put(struct vfs_file *file);
 struct vfs_file *vfs_node_find_file(const char *name); /* the very pointer */
@@ -198,7 +198,7 @@ bool vfs_node_is_bare(const char *rollback_name);      /* the very pointer, too 
 bool vfs_node_has_name(const char *path, dev_t device, ino_t inode);
 bool vfs_node_is_linked(const struct vfs_node *node); /* hard links */
 int vfs_node_open_fd(struct vfs_node *node);
-int vfs_node_keep_fd(struct vfs_node *node);	/* it counts as closed */
+int vfs_node_keep_fd(struct vfs_node *node);	/* counts as closed */
 void vfs_node_close_fds(struct vfs_node *node); /* with no lock of this process */
 int vfs_node_sync_directory(const struct vfs_node *node);
 int vfs_node_copy_rights(const struct vfs_node *node); /* of the database to its journal */
