@@ -19,7 +19,7 @@
 /* Read at one time, at least. */
 #define WINDOW (UINT64_C(1) << 20)
 /*
- * Blocks that look like frames and are none cost a look each; a multiple of the size is enough.
+ * Blocks that look like frames and are none cost a look each; this multiple of the size is enough.
  */
 #define CHECKED_MAX 16
 
