@@ -49,7 +49,6 @@ void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uin
 			.offset = page.offset,
 			.length = page.length,
 			.data = data,
-			.pages = 1,
 			.fd = page.file->fd,
 			.rwf = page.file->rwf,
 			.direct = page.file->direct,
