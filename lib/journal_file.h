@@ -31,6 +31,11 @@ struct journal_rest {
 	bool is_home;			  /* its own pages are home: nothing to carry */
 };
 
+/* A part of a file that has pages; end 0: none. */
+struct journal_span {
+	uint64_t start, end;
+};
+
 struct journal_file {
 	struct journal_file *next;
 	int fd;		    /* home writes go here */
@@ -61,9 +66,8 @@ struct journal_file {
 	uint32_t generation; /* home writes of an older generation count for this generation (C2) */
 	uint64_t since;	     /* shared: frames from this number on are vouched for (O4) */
 	bool again;	     /* live pages are being written home once more (O4) */
-	struct {
-		uint64_t start, end; /* end 0: none */
-	} span[2], pass;	     /* the pages of these frames; what a pass is over (R5) */
+	struct journal_span span[2]; /* the pages of these frames (R5) */
+	struct journal_span pass;    /* what the present pass is over */
 	uint32_t pieces;	     /* of the old span, whose write-back has begun */
 	bool spreading;		     /* a thread begins one */
 	bool syncing;		     /* a thread syncs the file, or a sync is on its way */

@@ -135,7 +135,8 @@ void journal_cover_ticket(struct atomicio_journal *journal, const struct journal
 
 		if (!range->file->first[now])
 			range->file->first[now] = sequence;
-		journal_note_span(range->file, now, range->offset, range->end);
+		journal_widen(&range->file->span[now],
+			      &(struct journal_span){range->offset, range->end});
 		journal_cover(journal, range->file->file_id, range->offset,
 			      range->end - range->offset);
 	}

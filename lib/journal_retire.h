@@ -46,8 +46,8 @@ void journal_land(struct atomicio_journal *journal);
  * more of it.
  */
 bool journal_spread(struct atomicio_journal *journal, const struct journal_ticket *ticket);
-/* A frame of the generation has pages there. */
-void journal_note_span(struct journal_file *file, uint32_t parity, uint64_t start, uint64_t end);
+/* Let a span reach over another one, too. */
+void journal_widen(struct journal_span *span, const struct journal_span *by);
 
 /* journal_checkpoint.c */
 

@@ -49,20 +49,6 @@ static bool is_to_be_spread(const struct atomicio_journal *journal, const struct
 	       !file->synced[old] && file->pieces < PIECES && file->span[old].end;
 }
 
-/* A pass is over all pages that there are when it begins. */
-static void begin_pass(struct atomicio_journal *journal, struct journal_file *file)
-{
-	const uint32_t old = (journal->generation - 1) & 1;
-
-	file->pass = file->span[old];
-	if (!file->span[!old].end)
-		return;
-	if (file->span[!old].start < file->pass.start)
-		file->pass.start = file->span[!old].start;
-	if (file->span[!old].end > file->pass.end)
-		file->pass.end = file->span[!old].end;
-}
-
 /* Begin the write-back of the next pieces that are due.  The lock is dropped for the call. */
 static void begin_pieces(struct atomicio_journal *journal, struct journal_file *file, uint32_t due)
 {
@@ -76,8 +62,10 @@ static void begin_pieces(struct atomicio_journal *journal, struct journal_file *
 		pass++;
 	if (due > passes[pass].end)
 		due = passes[pass].end;
-	if (first == passes[pass].first)
-		begin_pass(journal, file);
+	if (first == passes[pass].first) { /* over all pages that there are now */
+		file->pass = file->span[0];
+		journal_widen(&file->pass, &file->span[1]);
+	}
 	piece = (file->pass.end - file->pass.start) / (passes[pass].end - passes[pass].first) + 1;
 	start = file->pass.start + (first - passes[pass].first) * piece;
 	file->spreading = true;
@@ -93,10 +81,11 @@ bool journal_spread(struct atomicio_journal *journal, const struct journal_ticke
 	const uint64_t ring = journal->header.size - JOURNAL_RING_START;
 	const uint64_t most = (ring - journal_reserve(&journal->header)) / 8 * 3;
 	const uint64_t framed = framed_since_mark(journal);
-	const uint32_t due = (uint32_t)(framed * PIECES / most);
+	uint32_t due;
 
 	if (framed >= most || ticket->data_length > LONGEST)
 		return false;
+	due = (uint32_t)(framed * PIECES / most);
 	for (uint32_t i = 0; i < ticket->range_count; i++)
 		if (is_to_be_spread(journal, ticket->ranges[i].file))
 			begin_pieces(journal, ticket->ranges[i].file, due);
@@ -108,10 +97,12 @@ bool journal_spread(struct atomicio_journal *journal, const struct journal_ticke
 	return false;
 }
 
-void journal_note_span(struct journal_file *file, uint32_t parity, uint64_t start, uint64_t end)
+void journal_widen(struct journal_span *span, const struct journal_span *by)
 {
-	if (!file->span[parity].end || start < file->span[parity].start)
-		file->span[parity].start = start;
-	if (end > file->span[parity].end)
-		file->span[parity].end = end;
+	if (!by->end)
+		return;
+	if (!span->end || by->start < span->start)
+		span->start = by->start;
+	if (by->end > span->end)
+		span->end = by->end;
 }

@@ -146,7 +146,6 @@
 #define journal_merge_runs atomicio__journal_merge_runs
 #define journal_move_tail atomicio__journal_move_tail
 #define journal_next_header atomicio__journal_next_header
-#define journal_note_span atomicio__journal_note_span
 #define journal_note_whole atomicio__journal_note_whole
 #define journal_number atomicio__journal_number
 #define journal_open_own atomicio__journal_open_own
@@ -215,6 +214,7 @@
 #define journal_unescape atomicio__journal_unescape
 #define journal_vouch atomicio__journal_vouch
 #define journal_wake atomicio__journal_wake
+#define journal_widen atomicio__journal_widen
 #define journal_window_at atomicio__journal_window_at
 #define journal_window_close atomicio__journal_window_close
 #define journal_window_frame atomicio__journal_window_frame
