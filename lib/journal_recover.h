@@ -8,6 +8,8 @@
 #ifndef LIBATOMICIO_JOURNAL_RECOVER_H
 #define LIBATOMICIO_JOURNAL_RECOVER_H
 
+#include <sys/stat.h>
+
 #include "journal_aio.h"
 #include "journal_internal.h"
 #include "loss.h"
@@ -26,8 +28,7 @@ struct journal_target {
 	int direct;		  /* of our own, O_DIRECT; -1: none can be had */
 	int unfit;		  /* a direct description without use here; -1: none */
 	uint32_t align;		  /* of its offsets and lengths */
-	bool is_file;		  /* a regular one */
-	uint64_t device, inode;	  /* of a regular one */
+	struct sys_statx stat;	  /* of fd */
 	bool has_loss;
 	struct loss loss;
 	struct atomicio_recovered_file fate; /* for the report */
@@ -58,6 +59,10 @@ int journal_open_targets(struct journal_recovery *recovery);
 void journal_close_targets(struct journal_recovery *recovery);
 struct journal_target *journal_find_target(const struct journal_recovery *recovery,
 					   uint64_t file_id);
+static inline bool journal_is_regular(const struct journal_target *target)
+{
+	return S_ISREG(target->stat.mode);
+}
 /* Does the target get pages? */
 static inline bool journal_is_open_target(const struct journal_target *target)
 {

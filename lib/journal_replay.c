@@ -139,7 +139,7 @@ static bool fits_limit(const struct sys_calls *sys, const struct journal_target 
 {
 	uint64_t limit;
 
-	return !target->is_file || sys->file_size_limit(&limit) ||
+	return !journal_is_regular(target) || sys->file_size_limit(&limit) ||
 	       (offset <= limit && length <= limit - offset);
 }
 

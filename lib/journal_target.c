@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "sys_refused.h"
 #include "sys_reopen.h"
@@ -111,13 +110,13 @@ static int open_own(const struct sys_calls *sys, struct journal_target *target)
 {
 	int status;
 
-	target->direct = sys_reopen(sys, target->fd, O_RDWR | O_DIRECT, NULL);
+	target->direct = sys_reopen(sys, target->fd, O_RDWR | O_DIRECT, &target->stat);
 	if (target->direct >= 0 && !journal_fits_direct(sys, target->direct, &target->align)) {
 		/* Closed with the others: a close(2) drops the record locks of the process. */
 		target->unfit = target->direct;
 		target->direct = -1;
 	}
-	target->plain = sys_reopen(sys, target->fd, O_RDWR, NULL);
+	target->plain = sys_reopen(sys, target->fd, O_RDWR, &target->stat);
 	if (target->plain >= 0)
 		return 0;
 	target->plain = target->fd;
@@ -135,20 +134,16 @@ static int check_target(const struct journal_recovery *recovery, struct journal_
 {
 	const struct sys_calls *sys = recovery->journal->sys;
 	const int status = sys->getfl(target->fd);
-	struct sys_statx stat;
 	int error;
 
 	if (status < 0)
 		return status;
 	if ((status & O_ACCMODE) == O_RDONLY || status & O_PATH)
 		return -EBADF;
-	error = sys_stat(sys, target->fd, SYS_STATX_BASIC, &stat);
+	error = sys_stat(sys, target->fd, SYS_STATX_BASIC, &target->stat);
 	if (error)
 		return error;
-	target->is_file = S_ISREG(stat.mode);
-	target->device = (uint64_t)stat.dev_major << 32 | stat.dev_minor;
-	target->inode = stat.ino;
-	return journal_is_own_file(recovery->journal, &stat) ? -EINVAL : 0;
+	return journal_is_own_file(recovery->journal, &target->stat) ? -EINVAL : 0;
 }
 
 static int open_target(struct journal_recovery *recovery, struct journal_target *target)
@@ -187,8 +182,8 @@ static bool may_be_the_same(const struct journal_recovery *recovery)
 
 			if (!journal_is_open_target(a) || !journal_is_open_target(b))
 				continue;
-			if (!a->is_file || !b->is_file ||
-			    (a->device == b->device && a->inode == b->inode))
+			if (!journal_is_regular(a) || !journal_is_regular(b) ||
+			    sys_is_same(&a->stat, &b->stat))
 				return true;
 		}
 	return false;

@@ -58,6 +58,7 @@
 #define sys_largest_size atomicio__sys_largest_size
 #define sys_linux atomicio__sys_linux
 #define sys_list_names atomicio__sys_list_names
+#define sys_is_same atomicio__sys_is_same
 #define sys_machine_allocate atomicio__sys_machine_allocate
 #define sys_machine_file_size_limit atomicio__sys_machine_file_size_limit
 #define sys_machine_populate atomicio__sys_machine_populate

@@ -7,7 +7,7 @@
 
 #include "sys_refused.h"
 
-static bool is_same(const struct sys_statx *a, const struct sys_statx *b)
+bool sys_is_same(const struct sys_statx *a, const struct sys_statx *b)
 {
 	return a->ino == b->ino && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
@@ -28,7 +28,7 @@ int sys_reopen(const struct sys_calls *sys, int fd, int flags, const struct sys_
 	}
 	if (!error)
 		error = sys_stat(sys, made, SYS_STATX_BASIC, &ours);
-	if (!error && !is_same(theirs, &ours))
+	if (!error && !sys_is_same(theirs, &ours))
 		error = -ESTALE;
 	if (!error)
 		return made;

@@ -10,6 +10,9 @@
 
 #include "sys.h"
 
+/* Are both answers of sys_stat() of one file? */
+bool sys_is_same(const struct sys_statx *a, const struct sys_statx *b);
+
 /*
  * Open the file behind fd once more, with the flags of open(2).  /proc leads to the very file, also
  * after a rename or unlink; inode and device are compared all the same, because /proc may be
