@@ -137,6 +137,7 @@
 #define write_sync_file atomicio__write_sync_file
 #define write_take_bounce atomicio__write_take_bounce
 #define write_until_done atomicio__write_until_done
+#define write_was_asked atomicio__write_was_asked
 #define write_was_not_refused atomicio__write_was_not_refused
 
 #endif /* LIBATOMICIO_NAMES_H */

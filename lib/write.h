@@ -160,6 +160,7 @@ void write_judge_doubt(const struct write_request *request, struct write_outcome
 void write_poison(struct atomicio_file *file);
 void write_count_done(const struct write_request *request);
 void write_lost(struct atomicio_file *file);
+void write_was_asked(const struct atomicio_file *file);
 void write_back_range(const struct write_request *request);
 int write_sync_file(struct atomicio_file *file);
 const void *write_take_bounce(const struct write_request *request, bool may_wait);

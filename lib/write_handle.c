@@ -44,15 +44,25 @@ void write_lost(struct atomicio_file *file)
 		journal_file_lost(file->options.journal, &file->home);
 }
 
+/* JG5: a guest may have been told to come later, as the file was locked to be synced or asked. */
+void write_was_asked(const struct atomicio_file *file)
+{
+	if (file->attached)
+		journal_guest_synced(file->options.journal);
+}
+
 /* In a guest's loop, who may not wait, the write-back is only started. */
 void write_back_range(const struct write_request *request)
 {
 	struct atomicio_file *file = request->file;
 
-	if (request->mode & WRITE_GUEST)
+	if (request->mode & WRITE_GUEST) {
 		loss_start_write_back(&file->loss, request->offset, request->length);
-	else if (loss_write_back(&file->loss, request->offset, request->length))
+		return;
+	}
+	if (loss_write_back(&file->loss, request->offset, request->length))
 		write_lost(file);
+	write_was_asked(file);
 }
 
 /* Make all writes through the handle durable; the body of atomicio_sync(). */
@@ -71,8 +81,7 @@ int write_sync_file(struct atomicio_file *file)
 		error = loss_sync(&file->loss, 0);
 	if (error && write_is_poisoned(file))
 		write_lost(file);
-	if (file->attached)
-		journal_guest_synced(file->options.journal);
+	write_was_asked(file);
 	return error;
 }
 

@@ -146,9 +146,7 @@ static void ask_who_lost(const struct write_request *request, struct write_outco
 		outcome->reasons |= ATOMICIO_REASON_HANDLE_POISONED;
 		write_lost(file);
 	}
-	/* Somebody may have been told to come later, as the file was being asked. */
-	if (file->attached)
-		journal_guest_synced(file->options.journal);
+	write_was_asked(file);
 }
 
 /* At WRITE_GIVE_UP, outcome->error is the caller's error. */

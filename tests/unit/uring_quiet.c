@@ -198,9 +198,42 @@ START_TEST(a_frame_is_closed_once)
 }
 END_TEST
 
+static void tell_to_come_later(void)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal_guest_later(journal);
+	pthread_mutex_unlock(&journal->lock);
+	events = 0;
+}
+
+/* All of these hold the lock that the sync of a retirement needs. */
+START_TEST(who_came_while_a_file_was_synced_or_asked_is_told_to_come_again)
+{
+	struct write_request request = {.file = past,
+					.length = PAGE,
+					.flags = ATOMICIO_DSYNC,
+					.path = ATOMICIO_PATH_KERNEL};
+	struct write_outcome outcome = {.kind = ATOMICIO_KIND_MEDIA,
+					.error = -EIO,
+					.answer = -EIO,
+					.allowed = ATOMICIO_FAIL};
+
+	tell_to_come_later();
+	ck_assert_int_eq(atomicio_sync(past), 0);
+	ck_assert_uint_eq(events, 1);
+	tell_to_come_later();
+	write_back_range(&request);
+	ck_assert_uint_eq(events, 1);
+	tell_to_come_later();
+	ck_assert_int_eq(write_decide(&request, &outcome), WRITE_GIVE_UP);
+	ck_assert_uint_eq(events, 1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
+		who_came_while_a_file_was_synced_or_asked_is_told_to_come_again,
 		a_frame_is_closed_once,
 		a_write_past_a_live_frame_is_told_to_come_later,
 		what_is_in_the_way_of_it_is_retired_in_the_background,
