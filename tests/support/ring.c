@@ -36,12 +36,23 @@ static ssize_t ring_pwritev2(int fd, const struct iovec *vector, int count, uint
 			     int flags)
 {
 	struct stat one, other;
+	ssize_t written;
 
-	ring.writes++;
 	if (count && offset == ring.bad_home_offset && !is_journal(fd) && fstat(fd, &one) == 0 &&
-	    fstat(ring.homes[2], &other) == 0 && one.st_ino == other.st_ino)
+	    fstat(ring.homes[2], &other) == 0 && one.st_ino == other.st_ino) {
+		ring.writes++;
 		return -ENOSPC;
-	return sys_linux.pwritev2(fd, vector, count, offset, flags);
+	}
+	written = sys_linux.pwritev2(fd, vector, count, offset, flags);
+	ring.writes += count && written != -ENOSYS;
+	return written;
+}
+
+/* Of a system without pwritev2. */
+static ssize_t ring_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
+{
+	ring.writes++;
+	return sys_linux.pwrite(fd, buffer, length, offset);
 }
 
 void ring_make(uint64_t tail)
@@ -68,6 +79,7 @@ void ring_make_of(uint64_t tail, uint64_t size)
 	ring_sys = sys_linux;
 	ring_sys.pread = ring_pread;
 	ring_sys.pwritev2 = ring_pwritev2;
+	ring_sys.pwrite = ring_pwrite;
 	ring.fd = memfd_create("journal", 0);
 	ck_assert_int_ge(ring.fd, 0);
 	ck_assert_int_eq(ftruncate(ring.fd, (off_t)size), 0);
