@@ -73,8 +73,8 @@ static int prepare(struct vfs_file *file)
 
 /*
  * QG1: a rollback after the guard was raised would take the change counter back with page 1, to
- * the value that a connection without this VFS has in its cache.  Page 1 is
- * no change if all its other bytes are as they were.
+ * the value that a connection without this VFS has in its cache.  Page 1 is no change if all its
+ * other bytes are as they were.
  */
 static bool is_same(const uint8_t *old, const uint8_t *page, uint32_t length, uint64_t offset)
 {

@@ -71,9 +71,8 @@ static int refuse(const struct vfs_node *node, int error)
 		why = "the journal beside it has commits of another file, or of an earlier copy";
 		break;
 	case -EMLINK:
-		why = "the database is guarded and has several names, and its commits may be "
-		      "beside "
-		      "another one";
+		why = "the database is guarded and has several names, and its commits may "
+		      "be beside another one";
 		break;
 	case -EUCLEAN:
 	case -EBADMSG:
