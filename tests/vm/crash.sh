@@ -81,19 +81,12 @@ guest_program() {
 }
 
 make_kill_initramfs() {
-	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release module path
+	local root=$run/initramfs
 	mkdir -p "$root"/{bin,proc,sys,dev,modules}
 	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
 	cp "$here/kill/kill_init" "$root/init"
 	cp "$guest" "$root/kill_guest"
-	for module in crc32c_generic crc32c-intel virtio_pci virtio_blk ext4 xfs; do
-		path=$(sed -n "s|^\([^:]*/$module\.ko\):.*|\1|p" "$modules/modules.dep")
-		module_closure "$modules/modules.dep" $path
-	done | awk '!seen[$0]++' >"$run/modules"
-	while read -r path; do
-		cp "$modules/$path" "$root/modules/"
-		basename "$path" >>"$root/modules/order"
-	done <"$run/modules"
+	put_modules crc32c_generic crc32c-intel virtio_pci virtio_blk ext4 xfs
 	(cd "$root" && find . | "$cache/qemu/usr/bin/busybox" cpio -o -H newc 2>/dev/null) |
 		gzip -1 >"$run/initramfs.gz"
 	rm -r "$root"

@@ -42,12 +42,10 @@ module_closure() { # modules.dep module-path...
 	done
 }
 
-make_initramfs() {
+# put_modules MODULE...: those and what they need, into $run/initramfs, with the order to load them
+put_modules() {
 	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release module path
-	mkdir -p "$root"/{bin,proc,sys,dev,host,out,upper,root,modules}
-	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
-	cp "$run/guest/init" "$root/init"
-	for module in virtio_pci 9pnet_virtio 9p overlay; do
+	for module in "$@"; do
 		path=$(sed -n "s|^\([^:]*/$module\.ko\):.*|\1|p" "$modules/modules.dep")
 		module_closure "$modules/modules.dep" $path
 	done | awk '!seen[$0]++' >"$run/modules"
@@ -55,6 +53,14 @@ make_initramfs() {
 		cp "$modules/$path" "$root/modules/"
 		basename "$path" >>"$root/modules/order"
 	done <"$run/modules"
+}
+
+make_initramfs() {
+	local root=$run/initramfs modules=$cache/kernel-$kernel/lib/modules/$release
+	mkdir -p "$root"/{bin,proc,sys,dev,host,out,upper,root,modules}
+	cp "$cache/qemu/usr/bin/busybox" "$root/bin/busybox"
+	cp "$run/guest/init" "$root/init"
+	put_modules virtio_pci 9pnet_virtio 9p overlay
 	cat >"$root/job" <<-EOF
 	export VM_GUEST='$run/guest' VM_BUILD='$build' VM_BIN='$build/vm/bin' VM_KERNEL='$kernel' VM_MAIN='$run/guest/${guest_main:-main}'
 	export VM_BUSYBOX='$cache/qemu/usr/bin/busybox' VM_MODULES='$modules'
