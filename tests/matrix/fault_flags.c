@@ -24,6 +24,11 @@ void fault_append_set(int fd)
 	set_flag(fd, O_APPEND, 0);
 }
 
+void fault_append_cleared(int fd)
+{
+	set_flag(fd, 0, O_APPEND);
+}
+
 void fault_direct_set(int fd)
 {
 	set_flag(fd, O_DIRECT, 0);

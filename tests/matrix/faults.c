@@ -141,6 +141,7 @@ static const struct fault_row {
 	{"frozen", NULL, freeze, thaw, NULL},
 	{"shut-down", NULL, shut_down, NULL, NULL},
 	{"append-set", NULL, fault_append_set, NULL, NULL},
+	{"append-cleared", NULL, fault_append_cleared, NULL, NULL},
 	{"direct-set", NULL, fault_direct_set, NULL, NULL},
 	{"direct-cleared", NULL, fault_direct_cleared, NULL, NULL},
 	{"dsync-set", NULL, fault_dsync_set, NULL, NULL},
@@ -219,9 +220,11 @@ void fault_print_all(void)
 		printf("%s %s\n", faults[i].name, faults[i].variants ? faults[i].variants : "");
 }
 
-/* A descriptor that was opened so makes each write durable, whatever fcntl(2) says later. */
+/* What is to be cleared later.  O_DSYNC stays, and makes each write durable. */
 int fault_open_flags(void)
 {
+	if (!strcmp(cell->fault, "append-cleared"))
+		return O_APPEND;
 	return !strcmp(cell->fault, "dsync-cleared") ? O_DSYNC : 0;
 }
 
@@ -234,7 +237,7 @@ uint32_t fault_write_flags(uint32_t first)
 {
 	const bool is_lazy = fault_has_lazy_pages() && first < 3;
 
-	return is_lazy || fault_open_flags() ? 0 : ATOMICIO_DSYNC;
+	return is_lazy || fault_open_flags() & O_DSYNC ? 0 : ATOMICIO_DSYNC;
 }
 
 bool fault_makes_room(void)

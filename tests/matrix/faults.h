@@ -29,6 +29,7 @@ void fault_read_only(void);
 void fault_aborted(int fd);
 void fault_writable(void);
 void fault_append_set(int fd);
+void fault_append_cleared(int fd);
 void fault_direct_set(int fd);
 void fault_direct_cleared(int fd);
 void fault_dsync_set(int fd);

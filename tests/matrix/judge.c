@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int page_fd = -1;
@@ -89,6 +90,14 @@ static const char *judge_page(const struct outcome *outcome, enum page_state sta
 	return NULL;
 }
 
+/* X8.  A replay of frames hides that their pages went elsewhere: the journal has them still. */
+static bool has_grown(void)
+{
+	struct stat stat;
+
+	return fstat(page_fd, &stat) < 0 || stat.st_size > (off_t)(PAGES * LENGTH);
+}
+
 const char *judge(const char *directory, bool is_cut)
 {
 	static char text[200];
@@ -98,6 +107,8 @@ const char *judge(const char *directory, bool is_cut)
 	page_fd = matrix_open(directory, "pages", 0);
 	if (page_fd < 0)
 		return "the file is gone";
+	if (has_grown())
+		return "bytes went behind the last page";
 	error = way_uses_journal(cell->way) ? recover(directory) : 0;
 	if (error) /* once: the first to sync is told of what others have lost, and has to run it
 		      again */

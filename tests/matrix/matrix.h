@@ -17,6 +17,7 @@
  * X6 Where room was made on a full disk, the next writes are written.
  * X7 On FUSE the server is asked to sync for each durable write, or once for a batch: a kernel that
  *    drops DSYNC there does not count.
+ * X8 Nothing is written behind the last page, where O_APPEND would put it.
  */
 #ifndef MATRIX_H
 #define MATRIX_H
