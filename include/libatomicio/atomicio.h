@@ -324,8 +324,9 @@ struct atomicio_failure {
  * Decide about one failure: answer ATOMICIO_RETRY, ATOMICIO_FALLBACK or ATOMICIO_FAIL.  Called on
  * the writing thread, with no lock held.  The answer is masked with failure->allowed, and anything
  * but one allowed bit counts as FAIL: a wrong policy costs an error, never a torn page.  A policy
- * must return: a longjmp or a C++ exception leaves a queue busy for ever.  The library bounds RETRY
- * with options.retries_max and, before a retry of BUSY, writes back the cached pages in the way.
+ * must return: a longjmp or a C++ exception leaves a write without result, a queue busy for ever
+ * (-EBUSY), and the thread's cancellation off; all else goes on.  The library bounds RETRY with
+ * options.retries_max and, before a retry of BUSY, writes back the cached pages in the way.
  */
 typedef uint32_t atomicio_policy(void *context, const struct atomicio_failure *failure);
 
