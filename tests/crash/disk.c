@@ -57,9 +57,8 @@ static uint64_t all_sectors(uint32_t sectors)
 	return sectors == 64 ? UINT64_MAX : (UINT64_C(1) << sectors) - 1;
 }
 
-/* Put the sectors of `mask` of a pending write into an image. */
-static void put(uint8_t *image, const struct disk_state *state, const struct disk_pending *pending,
-		uint64_t mask)
+void disk_put(uint8_t *image, const struct disk_state *state, const struct disk_pending *pending,
+	      uint64_t mask)
 {
 	const uint8_t *data = state->pool + pending->data;
 
@@ -94,13 +93,12 @@ static void make_durable(struct disk_state *state, uint32_t index)
 {
 	const struct disk_pending pending = state->pending[index];
 
-	put(disk_durable(state, pending.file), state, &pending, pending.mask);
+	disk_put(disk_durable(state, pending.file), state, &pending, pending.mask);
 	clip(state, index, pending.file, pending.offset / SECTOR, pending.sectors);
 	state->pending[index].mask = 0;
 }
 
-/* Forget pending writes that cannot change anything any more. */
-static void compact(struct disk_state *state)
+void disk_compact(struct disk_state *state)
 {
 	uint32_t kept = 0;
 
@@ -119,7 +117,7 @@ void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t 
 		    state->pending[i].number < before)
 			make_durable(state, i);
 	state->in_flight = 0;
-	compact(state);
+	disk_compact(state);
 }
 
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from)
@@ -144,6 +142,7 @@ void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const 
 		uint64_t length, bool untorn)
 {
 	assert(offset % SECTOR == 0 && length % SECTOR == 0);
+	disk.stranger_written |= disk.stranger && file == disk.stranger;
 	if (offset + length > state->size[file])
 		extend(state, file, offset + length);
 	memcpy(disk_seen(state, file) + offset, data, length);
@@ -236,7 +235,7 @@ void disk_cut_power(struct disk_state *to, const struct disk_state *from, const 
 		const uint64_t mask = disk_fate(pending, fates[i]);
 
 		if (mask)
-			put(disk_durable(to, pending->file), from, pending, mask);
+			disk_put(disk_durable(to, pending->file), from, pending, mask);
 	}
 	memcpy(to->seen_journal, to->durable_journal, journal);
 	memcpy(to->seen_home, to->durable_home, sizeof(to->seen_home));
@@ -275,7 +274,7 @@ void disk_kill(struct disk_state *state, uint32_t part)
 	memcpy(state->seen_journal, state->durable_journal, state->size[DISK_JOURNAL]);
 	memcpy(state->seen_home, state->durable_home, sizeof(state->seen_home));
 	for (uint32_t i = 0; i < state->pending_count; i++)
-		put(disk_seen(state, state->pending[i].file), state, &state->pending[i],
-		    state->pending[i].mask);
-	compact(state);
+		disk_put(disk_seen(state, state->pending[i].file), state, &state->pending[i],
+			 state->pending[i].mask);
+	disk_compact(state);
 }

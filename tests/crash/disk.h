@@ -16,6 +16,8 @@
  * - A sync that was begun and not waited for covers what was written before it began.
  * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
  *   The error is reported once to each open description.
+ * - With `cache_lies` the cache of a home calls such bytes clean: a write over them through the cache changes
+ *   nothing on the disk.  A direct read sees what the disk has, and dropping the cache shows it.
  */
 #ifndef CRASH_DISK_H
 #define CRASH_DISK_H
@@ -104,6 +106,7 @@ struct disk {
 	/* How it behaves; set by the explorer. */
 	bool dsync_flushes;
 	bool journal_buffered; /* the journal's file cannot be opened direct */
+	bool cache_lies;       /* and file 2 cannot be opened direct */
 	uint32_t stop_call;    /* crash in this call; UINT32_MAX: never */
 	uint32_t fault_call;
 	enum disk_fault fault;
@@ -116,7 +119,9 @@ struct disk {
 	uint32_t calls;	       /* writes and syncs so far */
 	uint32_t journal_lock; /* descriptor that holds it, 0: none */
 	bool faulted;
-	uint32_t process;     /* that makes the calls */
+	uint32_t process;  /* that makes the calls */
+	uint32_t stranger; /* in the place of this file lies another one; 0: none */
+	bool stranger_written;
 	void (*killed)(void); /* the one that makes the call is dead; NULL: it cannot be */
 	uint8_t record[DISK_PROCESSES][DISK_RECORDS]; /* record locks: enum sys_lock */
 	struct disk_description descriptions[DISK_DESCRIPTIONS];

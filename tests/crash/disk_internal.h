@@ -12,6 +12,11 @@
 void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t before);
 /* From `from` on, no sync makes the writes durable. */
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
+/* Put the sectors of `mask` of a pending write into an image. */
+void disk_put(uint8_t *image, const struct disk_state *state, const struct disk_pending *pending,
+	      uint64_t mask);
+/* Forget pending writes that cannot change anything any more. */
+void disk_compact(struct disk_state *state);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn);
 
@@ -22,6 +27,15 @@ void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const 
 struct disk_description *disk_opened(int fd);
 /* A sync of what was written before; returns its result. */
 int disk_ends_sync(int fd, uint32_t before, bool fails);
+
+/* disk_cache.c */
+
+/* Does the cache hold bytes here that the disk lacks, and call them clean? */
+bool disk_cache_lies(uint32_t file, uint64_t offset, uint64_t length);
+/* What the disk itself has of a file, and would keep. */
+void disk_read_direct(uint32_t file, uint8_t *buffer, uint64_t length, uint64_t offset);
+int disk_drop_cache(int fd, uint64_t offset, uint64_t length);
+int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
 
 /* disk_call.c */
 

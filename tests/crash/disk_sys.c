@@ -37,7 +37,8 @@ void disk_boot(void)
 			(struct disk_description){.open = true, .file = file, .seen = seen};
 	}
 	disk.journal_lock = 0;
-	disk.process = 0;
+	disk.process = disk.stranger = 0;
+	disk.stranger_written = false;
 	disk.killed = NULL;
 	memset(disk.record, 0, sizeof(disk.record));
 	disk.calls = 0;
@@ -59,7 +60,8 @@ static int fake_open(const char *path, int flags)
 	if (!number)
 		return -ENOENT;
 	file = disk_opened(atoi(number))->file;
-	if (flags & O_DIRECT && file == DISK_JOURNAL && disk.journal_buffered)
+	if (flags & O_DIRECT &&
+	    ((file == DISK_JOURNAL && disk.journal_buffered) || (file == 2 && disk.cache_lies)))
 		return -EINVAL;
 	for (int fd = DISK_OWN_FIRST; fd < (int)DISK_DESCRIPTIONS; fd++) {
 		if (disk.descriptions[fd].open)
@@ -96,7 +98,7 @@ static int fake_statx(int fd, const char *path, uint32_t mask, struct sys_statx 
 		.mask = mask,
 		.mode = S_IFREG | 0600,
 		.nlink = 1,
-		.ino = file + 1,
+		.ino = file + 1 + (file == disk.stranger ? 100 : 0),
 		.size = disk.state.size[file],
 		.dev_major = 8,
 		.dio_mem_align = SECTOR,
@@ -142,7 +144,10 @@ static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
 		return 0;
 	if (length > size - offset)
 		length = size - offset;
-	memcpy(buffer, disk_seen(&disk.state, file) + offset, length);
+	if (disk_opened(fd)->direct && disk_cache_lies(file, offset, length))
+		disk_read_direct(file, buffer, length, offset);
+	else
+		memcpy(buffer, disk_seen(&disk.state, file) + offset, length);
 	return (ssize_t)length;
 }
 
@@ -173,7 +178,7 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 	const uint8_t *bytes;
 	uint64_t length;
 	uint32_t call;
-	bool fails;
+	bool fails, lies;
 
 	if (count == 0) /* is there a pwritev2? */
 		return 0;
@@ -188,7 +193,10 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 	length = count == 1 ? vector->iov_len : disk_gather(vector, (uint32_t)count, gathered);
 	if (fails && call != disk.stop_call)
 		return disk_failed_write(where->file, bytes, length, offset, flags);
+	lies = !where->direct && disk_cache_lies(where->file, offset, length);
 	disk_write(state, where->file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
+	if (lies)
+		disk_lose(state, where->file, state->pending_count - state->in_flight);
 	if (call == disk.stop_call)
 		disk_stop();
 	if (disk_is_dying(call))
@@ -285,6 +293,8 @@ const struct sys_calls disk_sys = {
 	.fdatasync = fake_fdatasync,
 	.write_back = fake_write_back,
 	.start_write_back = fake_start_write_back,
+	.drop_cache = disk_drop_cache,
+	.cachestat = disk_cachestat,
 	.keep_blocks = disk_keep_blocks,
 	.seals = disk_seals,
 	.seek = disk_seek,

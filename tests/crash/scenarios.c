@@ -162,31 +162,6 @@ static void large(struct world *w, uint32_t boot)
 	step_write(0, 0, 16384, 0);
 }
 
-/* Live pages of two files, for a recovery that can have one of them. */
-static void partial(struct world *w, uint32_t boot)
-{
-	(void)w;
-	step_open(0, 1, J, 0);
-	step_open(1, 2, J, 0);
-	if (boot)
-		return;
-	step_write(0, 0, 4096, 0);
-	step_write(1, 0, 4096, 0);
-	step_write(0, 8192, 512, 0);
-}
-
-/* A frame rots on the disk, with whole ones behind it: recovery says so, and replays nothing. */
-static void rot(struct world *w, uint32_t boot)
-{
-	(void)w;
-	step_open(0, 1, J, 0);
-	step_write(0, 0, 4096, 0);
-	step_write(0, 4096, 4096, 0);
-	step_write(0, 8192, 512, 0);
-	if (boot == 0)
-		step_rot();
-}
-
 #define RUN_SCENARIO(called, function, text, ring, frame, ...)                                     \
 	static const struct scenario scenario_##called = {.name = #called,                         \
 							  .about = text,                           \
@@ -265,9 +240,20 @@ RUN_SCENARIO(batch, run_batch, "batches that are not groups", 40960, 20480, .fat
 	     .fates_second = 150, .descend = 3);
 RUN_SCENARIO(batch_mixed, run_batch_mixed, "batches that two paths share", 24576, 12288,
 	     .fates_first = 60, .fates_second = 8, .descend = 1, .faults = true);
-SCENARIO(rot, "a damaged frame", 65536, 8192, .fates_first = 400, .fates_second = 50, .descend = 2);
-SCENARIO(partial, "a recovery of one file of two", 49152, 8192, .fates_first = 300,
-	 .fates_second = 40, .descend = 8, .partial = true);
+RUN_SCENARIO(rot, run_rot, "a damaged frame", 65536, 8192, .fates_first = 400, .fates_second = 50,
+	     .descend = 2);
+RUN_SCENARIO(partial, run_partial, "a recovery of one file of two", 49152, 8192, .fates_first = 300,
+	     .fates_second = 40, .descend = 8, .partial = true);
+RUN_SCENARIO(swapped, run_partial, "another file in the place of one", 49152, 8192,
+	     .fates_first = 100, .fates_second = 16, .descend = 8, .partial = true,
+	     .swapped = true);
+RUN_SCENARIO(forged, run_forged, "a page that holds a frame", 40960, 20480, .fates_first = 400,
+	     .fates_second = 16, .descend = 1);
+RUN_SCENARIO(damage, run_damage, "a damaged header", 24576, 8192, .fates_first = 200,
+	     .fates_second = 16, .descend = 8, .damage = true);
+RUN_SCENARIO(lying, run_lying, "a page cache that hides what was lost", 49152, 8192,
+	     .fates_first = 16, .fates_second = 8, .descend = 1, .faults = true,
+	     .cache_lies = true);
 RUN_SCENARIO(turns, run_turns, "processes that take turns", 65536, 12288, .fates_first = 12,
 	     .fates_second = 8, .descend = 1, .kills = true);
 RUN_SCENARIO(turns_full, run_turns_full, "processes and a full ring", 24576, 12288,
@@ -319,5 +305,9 @@ const struct scenario *const scenarios[] = {
 	&scenario_turns_full,
 	&scenario_behind,
 	&scenario_behind_threads,
+	&scenario_swapped,
+	&scenario_forged,
+	&scenario_damage,
+	&scenario_lying,
 	NULL,
 };

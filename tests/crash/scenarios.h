@@ -3,7 +3,8 @@
  * What the files of scenarios share.
  *
  * Flow: scenarios.c has the table, and the scenarios in which nothing fails; groups are in
- * scenarios_groups.c, those of failing calls and of threads in scenarios_faults.c.
+ * scenarios_groups.c, those of failing calls and of threads in scenarios_faults.c, those of damage
+ * in scenarios_harm.c.
  */
 #ifndef CRASH_SCENARIOS_H
 #define CRASH_SCENARIOS_H
@@ -28,6 +29,11 @@ void run_steps_threads(struct world *w, uint32_t boot);
 void run_behind(struct world *w, uint32_t boot);
 void run_behind_threads(struct world *w, uint32_t boot);
 void run_carry(struct world *w, uint32_t boot);
+void run_partial(struct world *w, uint32_t boot);
+void run_rot(struct world *w, uint32_t boot);
+void run_forged(struct world *w, uint32_t boot);
+void run_damage(struct world *w, uint32_t boot);
+void run_lying(struct world *w, uint32_t boot);
 void run_ring(struct world *w, uint32_t boot);
 void run_ring_gather(struct world *w, uint32_t boot);
 void run_ring_wrap(struct world *w, uint32_t boot);

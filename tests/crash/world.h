@@ -39,6 +39,9 @@ struct scenario {
 	bool buffered_journal; /* the journal's file cannot be opened direct */
 	bool kills;	       /* also with each process killed in each of its calls */
 	bool partial;	       /* a recovery without file 2 comes before the one that counts */
+	bool swapped;	       /* in that one another file is in the place of file 2 */
+	bool damage;	       /* also with each copy of the header damaged at the crash */
+	bool cache_lies;       /* see disk.h; and file 2 cannot be opened direct */
 };
 
 struct handle {
@@ -57,6 +60,7 @@ struct world {
 	struct oracle oracle;
 	char problem[160];
 	uint32_t home_writes_at_publish; /* for scenarios that count */
+	uint32_t notes;			 /* ATOMICIO_JOURNAL_NOTE_* that the next open must give */
 };
 
 extern struct world world;
@@ -77,6 +81,16 @@ int world_resolve(void *context, uint64_t file_id);
 int world_expect(const char *what, int error);
 /* All that is seen now keeps the promises; with `settle` it is what must be there. */
 void world_check_seen(bool settle);
+
+/* Open, recover, and look: all promises kept, in what is seen and in what is durable. */
+void world_recover(void);
+void world_open_journal(void);
+struct atomicio_journal_info world_info(void);
+
+/* world_harm.c: recoveries of what a scenario of this kind finds, before the one that counts. */
+void world_recover_partly(void);
+void world_recover_damaged(void);
+void world_damage_one(void);
 
 void step_open(uint32_t handle, uint32_t file, uint32_t path, uint32_t how);
 int step_close(uint32_t handle);
@@ -109,6 +123,8 @@ void step_checkpoint(void);
 void step_foreign(uint32_t file, uint64_t offset, uint32_t length, bool zero, bool sync);
 /* The process goes down in good order as far as it can, and comes back. */
 void step_restart(void);
+/* Write a page that holds a frame (forge.h). */
+void step_forged(uint32_t handle);
 /* Damage the oldest live frame, see that open and recovery say so, and make it good again. */
 void step_rot(void);
 /* Wait for the threads; what they left is what must be there from now on. */

@@ -46,7 +46,7 @@ int world_resolve(void *context, uint64_t file_id)
 	return DISK_FD((uint32_t)file_id - 100);
 }
 
-static struct atomicio_journal_info journal_info(void)
+struct atomicio_journal_info world_info(void)
 {
 	struct atomicio_journal_info info;
 
@@ -55,7 +55,7 @@ static struct atomicio_journal_info journal_info(void)
 	return info;
 }
 
-static void open_journal(void)
+void world_open_journal(void)
 {
 	const struct atomicio_journal_options options = {
 		.size = world.scenario->journal_size,
@@ -85,20 +85,21 @@ void world_check_seen(bool settle)
 	world_problem("a process sees what was never written");
 }
 
-/* Open, recover, and look: all promises kept, in what is seen and in what is durable. */
-static void recover(void)
+void world_recover(void)
 {
 	int error;
 
-	open_journal();
-	if (journal_info().state == ATOMICIO_JOURNAL_CORRUPT)
+	world_open_journal();
+	if (world.notes & ~world_info().notes)
+		world_problem("a damaged header is not told");
+	if (world_info().state == ATOMICIO_JOURNAL_CORRUPT)
 		world_problem("the journal is called corrupt");
 	error = atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0);
 	if (error && disk.faulted)
 		fiber_crash();
 	if (error)
 		world_problem("recovery gives %d", error);
-	if (journal_info().state != ATOMICIO_JOURNAL_READY)
+	if (world_info().state != ATOMICIO_JOURNAL_READY)
 		world_problem("not ready after recovery");
 	if (!oracle_check(&world.oracle, disk.state.seen_home, true, world.killed)) {
 		oracle_explain(&world.oracle, disk.state.seen_home);
@@ -110,75 +111,13 @@ static void recover(void)
 	}
 }
 
-static int resolve_all_but_2(void *context, uint64_t file_id)
-{
-	return file_id == 102 ? -EACCES : world_resolve(context, file_id);
-}
-
-/* Others write to file 1 when its handle is closed. */
-static void close_for_others(void)
-{
-	if (step_close(0) == 0)
-		step_foreign(1, 0, 12288, false, true);
-}
-
-/*
- * File 2 cannot be had: file 1 is recovered, its frames are in the ring, and it takes writes until
- * the pages of file 2 have to be carried.  Nothing of both is lost or undone (H3, K7).
- */
-static void recover_partly(void)
-{
-	int error;
-
-	open_journal();
-	error = atomicio_journal_recover(world.journal, resolve_all_but_2, NULL, NULL, 0, NULL, 0);
-	if (error && error != -EACCES)
-		world_problem("a recovery without file 2 gives %d", error);
-	if (journal_info().state != ATOMICIO_JOURNAL_READY)
-		world_problem("not ready after a recovery without file 2");
-	world.killed = true; /* file 2 is as it was */
-	step_open(0, 1, ATOMICIO_PATH_JOURNAL, 0);
-	close_for_others();
-	step_open(0, 1, ATOMICIO_PATH_JOURNAL, 0);
-	for (uint32_t i = 0; i < 6; i++)
-		step_write(0, i % 2 * 4096, 512, 0);
-	close_for_others();
-	atomicio_journal_close(world.journal);
-}
-
 void step_restart(void)
 {
 	for (uint32_t i = 0; i < HANDLES; i++)
 		(void)step_close(i);
 	atomicio_journal_close(world.journal);
 	world.killed = true; /* no power cut: what is seen need not be durable */
-	recover();
-}
-
-void step_rot(void)
-{
-	const uint64_t at = journal_info().tail_offset + 4096 + 100;
-	uint8_t homes[DISK_HOMES][DISK_HOME_SIZE];
-
-	world.journal->files = NULL; /* as if killed: nothing is retired */
-	atomicio_journal_close(world.journal);
-	disk.state.seen_journal[at] ^= 1;
-	disk.state.durable_journal[at] ^= 1;
-	memcpy(homes, disk.state.seen_home, sizeof(homes));
-	open_journal();
-	if (journal_info().state != ATOMICIO_JOURNAL_CORRUPT ||
-	    journal_info().corrupt_offset != journal_info().tail_offset)
-		world_problem("a damaged frame before whole ones is not told");
-	if (atomicio_journal_recover(world.journal, world_resolve, NULL, NULL, 0, NULL, 0) !=
-		    -EBADMSG ||
-	    memcmp(homes, disk.state.seen_home, sizeof(homes)) != 0)
-		world_problem("recovery goes on over a damaged frame");
-	world.journal->files = NULL; /* as if killed: nothing is retired */
-	atomicio_journal_close(world.journal);
-	disk.state.seen_journal[at] ^= 1;
-	disk.state.durable_journal[at] ^= 1;
-	world.killed = true;
-	recover();
+	world_recover();
 }
 
 void step_join(void)
@@ -194,9 +133,15 @@ void world_main(void *unused)
 	memset(world.handles, 0, sizeof(world.handles));
 	ring_boot();
 	journal_shares = NULL; /* in memory that this run takes again */
+	world.notes = 0;
 	if (world.scenario->partial && world.boot && !world.recover_only)
-		recover_partly();
-	recover();
+		world_recover_partly();
+	if (world.scenario->damage && world.recover_only)
+		world_recover_damaged();
+	else if (world.scenario->damage && world.boot)
+		world_damage_one();
+	world_recover();
+	world.notes = 0;
 	if (world.recover_only)
 		return;
 	world.scenario->run(&world, world.boot);
