@@ -105,6 +105,7 @@ struct journal_guests {
 	struct journal_guest_frame *open;
 	int event; /* the caller's; -1: none */
 	bool told_later;
+	uint64_t synced; /* calls of journal_guest_synced() */
 	/* Numbers and places without a frame, not yet passed by the tail (N1). */
 	struct journal_hole holes[JOURNAL_HOLES];
 	uint32_t hole_count;

@@ -30,20 +30,33 @@ void journal_guest_help(struct atomicio_journal *journal)
 		(void)take_steps(journal); /* R4 */
 }
 
-/* Go on with the retirement: JG5 says when to call again. */
+/* Call again at once. */
+static int again(struct atomicio_journal *journal)
+{
+	journal_guest_later(journal);
+	journal_guest_wake(journal);
+	return -EAGAIN;
+}
+
+/*
+ * Go on with the retirement: JG5 says when to call again.  The steps drop the journal's lock where
+ * they ask for a file's lock (loss_begin_sync, loss_end_sync).  A thread that had the file's lock
+ * may come with its signal before we have the journal's lock again, when nobody is told to come
+ * later yet; no other signal need follow.
+ */
 static int go_on(struct atomicio_journal *journal)
 {
+	const uint64_t synced = journal->guests->synced;
+
 	journal_begin_retirement(journal);
 	switch (take_steps(journal)) {
 	case JOURNAL_STEP_WAIT:
-		return -EAGAIN;
+		return synced == journal->guests->synced ? -EAGAIN : again(journal);
 	case JOURNAL_STEP_GUEST:
 		return -EBUSY;
-	case JOURNAL_STEP_IDLE: /* the retirement is over: come again at once */
+	case JOURNAL_STEP_IDLE: /* the retirement is over */
 	case JOURNAL_STEP_DONE:
-		journal_guest_later(journal);
-		journal_guest_wake(journal);
-		return -EAGAIN;
+		return again(journal);
 	default:
 		return journal_guest_writes(journal) ? -EBUSY : -ENOSPC;
 	}
@@ -84,6 +97,7 @@ void journal_guest_synced(struct atomicio_journal *journal)
 	if (!journal_has_guests(journal))
 		return;
 	pthread_mutex_lock(&journal->lock);
+	journal->guests->synced++;
 	journal_guest_wake(journal);
 	pthread_mutex_unlock(&journal->lock);
 }

@@ -230,10 +230,45 @@ START_TEST(who_came_while_a_file_was_synced_or_asked_is_told_to_come_again)
 }
 END_TEST
 
+/* A thread that syncs files[0], between a retirement's look for the lock and its next step. */
+static bool syncs_beside;
+
+static int sync_beside(void)
+{
+	/* loss_begin_sync() asks for the pid before it tries the lock. */
+	if (syncs_beside && pthread_mutex_trylock(&files[0]->loss.lock) == 0)
+		write_was_asked(files[0]);
+	return sys_linux.getpid();
+}
+
+START_TEST(a_sync_that_ends_before_its_guest_is_told_to_come_later_is_told_all_the_same)
+{
+	int error = -EAGAIN;
+
+	if (!allow_requests())
+		return;
+	write_by_ring(0, 0, 3, 5);
+	calls.getpid = sync_beside;
+	events = 0;
+	syncs_beside = true;
+	ck_assert_int_eq(prep_past(1, 3), -EAGAIN);
+	syncs_beside = false;
+	ck_assert_uint_eq(journal->syncs_out, 0); /* no request is on its way, which would tell */
+	ck_assert_uint_ge(events, 1);
+	pthread_mutex_unlock(&files[0]->loss.lock);
+	for (uint32_t i = 0; i < 10000 && error == -EAGAIN; i++) {
+		error = prep_past(1, 3);
+		usleep(1000);
+	}
+	ck_assert_int_eq(error, 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		who_came_while_a_file_was_synced_or_asked_is_told_to_come_again,
+		a_sync_that_ends_before_its_guest_is_told_to_come_later_is_told_all_the_same,
 		a_frame_is_closed_once,
 		a_write_past_a_live_frame_is_told_to_come_later,
 		what_is_in_the_way_of_it_is_retired_in_the_background,
