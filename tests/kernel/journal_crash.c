@@ -13,7 +13,9 @@
  *		the image below the filesystem is cloned while the child writes; the clone, COPY,
  *		which is DEVICE, is mounted at WHERE, and recovered there
  *
- * The moments depend on the machine; all else depends on the seed.
+ * The moments depend on the machine; all else depends on the seed.  A killed process and a shutdown
+ * let the pages that it left behind come home (ATOMICIO_BEHIND), as they are on their way; an image
+ * has some of them in the journal alone.  killed.sh has a disk that keeps them all away.
  */
 #include "journal_verify.h"
 
@@ -81,9 +83,11 @@ static void report(const struct load_result *result, uint64_t written)
 {
 	printf("# seed %" PRIu64 ": %" PRIu64 " rounds, %" PRIu64 " writes acknowledged, %" PRIu64
 	       " frames replayed; recovery repaired %" PRIu64 " torn pages and %" PRIu64
-	       " half groups; %" PRIu64 " torn tails, %" PRIu64 " recoveries killed\n",
+	       " half groups, and brought %" PRIu64 " pages left behind home; %" PRIu64
+	       " torn tails, %" PRIu64 " recoveries killed\n",
 	       seed, result->rounds, written, result->frames, result->torn_before,
-	       result->split_before, result->torn_tails, result->killed_recoveries);
+	       result->split_before, result->old_before, result->torn_tails,
+	       result->killed_recoveries);
 }
 
 static void check_round(const char *directory, const struct load_notes *notes, uint64_t random,

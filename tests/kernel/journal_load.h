@@ -7,7 +7,8 @@
  *
  * Five writers in threads, each with slots of its own, so that the last acknowledgement of a slot
  * is known: direct pages, buffered pages of odd shapes, groups over all files, batches that
- * are no groups, and pages that go now through the journal and now past it.
+ * are no groups, and pages that go now through the journal and now past it.  Half of the pages and
+ * groups are left behind: acknowledged with their frame, before they are home (ATOMICIO_BEHIND).
  */
 #ifndef JOURNAL_LOAD_H
 #define JOURNAL_LOAD_H
@@ -149,6 +150,11 @@ struct writer {
 	uint32_t number;
 };
 
+static uint32_t behind_or_not(struct writer *writer)
+{
+	return load_random(&writer->random) % 2 ? ATOMICIO_BEHIND : 0;
+}
+
 static int write_one(struct writer *writer, uint32_t number)
 {
 	const struct slot slot = slot_of(number);
@@ -160,7 +166,8 @@ static int write_one(struct writer *writer, uint32_t number)
 		file = writer->past;
 	fill(writer->buffer, slot.length, number, seed);
 	atomic_store(&writer->notes->tried[number], seed);
-	error = atomicio_write(file, writer->buffer, slot.length, slot.offset, ATOMICIO_DSYNC);
+	error = atomicio_write(file, writer->buffer, slot.length, slot.offset,
+			       ATOMICIO_DSYNC | behind_or_not(writer));
 	/*
 	 * A sync that runs into a shutdown of XFS may return 0 and still be lost (seen on 6.18);
 	 * no power cut can do that, because nobody is left to see the answer.
@@ -206,7 +213,8 @@ static void *write_on(void *context)
 
 		if (writer->number == GROUPS)
 			error = write_many(writer, from + which / GROUP_SIZE * GROUP_SIZE,
-					   GROUP_SIZE, ATOMICIO_ALL_OR_NONE);
+					   GROUP_SIZE,
+					   ATOMICIO_ALL_OR_NONE | behind_or_not(writer));
 		else if (writer->number == BATCHES)
 			error = write_many(writer, from, BATCH_SIZE, ATOMICIO_DSYNC);
 		else

@@ -20,6 +20,8 @@
 struct load_result {
 	uint64_t rounds, frames, pages, torn_tails;
 	uint64_t torn_before, split_before; /* pages and groups that recovery made whole */
+	/* Left behind, and not home: without that, a direct page is home when acknowledged. */
+	uint64_t old_before;
 	uint64_t killed_recoveries;
 };
 
@@ -137,6 +139,7 @@ static bool load_check(const char *directory, const struct load_notes *notes, bo
 			(seeds[i] == notes->base[i] || seeds[i] > notes->floor[i]);
 		if (before) {
 			result->torn_before += !whole;
+			result->old_before += slot_of(i).file == DIRECT && seeds[i] < durable;
 		} else if (!whole || !valid) {
 			good = false;
 			printf("# slot %u of %s: %s, found %u, durable %u, tried %u, base %u, "
