@@ -15,7 +15,11 @@ stale=0
 
 while IFS='|' read -r name files where how; do
 	[ -n "$where" ] && [ -n "$how" ] || echo "# $name: four fields are needed"
-	[[ $where == sqlite\ * ]] && of=engines/sqlite || of=lib
+	case $where in
+	sqlite\ *) of=engines/sqlite ;;
+	tool\ *) of=tools ;;
+	*) of=lib ;;
+	esac
 	for file in $files; do
 		checked=$((checked + 1))
 		[ -r "$of/$file" ] && mutate "$how" "$of/$file" "$broken" && continue

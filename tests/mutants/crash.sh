@@ -76,21 +76,30 @@ prepare() {
 	done < <(cut -d'|' -f3 "$lines" | grep -xE 'unit .*|single|wrap|mixed|reuse' | sort -u)
 }
 
+# The probe is linked with unit tests alone.
+part_of() { # FILE
+	case $1 in
+	probe* | reason.c) echo probe ;;
+	*) echo o ;;
+	esac
+}
+
 try() { # NAME FILES WHERE HOW
-	local file
+	local file into
 	mkdir -p "$work/kept"
 	for file in $2; do
-		cp "$work/o/${file%.c}.o" "$work/kept"
+		into=$(part_of "$file")
+		cp "$work/$into/${file%.c}.o" "$work/kept"
 		if ! mutate "$4" "$root/lib/$file" "$work/lib/$file"; then
 			why="changes nothing in $file"
-		elif ! compile "$work/lib/$file" "$work/o/${file%.c}.o" "$work/lib"; then
+		elif ! compile "$work/lib/$file" "$work/$into/${file%.c}.o" "$work/lib"; then
 			why="cannot be built"
 		fi
 	done
 	[ -n "$why" ] || red=$(run_where "$3")
 	for file in $2; do
 		cp "$root/lib/$file" "$work/lib/$file"
-		cp "$work/kept/${file%.c}.o" "$work/o"
+		cp "$work/kept/${file%.c}.o" "$work/$(part_of "$file")"
 	done
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Break the library on purpose, one rule at a time: a test must fail for each line of the list.
 #
-#	tests/mutants/run.sh [--suite crash|kernel|matrix|sqlite|vm]... [--part K/N] [NAME...]
+#	tests/mutants/run.sh [--suite crash|kernel|matrix|sqlite|tool|vm]... [--part K/N] [NAME...]
 #
 # Without a suite or a name all lines are taken; of N parts, part K has each Nth line.  Each suite has a driver beside this file:
 #	prepare			build the unbroken library, whose tests must pass
@@ -33,14 +33,14 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#suites[@]} != 0 ] || suites=(crash kernel matrix sqlite vm)
+[ ${#suites[@]} != 0 ] || suites=(crash kernel matrix sqlite tool vm)
 
 # chosen SUITE: its lines, of those that were asked for
 chosen() {
 	local name files where how suite
 	mutants | while IFS='|' read -r name files where how; do
 		case $where in
-		kernel\ * | matrix\ * | sqlite\ * | vm\ *) suite=${where%% *} where=${where#* } ;;
+		kernel\ * | matrix\ * | sqlite\ * | tool\ * | vm\ *) suite=${where%% *} where=${where#* } ;;
 		*) suite=crash ;;
 		esac
 		[ "$suite" = "$1" ] || continue

@@ -3,6 +3,8 @@
 #
 # A copy of the tree with a build of its own, for drivers that run suites on mounted filesystems.
 
+tree_of=lib # where the list's files are
+
 # tree_prepare TARGETS OPTION...: copy and build
 tree_prepare() {
 	local targets=$1
@@ -27,7 +29,7 @@ tree_build() {
 
 # tree_break FILE HOW: false: $why says why there is nothing to run
 tree_break() {
-	if ! mutate "$2" "$root/lib/$1" "$tree/lib/$1"; then
+	if ! mutate "$2" "$root/$tree_of/$1" "$tree/$tree_of/$1"; then
 		why="changes nothing in $1"
 		return 1
 	fi
@@ -38,5 +40,5 @@ tree_break() {
 
 # A new time stamp, so that make sees the old text as a change.
 tree_mend() { # FILE
-	cp "$root/lib/$1" "$tree/lib/$1"
+	cp "$root/$tree_of/$1" "$tree/$tree_of/$1"
 }
