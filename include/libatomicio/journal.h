@@ -17,7 +17,8 @@
  *
  * Every write through the journal is durable on return, with or without ATOMICIO_DSYNC, and its
  * pages are in their files.  A reader through another descriptor, another process or a mapping sees
- * the new pages.  You may therefore read through any descriptor, direct or not, attached or not.
+ * the new pages; of pages left behind (ATOMICIO_BEHIND) when they were waited for.  You may
+ * therefore read through any descriptor, direct or not, attached or not.
  * Only recovery needs the frames, and atomicio_journal_read() for a failed file.
  *
  * A batch with ATOMICIO_ALL_OR_NONE goes through the journal whatever `path` says, because nothing

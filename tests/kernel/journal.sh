@@ -17,6 +17,7 @@ all_on() {
 	kernel_run journal_threads "$kernel_scratch/$1" groups_that_go_home_together_keep_their_order
 	# Without a disk no frame takes long enough for another writer to come.
 	[ "$1" = tmpfs ] || kernel_run journal_threads "$kernel_scratch/$1" threads_that_write_at_once_share_frames
+	kernel_run journal_seen "$kernel_scratch/$1"
 	kernel_run journal_create "$kernel_scratch/$1"
 	kernel_run journal_refuse "$kernel_scratch/$1" "${others[@]}"
 	local free
@@ -49,6 +50,7 @@ if kernel_has btrfs; then
 	echo "# on btrfs"
 	kernel_run journal "$kernel_scratch/btrfs"
 	kernel_run journal_threads "$kernel_scratch/btrfs"
+	kernel_run journal_seen "$kernel_scratch/btrfs"
 	kernel_run journal_create "$kernel_scratch/btrfs"
 	kernel_run journal_refuse "$kernel_scratch/btrfs" "${others[@]}"
 fi

@@ -2,7 +2,8 @@
 /*
  * Goal: a process that is killed with home writes on their way leaves none behind that lands after
  * its journal's lock is free: its successor recovers and writes at once, and what it wrote stays.
- * What was acknowledged with ATOMICIO_BEHIND, and never came home, is recovered.
+ * What was acknowledged with ATOMICIO_BEHIND, and never came home, is recovered.  A page is seen by
+ * others when its call returns, but for those left behind.
  *
  * Method: killed.sh makes the disk of the home file slow, kills the writer, and starts the
  * successor in the same moment.  With "ring" the writer sends the same pages through an io_uring,
@@ -15,6 +16,8 @@
  *	killed succeed HOME JOURNAL	recover, and write a group; says how long the lock was held
  *	killed take HOME JOURNAL	the same for a ring: take the lock, and write by call
  *	killed recover HOME JOURNAL	recover, and write nothing
+ *	killed seen HOME JOURNAL	a group is seen in a mapping when its call returns, and one
+ *					with ATOMICIO_BEHIND when it was waited for, not before
  *	killed verify HOME JOURNAL	the disk has the successor's pages
  *	killed verify-dead HOME JOURNAL	the disk has the killed writer's pages
  */
@@ -22,7 +25,9 @@
 #include "kernel_test.h"
 
 #include <liburing.h>
+#include <stdbool.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "libatomicio/journal.h"
@@ -37,6 +42,7 @@
 #define LIVE_TEXT "a page of the quick."
 
 static unsigned char pages[PAGES][PAGE] __attribute__((aligned(4096)));
+static const char *home_path;
 static int home, log_fd;
 
 static void fill(const char *text)
@@ -114,6 +120,42 @@ static void leave_behind_and_be_killed(void)
 	fflush(stdout);
 	sleep(LOCK_SECONDS);
 	puts("not killed in time");
+}
+
+static bool is_mapped(const unsigned char *mapping)
+{
+	for (uint32_t i = PAGES; i-- > 0;)
+		if (memcmp(mapping + (size_t)i * STRIDE, pages[i], PAGE) != 0)
+			return false;
+	return true;
+}
+
+static void see(void)
+{
+	const int other = open(home_path, O_RDONLY | O_CLOEXEC);
+	const unsigned char *mapping = mmap(NULL, PAGES * STRIDE, PROT_READ, MAP_SHARED, other, 0);
+	struct atomicio_journal *journal = NULL;
+	struct atomicio_file *file;
+	bool seen[3];
+
+	CHECK(other >= 0 && mapping != MAP_FAILED);
+	CHECK_EQ(atomicio_journal_open(log_fd, NULL, 0, &journal), 0);
+	CHECK(!is_mapped(mapping)); /* and the old pages are cached */
+	fill(DEAD_TEXT);
+	file = send_group(journal, 0);
+	seen[0] = is_mapped(mapping);
+	for (uint32_t i = 0; i < PAGES; i++)
+		pages[i][PAGE - 1] = 'x';
+	CHECK_EQ(atomicio_close(file), 0);
+	file = send_group(journal, ATOMICIO_BEHIND);
+	seen[1] = is_mapped(mapping);
+	CHECK_EQ(atomicio_settle(file, 0, 0), 0);
+	seen[2] = is_mapped(mapping);
+	CHECK_EQ(atomicio_close(file), 0);
+	CHECK_EQ(atomicio_journal_close(journal), 0);
+	CHECK(seen[0]);
+	CHECK(!seen[1]); /* the disk is slow enough to show it */
+	CHECK(seen[2]);
 }
 
 static void ring_and_be_killed(void)
@@ -213,13 +255,15 @@ int main(int argc, char **argv)
 		{"succeed", succeed},
 		{"take", take},
 		{"recover", recover},
+		{"seen", see},
 		{"verify", verify},
 		{"verify-dead", verify_dead},
 	};
 
 	if (argc != 4)
 		return 2;
-	home = open(argv[2], O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+	home_path = argv[2];
+	home = open(home_path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
 	log_fd = open(argv[3], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (home < 0 || log_fd < 0 || setjmp(kernel_failed))
 		return 1;

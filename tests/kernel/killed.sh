@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Goal: no page of a killed process lands after its successor has the journal, and no page that was
-# acknowledged with ATOMICIO_BEHIND is lost with it.
+# acknowledged with ATOMICIO_BEHIND is lost with it.  While it lives, its pages are seen when its call
+# returns, but for those left behind.
 #
 # Method: ext4 on a disk that atomicio crash serves, and that takes its time over the dead process's
 # pages; the journal lies on a fast one.  The same with a ring is the hazard, so that it is known
@@ -85,6 +86,18 @@ refused() {
 	killed recover && killed verify-dead
 }
 
+# What is seen of a page while it is on its way, by somebody who maps its file.
+slow_pages_are_seen() {
+	rm -f "$kernel_scratch/journal"
+	killed make && serve_ask fault write slow=300 times=0 content=a-page-of-the-dead &&
+		[[ $serve_answer = fault* ]] && killed seen
+	local status=$?
+	serve_ask clear
+	return $status
+}
+
+slow_pages_are_seen
+kernel_report $? a_mapping_has_a_page_when_its_call_returns_and_one_left_behind_when_it_was_waited_for
 round write succeed writing
 kernel_report $? no_page_of_a_killed_writer_lands_after_its_successors
 round ring take writing
