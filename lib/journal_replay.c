@@ -51,15 +51,9 @@ static bool drop(const struct sys_calls *sys, int fd, uint64_t offset, uint64_t 
 	       cached.dirty == 0 && cached.writeback == 0;
 }
 
-/* No read may end behind INT64_MAX (fs/read_write.c:rw_verify_area), where the last block ends. */
-static bool is_read_direct(const struct journal_target *target, uint64_t end)
-{
-	return target->direct >= 0 && end <= (uint64_t)INT64_MAX + 1 - target->align;
-}
-
 /*
  * Read the disk's bytes of this range into recovery->home; *from is the start of the range in the
- * buffer.  *uncached: the bytes are the disk's, not the cache's.
+ * buffer.  *uncached: the bytes are the disk's, not the cache's.  No read ends behind INT64_MAX.
  */
 static int64_t look(struct journal_recovery *recovery, struct journal_target *target,
 		    uint64_t offset, uint64_t length, uint64_t *from, bool *uncached)
@@ -71,7 +65,7 @@ static int64_t look(struct journal_recovery *recovery, struct journal_target *ta
 	int64_t have;
 
 	*uncached = false;
-	if (is_read_direct(target, end)) {
+	if (target->direct >= 0 && end <= (uint64_t)INT64_MAX + 1 - target->align) {
 		fd = target->direct;
 		align = target->align;
 		start -= start % align;
