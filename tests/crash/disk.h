@@ -16,6 +16,7 @@
  * - A sync that was begun and not waited for covers what was written before it began.
  * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
  *   The error is reported once to each open description.
+ * - With `server` all is left to a server, which drops RWF_DSYNC.  With `full` no home grows.
  * - With `cache_lies` the cache of a home calls such bytes clean: a write over them through the cache changes
  *   nothing on the disk.  A direct read sees what the disk has, and dropping the cache shows it.
  */
@@ -106,8 +107,10 @@ struct disk {
 	/* How it behaves; set by the explorer. */
 	bool dsync_flushes;
 	bool journal_buffered; /* the journal's file cannot be opened direct */
-	bool cache_lies;       /* and file 2 cannot be opened direct */
-	uint32_t stop_call;    /* crash in this call; UINT32_MAX: never */
+	bool server;
+	bool full;
+	bool cache_lies;    /* and file 2 cannot be opened direct */
+	uint32_t stop_call; /* crash in this call; UINT32_MAX: never */
 	uint32_t fault_call;
 	enum disk_fault fault;
 	uint32_t fault_file; /* of FAULT_WRITEBACK */

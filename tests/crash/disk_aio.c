@@ -169,8 +169,10 @@ static int64_t land(struct flight *flight)
 		return -EAGAIN;
 	if (fails)
 		return disk_failed_write(file, bytes, length, (uint64_t)block->aio_offset, 0);
+	if (disk_has_no_room(file, (uint64_t)block->aio_offset + length))
+		return -ENOSPC;
 	disk_write(&disk.state, file, (uint64_t)block->aio_offset, bytes, length, false);
-	if (block->aio_rw_flags & SYS_RWF_DSYNC)
+	if (block->aio_rw_flags & SYS_RWF_DSYNC && !disk.server)
 		disk_sync(&disk.state, file,
 			  disk.dsync_flushes ? 0 : disk.state.pending_count - disk.state.in_flight,
 			  UINT32_MAX);

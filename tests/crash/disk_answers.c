@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "disk_internal.h"
+#include "sys_magic.h"
 
 int disk_fs_magic(int fd, uint32_t *magic)
 {
 	(void)fd;
-	*magic = 0x58465342; /* XFS */
+	*magic = disk.server ? SYS_MAGIC_FUSE : SYS_MAGIC_XFS;
 	return 0;
 }
 
@@ -32,10 +33,9 @@ int disk_inode_flags(int fd, uint32_t *flags)
 
 int disk_keep_blocks(int fd, uint64_t offset, uint64_t length)
 {
-	(void)fd;
-	(void)offset;
-	(void)length;
-	return -EOPNOTSUPP;
+	if (!disk.full)
+		return -EOPNOTSUPP;
+	return disk_has_no_room(disk_opened(fd)->file, offset + length) ? -ENOSPC : 0;
 }
 
 int disk_seek(int fd, uint64_t offset)

@@ -32,6 +32,11 @@ bool disk_enter_call(uint32_t *call)
 	return false;
 }
 
+bool disk_has_no_room(uint32_t file, uint64_t end)
+{
+	return disk.full && file != DISK_JOURNAL && end > disk.state.size[file];
+}
+
 int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
 		      int flags)
 {

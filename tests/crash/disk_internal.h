@@ -39,6 +39,9 @@ int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachesta
 
 /* disk_call.c */
 
+/* Is the file full before the end of this write? */
+bool disk_has_no_room(uint32_t file, uint64_t end);
+
 /* What waits for its write-back is lost, and the next call that looks is told. */
 void disk_lose_writeback(uint32_t file);
 /* Count a write or a sync; true: the fault of this run hits it. */

@@ -193,6 +193,8 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 	length = count == 1 ? vector->iov_len : disk_gather(vector, (uint32_t)count, gathered);
 	if (fails && call != disk.stop_call)
 		return disk_failed_write(where->file, bytes, length, offset, flags);
+	if (disk_has_no_room(where->file, offset + length))
+		return -ENOSPC;
 	lies = !where->direct && disk_cache_lies(where->file, offset, length);
 	disk_write(state, where->file, offset, bytes, length, flags & SYS_RWF_ATOMIC);
 	if (lies)
@@ -201,7 +203,7 @@ static ssize_t fake_pwritev2(int fd, const struct iovec *vector, int count, uint
 		disk_stop();
 	if (disk_is_dying(call))
 		disk_die();
-	if (flags & SYS_RWF_DSYNC) {
+	if (flags & SYS_RWF_DSYNC && !disk.server) {
 		if (reports_error(where)) {
 			state->in_flight = 0;
 			return -EIO;

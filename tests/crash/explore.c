@@ -56,8 +56,6 @@ static bool run(uint32_t level, bool recover_only, uint32_t stop_call)
 	disk.dsync_flushes = setting.variant & VARIANT_FLUSH;
 	disk.aio_backwards = setting.variant & VARIANT_BACKWARDS;
 	disk.aio_slow = setting.variant & VARIANT_SLOW;
-	disk.journal_buffered = setting.scenario->buffered_journal;
-	disk.cache_lies = setting.scenario->cache_lies;
 	disk.stop_call = stop_call;
 	disk.busy_call = NEVER;
 	disk.fault = first ? (enum disk_fault)setting.fault : FAULT_NONE;

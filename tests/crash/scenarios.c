@@ -254,6 +254,10 @@ RUN_SCENARIO(damage, run_damage, "a damaged header", 24576, 8192, .fates_first =
 RUN_SCENARIO(lying, run_lying, "a page cache that hides what was lost", 49152, 8192,
 	     .fates_first = 16, .fates_second = 8, .descend = 1, .faults = true,
 	     .cache_lies = true);
+RUN_SCENARIO(full, run_full, "a disk without room", 24576, 8192, .fates_first = 200,
+	     .fates_second = 16, .descend = 4, .full = true);
+RUN_SCENARIO(served, single, "files of a server that drops RWF_DSYNC", 24576, 8192,
+	     .fates_first = 800, .fates_second = 32, .descend = 2, .server = true);
 RUN_SCENARIO(turns, run_turns, "processes that take turns", 65536, 12288, .fates_first = 12,
 	     .fates_second = 8, .descend = 1, .kills = true);
 RUN_SCENARIO(turns_full, run_turns_full, "processes and a full ring", 24576, 12288,
@@ -309,5 +313,7 @@ const struct scenario *const scenarios[] = {
 	&scenario_forged,
 	&scenario_damage,
 	&scenario_lying,
+	&scenario_full,
+	&scenario_served,
 	NULL,
 };

@@ -34,6 +34,7 @@ void run_rot(struct world *w, uint32_t boot);
 void run_forged(struct world *w, uint32_t boot);
 void run_damage(struct world *w, uint32_t boot);
 void run_lying(struct world *w, uint32_t boot);
+void run_full(struct world *w, uint32_t boot);
 void run_ring(struct world *w, uint32_t boot);
 void run_ring_gather(struct world *w, uint32_t boot);
 void run_ring_wrap(struct world *w, uint32_t boot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Scenarios for what is not a crash alone: damage, files that are others, pages that look like
- * frames, a page cache that hides what was lost (J6, K1, K2, K4, K8).
+ * frames, a page cache that hides what was lost, a full disk (J6, K1, K2, K4, K6, K8).
  *
  * Flow: see world_harm.c for the steps, and for the recoveries that come before the one that
  * counts.
@@ -80,4 +80,19 @@ void run_lying(struct world *w, uint32_t boot)
 	step_restart();
 	step_open(1, 2, J, OPEN_BUFFERED);
 	step_write(1, 4096, 512, 0);
+}
+
+/* A page finds no room at home: it is refused, and nothing else is (K6). */
+void run_full(struct world *w, uint32_t boot)
+{
+	(void)w;
+	step_open(0, 1, J, 0);
+	step_open(1, 2, J, OPEN_BUFFERED);
+	step_write(0, 0, 512, 0);
+	step_refused(0, DISK_HOME_SIZE, 512);
+	step_write(1, 12288, 4096, 0);
+	step_refused(1, DISK_HOME_SIZE - 512, 1024);
+	step_write(1, DISK_HOME_SIZE - 512, 512, 0);
+	if (boot == 0 && step_close(0) == 0)
+		step_foreign(1, 0, 4096, false, true);
 }

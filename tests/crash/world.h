@@ -41,6 +41,8 @@ struct scenario {
 	bool partial;	       /* a recovery without file 2 comes before the one that counts */
 	bool swapped;	       /* in that one another file is in the place of file 2 */
 	bool damage;	       /* also with each copy of the header damaged at the crash */
+	bool server;	       /* see disk.h */
+	bool full;	       /* see disk.h */
 	bool cache_lies;       /* see disk.h; and file 2 cannot be opened direct */
 };
 
@@ -123,6 +125,8 @@ void step_checkpoint(void);
 void step_foreign(uint32_t file, uint64_t offset, uint32_t length, bool zero, bool sync);
 /* The process goes down in good order as far as it can, and comes back. */
 void step_restart(void);
+/* A write for which the disk has no room: refused before its frame. */
+void step_refused(uint32_t handle, uint64_t offset, uint32_t length);
 /* Write a page that holds a frame (forge.h). */
 void step_forged(uint32_t handle);
 /* Damage the oldest live frame, see that open and recovery say so, and make it good again. */

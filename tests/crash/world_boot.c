@@ -31,6 +31,10 @@ void world_prepare(void)
 void world_begin(const struct scenario *scenario, uint32_t boot, bool recover_only, bool soon)
 {
 	world.scenario = scenario;
+	disk.journal_buffered = scenario->buffered_journal;
+	disk.server = scenario->server;
+	disk.full = scenario->full;
+	disk.cache_lies = scenario->cache_lies;
 	world.boot = boot;
 	world.recover_only = recover_only;
 	world.problem[0] = '\0';

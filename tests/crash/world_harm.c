@@ -141,3 +141,14 @@ void step_rot(void)
 	world.killed = true;
 	world_recover();
 }
+
+void step_refused(uint32_t number, uint64_t offset, uint32_t length)
+{
+	static const uint8_t page[4096] __attribute__((aligned(4096)));
+	const struct handle *handle = &world.handles[number];
+
+	if (handle->file && atomicio_write(handle->file, page, length, offset, 0) != -ENOSPC)
+		world_problem("a write without room for its page is not refused");
+	if (world_info().state != ATOMICIO_JOURNAL_READY)
+		world_problem("a write without room stops the journal");
+}
