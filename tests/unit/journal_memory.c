@@ -108,6 +108,31 @@ START_TEST(a_small_ring_has_frames_that_leave_room)
 }
 END_TEST
 
+START_TEST(sizes_that_are_no_whole_blocks_are_rounded_up)
+{
+	static const struct {
+		uint64_t size;
+		uint32_t frame_max, frame_taken;
+	} wishes[] = {{1 * MIB + 1, 10000, 12288},
+		      {1 * MIB + 4095, 8191, 8192},
+		      /* Half of the ring is what fits, and stays so. */
+		      {JOURNAL_RING_START + 20 * KIB, 10 * KIB, 8 * KIB}};
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		const struct atomicio_journal_options layout = {.size = wishes[i].size,
+								.frame_max = wishes[i].frame_max};
+
+		journal_fd = memfd_create("journal", MFD_CLOEXEC);
+		ck_assert_int_eq(atomicio_journal_create(journal_fd, &layout, sizeof(layout)), 0);
+		ck_assert_int_eq(atomicio_journal_open(journal_fd, NULL, 0, &journal), 0);
+		ck_assert_uint_eq(info().size, (wishes[i].size + 4095) / 4096 * 4096);
+		ck_assert_uint_eq(info().frame_max, wishes[i].frame_taken);
+		ck_assert_int_eq(atomicio_journal_close(journal), 0);
+		close(journal_fd);
+	}
+}
+END_TEST
+
 START_TEST(info_says_what_was_taken)
 {
 	uint64_t whole;
@@ -173,6 +198,7 @@ int main(void)
 	const TTest *const tests[] = {
 		the_default_frame_holds_256_pages_of_16_kib,
 		a_small_ring_has_frames_that_leave_room,
+		sizes_that_are_no_whole_blocks_are_rounded_up,
 		info_says_what_was_taken,
 		little_memory_takes_more_frames,
 		what_must_be_one_frame_is_one_all_the_same,

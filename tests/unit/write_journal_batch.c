@@ -101,6 +101,30 @@ START_TEST(a_group_is_one_frame_whatever_the_hardware_could_take)
 }
 END_TEST
 
+START_TEST(a_group_goes_through_the_journal_whatever_path_is)
+{
+	static const uint32_t paths[] = {ATOMICIO_PATH_AUTO, ATOMICIO_PATH_KERNEL,
+					 ATOMICIO_PATH_JOURNAL};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct atomicio_options options = {.policy = atomicio_policy_strict,
+							 .journal = journal,
+							 .file_id = 1,
+							 .path = paths[i]};
+		struct atomicio_file *file = NULL;
+		struct atomicio_op ops[2];
+
+		ck_assert_int_eq(write_open(&calls, FAKE_FD, &options, sizeof(options), &file), 0);
+		ops[0] = op(file, 0, PAGE);
+		ops[1] = op(file, 65536, PAGE);
+		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_ALL_OR_NONE), 0);
+		ck_assert_uint_eq(frames(), i + 1);
+		ck_assert_uint_eq(machine_stats(file).writes_journal, 2);
+		ck_assert_int_eq(atomicio_close(file), 0);
+	}
+}
+END_TEST
+
 START_TEST(a_group_that_cannot_be_whole_is_not_begun)
 {
 	static struct atomicio_journal another;
@@ -181,6 +205,7 @@ int main(void)
 		each_op_of_a_batch_has_its_own_result,
 		a_batch_that_is_misused_touches_no_result,
 		a_group_is_one_frame_whatever_the_hardware_could_take,
+		a_group_goes_through_the_journal_whatever_path_is,
 		a_group_that_cannot_be_whole_is_not_begun,
 		a_group_whose_frame_fails_is_whole_or_absent_after_recovery,
 		ops_of_a_frame_that_fails_are_not_written_past_it,
