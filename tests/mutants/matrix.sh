@@ -12,7 +12,15 @@ cell() {
 }
 
 prepare() {
-	tree_prepare "atomicio_matrix atomicio_crash atomicio_tool"
+	local where bad
+	tree_prepare "atomicio_matrix atomicio_crash atomicio_tool" || return
+	while read -r where; do
+		bad=$(cell "$where")
+		if [ -n "$bad" ]; then
+			echo "not ok - the unbroken library fails $bad"
+			return 1
+		fi
+	done < <(cut -d'|' -f3 "$lines" | sort -u)
 }
 
 try() { # NAME FILE WHERE HOW

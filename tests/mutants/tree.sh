@@ -14,7 +14,8 @@ tree_prepare() {
 	log=$root/build/mutants/$suite/log
 	rm -rf "$tree"
 	mkdir -p "$tree"
-	(cd "$root" && tar --exclude=./build --exclude=.git -cf - .) | tar -C "$tree" -xf - || return
+	# All files are new: an object of the last mutant of a run before is newer than its source.
+	(cd "$root" && tar --exclude=./build --exclude=.git -cf - .) | tar -C "$tree" -xmf - || return
 	tree_targets=$targets
 	if ! { cmake -S "$tree" -B "$build" -DATOMICIO_BUILD_EXAMPLES=OFF "$@" && tree_build; } >"$log.configure" 2>&1; then
 		tail -n 20 "$log.configure" "$log"
