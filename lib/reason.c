@@ -30,23 +30,22 @@ static const struct reason reasons[] = {
 	 "untorn.",
 	 "open the file with O_DIRECT, or pass ATOMICIO_OPEN_REOPEN_DIRECT to atomicio_open()"},
 	{ATOMICIO_REASON_FS_UNSUPPORTED, "fs-unsupported",
-	 "This filesystem, or this file on it, has no untorn writes.",
+	 "The filesystem, or this file on it, has no untorn writes.",
 	 "put the file on XFS with reflink (mkfs.xfs -m reflink=1, Linux 6.16 or newer), on ext4 "
 	 "over a capable disk, or use a journal"},
 	{ATOMICIO_REASON_DEVICE_UNSUPPORTED, "device-unsupported",
-	 "The device offers no untorn writes that fit, see queue/atomic_write_unit_max_bytes.",
-	 "use an NVMe or SCSI disk that has them, XFS with reflink (mkfs.xfs -m reflink=1, Linux "
-	 "6.16 or newer), or a journal"},
+	 "The device offers no untorn writes that fit: see queue/atomic_write_unit_max_bytes.",
+	 "use an NVMe or SCSI disk with untorn writes, XFS with reflink (mkfs.xfs -m reflink=1, "
+	 "Linux 6.16 or newer), or a journal"},
 	{ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC, "ext4-needs-bigalloc",
 	 "ext4 without bigalloc stops at one block although the disk could do more.",
 	 "mkfs.ext4 -O bigalloc -C 65536 (this erases the filesystem; Linux 6.16 or newer)"},
 	{ATOMICIO_REASON_XFS_NEEDS_REFLINK, "xfs-needs-reflink",
-	 "XFS offers at most one block, as it does without reflink or with max_atomic_write set "
-	 "low.",
+	 "XFS offers at most one block, as without reflink or with max_atomic_write set low.",
 	 "mkfs.xfs -m reflink=1 (this erases the filesystem), and mount without max_atomic_write"},
 	{ATOMICIO_REASON_XFS_SOFTWARE, "xfs-software",
-	 "XFS makes these writes untorn by copy on write, without help from the disk, which costs "
-	 "more flushes.",
+	 "XFS makes these writes untorn by copy on write, not by the disk, at the cost of more "
+	 "flushes.",
 	 "use a disk with untorn writes, or a journal; atomicio bench says which is faster"},
 	{ATOMICIO_REASON_XFS_SUSPECT_KERNEL, "xfs-suspect-kernel",
 	 "XFS copy on write in Linux 6.16.0 to 6.17.7 can fail with EIO or convert a wrong range, "
@@ -60,10 +59,10 @@ static const struct reason reasons[] = {
 	 "A disk below can write untorn, but a layer above it (device-mapper, md, bcache, DRBD) "
 	 "cannot.",
 	 "use dm-linear, dm-stripe or dm-mirror (Linux 6.14), dm-crypt or dm-multipath (6.19), md "
-	 "raid0, raid1 or raid10 (6.13) or md linear (6.18), on disks that all can, each from a "
-	 "multiple of their untorn unit"},
+	 "raid0, raid1 or raid10 (6.13) or md linear (6.18), on disks that can all write untorn, "
+	 "each from a multiple of its untorn unit"},
 	{ATOMICIO_REASON_OVERLAY, "overlay",
-	 "overlayfs refuses untorn writes, also where it repeats the claim of the file below.",
+	 "overlayfs refuses untorn writes, even where statx repeats the claim of the file below.",
 	 "use a path outside the overlay: in a container, a volume or a bind mount"},
 	{ATOMICIO_REASON_DATA_JOURNALED, "data-journaled",
 	 "ext4 claims untorn writes for this file but would make them through the page cache, as "
@@ -73,61 +72,62 @@ static const struct reason reasons[] = {
 	 "The file is in DAX mode, where stores reach memory and no untorn write exists.",
 	 "mount with -o dax=never, or clear the file's flag with xfs_io -c 'chattr -x'"},
 	{ATOMICIO_REASON_APPEND_ONLY, "append-only",
-	 "The file is append-only, so that the kernel would move the write to the end of the file.",
+	 "The file is append-only: the kernel would move the write to the end of the file.",
 	 "chattr -a FILE"},
 	{ATOMICIO_REASON_READ_ONLY, "read-only", "The descriptor is not open for writing.",
 	 "open the file with O_RDWR or O_WRONLY"},
 	{ATOMICIO_REASON_UNCONFIRMED, "unconfirmed",
-	 "The kernel's claim was not tested, because the confirming call could not be made or had "
+	 "The kernel's claim was not tested, because the confirming call could not be made or gave "
 	 "another answer.",
 	 "open the file with O_RDWR or O_WRONLY, and allow pwritev2(2) in the sandbox"},
 	{ATOMICIO_REASON_NVME_AWUPF_IGNORED, "nvme-awupf-ignored",
 	 "The disk may be able to do more: since 7.0 Linux ignores the controller's AWUPF and "
 	 "believes only the namespace's NAWUPF, which gives one logical block here.",
-	 "compare nvme id-ctrl (awupf) with nvme id-ns (nawupf); a firmware that sets NAWUPF, or a "
-	 "larger logical block (nvme format --lbaf, which erases the disk), would change it"},
+	 "compare nvme id-ctrl (awupf) with nvme id-ns (nawupf); for more, use a firmware that "
+	 "sets NAWUPF, or a larger logical block (nvme format --lbaf, which erases the disk)"},
 	{ATOMICIO_REASON_NOT_REGULAR, "not-regular",
-	 "This is neither a regular file nor a block device.",
+	 "The name or descriptor is neither a regular file nor a block device.",
 	 "name a regular file, a block device or a partition"},
 	{ATOMICIO_REASON_BUFFERED_NOT_IN_KERNEL, "buffered-not-in-kernel",
 	 "No kernel up to 7.3 makes writes through the page cache untorn.",
 	 "use O_DIRECT, or a journal, which serves buffered files too"},
 	{ATOMICIO_REASON_IMMUTABLE, "immutable", "The file is immutable.", "chattr -i FILE"},
 	{ATOMICIO_REASON_CONTRADICTED, "contradicted",
-	 "The kernel's answers contradict each other, so that the claim is not believed.",
-	 "close the file and open it again, as capabilities are fixed when a file is opened; if it "
-	 "stays, report it with the output of atomicio probe --json"},
+	 "The kernel's answers contradict each other: the claim is not believed.",
+	 "close the file and open it again (capabilities are fixed at open); if the contradiction "
+	 "stays, report the output of atomicio probe --json"},
 	{ATOMICIO_REASON_DISK_UNKNOWN, "disk-unknown",
-	 "The disk below could not be found in sysfs.", "mount sysfs on /sys, as in a container"},
+	 "The disk below could not be found in sysfs.",
+	 "mount sysfs on /sys, which a container may lack"},
 	{ATOMICIO_REASON_QUEUE_UNREADABLE, "queue-unreadable",
-	 "The disk's limits could not be read, so that hardware and software cannot be told apart.",
+	 "The disk's limits could not be read: hardware and software cannot be told apart.",
 	 "mount sysfs on /sys, and make /sys/dev/block and the queue directories readable"},
 	{ATOMICIO_REASON_CONTENTS_UNKNOWN, "contents-unknown",
-	 "What the device holds could not be read; the verdict does not depend on it.",
-	 "run as a user that may read the device node, as the group disk may, and in a container "
-	 "give it that node"},
+	 "The contents of the device could not be read; the verdict does not depend on them.",
+	 "run as a user that may read the device node, such as one of the group disk; give the "
+	 "node to a "
+	 "container"},
 	{ATOMICIO_REASON_REOPEN_FAILED, "reopen-failed",
 	 "The library could not open a descriptor of its own with O_DIRECT for this file.",
 	 "mount /proc, allow opening the file again for writing, or open it with O_DIRECT"},
 	{ATOMICIO_REASON_STATX_REFUSED, "statx-refused",
-	 "The call statx(2) was refused, as in a sandbox that does not know it, and nothing else "
-	 "says "
-	 "what the file can do.",
+	 "The call statx(2) was refused, as by a sandbox, and nothing else says what the file can "
+	 "do.",
 	 "allow statx(2) in the sandbox (seccomp filter)"},
 	{ATOMICIO_REASON_NO_RECHECK, "no-recheck",
-	 "The file's flags cannot be read, and without a look at them after each write no success "
-	 "could be believed.",
+	 "The file's flags cannot be read, and a success counts only if the flags are read after "
+	 "the write.",
 	 "allow ioctl(2) with FS_IOC_GETFLAGS in the sandbox (seccomp filter)"},
 	{ATOMICIO_REASON_NO_WITNESS, "no-witness",
-	 "The library has no second descriptor to ask which page was lost, so that it counts every "
-	 "error of a durable write as a loss.",
-	 "mount /proc, allow opening the file again, raise ulimit -n, or do without "
+	 "The library has no witness (a descriptor of its own), and counts every error of a "
+	 "durable write as a lost page.",
+	 "mount /proc, allow opening the file again, raise ulimit -n, or open without "
 	 "ATOMICIO_OPEN_NO_WITNESS"},
 	{ATOMICIO_REASON_CONTENTS_AMBIGUOUS, "contents-ambiguous",
-	 "The device carries the signatures of several filesystems or volumes, so that its UUID is "
-	 "not known; the verdict does not depend on it.",
-	 "wipefs --no-act DEVICE lists them; wipefs --backup --types TYPE DEVICE removes one that "
-	 "is left of an earlier use, with the device unmounted"},
+	 "The device carries the signatures of several filesystems or volumes, and its UUID is "
+	 "unknown; the verdict does not depend on the UUID.",
+	 "list the signatures with wipefs --no-act DEVICE; unmount the device, and remove one left "
+	 "by an earlier use with wipefs --backup --types TYPE DEVICE"},
 	{ATOMICIO_REASON_LENGTH_NOT_POWER_OF_TWO, "length-not-power-of-two",
 	 "The length of an untorn write must be a power of two.",
 	 "write a power of two, or use a journal"},
@@ -145,7 +145,7 @@ static const struct reason reasons[] = {
 	 "allocate with aligned_alloc(3) and memory_align, or set options.bounce_max"},
 	{ATOMICIO_REASON_FILE_SIZE_LIMIT, "file-size-limit",
 	 "The write would cross the process's file size limit, or the largest size of a file of "
-	 "this filesystem, where the kernel cuts it short.",
+	 "this filesystem: the kernel would cut the write short.",
 	 "raise the limit with ulimit -f or setrlimit(RLIMIT_FSIZE), or use a smaller offset"},
 	{ATOMICIO_REASON_DEVICE_END, "device-end", "The write would cross the end of the device.",
 	 "stay within the device's size (blockdev --getsize64)"},
@@ -153,43 +153,43 @@ static const struct reason reasons[] = {
 	 "Every kernel up to 7.3 refuses untorn writes from registered io_uring buffers.",
 	 "use IORING_OP_WRITE with a plain address"},
 	{ATOMICIO_REASON_NOWAIT_NEVER, "nowait-never",
-	 "Without waiting this write never succeeds: XFS copy on write always has to wait.",
+	 "The write never succeeds without waiting: XFS copy on write always has to wait.",
 	 "write without ATOMICIO_NOWAIT, or from a thread that may wait"},
 	{ATOMICIO_REASON_CACHED_PAGES, "cached-pages",
 	 "Pages of this range in the page cache are in the way of a direct write.",
 	 "close buffered and mapped users of the file, or sync them first"},
 	{ATOMICIO_REASON_SHORT_WRITE, "short-write",
-	 "The kernel wrote only a part, and so tore the page.",
+	 "The kernel wrote only a part of the page, which is now torn.",
 	 "treat the range as lost, and restore it from a journal or a copy"},
 	{ATOMICIO_REASON_HANDLE_POISONED, "handle-poisoned",
-	 "An earlier write through this handle ended torn, or a page of the file was lost, so that "
-	 "it "
-	 "takes no more.",
+	 "An earlier write through this handle ended torn, or a page of the file was lost: the "
+	 "handle accepts no more writes.",
 	 "repair the file, then atomicio_close() and atomicio_open() again"},
 	{ATOMICIO_REASON_LENGTH_UNALIGNED, "length-unaligned",
 	 "The file is open with O_DIRECT, and the length is not a multiple of offset_align.",
 	 "write a multiple of offset_align, or open the file without O_DIRECT"},
 	{ATOMICIO_REASON_FRAME_TOO_LARGE, "frame-too-large",
-	 "The write is longer than the journal's largest frame, or the group than a chain.",
+	 "The write is longer than the journal's largest frame, or the group is longer than a "
+	 "chain of frames.",
 	 "write less at once, or create the journal with a larger frame_max"},
 	{ATOMICIO_REASON_JOURNAL_UNCLEAN, "journal-unclean",
 	 "The journal has live frames of an earlier run.",
-	 "call atomicio_journal_recover(), or type atomicio journal recover, first"},
+	 "first call atomicio_journal_recover(), or type atomicio journal recover"},
 	{ATOMICIO_REASON_JOURNAL_POISONED, "journal-poisoned",
-	 "A frame of the journal could not be written, so that it takes no more.",
-	 "close the journal, remove the cause, open it again and recover"},
+	 "A frame of the journal could not be written: the journal accepts no more writes.",
+	 "close the journal, remove the cause, open the journal again and recover"},
 	{ATOMICIO_REASON_BAD_ARGUMENT, "bad-argument",
-	 "No file takes this write: no handle, no buffer, no length, or an end beyond INT64_MAX.",
+	 "No file accepts this write: no handle, no buffer, no length, or an end beyond INT64_MAX.",
 	 "correct the call"},
 	{ATOMICIO_REASON_HOME_FAILED, "home-failed",
 	 "A page of this file is durable in the journal, but could not be written to the file.",
-	 "read it by atomicio_journal_read(), remove the cause, open the journal again and "
+	 "read the page with atomicio_journal_read(), remove the cause, open the journal again and "
 	 "recover"},
 	{ATOMICIO_REASON_JOURNAL_FULL, "journal-full",
 	 "The journal has no room: pages of failed files hold it, or its header cannot be written.",
 	 "close what failed, remove the cause, open the journal again and recover"},
 	{ATOMICIO_REASON_NO_TURN, "no-turn",
-	 "The journal is shared with other processes, and this one is not in a turn.",
+	 "The journal is shared with other processes, and this process is not in a turn.",
 	 "call atomicio_journal_turn_begin() before the write"},
 };
 

@@ -34,7 +34,7 @@ doctor_tells_a_second_signature_from_a_missing_right() {
 	losetup -d "$node"
 	rm -f "$image"
 	prints 'contents-ambiguous: .*signatures of several filesystems'
-	prints 'to change it: wipefs --no-act'
+	prints 'to change it: list the signatures with wipefs --no-act'
 	! grep -q 'contents-unknown' "$out" || note 'it speaks of a user that may read the device'
 }
 try doctor_says_no_on_tmpfs_and_why tmpfs
