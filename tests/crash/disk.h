@@ -17,9 +17,9 @@
  * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
  *   The error is reported once to each open description.
  * - With `server` all is left to a server, which drops RWF_DSYNC.  With `full` no home grows.
- * - With `cache_lies` the cache of a home calls such bytes clean: a write over them through the cache
- *   changes nothing on the disk.  A direct read sees what the disk has, and dropping the cache shows
- *   it.
+ * - With `cache_lies` the cache of a home calls such bytes clean: a write over them through the
+ *   cache changes nothing on the disk.  A direct read sees what the disk has, and dropping the
+ *   cache shows it.
  */
 #ifndef CRASH_DISK_H
 #define CRASH_DISK_H

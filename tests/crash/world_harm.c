@@ -27,9 +27,9 @@ static void close_for_others(void)
 }
 
 /*
- * File 2 cannot be had, or another file is in its place (K4): file 1 is recovered, its frames are in
- * the ring, and it takes writes until the pages of file 2 have to be carried.  Nothing of both is
- * lost or undone (H3, K7).
+ * File 2 cannot be had, or another file is in its place (K4): file 1 is recovered, its frames are
+ * in the ring, and it takes writes until the pages of file 2 have to be carried.  Nothing of both
+ * is lost or undone (H3, K7).
  */
 void world_recover_partly(void)
 {
