@@ -34,7 +34,7 @@ static const struct reason reasons[] = {
 	 "put the file on XFS with reflink (mkfs.xfs -m reflink=1, Linux 6.16 or newer), on ext4 "
 	 "over a capable disk, or use a journal"},
 	{ATOMICIO_REASON_DEVICE_UNSUPPORTED, "device-unsupported",
-	 "The device offers no untorn writes that fit: see queue/atomic_write_unit_max_bytes.",
+	 "The device offers no untorn writes that fit (see queue/atomic_write_unit_max_bytes).",
 	 "use an NVMe or SCSI disk with untorn writes, XFS with reflink (mkfs.xfs -m reflink=1, "
 	 "Linux 6.16 or newer), or a journal"},
 	{ATOMICIO_REASON_EXT4_NEEDS_BIGALLOC, "ext4-needs-bigalloc",

@@ -40,10 +40,10 @@ static int find_directory(struct bench *bench, const char *path)
 		return tool_error("%s: %s: name a directory of the disk to measure", bench->safe,
 				  strerror(errno));
 	if (S_ISBLK(status.st_mode))
-		return tool_error("%s: is a block device, and bench writes only to files of its "
-				  "own: type atomicio bench DIRECTORY, with one that is mounted "
-				  "from it",
-				  bench->safe);
+		return tool_error(
+			"%s: is a block device, and bench writes only to files of its own: type "
+			"atomicio bench DIRECTORY, with a directory on this device",
+			bench->safe);
 	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
 		return tool_error("%s: is neither a directory nor a regular file: type atomicio "
 				  "bench DIRECTORY",
@@ -63,29 +63,26 @@ static int explain(const struct bench *bench, int error)
 	switch (error) {
 	case -ENOSPC:
 	case -EDQUOT:
-		return tool_error(
-			"%s: the space ran out during the run: free some, or name another "
-			"directory",
-			bench->safe);
+		return tool_error("%s: the space ran out during the run: free some space, or name "
+				  "another directory",
+				  bench->safe);
 	case -EFBIG:
 		return tool_error("%s: files may not grow to %u MiB here: type ulimit -f unlimited "
 				  "first",
 				  bench->safe, BENCH_FILE_MAX >> 20);
 	case -EACCES:
 	case -EPERM:
-		return tool_error(
-			"%s: no file can be made in it: %s: name a directory that you can "
-			"write to, or use sudo",
-			bench->safe, strerror(-error));
+		return tool_error("%s: no file can be made in this directory: %s: name a directory "
+				  "that you can write to, or use sudo",
+				  bench->safe, strerror(-error));
 	case -EROFS:
-		return tool_error(
-			"%s: no file can be made in it: %s: name another, or remount with "
-			"mount -o remount,rw",
-			bench->safe, strerror(-error));
+		return tool_error("%s: no file can be made in this directory: %s: name another "
+				  "directory, or remount with mount -o remount,rw",
+				  bench->safe, strerror(-error));
 	default:
-		return tool_error("%s: could not be measured: %s: type atomicio doctor %s to see "
-				  "what it is",
-				  bench->safe, strerror(-error), bench->safe);
+		return tool_error(
+			"%s: could not be measured: %s: type atomicio doctor %s to see why",
+			bench->safe, strerror(-error), bench->safe);
 	}
 }
 
@@ -178,8 +175,8 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 					text_word(optarg, word, sizeof(word)));
 		} else if (option == 't') {
 			if (text_parse_size(optarg, &seconds) || !seconds || seconds > SECONDS_MAX)
-				return tool_error("bench: --seconds '%s' is no time: type a number "
-						  "from 1 to %d",
+				return tool_error("bench: --seconds '%s' is no duration: type a "
+						  "number of seconds from 1 to %d",
 						  text_word(optarg, word, sizeof(word)),
 						  SECONDS_MAX);
 		} else {
@@ -187,7 +184,8 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 		}
 	}
 	if (arguments.count != 1)
-		return tool_error("bench: it takes one path: type atomicio bench DIRECTORY");
+		return tool_error(
+			"bench: exactly one path is needed: type atomicio bench DIRECTORY");
 	bench->size = (uint32_t)size;
 	bench->seconds = (uint32_t)seconds;
 	status = find_directory(bench, arguments.words[0]);
@@ -221,13 +219,13 @@ static int run(const struct tool_command *command, int argc, char **argv)
 const struct tool_command tool_bench = {
 	.name = "bench",
 	.usage = "PATH [--size N] [--seconds N] [--buffered] [--json]",
-	.summary = "Measure what untorn pages cost here, each way, and say which to choose",
+	.summary = "Measure the cost of untorn pages here, each way, and recommend a way",
 	.details =
-		"PATH is a directory, or a file in it.  Nothing there is touched: bench writes to "
-		"files\nof its own, which have no name and are gone at the end, however it comes.  "
-		"They need\nabout 230 MiB of free space.\n\n"
-		"  --size N     of a page: 4k, 8k, 16k (if nothing is said), 32k or 64k\n"
-		"  --seconds N  to measure in all, 20 if nothing is said\n"
+		"PATH is a directory, or a file in it.  Your files stay untouched: bench writes\n"
+		"to unnamed files of its own, which are gone at the end, also after a kill, and\n"
+		"need about 230 MiB of free space.\n\n"
+		"  --size N     length of a page: 4k, 8k, 16k (the default), 32k or 64k\n"
+		"  --seconds N  length of the whole measurement, default 20\n"
 		"  --buffered   also through the page cache\n"
 		"  --json       print one object\n\n"
 		"Exit status: 0 measured, 2 an error.\n",

@@ -39,10 +39,11 @@ static void put_absence(const struct bench *bench, const struct bench_mode *mode
 	uint64_t reasons = mode->why_not, reason;
 
 	if (!mode->direct && caps->direct.mechanism != ATOMICIO_MECHANISM_NONE) {
-		printf("  The kernel path is not there: no kernel up to 7.3 makes writes through "
-		       "the "
-		       "page cache untorn.\n  For the library's writes to go direct, set "
-		       "options.flags = ATOMICIO_OPEN_REOPEN_DIRECT.\n");
+		printf("  The kernel path is impossible: no kernel up to 7.3 makes writes through "
+		       "the page "
+		       "cache untorn.\n"
+		       "  To make the library's writes direct, set options.flags = "
+		       "ATOMICIO_OPEN_REOPEN_DIRECT.\n");
 		return;
 	}
 	if (caps->direct.mechanism == ATOMICIO_MECHANISM_NONE)
@@ -55,9 +56,9 @@ static void put_absence(const struct bench *bench, const struct bench_mode *mode
 static const char *why_auto(const struct bench_mode *mode, enum ways_shape shape)
 {
 	if (mode->by_auto[shape] == WAYS_JOURNAL)
-		return mode->why_not ? "nothing else makes them untorn"
-				     : "no hardware takes the page, and a journal is given";
-	return "the disk takes the page";
+		return mode->why_not ? "nothing else makes pages untorn"
+				     : "no hardware writes the page untorn, and a journal is given";
+	return "the disk writes the page untorn";
 }
 
 static void put_shape(const struct bench *bench, const struct bench_mode *mode,
@@ -80,16 +81,16 @@ static void put_shape(const struct bench *bench, const struct bench_mode *mode,
 		       bench_way_name(bench, fastest), factor,
 		       fastest == WAYS_KERNEL ? "KERNEL" : "JOURNAL");
 	if (fastest != mode->by_auto[shape] && fastest == WAYS_KERNEL)
-		printf("    Its price: free space is needed to overwrite a page too, and the file "
-		       "ends up in pieces.\n");
+		printf("    The price: an overwrite needs free space too, and the file ends up in "
+		       "pieces.\n");
 }
 
 static void put_price(const struct bench_mode *mode)
 {
 	const struct bench_result *page = &mode->results[WAYS_PAGE][mode->by_auto[WAYS_PAGE]];
 
-	printf("  Against unprotected writes, single durable pages go at %.2f times the rate, "
-	       "batches at %.2f.\n",
+	printf("  Compared with unprotected writes, single durable pages have %.2f times the rate, "
+	       "batches %.2f.\n",
 	       page->to_plain, mode->results[WAYS_PAGES][mode->by_auto[WAYS_PAGES]].to_plain);
 }
 
@@ -101,8 +102,8 @@ static void put_batches(const struct bench_mode *mode)
 		mode->results[WAYS_PAGES_SYNC][mode->by_auto[WAYS_PAGES_SYNC]].pages_per_second;
 
 	if (batch > CLEARLY * single)
-		printf("    In atomicio_write_batch() they go about %.1f times as fast, and are "
-		       "durable at once.\n",
+		printf("    atomicio_write_batch() is about %.1f times as fast, with durable "
+		       "pages.\n",
 		       batch / single);
 }
 
@@ -123,7 +124,7 @@ void bench_put_advice(const struct bench *bench)
 			printf("  Without a journal AUTO takes the %s.\n",
 			       bench_way_name(bench, WAYS_KERNEL));
 		else
-			printf("  Without a journal they are refused: to make one, type "
-			       "atomicio journal create FILE.\n");
+			printf("  Without a journal these writes are refused: to make a journal, "
+			       "type atomicio journal create FILE.\n");
 	}
 }

@@ -41,8 +41,8 @@ static int run_crash(const struct tool_command *command, int argc, char **argv)
 	execv(ATOMICIO_LIBEXEC "/" PROGRAM, argv);
 	start_beside("crash", argv);
 	if (access("/proc/self/exe", F_OK) < 0)
-		return tool_error("crash: where this program lies is not known: /proc/self/exe: "
-				  "%s: type mount -t proc proc /proc",
+		return tool_error("crash: the path of this program is unknown: /proc/self/exe: %s: "
+				  "type mount -t proc proc /proc",
 				  strerror(errno));
 	if (errno != ENOENT && errno != ENOTDIR)
 		return tool_error("crash: " PROGRAM " cannot be started: %s", strerror(errno));
@@ -53,7 +53,7 @@ static int run_crash(const struct tool_command *command, int argc, char **argv)
 const struct tool_command tool_crash = {
 	.name = "crash",
 	.usage = "run|serve ARGUMENT...",
-	.summary = "Cut the power of a simulated disk under a program, and check what is left",
+	.summary = "Cut the power of a simulated disk under a program, and check the files",
 	.details = "",
 	.run = run_crash,
 };

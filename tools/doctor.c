@@ -24,9 +24,8 @@ static void put_verdict(const char *path, const struct target *target,
 	text_size(direct->unit_max_hw, size, sizeof(size));
 	switch (direct->mechanism) {
 	case ATOMICIO_MECHANISM_NONE:
-		printf("%s: no untorn writes%s: neither its device nor its filesystem makes "
-		       "them.\n",
-		       safe, what);
+		printf("%s: no untorn writes%s: the device and the filesystem make none.\n", safe,
+		       what);
 		return;
 	case ATOMICIO_MECHANISM_HARDWARE:
 		printf("%s: untorn writes of %s%s, made by the device.\n", safe, units, what);
@@ -42,8 +41,9 @@ static void put_verdict(const char *path, const struct target *target,
 		break;
 	}
 	text_size(caps->memory_align, size, sizeof(size));
-	printf("Open it with O_DIRECT; a write's length is a power of two, its offset a multiple "
-	       "of its\nlength, its memory aligned to %s.\n",
+	printf("Open the file with O_DIRECT; the length of a write is a power of two, the offset a "
+	       "multiple\n"
+	       "of the length, and the memory aligned to %s.\n",
 	       size);
 }
 
@@ -79,7 +79,7 @@ static int run(const struct tool_command *command, int argc, char **argv)
 		return tool_bad_option(command, option, argv);
 	}
 	if (arguments.count != 1)
-		return tool_error("doctor: it takes one path: type atomicio doctor PATH");
+		return tool_error("doctor: exactly one path is needed: type atomicio doctor PATH");
 	path = arguments.words[0];
 	text_path(path, safe, sizeof(safe));
 	if (target_open(path, TARGET_FOR_PROBE, &target, sentence, sizeof(sentence)))
@@ -108,8 +108,8 @@ const struct tool_command tool_doctor = {
 	.name = "doctor",
 	.usage = "PATH",
 	.summary = "Say whether a file can write untorn, what limits it and what to type",
-	.details = "A directory stands for a new file in it: an unnamed one is made and is gone "
-		   "at the end.\n\n"
-		   "Exit status: 0 untorn by hardware or filesystem, 1 not, 2 an error.\n",
+	.details =
+		"For a directory, a new unnamed file in it is probed, and removed at the end.\n\n"
+		"Exit status: 0 untorn by hardware or filesystem, 1 not, 2 an error.\n",
 	.run = run,
 };

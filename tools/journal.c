@@ -62,8 +62,8 @@ static int add_file(struct journal_request *request, const char *text, bool gone
 				  word, gone ? "id" : "ID=FILE", gone ? "--gone 7" : "7=data");
 	for (unsigned i = 0; i < request->file_count; i++)
 		if (request->files[i].file_id == file->file_id)
-			return tool_error("journal: the id of '%s' is given twice: type each once",
-					  word);
+			return tool_error(
+				"journal: the id of '%s' is given twice: type each id once", word);
 	file->path = gone ? NULL : equals + 1;
 	request->file_count++;
 	return TOOL_YES;
@@ -75,8 +75,8 @@ static int add_forced(struct journal_request *request, const char *text)
 	char word[128];
 
 	if (parse_id(text, strlen(text), &request->forced[request->forced_count]))
-		return tool_error("journal: '%s' is no id: type the number of a file that is given "
-				  "as ID=FILE, for example --force-identity 7",
+		return tool_error("journal: '%s' is no id: type the number of an ID=FILE argument, "
+				  "for example --force-identity 7",
 				  text_word(text, word, sizeof(word)));
 	request->forced_count++;
 	return TOOL_YES;
@@ -92,7 +92,7 @@ static int add_keep(struct journal_request *request, const char *text)
 	if (!at || parse_id(text, (size_t)(at - text), &keep->file_id) ||
 	    text_parse_size(at + 1, &keep->offset))
 		return tool_error("journal: '%s' is no page: type the id of a file and an offset "
-				  "in it, for example --keep 7@16k",
+				  "in that file, for example --keep 7@16k",
 				  text_word(text, word, sizeof(word)));
 	request->keep_count++;
 	return TOOL_YES;
@@ -169,13 +169,13 @@ static int parse_words(const struct tool_command *command, const struct tool_arg
 	char word[128];
 
 	if (!arguments->count)
-		return tool_error("journal: what to do is missing: type atomicio journal %s",
+		return tool_error("journal: a subcommand is missing: type atomicio journal %s",
 				  command->usage);
 	for (size_t i = 0; i < ACTION_COUNT; i++)
 		if (!strcmp(words[0], actions[i].name))
 			*action = &actions[i];
 	if (!*action)
-		return tool_error("journal: '%s' is nothing that it does: type atomicio journal %s",
+		return tool_error("journal: '%s' is no subcommand: type atomicio journal %s",
 				  text_word(words[0], word, sizeof(word)), command->usage);
 	if (arguments->count < 2)
 		return tool_error("journal %s: a path is missing: type atomicio journal %s PATH",
@@ -183,8 +183,8 @@ static int parse_words(const struct tool_command *command, const struct tool_arg
 	if ((!(*action)->takes_files &&
 	     (request->file_count || for_recover || arguments->count > 2)) ||
 	    (!(*action)->makes && for_create))
-		return tool_error("journal %s: an option or argument is not for it: type atomicio "
-				  "journal %s",
+		return tool_error("journal %s: an option or argument does not fit this subcommand: "
+				  "type atomicio journal %s",
 				  (*action)->name, command->usage);
 	request->path = words[1];
 	text_path(request->path, request->safe, sizeof(request->safe));
@@ -226,23 +226,23 @@ static int run(const struct tool_command *command, int argc, char **argv)
 const struct tool_command tool_journal = {
 	.name = "journal",
 	.usage = "create|info|check|dump|recover [OPTION...] PATH [ID=FILE...]",
-	.summary = "Make a double-write journal, look at it, or recover files from it",
+	.summary = "Make a double-write journal, inspect one, or recover files from one",
 	.details =
 		"  create PATH [--size N] [--frame-max N] [--overwrite]\n"
-		"              lay out a journal in a new or empty file, or over what is there\n"
-		"  info PATH   what it is, and where its live frames are\n"
-		"  check PATH  is there anything to recover?\n"
-		"  dump PATH   its headers, frames and entries; reads only, takes no lock\n"
+		"              lay out a journal in a new or empty file; --overwrite: in any file\n"
+		"  info PATH   size, limits, and the place of the live frames\n"
+		"  check PATH  say whether recovery is needed\n"
+		"  dump PATH   headers, frames and entries; only reads, takes no lock\n"
 		"  recover PATH ID=FILE... [--gone ID]...\n"
-		"              write every live frame home; name the file of each id, or say that\n"
-		"              it is gone and its pages are to be dropped\n"
-		"      --list               show each page, and whether the file has it; no write\n"
-		"      --keep ID@OFFSET     leave this page as the file has it\n"
-		"      --force-identity ID  write into its file though it is another one\n"
-		"      --unreadable         do without what the disk does not read\n\n"
+		"              write the pages of live frames to their files; name the file\n"
+		"              of each id, or drop the pages of a deleted file with --gone\n"
+		"      --list               only show each page, and whether the file has it\n"
+		"      --keep ID@OFFSET     keep this page of the file, not the journal's\n"
+		"      --force-identity ID  write into the named file, whatever its identity\n"
+		"      --unreadable         give up the parts that the disk cannot read\n\n"
 		"  --json      the answer as JSON\n\n"
-		"Exit status: 0 done, or nothing to recover; 1 from check: live frames, recover; "
-		"2 an\nerror; 3 the journal is damaged; 4 it is in use; 5 done, but the standard "
-		"output failed.\n",
+		"Exit status: 0 done, or nothing to recover; 1 from check: live frames, recover;\n"
+		"2 an error; 3 the journal is damaged; 4 the journal is in use; 5 done, but\n"
+		"the standard output failed.\n",
 	.run = run,
 };

@@ -27,12 +27,12 @@ int journal_open_error(const struct journal_request *request, int error)
 
 	switch (error) {
 	case -EBUSY:
-		tool_error("%s: the journal is in use by another process: stop it first, or type "
-			   "atomicio journal dump %s, which only reads",
+		tool_error("%s: the journal is in use by another process: first stop that process, "
+			   "or type atomicio journal dump %s, which only reads",
 			   path, path);
 		return TOOL_BUSY;
 	case -ENODATA:
-		return tool_error("%s: no journal is in this file: type atomicio journal create "
+		return tool_error("%s: this file holds no journal: type atomicio journal create "
 				  "PATH to make one",
 				  path);
 	case -EPROTONOSUPPORT:
@@ -40,17 +40,17 @@ int journal_open_error(const struct journal_request *request, int error)
 				  "know: use the release of libatomicio that made it",
 				  path);
 	case -EBADMSG:
-		tool_error("%s: both headers of the journal are damaged: restore its files from a "
-			   "copy, then type atomicio journal create --overwrite %s",
+		tool_error("%s: both headers of the journal are damaged: restore the journal's "
+			   "files from a copy, then type atomicio journal create --overwrite %s",
 			   path, path);
 		return TOOL_CORRUPT;
 	case -ERANGE:
-		tool_error("%s: the file is shorter than its journal: restore the whole of it",
+		tool_error("%s: the file is shorter than the journal in it: restore the whole file",
 			   path);
 		return TOOL_CORRUPT;
 	case -EBADF:
-		return tool_error("%s: it cannot be opened for reading and writing: check its "
-				  "permissions with ls -l",
+		return tool_error("%s: the journal cannot be opened for reading and writing: check "
+				  "the permissions with ls -l",
 				  path);
 	default:
 		return tool_error("%s: the journal cannot be read: %s: check the disk with dmesg",
@@ -61,9 +61,9 @@ int journal_open_error(const struct journal_request *request, int error)
 /* Where an acknowledged frame may be, the disk does not read. */
 int journal_unreadable_error(const struct journal_request *request, uint64_t offset)
 {
-	tool_error("%s: the disk cannot read it at %llu, where a frame may be that was "
-		   "acknowledged: try again when the disk is mended, or type atomicio journal "
-		   "recover --unreadable to do without",
+	tool_error("%s: the disk cannot read the journal at %llu, where an acknowledged frame may "
+		   "be: repair the disk and try again, or type atomicio journal recover "
+		   "--unreadable to give up that part",
 		   request->safe, (unsigned long long)offset);
 	return TOOL_CORRUPT;
 }
@@ -141,20 +141,21 @@ void journal_put_json(const struct journal_request *request,
 static void put_notes(const struct atomicio_journal_info *info)
 {
 	static const char *const texts[WORD_NOTES] = {
-		"the other header has the same, and this one is written again before the next "
-		"frame; if that happens again, the disk is failing",
-		"the other header has the same, and this one is written again before the next "
-		"frame; if that happens again, the disk is failing",
-		"a part of it cannot be read; no frame lies there, and the next program puts none "
-		"there",
+		"the other header holds the same, and this header is written again before the next "
+		"frame; if the damage comes back, the disk is failing",
+		"the other header holds the same, and this header is written again before the next "
+		"frame; if the damage comes back, the disk is failing",
+		"a part of the journal cannot be read; no frame lies there, and the next program "
+		"puts none there",
 		NULL, /* always set in a journal just opened */
-		"its file cannot be opened with O_DIRECT, so that frames go through the page cache",
-		"nothing here outlives a crash of the machine: it protects from killed programs "
-		"alone",
-		"its filesystem leaves syncs to a server: frames are durable if that keeps its "
-		"word",
-		"it holds fewer than six of its largest frames, so none is kept for a file that "
-		"fails: one of them stops all; make it larger, or its frames smaller"};
+		"the journal cannot be opened with O_DIRECT: frames go through the page cache",
+		"nothing here survives a crash of the machine: the journal protects from killed "
+		"programs alone",
+		"the filesystem leaves syncs to a server: frames are durable if the server keeps "
+		"its word",
+		"the journal holds fewer than six of its largest frames, and keeps no room for "
+		"failed files: one failed file stops all writes; make the journal larger, or its "
+		"frames smaller"};
 
 	for (unsigned i = 0; i < WORD_NOTES; i++)
 		if (info->notes & 1u << i && texts[i])
@@ -209,11 +210,9 @@ int action_check(const struct journal_request *request)
 	if (request->json)
 		journal_put_json(request, info);
 	if (info->state == ATOMICIO_JOURNAL_CORRUPT) {
-		tool_error(
-			"%s: corrupt: a frame that was durable, and should be at %llu, is lost: "
-			"type atomicio journal dump %s to see which files are named, and restore "
-			"these",
-			request->safe, (unsigned long long)info->corrupt_offset, request->safe);
+		tool_error("%s: corrupt: the durable frame at %llu is lost: type atomicio journal "
+			   "dump %s to see the files of the journal, and restore them",
+			   request->safe, (unsigned long long)info->corrupt_offset, request->safe);
 		return TOOL_CORRUPT;
 	}
 	if (info->state == ATOMICIO_JOURNAL_TAIL_UNREADABLE)

@@ -119,26 +119,28 @@ static int create_error(const struct journal_request *request, int error, bool o
 
 	switch (error) {
 	case -EEXIST:
-		return tool_error("%s: the file is not empty: name another, or type --overwrite to "
-				  "lose what is in it",
+		return tool_error("%s: the file is not empty: name another file, or type "
+				  "--overwrite to replace its contents",
 				  path);
 	case -EBUSY:
 		if (opened)
-			tool_error("%s: the journal is in use by another process: stop it first",
+			tool_error("%s: the journal is in use by another process: first stop that "
+				   "process",
 				   path);
 		else
-			tool_error("%s: is in use, mounted or as a part of another device: name "
-				   "another, or see with lsblk and findmnt what to stop",
-				   path);
+			tool_error(
+				"%s: the device is in use (mounted, or a part of another device): "
+				"name another device, or find the user with lsblk and findmnt",
+				path);
 		return TOOL_BUSY;
 	case -EISDIR:
 		return tool_error("%s: is a directory: name a file in it", path);
 	case -EINVAL:
 		if (rule)
-			return tool_error("%s: no journal can be made so: %s", path, rule);
+			return tool_error("%s: no journal can be made with these options: %s", path,
+					  rule);
 		return tool_error(
-			"%s: no journal can be made in it: name a regular file or a block "
-			"device",
+			"%s: no journal can be made here: name a regular file or a block device",
 			path);
 	case -ENOSPC:
 	case -EDQUOT:
@@ -190,7 +192,7 @@ int action_create(const struct journal_request *request)
 	tool_done("%s: the journal was made", request->safe);
 	status = journal_open_named(request, &opened);
 	if (status) {
-		tool_error("%s; it could not be shown", tool_what_is_done());
+		tool_error("%s; the result could not be shown", tool_what_is_done());
 		return TOOL_UNSAID;
 	}
 	journal_close_named(&opened);

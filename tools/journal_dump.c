@@ -114,8 +114,7 @@ static int conclude(const struct journal_request *request, const struct reader *
 	if (reader->state != READER_STATE_CORRUPT)
 		return TOOL_YES;
 	if (reader->disordered)
-		tool_error("%s: corrupt: its frames are in no order that a journal has",
-			   request->safe);
+		tool_error("%s: corrupt: the order of the frames is impossible", request->safe);
 	else
 		tool_error("%s: corrupt: frame %" PRIu64 ", which should be at %" PRIu64
 			   ", was durable and is lost",

@@ -132,14 +132,14 @@ static int open_files(const struct journal_request *request, int journal_fd)
 			return tool_error("%s: %s: check the path with ls -l", safe,
 					  strerror(errno));
 		if (same_file(file->target.fd, journal_fd))
-			return tool_error("%s: it is the journal itself, whose frames would be "
-					  "written over it: check which file the id has",
+			return tool_error("%s: the file is the journal itself, and recovery would "
+					  "overwrite its frames: check which file has the id",
 					  safe);
 		for (unsigned j = 0; j < i; j++)
 			if (request->files[j].open &&
 			    same_file(file->target.fd, request->files[j].target.fd))
-				return tool_error("%s: it is given for two ids: check which one is "
-						  "its own",
+				return tool_error("%s: the file is given for two ids: check which "
+						  "id is the file's",
 						  safe);
 	}
 	return TOOL_YES;

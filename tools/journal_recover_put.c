@@ -82,8 +82,7 @@ static void put_file(const struct journal_file_name *file)
 		return;
 	text_path(file->path, safe, sizeof(safe));
 	if (fate->result == -ESTALE)
-		printf("  file %" PRIu64 ", %s: left: it is another file than the one of the "
-		       "frames (%s)\n",
+		printf("  file %" PRIu64 ", %s: not recovered: not the file of the frames (%s)\n",
 		       file->file_id, safe, differences(fate->differs, what, sizeof(what)));
 	else if (fate->result)
 		printf("  file %" PRIu64 ", %s: left: %s\n", file->file_id, safe,
@@ -91,15 +90,15 @@ static void put_file(const struct journal_file_name *file)
 	if (fate->result)
 		return;
 	if (fate->linked)
-		printf("  file %" PRIu64 ", %s: it shares a group with a file that is left\n",
+		printf("  file %" PRIu64 ", %s: in one group with a file that is not recovered\n",
 		       file->file_id, safe);
 	if (fate->differs & ATOMICIO_DIFFERS_UNKNOWN)
-		printf("  file %" PRIu64 ", %s: nothing tells whether it is the file of the "
-		       "frames\n",
+		printf("  file %" PRIu64
+		       ", %s: no mark shows whether this is the file of the frames\n",
 		       file->file_id, safe);
 	if (fate->unverified)
-		printf("  file %" PRIu64 ", %s: synced, but what the disk has could not be read "
-		       "back\n",
+		printf("  file %" PRIu64
+		       ", %s: synced, but the disk's bytes could not be read back\n",
 		       file->file_id, safe);
 }
 
@@ -130,16 +129,16 @@ static int put_left(const struct journal_request *request, const struct atomicio
 	for (unsigned i = 0; i < request->file_count; i++)
 		if (request->files[i].told && request->files[i].fate.result == -ESTALE)
 			return tool_error(
-				"%s: %llu files are left, and their frames stay: %llu is another "
-				"file than the one of the frames: name the right one, or add "
-				"--force-identity %llu to write into this one",
+				"%s: %llu files are not recovered, and their frames stay: the file "
+				"of id %llu is not the file of the frames: name the right file, or "
+				"add --force-identity %llu to write into the named file",
 				request->safe, (unsigned long long)recovery->files_failed,
 				(unsigned long long)request->files[i].file_id,
 				(unsigned long long)request->files[i].file_id);
-	return tool_error(
-		"%s: %llu files are left, and their frames stay: %s: remove the cause and "
-		"recover again",
-		request->safe, (unsigned long long)recovery->files_failed, strerror(-error));
+	return tool_error("%s: %llu files are not recovered, and their frames stay: %s: remove the "
+			  "cause and recover again",
+			  request->safe, (unsigned long long)recovery->files_failed,
+			  strerror(-error));
 }
 
 int journal_put_recovery(const struct journal_request *request,

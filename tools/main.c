@@ -53,18 +53,20 @@ int tool_bad_option(const struct tool_command *command, int option, char **argv)
 	if (option == ':')
 		return tool_error("%s %s: a value is missing: type atomicio %s %s", command->name,
 				  word, command->name, command->usage);
-	return tool_error("%s: the option '%s' is not known or takes no value: type atomicio %s %s",
-			  command->name, word, command->name, command->usage);
+	return tool_error(
+		"%s: the option '%s' is unknown, or accepts no value: type atomicio %s %s",
+		command->name, word, command->name, command->usage);
 }
 
 static int help_overall(void)
 {
 	puts("usage: atomicio COMMAND [ARGUMENT...]\n"
-	     "Untorn writes: a page that after a crash is wholly new or wholly old.\n");
+	     "Untorn writes: after a crash each page is wholly new or wholly old.\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
-	puts("\nType atomicio COMMAND --help for one of them, atomicio --version for the version;\n"
-	     "man atomicio has the rest.");
+	puts("\n"
+	     "Type atomicio COMMAND --help for one command, atomicio --version for the version,\n"
+	     "man atomicio for the manual.");
 	return TOOL_YES;
 }
 
@@ -84,7 +86,7 @@ static int dispatch(int argc, char **argv)
 
 	if (argc < 2)
 		return tool_error("a command is missing: type atomicio probe PATH, or atomicio "
-				  "--help for all of them");
+				  "--help for all commands");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return help_overall();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
@@ -92,7 +94,7 @@ static int dispatch(int argc, char **argv)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (!strcmp(argv[1], commands[i]->name))
 			return commands[i]->run(commands[i], argc - 1, argv + 1);
-	return tool_error("'%s' is no command: type atomicio --help for those there are",
+	return tool_error("'%s' is no command: type atomicio --help for the list",
 			  text_word(argv[1], word, sizeof(word)));
 }
 
@@ -120,8 +122,8 @@ static int finish(int status)
 	if (!fflush(stdout) && !close(STDOUT_FILENO) && !lost)
 		return status;
 	if (!what) {
-		tool_error("the answer could not be written to the standard output: %s: check "
-			   "where it goes",
+		tool_error("the answer could not be written to the standard output: %s: check the "
+			   "pipe or the file behind it",
 			   strerror(errno));
 		return status > TOOL_NO ? status : TOOL_ERROR;
 	}

@@ -167,9 +167,9 @@ const struct tool_command tool_probe = {
 	.name = "probe",
 	.usage = "[--json] PATH...",
 	.summary = "Say what files, devices or directories can write untorn, and why not more",
-	.details = "A directory stands for a new file in it: an unnamed one is made and is gone "
-		   "at the end.\nNothing is written, and no privilege is needed.\n\n"
-		   "  --json  an array with one object a path, evidence included\n\n"
+	.details = "For a directory, a new unnamed file in it is probed, and removed at the end.\n"
+		   "Nothing is written, and no privilege is needed.\n\n"
+		   "  --json  print an array with one object per path, with the evidence\n\n"
 		   "Exit status: 0, or 2 if a path could not be probed.\n",
 	.run = run,
 };

@@ -123,28 +123,28 @@ static const char *target_advice(int error, int purpose, bool directory)
 	switch (error) {
 	case ENOENT:
 		if (directory)
-			return "no file can be made in it: name a file in it";
+			return "no file can be made in this directory: name a file in it";
 		return purpose == TARGET_FOR_WRITE
 			       ? "make the file first, for example with truncate -s 1M FILE"
 			       : "check the path with ls -l";
 	case EACCES:
 	case EPERM:
 		return directory ? "name a file in it that you can open, or use sudo"
-				 : "use sudo, or change its permissions with chmod or chattr";
+				 : "use sudo, or change the permissions with chmod or chattr";
 	case EROFS:
 		return directory ? "name a file in it, or remount with mount -o remount,rw"
 				 : "remount with mount -o remount,rw";
 	case ETXTBSY:
-		return "it is a program that runs or a swap file: name another file";
+		return "the file is a running program or a swap file: name another file";
 	case ENXIO:
 	case ENODEV:
 	case ENOMEDIUM:
-		return "no device answers there: check with lsblk";
+		return "no device answers under this name: check with lsblk";
 	case ENOSPC:
 	case EDQUOT:
 		return "free some space, or name a file in it";
 	case ESTALE:
-		return "it changed while it was opened: try again";
+		return "the file changed during the open: try again";
 	default:
 		return directory ? "name a file in it" : "check the path with ls -l";
 	}

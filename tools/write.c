@@ -63,15 +63,17 @@ static int refuse(const struct request *request, const struct atomicio_caps *cap
 
 	if (caps->direct.mechanism == ATOMICIO_MECHANISM_NONE) {
 		join_reasons(text_blocking(caps), why, sizeof(why));
-		tool_error("%s: not written: %s; type atomicio doctor %s for all of it",
-			   request->safe, why[0] ? why : "it cannot write untorn", request->safe);
+		tool_error("%s: not written: %s; type atomicio doctor %s for the details",
+			   request->safe, why[0] ? why : "the file cannot write untorn",
+			   request->safe);
 		return TOOL_NO;
 	}
 	join_reasons(reasons, why, sizeof(why));
-	tool_error("%s: not written: %s at offset %llu: %s; this file takes a power of two, %s, at "
-		   "a multiple of its length",
+	tool_error("%s: not written: %s at offset %llu: %s; this file accepts a length that is a "
+		   "power of two, %s, at a multiple of that length",
 		   request->safe, text_size(request->length, length, sizeof(length)),
-		   (unsigned long long)request->offset, why[0] ? why : "not a shape for it",
+		   (unsigned long long)request->offset,
+		   why[0] ? why : "no shape for an untorn write",
 		   text_units(&caps->direct, units, sizeof(units)));
 	return TOOL_NO;
 }
@@ -116,8 +118,8 @@ static int read_data(struct request *request, char *buffer, size_t room)
 				  "with < DATA",
 				  strerror(errno));
 	if (request->length && have < want)
-		return tool_error("the standard input ended after %zu of %zu bytes: give more, or "
-				  "type --length %zu",
+		return tool_error("the standard input ended after %zu of %zu bytes: give more "
+				  "bytes, or type --length %zu",
 				  have, want, have);
 	if (!have)
 		return tool_error(
@@ -127,8 +129,8 @@ static int read_data(struct request *request, char *buffer, size_t room)
 			count = read(STDIN_FILENO, &extra, 1);
 		while (count < 0 && errno == EINTR);
 		if (count > 0)
-			return tool_error("the standard input has more than the %s that one untorn "
-					  "write takes here: type --length %s to write the first",
+			return tool_error("the standard input has more than %s, the most for one "
+					  "untorn write here: type --length %s to write the first",
 					  text_size(room, size, sizeof(size)), size);
 	}
 	request->length = have;
@@ -154,7 +156,7 @@ static int write_through(struct request *request, struct atomicio_file *file,
 		align = caps.memory_align;
 	buffer = aligned_alloc(align, caps.direct.unit_max > align ? caps.direct.unit_max : align);
 	if (!buffer)
-		return tool_error("no memory for a write of %u bytes: free some",
+		return tool_error("no memory for a write of %u bytes: free some memory",
 				  caps.direct.unit_max);
 
 	/* A wrong shape is said before stdin is waited for. */
@@ -219,7 +221,7 @@ static int parse(const struct tool_command *command, int argc, char **argv, stru
 		}
 	}
 	if (arguments.count != 1)
-		return tool_error("write: it takes one path: type atomicio write %s",
+		return tool_error("write: exactly one path is needed: type atomicio write %s",
 				  command->usage);
 	if (!request->has_offset)
 		return tool_error("write: the offset is missing: type --offset 0 for the start of "
@@ -249,8 +251,8 @@ static int run(const struct tool_command *command, int argc, char **argv)
 		return tool_error("%s: %s", request.safe, sentence);
 	error = atomicio_open(target.fd, &options, sizeof(options), &file);
 	if (error) {
-		status = tool_error("%s: %s: type atomicio doctor %s to see what it is",
-				    request.safe, strerror(-error), request.safe);
+		status = tool_error("%s: %s: type atomicio doctor %s to see why", request.safe,
+				    strerror(-error), request.safe);
 	} else {
 		status = write_through(&request, file, &failure);
 		atomicio_close(file);
@@ -264,13 +266,13 @@ const struct tool_command tool_write = {
 	.usage = "PATH --offset N [--dsync] [--length N] < DATA",
 	.summary = "Write the standard input into a file in one untorn write, or say why not",
 	.details =
-		"The file must exist; it may grow, and is never truncated.  N is in bytes, or "
+		"The file must exist; it may grow, and is never truncated.  N is in bytes, or\n"
 		"has a suffix k, M or G.\n\n"
 		"  --offset N  where to write: a multiple of the length\n"
-		"  --length N  how much of the standard input to write; without it, all of it,\n"
+		"  --length N  bytes of the standard input to write; without --length: all bytes,\n"
 		"              up to the file's largest unit\n"
 		"  --dsync     return when the data is durable\n\n"
-		"Exit status: 0 written, untorn; 1 this file cannot take this write, and nothing "
-		"was\nwritten; 2 an error; 5 written, but the standard output failed.\n",
+		"Exit status: 0 written, untorn; 1 not possible on this file, and nothing was\n"
+		"written; 2 an error; 5 written, but the standard output failed.\n",
 	.run = run,
 };

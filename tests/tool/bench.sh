@@ -51,7 +51,7 @@ bench_prints_tables_and_advice() {
 	[ "$(grep -cE '^  filesystem +(calls|queue)( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "filesystem: $(cat "$out")"
 	[ "$(grep -cE '^  journal +(calls|queue)( +[0-9]+){4} +[0-9.]+x$' "$out")" -eq 3 ] || note "journal: $(cat "$out")"
 	[ "$(grep -cE '^  unprotected +(calls|AIO|ring)( +[0-9]+){4} +1.00x$' "$out")" -eq 3 ] || note "unprotected: $(cat "$out")"
-	prints '^  For single durable pages AUTO takes the journal: no hardware takes the page'
+	prints '^  For single durable pages AUTO takes the journal: no hardware writes the page untorn'
 	[ "$(grep -cE '^    (No other untorn way|The (journal|filesystem) is .*ATOMICIO_PATH_(JOURNAL|KERNEL)\.$)' "$out")" -eq 3 ] ||
 		note "advice: $(cat "$out")"
 	prints '^  Without a journal AUTO takes the filesystem'
@@ -61,7 +61,7 @@ bench_says_why_the_kernel_path_is_not_there() {
 	bench "$shm"
 	prints '^  The kernel path is not there:$'
 	prints '^    fs-unsupported: '
-	prints 'AUTO takes the journal: nothing else makes them untorn'
+	prints 'AUTO takes the journal: nothing else makes pages untorn'
 	prints 'atomicio journal create'
 	! grep -qE '^  (hardware|filesystem) ' "$out" || note "a table has it: $(cat "$out")"
 	bench --json "$shm"
@@ -128,7 +128,7 @@ bench_in_a_directory_that_cannot_be_written_is_an_error() {
 	chmod 755 "$work/theirs.d"
 	expect 2 "${as_nobody[@]}" "$tool" bench --seconds 1 "$work/theirs.d"
 	one_sentence
-	says "$work/theirs.d: no file can be made in it: Permission denied: .*sudo"
+	says "$work/theirs.d: no file can be made in this directory: Permission denied: .*sudo"
 	rmdir "$work/theirs.d"
 }
 bench_in_a_read_only_filesystem_is_an_error() {
@@ -191,7 +191,7 @@ bench_options_are_read_whole_or_refused() {
 	for bad in '' 0 x 601 1.5 -1 1s; do
 		expect 2 "$tool" bench "$dir" --seconds "$bad"
 		one_sentence
-		says "--seconds '$bad' is no time: type a number"
+		says "--seconds '$bad' is no duration: type a number"
 	done
 	expect 2 "$tool" bench; one_sentence; says 'type atomicio bench DIRECTORY'
 	expect 2 "$tool" bench "$dir" "$dir"; one_sentence

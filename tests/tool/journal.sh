@@ -100,7 +100,7 @@ journal_create_that_fails_leaves_no_file() {
 		# shellcheck disable=SC2086
 		expect 2 "$tool" journal create "$dir/new" $bad
 		one_sentence
-		says 'no journal can be made so: --(size|frame-max) is|two frames of --frame-max do not fit'
+		says 'no journal can be made with these options: --(size|frame-max) is|two frames of --frame-max do not fit'
 		[ ! -e "$dir/new" ] || note "$bad: it was made"
 	done
 	expect 2 "$tool" journal create "$dir/absent/new"
@@ -187,7 +187,7 @@ journal_damage_before_a_whole_frame_is_reported() {
 		flip "$journal" "$at"
 		expect 3 "$tool" journal check "$journal"
 		one_sentence
-		says 'corrupt: a frame that was durable, and should be at 16384, is lost: type'
+		says 'corrupt: the durable frame at 16384 is lost: type'
 		expect 3 "$tool" journal check --json "$journal"
 		json '.state == "corrupt" and .corrupt_offset == 16384'
 		expect 3 "$tool" journal dump "$journal"
@@ -212,10 +212,10 @@ journal_conditions_have_a_sentence_each() {
 	for word in info check dump recover; do
 		expect 3 "$tool" journal $word "$work/old"
 		one_sentence
-		says 'shorter than its journal'
+		says 'shorter than the journal in it'
 		expect 2 "$tool" journal $word "$one"
 		one_sentence
-		says 'no journal is in this file'
+		says 'this file holds no journal'
 		expect 2 "$tool" journal $word "$dir/absent"
 		one_sentence
 		expect 2 "$tool" journal $word
@@ -254,7 +254,7 @@ journal_ids_are_read_whole_or_refused() {
 }
 journal_refuses_what_is_not_for_an_action() {
 	made
-	expect 2 "$tool" journal; one_sentence; says 'what to do is missing'
+	expect 2 "$tool" journal; one_sentence; says 'a subcommand is missing'
 	expect 2 "$tool" journal frobnicate "$journal"; one_sentence
 	expect 2 "$tool" journal info "$journal" 1=x; one_sentence
 	expect 2 "$tool" journal check "$journal" --overwrite; one_sentence

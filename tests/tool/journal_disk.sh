@@ -14,7 +14,7 @@ journal_create_overwrites_nothing_in_use() {
 	echo precious >"$dir/mnt/file"
 	expect 4 "$tool" journal create --overwrite "$node" --size 1M
 	one_sentence
-	says 'in use, mounted'
+	says 'in use \(mounted'
 	expect 4 "$tool" journal create --overwrite "$image" --size 1M # behind the loop's back
 	one_sentence
 	[ "$(cat "$dir/mnt/file")" = precious ] || note 'the file is gone'
@@ -31,7 +31,7 @@ journal_that_does_not_outlive_the_machine_is_called_so() {
 	local mount=$work/volatile
 	expect 0 "$tool" journal create "$shm/journal" --size 256k
 	expect 0 "$tool" journal check "$shm/journal"
-	prints '^  volatile: nothing here outlives'
+	prints '^  volatile: nothing here survives'
 	expect 0 "$tool" journal check --json "$shm/journal"
 	json '.notes | index("volatile")'
 	expect 1 "$tool" doctor "$shm"
@@ -45,7 +45,7 @@ journal_that_does_not_outlive_the_machine_is_called_so() {
 		{ note 'no overlay'; return; }
 	expect 0 "$tool" journal create "$mount/journal" --size 256k
 	expect 0 "$tool" journal check "$mount/journal"
-	prints '^  volatile: nothing here outlives'
+	prints '^  volatile: nothing here survives'
 	expect 1 "$tool" doctor "$mount"
 	prints 'is on an overlay that is mounted volatile'
 	umount "$mount"
@@ -74,7 +74,7 @@ journal_with_unreadable_blocks_says_what_may_be_lost() {
 	expect 3 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EIO:when=3+ \
 		"$tool" journal dump "$journal"
 	one_sentence
-	says 'cannot read it at 16384, where a frame may be that was acknowledged.*--unreadable'
+	says 'cannot read the journal at 16384, where an acknowledged frame may be.*--unreadable'
 	prints 'bytes at 16384 cannot be read'
 	# One header that cannot be read is harmless.
 	expect 0 strace -o "$work/trace" -P "$journal" -e trace=pread64 -e inject=pread64:error=EIO:when=1 \

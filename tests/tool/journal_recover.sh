@@ -13,7 +13,7 @@ journal_recover_never_writes_over_the_journal() {
 	for home in "$journal" "$dir/link" "$dir/symlink"; do
 		expect 2 "$tool" journal recover "$journal" "1=$home" "32=$two"
 		one_sentence
-		says 'it is the journal itself'
+		says 'the file is the journal itself'
 	done
 	rm -f "$dir/link" "$dir/symlink"
 	untouched
@@ -24,7 +24,7 @@ journal_recover_never_writes_over_the_journal() {
 	expect 2 "$tool" journal recover "$node" "1=$dir/alias" "32=$two"
 	losetup -d "$node"
 	rm -f "$dir/alias"
-	says 'it is the journal itself'
+	says 'the file is the journal itself'
 	same "$journal" "$work/old"
 }
 journal_recover_writes_every_page_home() {
@@ -61,8 +61,8 @@ journal_recover_asks_before_it_writes_another_file() {
 	cp --remove-destination "$two" "$dir/backup" && mv "$dir/backup" "$two"
 	expect 2 "$tool" journal recover "$journal" "1=$one" "32=$two"
 	one_sentence
-	says '1 files are left.*32 is another file.*--force-identity 32'
-	prints "^  file 32, $two: left: it is another file than the one of the frames \\((inode|inode, birth|birth)\\)$"
+	says '1 files are not recovered.*the file of id 32 is not the file.*--force-identity 32'
+	prints "^  file 32, $two: not recovered: not the file of the frames \\((inode|inode, birth|birth)\\)$"
 	[ "$(tr -d o <"$one" | wc -c) $(tr -d o <"$two" | wc -c)" = '32768 0' ] || note 'not the one file'
 	# The one that is done stays as it is now; the other is written when that is wanted.
 	head -c 64k /dev/zero | tr '\0' n >"$one"

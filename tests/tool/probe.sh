@@ -92,7 +92,7 @@ file_names_are_printed_as_a_shell_reads_them() {
 	for name in "${names[@]}"; do
 		truncate -s 4k -- "./$name"
 		expect 1 "$tool" write --offset 0 -- "$name" </dev/null
-		line=$(sed -n 's/.*; type \(atomicio doctor .*\) for all of it$/\1/p' "$err")
+		line=$(sed -n 's/.*; type \(atomicio doctor .*\) for the details$/\1/p' "$err")
 		[ -n "$line" ] || note "nothing to type: $(cat "$err")"
 		eval "expect 1 \"\$tool\" ${line#atomicio }"
 		prints 'no untorn writes'

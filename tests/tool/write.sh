@@ -113,7 +113,7 @@ more_stdin_than_the_largest_unit_is_refused() {
 	fresh
 	expect 2 sh -c 'head -c 300M /dev/zero | "$@"' sh "$tool" write "$page" --offset 0
 	one_sentence
-	says 'has more than the .* --length'
+	says 'has more than .* --length'
 	unchanged
 }
 length_leaves_the_rest_of_stdin_for_the_next() {
