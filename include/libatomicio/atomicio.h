@@ -72,7 +72,7 @@ extern "C" {
 #define ATOMICIO_VERSION_PATCH 0
 
 struct atomicio_file;	 /* one open file, made by atomicio_open() */
-struct atomicio_queue;	 /* a ring of the library's own for batches, see uring.h */
+struct atomicio_queue;	 /* an io_uring of the library's own for batches, see uring.h */
 struct atomicio_journal; /* a double-write journal, see journal.h */
 
 /* Version of the loaded library, as major * 10000 + minor * 100 + patch. */
@@ -364,10 +364,10 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
 /*
  * Flag of atomicio_open(): hold a shared flock(2) on every description that the library writes
  * through, the caller's and its own.  Reason: a process killed with io_uring writes on their way,
- * in a queue or in a ring of its own, is gone at once, and its record locks (POSIX and OFD) with
- * it.  Its pages land later, after seconds on a slow disk, over the successor's pages.  The kernel
- * holds a flock on the written description until the last write is done.  A successor with LOCK_EX
- * on the file therefore knows that no write is on its way any more.
+ * in a queue or in an io_uring of its own, is gone at once, and its record locks (POSIX and OFD)
+ * with it.  Its pages land later, after seconds on a slow disk, over the successor's pages.  The
+ * kernel holds a flock on the written description until the last write is done.  A successor with
+ * LOCK_EX on the file therefore knows that no write is on its way any more.
  *
  * A description has one flock and no count of holders, therefore the library never gives up the
  * flock of fd, neither in atomicio_close() nor in an atomicio_open() that fails later.  The flock
@@ -509,8 +509,8 @@ int atomicio_close(struct atomicio_file *file);
  *	-ENOSPC, -EDQUOT, -EFBIG, -EPERM  no room for the page, or in the journal
  *	-ENOMEM
  *	-EINTR		try again
- *	-EBUSY		an entry of a caller's ring must complete first (uring.h); or the journal
- *			is shared, and no turn is under way (turns.h)
+ *	-EBUSY		an entry of a caller's io_uring must complete first (uring.h); or the
+ *			journal is shared, and no turn is under way (turns.h)
  *
  * A write through the journal blocks, even with ATOMICIO_NOWAIT.  Any error not listed poisons the
  * journal, and the page is old or new, whole, once recovery has run.  0 says that the page is
@@ -541,11 +541,11 @@ struct atomicio_op {
 /*
  * Write several pages, each untorn on its own, in no promised order: ops of one batch must not
  * overlap.  With a NULL queue the ops run on this thread: first the ops of a journal, in shared
- * frames, then the other ops one by one.  With a queue the other ops go through its ring.  Ops of a
- * journal never go through the ring (journal.h says why); their home writes go out together with or
- * without a queue.  Flags as for atomicio_write(): with ATOMICIO_DSYNC all are durable on return.
- * With ATOMICIO_ALL_OR_NONE the batch is one group, which a crash leaves whole or absent (all files
- * need the same journal).
+ * frames, then the other ops one by one.  With a queue the other ops go through its io_uring.  Ops
+ * of a journal never go through the io_uring (journal.h says why); their home writes go out
+ * together with or without a queue.  Flags as for atomicio_write(): with ATOMICIO_DSYNC all are
+ * durable on return.  With ATOMICIO_ALL_OR_NONE the batch is one group, which a crash leaves whole
+ * or absent (all files need the same journal).
  *
  * A failed op does not stop the other ops (except with ALL_OR_NONE): each op has its own result.
  *
@@ -556,7 +556,7 @@ struct atomicio_op {
  *	-EOPNOTSUPP	ALL_OR_NONE without a journal
  *	-EXDEV		ALL_OR_NONE over files of several journals
  *	-EMSGSIZE	an op of a group is longer than the journal's largest frame, or a group
- *			takes more than half of the journal's ring, not counting the part kept
+ *			takes more than half of the journal's log area, not counting the part kept
  *			for failed files
  *	-EBUSY		another thread uses the queue
  *	others		for a group: from atomicio_write() before anything is written
@@ -595,8 +595,8 @@ int atomicio_sync(struct atomicio_file *file);
 /*
  * After writes with ATOMICIO_BEHIND: wait until the pages that touch the `length` bytes at `offset`
  * are in the file, for all handles of the file in this process.  Length 0: to the end of the file.
- * Nothing is synced, and without such writes nothing is waited for: a write in the caller's ring
- * (uring.h) is in the file at the completion that says so.
+ * Nothing is synced, and without such writes nothing is waited for: a write in the caller's
+ * io_uring (uring.h) is in the file at the completion that says so.
  *
  * Returns 0 or:
  *	-EINVAL

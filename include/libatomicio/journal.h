@@ -3,12 +3,12 @@
  * libatomicio: the double-write journal.
  *
  * Where neither the disk nor the filesystem makes a write untorn, a journal does, on any file,
- * direct or buffered.  A journal is a ring of frames.  Each write, or a whole batch over several
- * files, is first made durable in one frame, with one flush, and then written home, to its file.  A
- * group longer than a frame takes a chain of frames, and still one flush.  A frame is live until a
- * checkpoint has synced its files.  After a crash, recovery writes every live frame home again.  A
- * page is therefore never torn, a group is never half there, and the caller pays one flush, as for
- * an unprotected durable write.
+ * direct or buffered.  A journal is a log area with frames: after the end the next frame goes to
+ * the start.  Each write, or a whole batch over several files, is first made durable in one frame,
+ * with one flush, and then written home, to its file.  A group longer than a frame takes a chain of
+ * frames, and still one flush.  A frame is live until a checkpoint has synced its files.  After a
+ * crash, recovery writes every live frame home again.  A page is therefore never torn, a group is
+ * never half there, and the caller pays one flush, as for an unprotected durable write.
  *
  *	create	once: atomicio_journal_create() lays the journal out in an empty file.
  *	open	at each start: atomicio_journal_open(); if frames are live, recover first.
@@ -30,13 +30,13 @@
  * before.  Copy the files together with the journal, and never put a copy of a file beside the
  * journal of another time.  Recovery refuses a file whose identity differs from its frames.
  *
- * How large?  Frames are retired (a checkpoint) from half of the ring on, which costs a sync of
+ * How large?  Frames are retired (a checkpoint) from half of the log area on, which costs a sync of
  * each file that they name and two headers.  Syncs and headers are AIO requests without a waiter:
- * writers go on in the other half, and stop only when the ring is full.  Where AIO is refused, or a
- * file has no witness, a writer syncs a file or writes a header by call, after its own page.  The
- * library makes no thread.  The journal should hold the writes of your load in some seconds, and at
- * least eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints rarer
- * and the reading after a crash longer, about a second for one or two GiB.
+ * writers go on in the other half, and stop only when the log area is full.  Where AIO is refused,
+ * or a file has no witness, a writer syncs a file or writes a header by call, after its own page.
+ * The library makes no thread.  The journal should hold the writes of your load in some seconds,
+ * and at least eight of its largest groups; 64 MiB suits most.  A larger journal makes checkpoints
+ * rarer and the reading after a crash longer, about a second for one or two GiB.
  *
  * The pages of a batch go home together, sorted, neighbours in one write.  Pages of direct files go
  * through the kernel's AIO: the exit of a killed process waits for AIO writes, and no page of a
@@ -47,12 +47,12 @@
  * file failed.  A durable frame is a commit: a write whose home write fails returns 0.  The file
  * has then failed.  Later calls for the file give -ENOTRECOVERABLE with the reason HOME_FAILED, and
  * atomicio_journal_read() has the newest bytes.  The pages of the file stay in live frames until
- * the journal is opened again and recovered.  Where the ring needs the place of these frames, the
- * pages are carried: framed again.  Other files go on, as long as the pages of failed files take no
- * more than a quarter of the ring, and the ring holds six of the largest frames.  Beyond this limit
- * writes give -ENOSPC with the reason JOURNAL_FULL, before anything is written.  The pages of a
- * file whose disk only hangs are carried, too, and writers of other files need not wait.  Beyond
- * the limit all writers wait.
+ * the journal is opened again and recovered.  Where the log area needs the place of these frames,
+ * the pages are carried: framed again.  Other files go on, as long as the pages of failed files
+ * take no more than a quarter of the log area, and the log area holds six of the largest frames.
+ * Beyond this limit writes give -ENOSPC with the reason JOURNAL_FULL, before anything is written.
+ * The pages of a file whose disk only hangs are carried, too, and writers of other files need not
+ * wait.  Beyond the limit all writers wait.
  *
  * Before the frame is written, the library looks for obstacles of the home write: room beyond the
  * end of a file, where blocks are taken a MiB at a time (fallocate(2), FALLOC_FL_KEEP_SIZE), the
@@ -96,9 +96,10 @@ struct atomicio_journal_options {
 	uint64_t size;	    /* of the journal, 0: 64 MiB; from 32 KiB to 1 TiB, rounded up to a
 			     * multiple of 4096 */
 	uint32_t frame_max; /* the largest frame, headers included, 0: what 256 pages of 16 KiB
-			     * need (4 MiB and 32 KiB), less where the ring is below eight of
+			     * need (4 MiB and 32 KiB), less where the log area is below eight of
 			     * these; from 4 KiB and a byte to 64 MiB, rounded up to a multiple of
-			     * 4096, at most half the ring, which is size - 16384.  info says what
+			     * 4096, at most half the log area, which is size - 16384.  info
+			     * says what
 			     * both became */
 	uint32_t flags;	    /* ATOMICIO_JOURNAL_* */
 };
@@ -137,14 +138,15 @@ struct atomicio_journal_open_options {
 
 /*
  * Open a journal, and lock out every other opener.  Of a journal closed in order only the two
- * headers are read; else the ring is read once, for live frames.  Nothing is written, so open works
- * on a full filesystem, too.  A call that relies on the bytes read, like atomicio_open() with this
- * journal, first makes the bytes durable.  fd stays the caller's and must stay open.  Where /proc
- * allows, an O_DIRECT description of the library's own is used.  Where not, never give fd O_APPEND:
- * a write then gives -EOPNOTSUPP, and writes nothing.  All memory for writes is taken here: two
- * frames, and an index; info says how much.  A smaller `memory` limits frames to half of `memory`:
- * a batch then takes more frames.  A page or a group longer than such a frame takes extra memory
- * during the write.  options may be NULL for the defaults (options_size is then ignored).
+ * headers are read; else the log area is read once, for live frames.  Nothing is written, so open
+ * works on a full filesystem, too.  A call that relies on the bytes read, like atomicio_open() with
+ * this journal, first makes the bytes durable.  fd stays the caller's and must stay open.  Where
+ * /proc allows, an O_DIRECT description of the library's own is used.  Where not, never give fd
+ * O_APPEND: a write then gives -EOPNOTSUPP, and writes nothing.  All memory for writes is taken
+ * here: two frames, and an index; info says how much.  A smaller `memory` limits frames to half of
+ * `memory`: a batch then takes more frames.  A page or a group longer than such a frame takes
+ * extra memory during the write.  options may be NULL for the defaults (options_size is then
+ * ignored).
  *
  * If frames are live, info says so, and writes through the journal give -EUCLEAN until
  * atomicio_journal_recover() has run.
@@ -260,11 +262,11 @@ struct atomicio_recovery {
 	uint64_t pages_skipped;	   /* of files gone, or skipped by choose */
 	uint64_t files;		   /* written to, synced, and done */
 	uint64_t files_gone;	   /* with the answer -ENOENT of resolve */
-	uint64_t bytes_scanned;	   /* of the ring */
+	uint64_t bytes_scanned;	   /* of the log area */
 	uint64_t files_failed;	   /* their frames stay: see report */
 	uint64_t files_unverified; /* of finished files: see report */
 	uint32_t tail_torn;	   /* 1: a frame that never became durable was dropped */
-	uint32_t unreadable;	   /* 1: a part of the ring that may have held a frame */
+	uint32_t unreadable;	   /* 1: a part of the log area that may have held a frame */
 };
 
 /*
@@ -284,8 +286,8 @@ struct atomicio_recovery {
  * -ENOTRECOVERABLE for a file left alone, and for a file that shares a group with it (see
  * ATOMICIO_RECOVER_LINKED), because the group is whole only when both files are.  The state is
  * READY, and all other files accept writes.  The state stays, and writes of all files give
- * -EUCLEAN, where the pages left take more than a quarter of the ring, where they belong to more
- * than 240 files, or where a part of the ring cannot be read.
+ * -EUCLEAN, where the pages left take more than a quarter of the log area, where they belong to
+ * more than 240 files, or where a part of the log area cannot be read.
  *
  * options may be NULL for the defaults (options_size is then ignored).  *recovery is filled, if not
  * NULL, also where files are left.
@@ -308,7 +310,7 @@ int atomicio_journal_recover(struct atomicio_journal *journal, atomicio_resolve 
 
 /*
  * Sync every file with live frames and retire the frames live at the call.  Runs automatically when
- * the ring is full; call it to choose the moment.  Other threads write meanwhile.
+ * the log area is full; call it to choose the moment.  Other threads write meanwhile.
  *
  * Returns 0 or:
  *	-EUCLEAN	recover first
@@ -359,7 +361,7 @@ int64_t atomicio_journal_read(struct atomicio_journal *journal, uint64_t file_id
 /* Warnings (struct atomicio_journal_info, notes). */
 #define ATOMICIO_JOURNAL_NOTE_DAMAGED_1 0x1u  /* open found the first header damaged */
 #define ATOMICIO_JOURNAL_NOTE_DAMAGED_2 0x2u  /* or the second: the sound header was used */
-#define ATOMICIO_JOURNAL_NOTE_UNREADABLE 0x4u /* a part of the ring cannot be read */
+#define ATOMICIO_JOURNAL_NOTE_UNREADABLE 0x4u /* a part of the log area cannot be read */
 #define ATOMICIO_JOURNAL_NOTE_UNSETTLED 0x8u  /* the bytes read are not yet known to be durable */
 #define ATOMICIO_JOURNAL_NOTE_BUFFERED 0x10u  /* the journal's file could not be opened direct */
 #define ATOMICIO_JOURNAL_NOTE_VOLATILE 0x20u  /* its filesystem does not outlive the machine */
@@ -379,10 +381,10 @@ struct atomicio_journal_info {
 	uint64_t head_offset;	 /* where the next frame will go */
 	uint64_t head_sequence;	 /* and the head's sequence number */
 	uint64_t live_frames;	 /* for recovery to replay; numbers may be missing */
-	uint64_t live_bytes;	 /* of the ring in use */
+	uint64_t live_bytes;	 /* of the log area in use */
 	uint64_t corrupt_offset; /* of the damaged or unreadable place, else 0 */
 	uint32_t notes;		 /* ATOMICIO_JOURNAL_NOTE_* */
-	uint32_t unreadable;	 /* blocks of the ring unreadable at open */
+	uint32_t unreadable;	 /* blocks of the log area unreadable at open */
 	/* Counters. */
 	uint64_t frames;	/* written */
 	uint64_t pages;		/* in them */
@@ -402,8 +404,8 @@ struct atomicio_journal_info {
 /*
  * Has this journal live frames?  If so, its files are good only after a recovery.  No lock is
  * taken, nothing is written, and no descriptor is opened or closed; fd may be open for reading
- * only.  The call reads two blocks of a clean journal, and the whole ring of any other.  While the
- * journal is open anywhere, the answer holds for a moment only, and a live frame may be home
+ * only.  The call reads two blocks of a clean journal, and the whole log area of any other.  While
+ * the journal is open anywhere, the answer holds for a moment only, and a live frame may be home
  * already.
  *
  * info may be NULL (info_size is then ignored); else it is filled as by
@@ -419,7 +421,7 @@ struct atomicio_journal_info {
 int atomicio_journal_peek(int fd, struct atomicio_journal_info *info, size_t info_size);
 
 /*
- * How much of the ring does a group take at most: `count` pages, none longer than `length`, in
+ * How much of the log area does a group take at most: `count` pages, none longer than `length`, in
  * `files` runs of pages of one file (1: all are of one file)?  For callers that gather pages and
  * must know, before the group is complete, whether ATOMICIO_ALL_OR_NONE will accept the group.  No
  * system call, no lock, any thread.
@@ -437,9 +439,9 @@ int atomicio_journal_get_info(const struct atomicio_journal *journal,
 
 /*
  * Free a journal and its lock.  All files attached to it must be closed before.  A journal without
- * live frames is marked clean, and the next open need not read the ring.  Live frames stay live for
- * the next open.  NULL is fine.  Where batches went to direct files, close waits some hundredths of
- * a second for the kernel to end its AIO.
+ * live frames is marked clean, and the next open need not read the log area.  Live frames stay live
+ * for the next open.  NULL is fine.  Where batches went to direct files, close waits some
+ * hundredths of a second for the kernel to end its AIO.
  *
  * Returns 0 or:
  *	-EBUSY		a file is attached: nothing was freed

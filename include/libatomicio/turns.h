@@ -42,7 +42,7 @@
  *    here.  Any close of a file drops the process's POSIX record locks on the file, and one of
  *    these locks says that the process lives.  (The library takes the lock again at the next turn.
  *    Where another process made a turn in between and did not see this process, the library reads
- *    the ring again.)
+ *    the log area again.)
  * 2. Nobody truncates, replaces or deletes the journal's file while a process has it open.  A read
  *    of the page of a truncated file is a SIGBUS.
  * 3. A process has a journal open once: share the handle between threads.  A turn belongs to the
@@ -73,7 +73,8 @@ extern "C" {
 /*
  * Begin a turn of the whole process: all its threads may write in the turn.  The work of other
  * processes since the last turn is taken over.  The call costs three locks, a stat and a write of
- * four bytes to the page cache.  After a turn that was never ended headers and ring are read again.
+ * four bytes to the page cache.  After a turn that was never ended headers and log area are read
+ * again.
  *
  * Returns 0: the journal accepts writes.  Returns 1: recover first, with atomicio_journal_recover()
  * in this turn; files may stay attached, and writes give -EUCLEAN until the recovery.  Errors:
@@ -86,7 +87,7 @@ extern "C" {
  *	-EINTR		a signal came during the wait: call again
  *	-EINVAL		the journal is not shared; an unknown flag
  *	-EDEADLK	called from a callback of this journal
- *	-ENOMEM		no memory for reading the ring
+ *	-ENOMEM		no memory for reading the log area
  *	-EFBIG		RLIMIT_FSIZE leaves no room for the page behind the journal
  *	others		from reading or writing the journal
  *
