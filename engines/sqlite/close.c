@@ -21,8 +21,8 @@
 #define CLOSE_TRIES 20
 
 /*
- * A read-only connection gets no EXCLUSIVE.  No connection of this process has a lock, so all of
- * SQLite's bytes can be had through our own descriptor.
+ * A read-only connection gets no EXCLUSIVE.  No connection of this process has a lock: our own
+ * descriptor can lock all of SQLite's bytes.
  */
 static int lock_all(const struct vfs_node *node)
 {
@@ -40,7 +40,7 @@ static void unlock_all(const struct vfs_node *node, sqlite3_file *real)
 		(void)fcntl(node->fd, F_OFD_SETLK, &all);
 }
 
-/* Take EXCLUSIVE, so that no other process looks at the guard while it is taken off. */
+/* Take EXCLUSIVE: no other process looks at the guard during its removal. */
 static int lock_for_close(const struct vfs_node *node, sqlite3_file *real)
 {
 	int code = real->pMethods->xLock(real, SQLITE_LOCK_SHARED);
@@ -59,9 +59,9 @@ static int lock_for_close(const struct vfs_node *node, sqlite3_file *real)
 }
 
 /*
- * With EXCLUSIVE.  Closing the journal may have dropped that lock for a moment, so another process
- * may have committed since: then the guard is its.  A process that has the journal open, and no
- * frame in it, looks at the guard again before its next one.
+ * With EXCLUSIVE.  Closing the journal may have dropped the lock for a moment.  If another process
+ * has committed since, the guard belongs to that process.  A process that has the journal open,
+ * without a frame of its own, checks the guard again before its next frame.
  */
 static void lower_guard(const struct vfs_node *node)
 {
@@ -103,7 +103,7 @@ void vfs_close_node(struct vfs_node *node, sqlite3_file *real)
 	if (!node->journal)
 		return;
 	is_locked = lock_for_close(node, real) == SQLITE_OK;
-	/* SQ6: what was not acknowledged is known to this node alone. */
+	/* SQ6: only this node knows which pages were not acknowledged. */
 	if (node->has_failed && is_locked && !vfs_share_make_ready(node, true))
 		node->has_failed = false;
 	error = vfs_turn_close(node, is_locked);

@@ -17,9 +17,9 @@
 #include <libatomicio/turns.h>
 
 /*
- * SQ1: no rollback journal of the past comes back.  What lies there is over: SQLite has looked for
- * a hot one at its first lock, and the one of this transaction is memory.  Nobody has it open
- * outside a transaction (pager.c:pager_unlock).  The directory is synced next.
+ * SQ1: no old rollback journal comes back.  A file with its name is over: SQLite has looked for a
+ * hot rollback journal at its first lock, and this transaction has its own in memory.  Nobody has
+ * the file open outside a transaction (pager.c:pager_unlock).  The directory is synced next.
  */
 static int settle_rollback(const struct vfs_node *node)
 {
@@ -27,8 +27,9 @@ static int settle_rollback(const struct vfs_node *node)
 }
 
 /*
- * SQ2.  A guard that is on may be so in the page cache alone: who raised it was killed before its
- * sync, or that sync failed, and the pages are marked clean.  The guard is therefore written again.
+ * SQ2.  A guard may be on in the page cache alone: the process that raised the guard was killed
+ * before the sync, or the sync failed, and the pages are marked clean.  The guard is therefore
+ * written again.
  */
 static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard_state state)
 {
@@ -49,7 +50,7 @@ static int make_guard_durable(struct vfs_node *node, uint8_t *header, enum guard
 	return error;
 }
 
-/* Everything that has to be durable before a frame.  Cheap when it is: no flush. */
+/* Everything that has to be durable before a frame.  Cheap if all is durable: no flush. */
 static int prepare(struct vfs_file *file)
 {
 	struct vfs_node *node = file->node;
@@ -72,9 +73,9 @@ static int prepare(struct vfs_file *file)
 }
 
 /*
- * QG1: a rollback after the guard was raised would take the change counter back with page 1, to
- * the value that a connection without this VFS has in its cache.  Page 1 is no change if all its
- * other bytes are as they were.
+ * QG1: a rollback after the guard was raised would reset the change counter with page 1, to the
+ * value in the cache of a connection without this VFS.  If only the counters of page 1 differ, page
+ * 1 counts as unchanged.
  */
 static bool is_same(const uint8_t *old, const uint8_t *page, uint32_t length, uint64_t offset)
 {
@@ -93,7 +94,7 @@ static int drop_same(const struct vfs_file *file, struct vfs_page **sorted, uint
 {
 	const uint32_t page_size = file->pages.page_size;
 	uint8_t *old = sqlite3_malloc64(page_size);
-	struct vfs_page *first = NULL; /* page 1, if only its counters are others */
+	struct vfs_page *first = NULL; /* page 1, if only its counters differ */
 	uint32_t kept = 0;
 
 	if (!old)
@@ -210,7 +211,7 @@ int vfs_commit(struct vfs_file *file)
 	if (error == -EMSGSIZE)
 		return SQLITE_TOOBIG;
 	if (error) {
-		/* SQLite rolls back; the pages are kept as they are until then. */
+		/* SQLite rolls back; the kept pages stay until the rollback. */
 		vfs_turn_check(node);
 		if (!node->has_failed) /* nothing was framed: the next number is another's */
 			node->skip_from = UINT64_MAX;

@@ -6,12 +6,12 @@
  * not home yet, and recovery would undo its writes.  While frames may be live, byte 19, the file
  * format's version for reading, is 0x81 instead of 1: SQLite reads no format above 2, and says
  * error 26, "file is not a database" (btree.c:lockBtree).  Byte 18, the version for writing, stays
- * 1: of one above 2 a connection remembers for good that it must not write.
+ * 1: a connection that once sees a version above 2 never writes again.
  *
- * QG1 the byte and the change counter are changed by one write in one sector, under EXCLUSIVE:
- *     else a connection that has page 1 in its cache would go on, and wipe the guard.  The counter
- *     jumps by more than commits do, so that no connection takes a later page 1 for the one it has;
- *     the counter jumps when the guard goes, too.
+ * QG1 the byte and the change counter are changed by one write in one sector, under EXCLUSIVE: else
+ *     a connection that has page 1 in its cache would go on, and wipe the guard.  The counter jumps
+ *     by more than commits do: no connection mistakes a later page 1 for the page in its cache.
+ *     The counter jumps when the guard goes, too.
  * QG2 only a database in the format 1, no WAL, is guarded.
  */
 #ifndef ATOMICIO_SQLITE_GUARD_H
@@ -41,8 +41,8 @@ void guard_lower(uint8_t *header);
 void guard_copy_counters(uint8_t *header, const uint8_t *from);
 
 /*
- * The guard as connections see it: not at all.  `bytes` are `length` bytes of the database from
- * `offset` on.  Hide takes a guard out; show puts it in, where the format is 1.
+ * Connections never see the guard.  `bytes` are `length` bytes of the database from
+ * `offset` on.  Hide takes a guard out; show puts the guard in, where the format is 1.
  */
 void guard_hide(uint8_t *bytes, uint64_t length, uint64_t offset);
 void guard_show(uint8_t *bytes, uint64_t length, uint64_t offset);

@@ -5,8 +5,8 @@
  * Flow: vfs_open() -> vfs_node_get(); a connection's end -> vfs_node_put(), the last of which
  * goes through close.c.
  *
- * QN2 a database is open by one name at a time: the names of its journals are made from it, and
- *     what lies beside an earlier name may be another database's.
+ * QN2 a database is open by one name at a time: the name makes the names of the journals, and
+ *     a journal beside an earlier name may be another database's.
  */
 #include "vfs.h"
 
@@ -59,7 +59,7 @@ static struct vfs_node *make(const char *path, const struct stat *stat, uint64_t
 }
 
 /*
- * Only the inode is asked for: after a question for its times the next write has a time of its own,
+ * Only the inode is asked for: if the times are asked for, the next write sets a new time
  * and dirties the inode (fs/inode.c:inode_set_ctime_current, 6.13).
  */
 bool vfs_node_has_name(const char *path, dev_t device, ino_t inode)
@@ -132,7 +132,7 @@ int vfs_node_get(struct vfs_file *file, uint64_t journal_size)
 
 /*
  * Another file may have taken the name, and another connection of this process may have locks
- * on that one.  O_PATH looks at it: close(2) of such a descriptor drops no lock
+ * on that file.  O_PATH is safe: close(2) of such a descriptor drops no lock
  * (fs/open.c:filp_close).
  */
 int vfs_node_open_fd(struct vfs_node *node)
@@ -249,7 +249,7 @@ void vfs_node_put(struct vfs_file *file)
 		return;
 	}
 	assert(!node->lockers);
-	/* Under the list's mutex: a connection that comes now finds the file as any other would. */
+	/* Under the list's mutex: a new connection finds the file as any other would. */
 	vfs_close_node(node, real);
 	(void)real->pMethods->xClose(real);
 	vfs_close_fd(node);

@@ -5,16 +5,18 @@
  *
  * Flow: SQLite's pager -> here; vfs_spill() -> vfs_rollback_make_real().
  *
- * QR1 SQLite opens a rollback journal without SQLITE_OPEN_CREATE only to play it back
- *     (pager.c:sqlite3PagerSharedLock): that one is the file.
- * QR2 its end, whichever way journal_mode says, is durable when the call returns: else a power cut
- *     would bring it back over newer frames (SQ1).  A deletion is vfs_delete()'s.
- * QR3 in memory it names no super-journal to a rollback that begins.  Whoever rolls back another
- *     database of the transaction deletes the super-journal, since no file names it: SQLite would
- *     take that for the commit, and leave the new pages (pager.c:pager_delsuper, pager_playback).
- * QR4 the file is open only while it is the rollback journal.  A connection with
- *     locking_mode=EXCLUSIVE has the same rollback journal for ever, and what is written to a
- *     deleted file is none.
+ * QR1 SQLite opens a rollback journal without SQLITE_OPEN_CREATE only to play the journal back
+ *     (pager.c:sqlite3PagerSharedLock): such a rollback journal is a file.
+ * QR2 the end of a rollback journal, in the way of journal_mode, is durable when the call returns:
+ *     else a power cut would bring the rollback journal back over newer frames (SQ1).  vfs_delete()
+ *     makes a deletion durable.
+ * QR3 a rollback journal in memory names no super-journal to a rollback that begins.  A process
+ *     that rolls back another database of the transaction deletes the super-journal, since no file
+ *     names the super-journal.  SQLite would take the deletion for the commit, and leave the new
+ *     pages (pager.c:pager_delsuper, pager_playback).
+ * QR4 the file is open only while the file is the rollback journal.  A connection with
+ *     locking_mode=EXCLUSIVE has the same rollback journal for ever, and bytes in a deleted file
+ *     are no rollback journal.
  */
 #include "vfs.h"
 
@@ -70,7 +72,7 @@ int vfs_rollback_make_real(struct vfs_rollback *rollback)
 	if (rollback->is_real)
 		return SQLITE_OK;
 	code = open_real(rollback);
-	/* What an earlier transaction left after its end is no part of this one. */
+	/* Bytes behind the end, left by an earlier transaction, do not count. */
 	if (!code)
 		code = real->pMethods->xTruncate(real, 0);
 	while (!code && done < rollback->size) {
@@ -156,8 +158,8 @@ bool vfs_rollback_has_super(const struct vfs_rollback *rollback)
 }
 
 /*
- * QR3.  SQLite asks for the name before it plays back, and again after it, to delete the
- * super-journal: there it is told, if there is something to delete.
+ * QR3.  SQLite asks for the name before the playback, and again after the playback, to delete the
+ * super-journal.  The second answer is the name, if a super-journal has to be deleted.
  */
 static bool hides_super(const struct vfs_rollback *rollback, int length, uint64_t offset)
 {

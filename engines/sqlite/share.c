@@ -31,7 +31,7 @@ static int choose(void *context, const struct atomicio_live_page *page)
 
 static int attach(struct vfs_node *node)
 {
-	/* fd is ours alone, so nobody else uses up its reports; a witness would be closed (SQ4). */
+	/* fd is ours alone: nobody else uses up its reports; a witness would be closed (SQ4). */
 	const struct atomicio_options options = {.journal = node->journal,
 						 .file_id = VFS_FILE_ID,
 						 .path = ATOMICIO_PATH_JOURNAL,
@@ -42,7 +42,7 @@ static int attach(struct vfs_node *node)
 
 void vfs_share_close(struct vfs_node *node)
 {
-	/* Their errors say again what failed: recovery is the answer to them. */
+	/* Their errors repeat the failure: recovery is the answer. */
 	(void)atomicio_close(node->file);
 	node->file = NULL;
 	(void)atomicio_journal_close(node->journal);
@@ -55,8 +55,8 @@ void vfs_share_close(struct vfs_node *node)
 static const struct atomicio_journal_open_options shared = {.flags = ATOMICIO_JOURNAL_OPEN_SHARED};
 
 /*
- * The rest of a creation that was cut short may go; another file that has taken the name stays as
- * it is.  With OVERWRITE a journal may go, too.
+ * The rest of an interrupted creation may go; another file with the name stays.  With OVERWRITE a
+ * journal may go, too.
  */
 static int make_journal(struct vfs_node *node, uint32_t flags)
 {
@@ -67,7 +67,10 @@ static int make_journal(struct vfs_node *node, uint32_t flags)
 
 	(void)atomicio_journal_close(node->journal);
 	node->journal = NULL;
-	/* First, so that a kill leaves no journal without them.  A file with bytes has its own. */
+	/*
+	 * First: a kill leaves no journal without its owner and mode.  A file with bytes has its
+	 * own.
+	 */
 	if (!error && there.st_size == 0)
 		error = vfs_node_copy_rights(node);
 	if (!error)
@@ -88,8 +91,9 @@ static bool has_frames(const struct vfs_node *node)
 }
 
 /*
- * Frames are of a file that had a header when they were written (SQ2), so those beside an empty one
- * are a deleted file's.  SQLite does the same with a rollback journal (pager.c:hasHotJournal).
+ * Every frame is of a file that had a header at the time of the frame (SQ2).  Frames beside an
+ * empty file therefore belong to a deleted file.  SQLite does the same with a rollback journal
+ * (pager.c:hasHotJournal).
  */
 static bool is_empty(const struct vfs_node *node)
 {
@@ -119,7 +123,7 @@ static int open_journal(struct vfs_node *node, bool is_guarded)
 	return error;
 }
 
-/* Nobody's frames, and nobody else has it open: nothing says that it is the guard's journal. */
+/* No frames, and no other process has it open: nothing ties this journal to the guard. */
 bool vfs_share_is_unused(const struct vfs_node *node)
 {
 	return !has_frames(node) && atomicio_journal_is_alone(node->journal) == 1;
@@ -152,7 +156,9 @@ int vfs_share_open(struct vfs_node *node, bool is_guarded)
 	return error;
 }
 
-/* SQ6.  Once somebody has recovered, frames from that number on may be acknowledged ones of his. */
+/*
+ * SQ6.  After another process recovered, frames from that number on may be its acknowledged ones.
+ */
 static void check_skip(struct vfs_node *node)
 {
 	if (!node->journal || atomicio_journal_get_word(node->journal) != node->skip_word)
@@ -197,7 +203,7 @@ static int recover(struct vfs_node *node)
 	return 0;
 }
 
-/* Recover, if it is needed, and open the file.  Frames are allowed where there is a guard. */
+/* Recover, if needed, and open the file.  Frames are allowed where the guard is on. */
 int vfs_share_make_ready(struct vfs_node *node, bool is_guarded)
 {
 	int error, state = 0;
@@ -230,7 +236,7 @@ int vfs_share_recover(struct vfs_node *node)
 
 	if (error)
 		return error;
-	(void)atomicio_close(node->file); /* its error says again what failed */
+	(void)atomicio_close(node->file); /* the error repeats the failure */
 	node->file = NULL;
 	node->is_settled = false;
 	error = vfs_node_open_fd(node);

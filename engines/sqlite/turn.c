@@ -6,21 +6,23 @@
  *	 commit.c, spill.c -> vfs_turn_begin(); a connection's unlock -> vfs_turn_end().
  * SQLite's own locks keep readers and writers apart; a turn lies within RESERVED or EXCLUSIVE.
  *
- * QT1 a process opens the journal at its first lock on a guarded database, or its first RESERVED,
- *     and asks at each first lock whether it is hot: somebody died in a turn, or failed.  Then it
- *     recovers under EXCLUSIVE, and keeps open what recovery opened (SQ4).
- * QT2 a guard without a journal beside it, or with one whose frames are another file's, is refused:
- *     pages may be missing.
- * QT3 frames without a guard are refused for writing: a backup was put in the place of the file,
+ * QT1 a process opens the journal at its first lock on a guarded database, or its first RESERVED.
+ *     At each first lock the process asks whether the journal is hot: another process died in a
+ *     turn, or failed.  If hot, the process recovers under EXCLUSIVE, and keeps open the
+ *     descriptors that recovery opened (SQ4).
+ * QT2 a guard is refused if no journal lies beside the database, or the journal's frames are
+ *     another file's: pages may be missing.
+ * QT3 frames without a guard are refused for writing: a backup replaced the file,
  *     or the guard was taken off by force.
- * QT4 what has failed in this process is closed and opened anew while none of its connections has
- *     a lock, since that closes descriptors (SQ4).  The journal is hot meanwhile, for all.
+ * QT4 a journal or handle that failed in this process is closed and opened anew while no connection
+ *     of the process has a lock, because a close drops locks (SQ4).  The journal is hot meanwhile,
+ *     for all processes.
  * QT5 a connection that keeps EXCLUSIVE over its transactions (locking_mode) recovers before its
- *     next page is written, and closes nothing: the journal stays open, and so does what was our
- *     descriptor of the database, until the locks are gone.
- * QT6 frames are in the journal beside one name.  A database with several (hard links) gets none,
- *     and one that is guarded is opened by a name whose journal is in use or has frames, and by no
- *     other.
+ *     next page is written, and closes nothing.  The journal and our old descriptor of the database
+ *     stay open until the locks are gone.
+ * QT6 frames are in the journal beside one name.  A database with several names (hard links) gets
+ *     no frames.  A guarded database is opened only by the name whose journal is in use or has
+ *     frames.
  */
 #include "vfs.h"
 #include "guard.h"
@@ -45,7 +47,7 @@ int vfs_code(int error, int otherwise)
 	case -ENOMEM:
 		return SQLITE_IOERR_NOMEM;
 	case -EBUSY:
-	case -EOWNERDEAD: /* its exit is under way, or a child of it has to end */
+	case -EOWNERDEAD: /* the owner's exit is under way, or a child of the owner has to end */
 		return SQLITE_BUSY;
 	case -EROFS:
 		return SQLITE_READONLY;
@@ -232,7 +234,9 @@ int vfs_turn_begin(struct vfs_file *file)
 	if (result < 0)
 		return result;
 	file->has_turn = true;
-	/* Deleted or replaced: nobody finds a frame in it, and others may have one of their own. */
+	/*
+	 * Deleted or replaced: nobody finds a frame in this journal, and others may use a new one.
+	 */
 	if (!vfs_share_has_name(node))
 		return -ESTALE;
 	/* The journal was not hot under this lock, so nobody can have died in a turn since. */
@@ -252,11 +256,11 @@ int vfs_turn_forget(struct vfs_file *file)
 	int error;
 
 	if (file->level < SQLITE_LOCK_RESERVED)
-		return SQLITE_OK; /* a checkpoint in WAL mode, before which they were forgotten */
+		return SQLITE_OK; /* a checkpoint in WAL mode: the frames were forgotten before */
 	if (node->has_failed)
 		return SQLITE_IOERR_WRITE;
 	if (!node->journal || !node->file)
-		return SQLITE_OK; /* then the guard is off, and there are none */
+		return SQLITE_OK; /* the guard is off, and no frame is live */
 	error = vfs_turn_begin(file);
 	if (!error)
 		error = atomicio_journal_forget(node->journal, VFS_FILE_ID);
@@ -280,8 +284,9 @@ void vfs_turn_check(struct vfs_node *node)
 }
 
 /*
- * The last connection of this process goes, and has EXCLUSIVE if is_locked.  If it is alone it
- * retires the frames, and the close marks the journal clean; else the others have it.
+ * The last connection of this process ends, and has EXCLUSIVE if is_locked.  If no other process
+ * has the journal open, the connection retires the frames, and the close marks the journal clean;
+ * else the other processes keep the journal.
  */
 int vfs_turn_close(struct vfs_node *node, bool is_locked)
 {

@@ -6,29 +6,29 @@
  * guard -> node (what all connections of this process share) -> turn, share (the journal).
  * Only public headers of the library and of SQLite are used.
  *
- * How a transaction goes.  SQLite writes the old pages to its rollback journal, then the new ones
- * to the database, then calls xFileControl(SQLITE_FCNTL_SYNC), then deletes the rollback journal.
- * Here the rollback journal is memory, the new pages are kept (pages.c), and at FCNTL_SYNC they
- * go as one group into DATABASE-atomicio, with one flush, and home (commit.c).  What does not fit
- * a group, or needs more than a group, is spilled (spill.c), by SQLite's own way.
+ * The way of a transaction.  SQLite writes the old pages to the rollback journal, then the new
+ * pages to the database, then calls xFileControl(SQLITE_FCNTL_SYNC), then deletes the rollback
+ * journal.  With this VFS the rollback journal is memory, and the new pages are kept (pages.c).  At
+ * FCNTL_SYNC the kept pages go as one group into DATABASE-atomicio, with one flush, and home
+ * (commit.c).  A transaction that a group cannot hold is spilled (spill.c): written as SQLite does
+ * without this VFS.
  *
  * Rules:
  * SQ1 one way at a time: a rollback journal with content is in the file system only while no frame
- *    of the database is live.  Frames are forgotten before its first byte, and its end (deleted,
- *    truncated, overwritten with zeros) is durable before the next frame.
- * SQ2 a frame is live only while the header of the database is guarded (guard.h), so that an SQLite
- *    without this VFS refuses the file.  The guard is durable before the first frame, and is looked
- *    at again before each.
+ *    of the database is live.  Frames are forgotten before the rollback journal's first byte.  The
+ *    end of the rollback journal (deleted, truncated, overwritten with zeros) is durable before the
+ *    next frame.
+ * SQ2 a frame is live only while the header of the database is guarded (guard.h): an SQLite without
+ *    this VFS refuses the file.  The guard is durable before the first frame, and is checked again
+ *    before each frame.
  * SQ3 while the guard is on, only processes that have the journal open read or write.
- * SQ4 what this VFS does to the database through descriptors of its own, it does in a way that
- *    closes none of them while a connection of this process has a lock: closing would drop the
- *    POSIX locks of the process.
- * SQ5 a durable frame is a commit: after it FCNTL_SYNC says SQLITE_OK, whatever becomes of the
- *    pages' way home.
+ * SQ4 no descriptor of the VFS's own on the database is closed while a connection of this process
+ *     has a lock: the close would drop the POSIX locks of the process.
+ * SQ5 a durable frame is a commit: FCNTL_SYNC then returns SQLITE_OK, even if a home write fails.
  * SQ6 pages that were reported as not committed are not brought back by this process's recovery.
- * SQ7 what was read of the database under a lock holds as long as that lock: the header from the
- *    EXCLUSIVE of a transaction's first page on, the size from SHARED on.  Whoever writes either
- *    needs EXCLUSIVE.  A commit asks for each of them once.
+ * SQ7 bytes of the database read under a lock hold as long as the lock: the header from the
+ *     EXCLUSIVE of a transaction's first page on, the size from SHARED on.  A writer of header or
+ *     size needs EXCLUSIVE.  A commit reads each once.
  */
 #ifndef ATOMICIO_SQLITE_VFS_H
 #define ATOMICIO_SQLITE_VFS_H
@@ -81,7 +81,7 @@ struct vfs_node {
 	uint64_t spilled;	/* with is_settled: the journal's word, all spills and recoveries */
 	atomic_bool has_failed; /* recover before anything else */
 	uint64_t skip_from; /* with has_failed: frames from this number on were not acknowledged */
-	uint64_t skip_word; /* the journal's word then: another one, and somebody has recovered */
+	uint64_t skip_word; /* the journal's word then: if changed, somebody has recovered */
 	uint64_t commits, spills, recoveries; /* counters */
 };
 
@@ -152,7 +152,7 @@ struct vfs_rollback {
 	sqlite3_file *real;
 };
 
-/* The VFS below: what was the default when this one was registered, "unix" as a rule. */
+/* The VFS below: the default at the time of registration, "unix" as a rule. */
 sqlite3_vfs *vfs_base(void);
 
 /* file.c, file_write.c, rollback.c */
@@ -165,7 +165,7 @@ int vfs_file_look(struct vfs_file *file); /* the header, with EXCLUSIVE */
 int vfs_file_flush(struct vfs_file *file, const char *super_journal);
 void vfs_file_end(struct vfs_file *file);
 
-/* Put the content into the file, durably; from here on the rollback journal is that file. */
+/* Put the content into the file, durably; from here on the rollback journal is a file. */
 int vfs_rollback_make_real(struct vfs_rollback *rollback);
 bool vfs_rollback_has_super(const struct vfs_rollback *rollback); /* in memory */
 int vfs_rollback_sync(struct vfs_rollback *rollback);
@@ -182,7 +182,7 @@ struct vfs_page **vfs_pages_sorted(const struct vfs_pages *pages);
 uint32_t vfs_pages_length(const struct vfs_pages *pages, const struct vfs_page *page);
 void vfs_pages_clear(struct vfs_pages *pages);
 
-/* commit.c: the kept pages as one group.  SQLITE_OK; SQLITE_TOOBIG: spill it; or an error. */
+/* commit.c: the kept pages as one group.  SQLITE_OK; SQLITE_TOOBIG: spill them; or an error. */
 int vfs_commit(struct vfs_file *file);
 
 /* spill.c */
@@ -223,10 +223,10 @@ int vfs_share_recover(struct vfs_node *node);	/* with EXCLUSIVE of this process 
 int vfs_share_make_ready(struct vfs_node *node, bool is_guarded);
 bool vfs_share_is_hot(const struct vfs_node *node);
 bool vfs_share_is_unused(const struct vfs_node *node);
-bool vfs_share_has_name(const struct vfs_node *node); /* the journal is still the one beside it */
+bool vfs_share_has_name(const struct vfs_node *node); /* the journal still has its name */
 void vfs_share_close(struct vfs_node *node);
 
-/* An errno of the library as SQLite's code; `otherwise` for those that SQLite has no word for. */
+/* An errno of the library as SQLite's code; `otherwise` where SQLite has no code. */
 int vfs_code(int error, int otherwise);
 
 #endif /* ATOMICIO_SQLITE_VFS_H */
