@@ -3,23 +3,23 @@
  * A simulated disk with a volatile cache, under the library's system table.
  *
  * Flow: crash.c restores a snapshot, explore.c runs a scenario over disk_sys until a crash point,
- * and lets each write that was not yet durable meet each of its fates.
+ * and tries each fate of each write that was not yet durable.
  *
  * Model:
- * - A file has what is durable, and what reads see.  A write is seen at once, and becomes
+ * - A file has durable bytes, and the bytes that reads see.  A write is seen at once, and becomes
  *   durable by a sync, or by RWF_DSYNC when the call returns.
  * - At a power cut each write that is not durable was kept, dropped, or torn at any sector; an
- *   untorn one (RWF_ATOMIC) was kept or dropped.  A killed process loses nothing that is seen,
- *   but what is seen is not durable for that.
- * - RWF_DSYNC makes its own range durable (as FUA), or with `dsync_flushes` also what was written
- *   to the same file before (as a flush).
- * - A sync that was begun and not waited for covers what was written before it began.
- * - A write-back that failed leaves what is seen, which no later sync makes durable any more.
+ *   untorn write (RWF_ATOMIC) was kept or dropped.  A killed process loses no seen bytes, but the
+ *   kill makes no byte durable.
+ * - RWF_DSYNC makes the written range durable (as FUA), or with `dsync_flushes` also all earlier
+ *   writes to the same file (as a flush).
+ * - A sync that was begun and not waited for covers the writes before its beginning.
+ * - A write-back that failed leaves the seen bytes, which no later sync makes durable any more.
  *   The error is reported once to each open description.
  * - With `server` all is left to a server, which drops RWF_DSYNC.  With `full` no home grows.
- * - With `cache_lies` the cache of a home calls such bytes clean: a write over them through the
- *   cache changes nothing on the disk.  A direct read sees what the disk has, and dropping the
- *   cache shows it.
+ * - With `cache_lies` the cache of a home calls the bytes of a failed write-back clean: a write
+ *   over them through the cache changes nothing on the disk.  A direct read, or any read after
+ *   dropping the cache, sees the bytes of the disk.
  */
 #ifndef CRASH_DISK_H
 #define CRASH_DISK_H
@@ -69,7 +69,7 @@ struct disk_description {
 	uint32_t locked; /* of the bytes that are locked, by bits, for the description */
 };
 
-/* All that a crash can leave behind: snapshots are copies of this. */
+/* The state that a crash can leave behind; snapshots are copies. */
 struct disk_state {
 	uint8_t durable_journal[DISK_JOURNAL_SIZE];
 	uint8_t durable_home[DISK_HOMES][DISK_HOME_SIZE];
@@ -88,14 +88,14 @@ struct disk_state {
 	uint8_t pool[DISK_POOL];
 };
 
-/* What a fault does to the call that it hits. */
+/* The effect of a fault on the call hit. */
 enum disk_fault {
 	FAULT_NONE,
 	FAULT_NOTHING,	 /* the write fails with nothing written; a sync fails, all is lost */
 	FAULT_HALF,	 /* the write fails with its first half seen */
 	FAULT_ALL,	 /* the write fails with all of it seen */
 	FAULT_WRITEBACK, /* before the call, a write-back of one home fails: nobody has heard yet */
-	/* The process that makes the call is killed in it; the machine and the others go on. */
+	/* The calling process is killed in the call; the machine and other processes go on. */
 	FAULT_KILLED_BEFORE,
 	FAULT_KILLED_HALF,
 	FAULT_KILLED_AFTER,
@@ -116,7 +116,7 @@ struct disk {
 	enum disk_fault fault;
 	uint32_t fault_file; /* of FAULT_WRITEBACK */
 	bool aio_backwards;
-	bool aio_slow;	    /* what was sent lands only when somebody waits for it */
+	bool aio_slow;	    /* requests land only when somebody waits for them */
 	uint32_t busy_call; /* the call that gives -EAGAIN once, with nothing written */
 
 	/* One run of the library. */
@@ -124,9 +124,9 @@ struct disk {
 	uint32_t journal_lock; /* descriptor that holds it, 0: none */
 	bool faulted;
 	uint32_t process;  /* that makes the calls */
-	uint32_t stranger; /* in the place of this file lies another one; 0: none */
+	uint32_t stranger; /* another file lies in the place of this file; 0: none */
 	bool stranger_written;
-	void (*killed)(void); /* the one that makes the call is dead; NULL: it cannot be */
+	void (*killed)(void);			      /* the caller is dead; NULL: impossible */
 	uint8_t record[DISK_PROCESSES][DISK_RECORDS]; /* record locks: enum sys_lock */
 	struct disk_description descriptions[DISK_DESCRIPTIONS];
 	size_t arena_used;
@@ -149,7 +149,7 @@ void disk_reset(void);
 /* A process starts: descriptors, lock, memory and call counts are new. */
 void disk_boot(void);
 
-/* How many fates a pending write has, and which sectors it keeps in one of them. */
+/* The number of fates of a pending write, and the sectors kept in one fate. */
 uint32_t disk_fates(const struct disk_pending *pending);
 uint64_t disk_fate(const struct disk_pending *pending, uint32_t fate);
 

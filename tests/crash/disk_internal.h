@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between disk.c (the state), disk_sys.c (the calls) and disk_aio.c (those that are in the air).
+ * Between disk.c (the state), disk_sys.c (the calls) and disk_aio.c (requests in the air).
  */
 #ifndef CRASH_DISK_INTERNAL_H
 #define CRASH_DISK_INTERNAL_H
 
 #include "disk.h"
 
-/* Make a file's pending writes durable from the index `from` on, of the first `before` that were
- * made, but for those that are lost. */
+/* Make a file's pending writes durable, from the index `from` on, up to the first `before` writes,
+ * except lost ones. */
 void disk_sync(struct disk_state *state, uint32_t file, uint32_t from, uint32_t before);
 /* From `from` on, no sync makes the writes durable. */
 void disk_lose(struct disk_state *state, uint32_t file, uint32_t from);
@@ -25,14 +25,14 @@ void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const 
 /* disk_sys.c */
 
 struct disk_description *disk_opened(int fd);
-/* A sync of what was written before; returns its result. */
+/* A sync of all earlier writes; returns its result. */
 int disk_ends_sync(int fd, uint32_t before, bool fails);
 
 /* disk_cache.c */
 
 /* Does the cache hold bytes here that the disk lacks, and call them clean? */
 bool disk_cache_lies(uint32_t file, uint64_t offset, uint64_t length);
-/* What the disk itself has of a file, and would keep. */
+/* The bytes of a file on the disk itself, which a cut would keep. */
 void disk_read_direct(uint32_t file, uint8_t *buffer, uint64_t length, uint64_t offset);
 int disk_drop_cache(int fd, uint64_t offset, uint64_t length);
 int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachestat *out);
@@ -42,18 +42,18 @@ int disk_cachestat(int fd, uint64_t offset, uint64_t length, struct sys_cachesta
 /* Is the file full before the end of this write? */
 bool disk_has_no_room(uint32_t file, uint64_t end);
 
-/* What waits for its write-back is lost, and the next call that looks is told. */
+/* Bytes that wait for write-back are lost, and the next syncing call receives the error. */
 void disk_lose_writeback(uint32_t file);
-/* Count a write or a sync; true: the fault of this run hits it. */
+/* Count a write or a sync; true: the fault of this run hits the call. */
 bool disk_enter_call(uint32_t *call);
-/* What the fault makes of this write; returns its error. */
+/* Apply the fault to this write; returns the error. */
 int disk_failed_write(uint32_t file, const uint8_t *bytes, uint64_t length, uint64_t offset,
 		      int flags);
 /* Crash, in this call. */
 void disk_stop(void);
 
-/* Has the fault of this run hit the process?  Then it is dead after this; what was in the air is
- * made, and of a write (a sync: 2) the fault says how much. */
+/* Has the fault of this run hit the process?  Then the process is dead after the call; requests in
+ * the air are made, and the fault gives the part made of a write (a sync: 2). */
 bool disk_is_dying(uint32_t call);
 void disk_die(void);
 
@@ -78,7 +78,7 @@ extern const struct sys_share_calls disk_share;
 
 /* disk_aio.c */
 
-/* The process is gone, and all that it had in the air is made. */
+/* The process is gone, and all its requests in the air are made. */
 void disk_aio_exit(void);
 
 #define DISK_GATHER 32768u /* the longest write of a home */

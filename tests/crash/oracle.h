@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be in the homes: the promises made so far, and whether an image keeps them.
+ * The oracle: the promises made so far, and whether an image of the homes keeps them.
  *
- * Flow: world.c tells it of each write that begins and ends; explore.c shows it what a recovery
- * left.
+ * Flow: world.c reports the begin and the end of each write; explore.c shows the image after a
+ * recovery.
  *
- * Every write has a tag of its own, which fills its sectors together with file and place, so
- * each sector says which write it is from.  `base` is what must be there.  A group that is
- * optional was under way, or failed, or was not yet durable, and may be there whole, on top of
- * the base, or not at all.  An image is right if it is the base with some of the optional
- * groups, in their order.
+ * Every write has a unique tag, which fills its sectors together with file and place: each sector
+ * names its write.  `base` is the image that must be there.  An optional group was under way, or
+ * failed, or was not yet durable; the group may be in the image whole, on top of the base, or not
+ * at all.  A right image is the base with some of the optional groups, in their order.
  */
 #ifndef CRASH_ORACLE_H
 #define CRASH_ORACLE_H
@@ -51,7 +50,7 @@ struct oracle {
 	uint32_t optional_count;
 	struct oracle_group under_way[ORACLE_UNDER_WAY];
 	bool is_under_way[ORACLE_UNDER_WAY];
-	/* Acknowledged while others were under way: either may be the later one. */
+	/* Acknowledged while others were under way: the order of the two is open. */
 	struct oracle_group crowd[ORACLE_UNDER_WAY];
 	uint32_t crowd_count;
 	uint16_t tags; /* given out */
@@ -68,14 +67,14 @@ enum oracle_end {
 
 void oracle_reset(struct oracle *oracle);
 uint16_t oracle_tag(struct oracle *oracle);
-/* Add one write to a group, before any later one of the same group. */
+/* Add one write to a group, in the order of the group. */
 void oracle_add(struct oracle_group *group, uint32_t file, uint64_t offset, uint64_t length,
 		uint16_t tag);
 void oracle_begin(struct oracle *oracle, uint32_t fiber, const struct oracle_group *group);
 void oracle_end(struct oracle *oracle, uint32_t fiber, enum oracle_end end);
 /* A sync of this file succeeded. */
 void oracle_synced(struct oracle *oracle, uint32_t file);
-/* A sync of this file failed: no later one makes what was lost durable. */
+/* A sync of this file failed: no later sync makes the lost bytes durable. */
 void oracle_lost(struct oracle *oracle, uint32_t file);
 /* The machine or the process is gone: what was under way is optional. */
 void oracle_crashed(struct oracle *oracle);
@@ -84,8 +83,8 @@ void oracle_crashed(struct oracle *oracle);
 void oracle_fill(uint8_t *data, uint32_t file, uint64_t offset, uint64_t length, uint16_t tag);
 
 /*
- * Do these homes keep the promises?  If so and `settle`: what is there now is what must be
- * there from now on (but for volatile groups, if `killed`).
+ * Do these homes keep the promises?  If yes, and with `settle`, the homes become the base (except
+ * volatile groups, if `killed`).
  */
 bool oracle_check(struct oracle *oracle, const uint8_t homes[DISK_HOMES][DISK_HOME_SIZE],
 		  bool settle, bool killed);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An application over the library over the simulated disk: what scenarios are written in.
+ * An application over the library over the simulated disk: the language of the scenarios.
  *
  * Flow: explore.c runs world_main() (world_boot.c) in a fiber, which recovers, checks, then runs
- * the steps of the scenario for this boot.  Each step tells the oracle what it asks for and what it
- * was promised.  A step that finds a broken promise leaves the run with world.problem set.
+ * the steps of the scenario for this boot.  Each step tells the oracle its request and the
+ * library's promise.  A step that finds a broken promise leaves the run with world.problem set.
  */
 #ifndef CRASH_WORLD_H
 #define CRASH_WORLD_H
@@ -38,8 +38,8 @@ struct scenario {
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
 	bool kills;	       /* also with each process killed in each of its calls */
-	bool partial;	       /* a recovery without file 2 comes before the one that counts */
-	bool swapped;	       /* in that one another file is in the place of file 2 */
+	bool partial;	       /* a recovery without file 2 comes before the full recovery */
+	bool swapped;	       /* in the partial recovery another file takes the place of file 2 */
 	bool damage;	       /* also with each copy of the header damaged at the crash */
 	bool server;	       /* see disk.h */
 	bool full;	       /* see disk.h */
@@ -81,15 +81,15 @@ void world_problem(const char *format, ...) __attribute__((format(printf, 1, 2),
 /* For scenarios of their own making: the answer to recovery, and whether an error may be. */
 int world_resolve(void *context, uint64_t file_id);
 int world_expect(const char *what, int error);
-/* All that is seen now keeps the promises; with `settle` it is what must be there. */
+/* The bytes seen now keep the promises; with `settle` they become the base. */
 void world_check_seen(bool settle);
 
-/* Open, recover, and look: all promises kept, in what is seen and in what is durable. */
+/* Open, recover, and look: the seen and the durable bytes keep all promises. */
 void world_recover(void);
 void world_open_journal(void);
 struct atomicio_journal_info world_info(void);
 
-/* world_harm.c: recoveries of what a scenario of this kind finds, before the one that counts. */
+/* world_harm.c: recoveries with the harm of this scenario, before the full recovery. */
 void world_recover_partly(void);
 void world_recover_damaged(void);
 void world_damage_one(void);
@@ -129,9 +129,9 @@ void step_restart(void);
 void step_refused(uint32_t handle, uint64_t offset, uint32_t length);
 /* Write a page that holds a frame (forge.h). */
 void step_forged(uint32_t handle);
-/* Damage the oldest live frame, see that open and recovery say so, and make it good again. */
+/* Damage the oldest live frame, see open and recovery report the damage, and repair the frame. */
 void step_rot(void);
-/* Wait for the threads; what they left is what must be there from now on. */
+/* Wait for the threads; the bytes left by them become the base. */
 void step_join(void);
 
 #endif /* CRASH_WORLD_H */

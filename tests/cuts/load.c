@@ -4,18 +4,25 @@
  *
  *	load work|check journal|raw|faulty|faulty-raw|behind|entries|atomic|naive DIRECTORY
  *
- * Five threads write durable pages, each to slots of its own: two to a direct file, one to a
- * buffered one, one in groups over both, and one in a group that no frame holds, which is a chain.
- * "journal" goes through the journal; "raw" too, its direct file is a loop device; "faulty" and
- * "faulty-raw" are these on a disk with faults: what fails is told as on_disk says, and the work
- * may be started again.  "behind" is "journal" with ATOMICIO_BEHIND; "entries" is one thread whose
- * frames and homes are entries of its own ring (load_ring.c).  "atomic" goes through RWF_ATOMIC,
- * without groups and buffered pages; "naive" is pwrite(2) in place, the control.  The ring of the
- * journal is small, so that it goes round again and again.
+ * Five threads write durable pages, each thread to its own slots: two to a direct file, one to a
+ * buffered file, one in groups over both files, and one in groups longer than a frame, which are
+ * chains.  The modes:
  *
- * The check knows every page that a seed may have left: each is wholly of one version, that version
- * is one the lines allow, the pages of a group have the same, and what was never acknowledged may
- * also be as it was made.  Before it a recovery is killed, twice.
+ *	journal		through the journal
+ *	raw		as journal, and the direct file is a loop device
+ *	faulty		as journal, on a disk with faults: a failed page is reported as on_disk
+ *			says, and the work may be started again
+ *	faulty-raw	as raw, on a disk with faults
+ *	behind		as journal, with ATOMICIO_BEHIND
+ *	entries		one thread, frames and homes are entries of its io_uring (load_ring.c)
+ *	atomic		through RWF_ATOMIC, without groups and buffered pages
+ *	naive		pwrite(2) in place, the control
+ *
+ * The log area of the journal is small, and wraps again and again.
+ *
+ * The check knows every page that a seed may have left.  Each page is wholly of one version, and
+ * the lines allow this version.  The pages of a group have the same version.  A page that was never
+ * acknowledged may also be in its first state.  Before the check a recovery is killed, twice.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -113,7 +120,7 @@ static int start_journal(void)
 	return error;
 }
 
-/* Whatever a killed recovery leaves, the next one is to make good. */
+/* The next recovery repairs the leftovers of a killed recovery. */
 static void kill_a_recovery(void)
 {
 	struct timespec now;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: of processes that use a journal in turns, and are killed at any moment, nothing that was
- * acknowledged is lost, no page is torn, no group is half there, and who is told that the journal
- * is not hot sees all of that without a recovery.
+ * Goal: processes use a journal in turns, and are killed at any moment.  No acknowledged write is
+ * lost, no page is torn, no group is half there.  A reader who learns that the journal is not hot
+ * sees the same without a recovery.
  *
  * Method: three processes move money between pages of two files, count their transfers in a page
- * each, and read everything; one of them is killed every few milliseconds, and another one started.
- * What was acknowledged stands in a file that outlives them.  A careless process does not ask
- * whether the journal is hot, and has to see what the others never see.
+ * each, and read everything; one process is killed every few milliseconds, and a new one started.
+ * A file that outlives the processes records the acknowledged transfers.  A careless process does
+ * not ask whether the journal is hot, and has to see the states that careful processes never see.
  *
  *	turns drive DIRECTORY SECONDS [careless]	status 1: not as it should be
  *	turns work DIRECTORY NUMBER [careless]		one process, until it is killed
@@ -197,7 +197,7 @@ static void take_turn(bool writes)
 	}
 	CHECK_EQ(result, 0);
 	look();
-	/* Who was killed after its group was durable, and before it said so? */
+	/* Which worker was killed after its group was durable, and before the acknowledgment? */
 	atomic_store(&board->acknowledged[self], pages[self].sectors[0].count);
 	if (writes)
 		transfer();
@@ -270,7 +270,7 @@ static pid_t start(char **argv, uint32_t number)
 	_exit(127);
 }
 
-/* After a while any of them, but rather one that is in its turn, somewhere. */
+/* After a while any worker, preferably one in its turn. */
 static uint32_t choose_victim(void)
 {
 	const uint32_t first = (uint32_t)rand();

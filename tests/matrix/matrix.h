@@ -2,21 +2,21 @@
 /*
  * The matrix: every way of writing, in every environment, with every fault, under one oracle.
  *
- * Flow: run.sh makes an environment and starts main.c there with its cells; main.c runs each cell
- * in a process of its own (ways.c writes, faults.c is in the way) and judges what is left
- * (judge.c).
+ * Flow: run.sh makes an environment and starts main.c with the cells of the environment; main.c
+ * runs each cell in a process of its own (ways.c writes, faults.c makes the fault) and judges the
+ * files (judge.c).
  *
- * Rules, of which a cell that breaks one is red:
- * X1 What returned 0 durably is there after a cut, or where there is no cut, on the disk; and what
- *    returned 0 without DSYNC, if the next sync said 0.
- * X2 What failed is as on_disk said: old, or old or new.  UNKNOWN is only ever said where a plain
- *    write was asked for, or of a torn result that was caught.
- * X3 No page is a mixture, but where on_disk said UNKNOWN.
+ * Rules; a cell that breaks one is red:
+ * X1 A page whose durable write returned 0 is there after a cut, or without a cut on the disk.  The
+ *    same holds for a write without DSYNC, if the next sync returned 0.
+ * X2 A page whose write failed is as on_disk said: old, or old or new.  UNKNOWN is only allowed for
+ *    a plain write on request, or a torn result that was caught.
+ * X3 No page is a mixture, except where on_disk said UNKNOWN.
  * X4 Nothing hangs.
- * X5 A write to another page goes on after the fault, or says why not; X1 to X3 hold for it too.
+ * X5 A write to another page goes on after the fault, or says why not; X1 to X3 hold there too.
  * X6 Where room was made on a full disk, the next writes are written.
- * X7 On FUSE the server is asked to sync for each durable write, or once for a batch: a kernel that
- *    drops DSYNC there does not count.
+ * X7 On FUSE the server is asked to sync for each durable write, or once per batch: a kernel that
+ *    drops DSYNC on FUSE is no excuse.
  * X8 Nothing is written behind the last page, where O_APPEND would put it.
  */
 #ifndef MATRIX_H
@@ -33,11 +33,11 @@
 #define LENGTH 16384u
 #define PAGES 8u       /* 0 to 5 under the fault, 6 and 7 after it */
 #define LIMIT 10       /* seconds for a cell */
-#define BYTE_OF_BOTH 4 /* of a page: old and new have the same there (matrix_fill) */
+#define BYTE_OF_BOTH 4 /* of a page: old and new have the same byte (matrix_fill) */
 
 enum page_state { OLD_PAGE, NEW_PAGE, MIXED_PAGE };
 
-/* What one write came to.  Memory that the cell shares with the judge. */
+/* The result of one write.  Memory that the cell shares with the judge. */
 struct outcome {
 	bool was_tried;
 	int result;
@@ -53,7 +53,7 @@ struct cell {
 	int setup_result;		      /* of open, if it refused: an answer too */
 	int sync_result;
 	bool has_fired;
-	bool is_short;	    /* the old state of a page is that it is not there */
+	bool is_short;	    /* the old state of a page: beyond the end of the file */
 	bool may_read_only; /* the fault: no descriptor for writing */
 	struct outcome pages[PAGES];
 };
@@ -62,7 +62,7 @@ struct cell {
 extern const char *matrix_directory, *matrix_environment;
 extern struct cell *cell;
 
-/* A command to the server, if there is one: true if it was obeyed. */
+/* A command to the server, if the environment has one: true if obeyed. */
 bool matrix_ask(const char *command, char *answer, uint32_t size);
 
 /* ways.c */
@@ -85,9 +85,9 @@ uint32_t fault_write_flags(uint32_t number); /* of the writes */
 void fault_before_open(void);		     /* of the handle */
 void fault_after_open(int fd);
 void fault_is_over(int fd); /* by the cell itself, before the last pages */
-void fault_join(void);	    /* by the cell, at its end: nothing of it asks the server any more */
+void fault_join(void);	    /* by the cell, at its end: no thread asks the server any more */
 void fault_undo(void);	    /* by main.c, whatever became of the cell */
-bool fault_fired(void);	    /* if it is one of the server's: asked before it is undone */
+bool fault_fired(void);	    /* for a fault of the server's: asked before the undo */
 void fault_free_inode(const char *directory); /* of its flags */
 
 /* judge.c: NULL, or what is wrong, in one line. */

@@ -12,8 +12,8 @@
  *     would make through the page cache is made and counted in `tearable`.
  * FD4 fake.inode_flags are the inode's; a buffered page takes INLINE_DATA away.
  * FD5 disk_lose() loses a page of the file, as a failed write-back does: the error is reported
- *     once a description, by whatever syncs through it (errseq_t); a description opened later
- *     hears of it only if nobody has yet.
+ *     once per description, by any syncing call (errseq_t); a description opened later receives
+ *     the error only if nobody has received it.
  */
 #ifndef FAKE_DISK_H
 #define FAKE_DISK_H

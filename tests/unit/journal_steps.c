@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: from half of the log live on it is retired in steps, and nobody stops for that before it
- * is full: frames are acknowledged while the sync and the headers of a retirement are on their
- * way, and where those cannot be sent, one writer makes one call that waits.
- * Method: single pages through the fake disk, whose AIO ends when it is told to; syncs, requests
- * and acknowledged frames are counted, not timed.
+ * Goal: when half of the log area is live, frames are retired in steps, and no writer stops before
+ * the log area is full.  Frames are acknowledged while the sync and the headers of a retirement are
+ * on their way.  If the requests cannot be sent, one writer makes one call that waits.
+ * Method: single pages through the fake disk, whose AIO ends on command; syncs, requests and
+ * acknowledged frames are counted, not timed.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -15,7 +15,7 @@
 #include "homes_machine.h"
 #include "journal_internal.h"
 
-/* Of one page: its header, and itself. */
+/* A frame of one page: header and page. */
 #define FRAME_BYTES (JOURNAL_BLOCK + PAGE)
 
 static void begin(void)
@@ -29,7 +29,7 @@ static uint64_t ring(void)
 	return journal->header.size - JOURNAL_RING_START;
 }
 
-/* Frames that fit behind an empty log, and those that make half of it. */
+/* Frames that fit behind an empty log, and frames in half of the log. */
 static uint32_t frames_full(void)
 {
 	return (uint32_t)((ring() - journal_reserve(&journal->header)) / FRAME_BYTES);
@@ -68,7 +68,7 @@ START_TEST(nothing_is_retired_below_half)
 }
 END_TEST
 
-/* The proof by count: with a sync that does not end, all that fits is acknowledged. */
+/* The proof by count: with a sync that does not end, every frame that fits is acknowledged. */
 START_TEST(a_sync_that_takes_long_stops_nobody_until_the_log_is_full)
 {
 	fake_aio.slow = FAKE_AIO_NEVER;
@@ -76,7 +76,7 @@ START_TEST(a_sync_that_takes_long_stops_nobody_until_the_log_is_full)
 	ck_assert_uint_eq(fake_aio.in_air, 1);
 	write_frames(frames_full() - frames_half());
 	ck_assert_uint_eq(info().frames, frames_full());
-	ck_assert_uint_eq(fake_aio.in_air, 1); /* the same one, still */
+	ck_assert_uint_eq(fake_aio.in_air, 1); /* still the same request */
 	ck_assert_uint_eq(fake_aio.submits, 1);
 	ck_assert_uint_eq(disk.syncs, 0);
 	ck_assert_uint_eq(info().checkpoints, 0);

@@ -2,13 +2,13 @@
 /*
  * The stage on which ways of writing compete: files, a journal, threads, slices of time, results.
  *
- * Flow: the programs of tests/bench set it up and take slices of ways (tools/ways.h).
+ * Flow: the programs of tests/bench set the stage up and take slices of ways (tools/ways.h).
  *
  * Rules:
  * ST1 Files lie in the working directory, and their blocks were written before.
- * ST2 All contenders of a comparison take turns of a fraction of a second in one run, so that what
- *     else the machine does hits all of them.
- * ST3 A rival that has several engines is measured with each of them, and the best one counts.
+ * ST2 All contenders of a comparison take turns of a fraction of a second in one run: other work of
+ *     the machine hits all of them.
+ * ST3 A rival that has several engines is measured with each engine, and the best engine counts.
  */
 #ifndef LIBATOMICIO_BENCH_STAGE_H
 #define LIBATOMICIO_BENCH_STAGE_H

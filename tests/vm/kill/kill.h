@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the guest that writes until it is killed and the judge on the host have to agree on.
+ * The agreement between the guest, which writes until the kill, and the judge on the host.
  *
- * Flow: crash.sh restores a machine; kill_guest.c in it asks for a command, checks what the last
- * cut left and writes on; kill_judge.c gives the command, keeps the records, kills and judges.
+ * Flow: crash.sh restores a machine; kill_guest.c in the guest asks for a command, checks the files
+ * after the last cut and writes on; kill_judge.c gives the command, keeps the records, kills and
+ * judges.
  *
  * Rules:
- * M1 both talk through a disk of their own, whose server is the judge: sector 0 reads as the
- *    command, every write is a record.  A record is written O_DIRECT, so it is in the judge's
- *    memory when the write returns, whenever the machine is killed.
- * M2 a lane is one thread, with pages that no other lane writes.  Its operations are numbered, and
- *    what number n does follows from the life's seed: both sides compute it.  The number is the
- *    version of the pages it writes. DONE n is sent after n returned and before n + 1 begins, so
- *    at the cut at most one number above the last DONE has begun.
- * M3 every sector of a page carries target, page, place, life, version, and a sum over it all.
+ * M1 guest and judge talk through a separate disk, whose server is the judge: sector 0 reads as the
+ *    command, every write is a record.  A record is written O_DIRECT, and is in the judge's memory
+ *    when the write returns, whenever the machine is killed.
+ * M2 a lane is one thread, with pages that no other lane writes.  Operations are numbered; guest
+ *    and judge compute operation n from the life's seed.  The number is the version of the written
+ *    pages.  DONE n is sent after n returned and before n + 1 begins: at the cut at most one number
+ *    above the last DONE has begun.
+ * M3 every sector of a page carries target, page, place, life, version, and a sum over all five.
  */
 #ifndef TESTS_VM_KILL_H
 #define TESTS_VM_KILL_H

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk that loses and tears what was not flushed: an NBD server for one client on a unix socket.
+ * A disk that loses and tears unflushed data: an NBD server for one client on a unix socket.
  *
- * Flow: the crash test starts it on an image, QEMU attaches it (driver=nbd), and when QEMU is
- * killed it decides what a power cut would have left, writes that to the image, and ends.
+ * Flow: the crash test starts the disk on an image, and QEMU attaches the disk (driver=nbd).  When
+ * QEMU is killed, the disk decides the result of a power cut, writes the result to the image, and
+ * ends.
  *
  *	tearing_disk SOCKET IMAGE SEED [lie]
  *
  * Rules:
- * TD1 a write without FUA is kept in memory; the image has only what was flushed, or written FUA.
+ * TD1 a write without FUA is kept in memory; the image has only flushed or FUA data.
  * TD2 a flush, and a clean disconnect, bring every write to the image, in order.
  * TD3 at the cut (the client is gone without a disconnect, or SIGUSR1) each write that is neither
  *     flushed nor acknowledged as FUA is, by the seed: lost, kept, or torn, which keeps a random
- *half of it.  In order.  What the test and the library wrote (their magic numbers tell) tears at
- *512 bytes.  All else tears at 4 KiB, aligned: ext4 and XFS count on their own blocks being whole.
- * TD4 a sector that a later FUA write made durable never goes back: older cached writes lose it.
+ *     half of the write.  In order.  Writes of the test and of the library, known by their magic
+ *     numbers, tear at 512 bytes.  All other writes tear at 4 KiB, aligned: ext4 and XFS count on
+ *     whole blocks.
+ * TD4 a sector that a later FUA write made durable never goes back: older cached writes lose the
+ *     sector.
  * TD5 more than CACHE_MAX in memory: the oldest write goes to the image, as in a disk's own cache.
  * TD6 a write whose data had not arrived whole is not applied: its command never reached the disk.
- * TD7 a flush takes up to 8 ms; a client that is gone before its end gets none.
- * TD8 `lie`, for a test of the tests: a flush leaves out what tears at 512 bytes.
+ * TD7 a flush takes up to 8 ms; a client that is gone before the end gets no flush.
+ * TD8 `lie`, for a test of the tests: a flush leaves out the writes that tear at 512 bytes.
  */
 #define _GNU_SOURCE
 #include "kill.h"
@@ -41,7 +44,7 @@
 #define BLOCK 4096U
 #define CACHE_MAX (64U << 20)
 
-/* One write that is not on the image yet; alive[i]: its sector i has not been superseded (TD4). */
+/* One write that is not on the image yet; alive[i]: sector i has not been superseded (TD4). */
 struct pending {
 	struct pending *next;
 	uint64_t offset;
@@ -90,7 +93,7 @@ static void pending_free(struct disk *disk, struct pending *pending)
 	free(pending);
 }
 
-/* Does the 4 KiB block at this address begin as what the test or the library writes? */
+/* Does the 4 KiB block at this address begin like a write of the test or the library? */
 static bool block_is_ours(const struct pending *pending, uint64_t address)
 {
 	static const uint32_t stamp = KILL_MAGIC;
@@ -111,7 +114,7 @@ static bool has_ours(const struct pending *pending)
 	return false;
 }
 
-/* Bring to the image what the chance, in percent, leaves of one write; returns its sectors. */
+/* Bring a part of one write, chosen with `chance` percent, to the image; returns its sectors. */
 static uint32_t settle(struct disk *disk, const struct pending *pending, uint32_t percent)
 {
 	uint32_t kept = 0;
@@ -161,7 +164,7 @@ static void flush(struct disk *disk)
 	disk->last = link;
 }
 
-/* TD4: what this durable write covers, no older cached write may bring back. */
+/* TD4: no older cached write may bring back the range of this durable write. */
 static void supersede(struct disk *disk, uint64_t offset, uint32_t length)
 {
 	for (struct pending *p = disk->first; p; p = p->next) {
