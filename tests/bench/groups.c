@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: two threads that write large groups of small pages do not stand in each other's way.
- * Method: groups of 16,000 pages of 512 bytes, all or none, each thread in its half of a buffered
- * file, which is in the cache.  One thread and two take turns with the same work: as many groups,
- * half of them in each half of the file, from an empty log to an empty log, so that each pays for
- * the retirements of its own groups.
+ * Method: groups of 16,000 pages of 512 bytes, all or none, each thread in its half of a cached
+ * buffered file.  One thread and two threads take turns with the same work: as many groups, half of
+ * the groups in each half of the file, from an empty log to an empty log.  Each contender thus pays
+ * for the retirement of its own groups.
  *
  *	groups SECONDS [--json] DIRECTORY
  *
- * Flow: tests/bench/reopen.sh mounts a filesystem and runs this on it.
+ * Flow: tests/bench/reopen.sh mounts a filesystem and runs this program there.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -23,7 +23,7 @@
 #define SMALL 512u
 #define THREADS 2u
 #define HALVES 2u
-#define GROUPS 4u /* of one turn: more than the log holds before it is half full */
+#define GROUPS 4u /* of one turn: more than half of the log area holds */
 #define GROUPS_LOG (256u << 20)
 #define GROUPS_FRAME (64u << 20) /* what a group takes, in blocks of 4 KiB */
 #define ROUNDS_MIN 2u
@@ -34,7 +34,7 @@ struct writer {
 	struct atomicio_op ops[GROUP];
 	uint64_t random;
 	uint32_t first_half, groups; /* of the file: groups alternate from it on */
-	uint32_t halves;	     /* 1: all of them go to that one */
+	uint32_t halves;	     /* 1: all groups go to that half */
 };
 
 static struct writer writers[THREADS];
@@ -81,7 +81,7 @@ static void *write_groups(void *argument)
 	return NULL;
 }
 
-/* Groups a second of so many threads, which share the work. */
+/* Groups per second of so many threads, which share the work. */
 static double rate(uint32_t threads)
 {
 	const double start = now_ns();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what a durable untorn page costs through the journal, against what else one could do.
- * Method: all contenders of a comparison take turns of a fraction of a second in one run, for
- * many rounds, so that what else the machine does hits all of them; a ratio is the median of
- * the rounds' ratios, of the engine that is the rival's best.
+ * Goal: the cost of a durable untorn page through the journal, against every rival way.
+ * Method: all contenders of a comparison take turns of a fraction of a second in one run, for many
+ * rounds: other work of the machine hits all of them.  A ratio is the median of the rounds' ratios,
+ * with the rival's best engine.
  *
  *	journal [--seconds S] [--json] [--only WORD] DIRECTORY
- *		compare, S seconds a comparison, those with WORD in the name
+ *		compare, S seconds per comparison, only names with WORD
  *	journal --count page|PAGES N DIRECTORY
  *		N steps of one page, or of batches, through the journal, for strace to count; prints
- *what the device below has counted: flushes, bytes, and the frames
+ *		the counts of the device below: flushes, bytes, and the frames
  *
- * Flow: tests/bench/journal.sh mounts the filesystems and runs this on each.
+ * Flow: tests/bench/journal.sh mounts the filesystems and runs this program on each.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -28,7 +28,7 @@
 #define THREADS 8
 #define SECTOR 512
 
-/* The first rival is what the others are compared with. */
+/* All others are compared with the first rival. */
 struct comparison {
 	const char *name;
 	struct rival rivals[RIVALS_MAX];
@@ -111,7 +111,7 @@ static struct {
 	const char *only;
 } run = {.seconds = 8, .only = ""};
 
-/* What one contender took in each round: ns a page. */
+/* The time of one contender in each round: ns per page. */
 struct series {
 	struct contender contender;
 	double times[ROUNDS_MAX];
@@ -170,8 +170,8 @@ static void report_rival(const char *what, const struct rival *rival, bool first
 }
 
 /*
- * One flush and two transfers against one of each: what a journal can reach at most, if nothing
- * overlaps.  T is the time of unprotected writes, t without their flush: T / (T + t).
+ * One flush and two transfers against one flush and one transfer: the best that a journal can
+ * reach, without overlap.  T is the time of unprotected writes, t without their flush: T / (T + t).
  */
 static void report_bound(const char *what)
 {
@@ -190,9 +190,9 @@ static void report_bound(const char *what)
 }
 
 /*
- * Another order each round.  A disk has a memory: what one has written is flushed, or paid for with
- * the disk's limit of bytes a second, in the time of the next; in a fixed circle that is always the
- * same one.
+ * Another order each round.  A disk has a memory: the bytes of one contender are flushed, or paid
+ * for with the disk's limit of bytes per second, in the time of the next contender.  In a fixed
+ * circle the next one would always be the same.
  */
 static void shuffle(uint32_t *order, uint32_t count)
 {

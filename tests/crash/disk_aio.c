@@ -2,17 +2,18 @@
 /*
  * The kernel's AIO over the simulated disk: writes in the air.
  *
- * Flow: a part of the system table of disk_sys.c.  A write that was submitted is in the air: it is
- * made when it is reaped, from the memory that the caller gave, as it is then; and so is a read.
- * Each completion is a call like another: the explorer may crash in it, make it fail, or let
- * another thread run.
- * Who waits lets one land, and so does who only looks, or with disk.aio_slow he never does.
+ * Flow: a part of the system table of disk_sys.c.  A submitted read or write is in the air.  The
+ * request is made at the reaping, with the bytes that the caller's memory has at that moment.  Each
+ * completion is a call like another: the explorer may crash in the call, make the call fail, or let
+ * another thread run.  A call that waits lets one request land; a call that only looks does so too,
+ * except with disk.aio_slow.
  *
- * A sync makes durable what was written before it was submitted, and nothing that came later.
+ * A sync makes all writes before its submission durable, and no later write.
  *
- * A crash finds all of them anywhere: at a power cut each meets its fate, whatever came before; of
- * a killed process all are made, because its exit waits for them (fs/aio.c:exit_aio).  Completions
- * come in the order of submission or, with disk.aio_backwards, the other way round.
+ * A crash finds requests in any state.  At a power cut each request meets its own fate, whatever
+ * the others meet.  The requests of a killed process are all made, because its exit waits for them
+ * (fs/aio.c:exit_aio).  Completions come in the order of submission or, with disk.aio_backwards,
+ * in the opposite order.
  */
 #include <errno.h>
 #include <string.h>
@@ -46,7 +47,7 @@ uint64_t disk_gather(const struct iovec *vector, uint32_t count, uint8_t *bytes)
 	return length;
 }
 
-/* Does it change the disk when it lands? */
+/* Does the request change the disk when it lands? */
 static bool is_write(const struct iocb *block)
 {
 	return block->aio_lio_opcode == IOCB_CMD_PWRITE ||

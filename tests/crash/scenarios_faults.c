@@ -83,8 +83,8 @@ void run_stolen(struct world *w, uint32_t boot)
 }
 
 /*
- * A file fails while its pages are live, some of them twice, and the ring is needed by another
- * file: the pages are carried (K7, C2), lap after lap.
+ * A file fails while its pages are live, some of them twice, and another file needs the log area:
+ * the pages are carried (K7, C2), lap after lap.
  */
 void run_carry(struct world *w, uint32_t boot)
 {
@@ -105,8 +105,8 @@ void run_carry(struct world *w, uint32_t boot)
 }
 
 /*
- * Frames go on while half of the ring is being retired behind them: syncs and headers are on their
- * way from one write to the next, or until the ring is full.
+ * New frames are written while half of the log area is retired: syncs and headers are on their way
+ * from one write to the next, or until the log area is full.
  */
 void run_steps(struct world *w, uint32_t boot)
 {
@@ -119,7 +119,7 @@ void run_steps(struct world *w, uint32_t boot)
 		step_foreign(1, 0, 4096, false, true);
 }
 
-/* Pages go home behind their writers, some over others, and a group; then somebody needs them. */
+/* Pages go home behind their writers, some over others, and a group; then a reader needs them. */
 void run_behind(struct world *w, uint32_t boot)
 {
 	static const struct step_page pages[] = {
@@ -146,7 +146,7 @@ void run_behind(struct world *w, uint32_t boot)
 		step_foreign(1, 0, 8192, false, true);
 }
 
-/* Pages in no order, some of them neighbours, of files that are direct and one that is not. */
+/* Pages in no order, some of them neighbours, of direct files and a buffered file. */
 void run_homes(struct world *w, uint32_t boot)
 {
 	static const struct step_page pages[] = {
@@ -246,7 +246,7 @@ static void reader_job(void *argument)
 	(void)atomicio_journal_read(world.journal, 101, bytes, sizeof(bytes), 0);
 }
 
-/* Two writers, and one who keeps the tail where it is for a moment, while frames are retired. */
+/* Two writers, and a third that holds the tail for a moment, while frames are retired. */
 void run_steps_threads(struct world *w, uint32_t boot)
 {
 	static struct job jobs[] = {

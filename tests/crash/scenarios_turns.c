@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that take turns with one journal, each of which may be killed in each of its calls.
+ * Processes take turns with one journal, and each process may be killed in each of its calls.
  *
  * Flow: explore.c kills the process that makes call n (FAULT_KILLED_*), and then cuts the power, or
- * kills the rest, in each call that follows.  A process is a journal and its handles; who is killed
- * has lost them, its descriptors and its locks, and the others go on: nothing that they do may
- * fail, and who is not told to recover must see what was promised.
+ * kills the rest, in each later call.  A process is a journal and its handles.  A killed process
+ * loses journal, handles, descriptors and locks; the other processes go on.  No call of theirs may
+ * fail, and a process without the order to recover must see all promised pages.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ static void die(void)
 	longjmp(death, 1);
 }
 
-/* What the library remembers of a process is gone with its memory. */
+/* The library's state of a process is gone with the process's memory. */
 static void forget(uint32_t process)
 {
 	struct journal_share **at = &journal_shares;
@@ -41,7 +41,7 @@ static void forget(uint32_t process)
 			at = &(*at)->next;
 }
 
-/* Be this process for one turn; false: it was killed. */
+/* Be this process for one turn; false: the process was killed. */
 static bool live(uint32_t process, void (*body)(uint32_t step), uint32_t step)
 {
 	struct process *self = &processes[process];
@@ -126,7 +126,7 @@ static void write_one(uint32_t step)
 	end();
 }
 
-/* A process that comes late, retires what others framed, and goes; with `step` as the last. */
+/* A late process retires frames of others, and ends; with `step` as the last process. */
 static void checkpoint_and_go(uint32_t step)
 {
 	start(true);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a disk, a restored backup or a page of the caller's can do to a journal: a frame or a header
- * that is damaged, a file that is another one, a page that looks like a frame.
+ * Harm to a journal from a disk, a restored backup or a page of the caller's: a damaged frame or
+ * header, a file replaced by another, a page that looks like a frame.
  *
- * Flow: steps of scenarios, and recoveries that come before the one that counts; see world.h.
+ * Flow: steps of scenarios, and recoveries before the full recovery; see world.h.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,9 +27,9 @@ static void close_for_others(void)
 }
 
 /*
- * File 2 cannot be had, or another file is in its place (K4): file 1 is recovered, its frames are
- * in the ring, and it takes writes until the pages of file 2 have to be carried.  Nothing of both
- * is lost or undone (H3, K7).
+ * File 2 cannot be opened, or another file is in its place (K4).  File 1 is recovered, its frames
+ * are in the log area, and file 1 accepts writes until the pages of file 2 have to be carried.  No
+ * page of either file is lost or undone (H3, K7).
  */
 void world_recover_partly(void)
 {
@@ -65,7 +65,9 @@ static bool decode_copy(uint32_t copy, struct journal_header *header)
 		      disk.state.durable_journal + copy * JOURNAL_BLOCK, JOURNAL_BLOCK) == 0;
 }
 
-/* One copy of the header is damaged, if the other is whole: the next open has to say so (K2). */
+/*
+ * One copy of the header is damaged, if the other is whole: the next open reports the damage (K2).
+ */
 static bool damage(uint32_t copy)
 {
 	const uint64_t at = copy * JOURNAL_BLOCK + 64;
@@ -79,7 +81,7 @@ static bool damage(uint32_t copy)
 	return true;
 }
 
-/* Two of different age are left as they are: this boot has to make them equal. */
+/* Two copies of different age stay: this boot has to make them equal. */
 void world_damage_one(void)
 {
 	struct journal_header first, second;
@@ -89,7 +91,7 @@ void world_damage_one(void)
 		(void)damage(first.generation % 2);
 }
 
-/* Whatever copy of the header is damaged at a crash, recovery keeps all promises with the other. */
+/* After a crash with one damaged copy of the header, recovery keeps all promises with the other. */
 void world_recover_damaged(void)
 {
 	static struct disk_state state;

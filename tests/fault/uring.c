@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a completion means what the same result of pwritev2(2) means: same kind, same answers
+ * Goal: a completion has the meaning of the same result of pwritev2(2): same kind, same answers
  * allowed, same number of attempts, same result, same bytes on the disk.
- * Method: every errno of the table, others that it leaves out, and counts that are not the length
- * come back from a synchronous write, from a guest's entry and from a queue's, under each
- * answer of a policy, and what the policy saw is compared.  Then every call that a batch
- * makes is failed in turn.
+ * Method: every errno of the table, some errnos outside the table, and wrong counts come back from
+ * a write by call, from a guest's entry and from a queue's entry, under each answer of a policy.
+ * The failures seen by the policy are compared.  Then every call of a batch fails in turn.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -20,7 +19,7 @@
 #define LENGTH 4096
 #define SEEN_MAX 64
 
-/* What one way of writing led to. */
+/* The outcome of one way of writing. */
 struct trace {
 	int error;
 	uint32_t seen;
@@ -33,7 +32,7 @@ struct trace {
 typedef int write_way(struct atomicio_file *file, uint32_t flags);
 
 static int64_t injected;
-static uint32_t injected_times; /* the attempts that get it, then all is well */
+static uint32_t injected_times; /* attempts with the error, then all is well */
 static uint32_t answer;
 static struct trace *now;
 

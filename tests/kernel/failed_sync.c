@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the steps that man 7 atomicio has under "After a failed sync" bring every page back that
- * was acknowledged: those of the journal by its recovery, all others from the log.
+ * Goal: the steps of man 7 atomicio, "After a failed sync", bring every acknowledged page back: the
+ * pages of the journal by recovery, all other pages from the log.
  *
  * Method: failed_sync.sh has a disk that refuses some of the pages in write-back.  The program is
- * an engine with a log of its own; it fails, and does what the manual says, step by step.
+ * an engine with a log of its own; a sync fails, and the program follows the manual step by step.
  *
  *	failed_sync steps			the steps, in the words of the manual
  *	failed_sync make HOME JOURNAL LOG	lay all three out
  *	failed_sync run HOME JOURNAL LOG [N]	write, fail, wait for a line, and do the steps but N
- *	failed_sync verify HOME JOURNAL LOG	is all there that was acknowledged?
+ *	failed_sync verify HOME JOURNAL LOG	is every acknowledged page there?
  */
 #define _GNU_SOURCE
 #include "kernel_test.h"
@@ -222,7 +222,7 @@ static void run(unsigned int left_out)
 	}
 	CHECK(refusals || left_out == 2);
 	if (left_out)
-		_exit(0); /* and what the kernel still has in its cache is not helped */
+		_exit(0); /* no help for pages that are only in the kernel's cache */
 	CHECK_EQ(close_handles(), 0);
 }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the journal makes any file on this filesystem take untorn writes, and refuses with a clear
- * error, changing nothing, whatever it cannot work with.
+ * Goal: with a journal any file on this filesystem accepts untorn writes.  A file that the journal
+ * cannot serve is refused with a clear error, and nothing changes.
  *
- * Method: real files; a child writes and kills itself, so that its frames stay live; between
- * its death and the recovery the homes are damaged on purpose, so that only the frames can
- * have brought the bytes that are found afterwards.
+ * Method: real files.  A child writes and kills itself: the frames stay live.  Between the death
+ * and the recovery the homes are damaged on purpose: bytes found afterwards come from the frames.
  */
 #include "journal_test.h"
 
@@ -106,7 +105,7 @@ static void write_batches(void *context)
 		kernel_fill(bytes + i * PAGE, PAGE, ops[i].offset, 40 + i);
 	CHECK_EQ(atomicio_write_batch(NULL, ops, 4, ATOMICIO_DSYNC), 0);
 	CHECK_EQ(journal_look(journal).frames, 2);
-	/* One a frame, and before the first one the two headers that say that it is not clean. */
+	/* One sync per frame, and before the first frame the two headers without CLEAN. */
 	CHECK_EQ(journal_look(journal).flushes - flushes, 2 + 2);
 }
 
@@ -264,7 +263,7 @@ static void writes_wait_for_recovery(void)
 		 -EBUSY);
 	CHECK(kernel_holds("one", 0, PAGE, 1));
 	atomicio_close(file);
-	/* A file that cannot be had keeps its frames for the next recovery. */
+	/* A file that cannot be opened keeps its frames for the next recovery. */
 	scene.files.fds[1] = 0x7FFFFFFF;
 	CHECK_EQ(atomicio_journal_recover(journal, journal_find, &scene.files, NULL, 0, &done,
 					  sizeof(done)),
@@ -286,8 +285,8 @@ static void writes_wait_for_recovery(void)
 }
 
 /*
- * The descriptor that recovery gets may have O_APPEND although the writer's had not.  Recovery
- * writes through a description of its own, which has not.
+ * The descriptor for recovery may have O_APPEND although the writer's had none.  Recovery writes
+ * through a description of its own, without the flag.
  */
 static void recovery_through_append_stays_in_place(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: whenever a program, its filesystem or its machine dies, recovery makes every page and
- * every group whole again, and loses nothing that was acknowledged.
+ * every group whole again, and loses no acknowledged write.
  *
- * Method: a child writes (journal_load.h) and is stopped at a random moment, in one of three ways;
- * the files are recovered and checked (journal_verify.h), and it starts again on them:
+ * Method: a child writes (journal_load.h) and is stopped at a random moment, in one of three ways.
+ * The files are recovered and checked (journal_verify.h), and a new child starts on them:
  *
  *	kill DIRECTORY SEED ROUNDS			SIGKILL
  *	shutdown DIRECTORY SEED ROUNDS DEVICE TYPE	the filesystem is shut down without
@@ -13,9 +13,9 @@
  *		the image below the filesystem is cloned while the child writes; the clone, COPY,
  *		which is DEVICE, is mounted at WHERE, and recovered there
  *
- * The moments depend on the machine; all else depends on the seed.  A killed process and a shutdown
- * let the pages that it left behind come home (ATOMICIO_BEHIND), as they are on their way; an image
- * has some of them in the journal alone.  killed.sh has a disk that keeps them all away.
+ * The moments depend on the machine; all else depends on the seed.  Pages left behind
+ * (ATOMICIO_BEHIND) are on their way home, and still arrive after a kill or a shutdown; an image
+ * has some of them in the journal alone.  On the disk of killed.sh none arrives.
  */
 #include "journal_verify.h"
 
@@ -126,7 +126,7 @@ static void killed_writers_leave_nothing_torn_and_lose_nothing(void)
 	CHECK(result.frames > 0);
 }
 
-/* XFS wants to be told that a copy is one. */
+/* XFS mounts a copy only with an option. */
 static void mount_at(const char *directory)
 {
 	MUST(mount(device, directory, type, 0, strcmp(type, "xfs") ? NULL : "nouuid"));
@@ -207,7 +207,7 @@ static void an_image_of_any_moment_can_be_recovered(void)
 	child = start_writing(notes, load_random(&random), is_mixed());
 	for (uint32_t i = 0; i < rounds; i++) {
 		usleep((useconds_t)(load_random(&random) % 40000));
-		/* A page acknowledged before the clone is there.  One tried after cannot be. */
+		/* A page acknowledged before the clone is there, a page tried after is not. */
 		memcpy(then, notes, sizeof(*then));
 		clone_image();
 		memcpy(then->tried, notes->tried, sizeof(then->tried));

@@ -2,12 +2,12 @@
 /*
  * A load of writes through a journal, which may end at any moment.
  *
- * Flow: journal_crash.c makes the files and lets a child write until it or its filesystem dies;
- * notes that outlive the child say what was acknowledged; journal_verify.h compares.
+ * Flow: journal_crash.c makes the files and lets a child write until the child or the filesystem
+ * dies; notes that survive the child name the acknowledged writes; journal_verify.h compares.
  *
- * Five writers in threads, each with slots of its own, so that the last acknowledgement of a slot
- * is known: direct pages, buffered pages of odd shapes, groups over all files, batches that
- * are no groups, and pages that go now through the journal and now past it.  Half of the pages and
+ * Five threads write, each to its own slots: the last acknowledgement of each slot is known.  The
+ * threads write direct pages, buffered pages of odd shapes, groups over all files, batches without
+ * a group, and pages now through the journal and now past the journal.  Half of the pages and
  * groups are left behind: acknowledged with their frame, before they are home (ATOMICIO_BEHIND).
  */
 #ifndef JOURNAL_LOAD_H
@@ -27,7 +27,7 @@ struct load_notes {
 	atomic_uint tried[LOAD_SLOTS];	 /* the last seed given to the library */
 	atomic_uint durable[LOAD_SLOTS]; /* the last one acknowledged */
 	uint32_t base[LOAD_SLOTS];	 /* what the last recovery found */
-	uint32_t floor[LOAD_SLOTS];	 /* the last one tried before it */
+	uint32_t floor[LOAD_SLOTS];	 /* the last seed tried before */
 	atomic_uint written;		 /* acknowledged, in all */
 	atomic_int error;		 /* of a write that should not have failed */
 	atomic_bool dying;		 /* the filesystem is being shut down: errors are fine */
@@ -169,8 +169,8 @@ static int write_one(struct writer *writer, uint32_t number)
 	error = atomicio_write(file, writer->buffer, slot.length, slot.offset,
 			       ATOMICIO_DSYNC | behind_or_not(writer));
 	/*
-	 * A sync that runs into a shutdown of XFS may return 0 and still be lost (seen on 6.18);
-	 * no power cut can do that, because nobody is left to see the answer.
+	 * A sync that meets a shutdown of XFS may return 0 and still be lost (seen on 6.18).  After
+	 * a power cut no process is left to see such a 0.
 	 */
 	if (!error && !atomic_load(&writer->notes->dying))
 		atomic_store(&writer->notes->durable[number], seed);

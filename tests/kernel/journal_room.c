@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a home or a journal that has no room, may not grow or hangs is told so before anything is
- * promised, and stops no other file of the journal.
+ * Goal: a home or a journal without room, that may not grow or that hangs, gives the error before
+ * any promise, and stops no other file of the journal.
  *
- * Method: a filesystem that is filled, offsets that no file can have, a sealed memfd, a limit, and
- * a second filesystem ($KERNEL_BESIDE) that is frozen; each time another file of the same journal
- * goes on, and after the trouble the first one too.
+ * Method: a full filesystem, offsets that no file can have, a sealed memfd, a limit, and a frozen
+ * second filesystem ($KERNEL_BESIDE).  Each time another file of the same journal goes on, and
+ * after the trouble the first file too.
  */
 #include "journal_test.h"
 
@@ -20,11 +20,11 @@
 #define PAGE (16 * KIB)
 #define SIZE (512 * KIB)
 #define HANG_US 2000000
-#define FRAMES 12u /* fewer than the ring has beside the one that waits */
+#define FRAMES 12u /* fewer than the log area has beside the waiting frame */
 
 static struct kernel_policy policy;
 
-/* A journal, and one file of it that is always well. */
+/* A journal, and one file of the journal that is always well. */
 struct scene {
 	int log, other_fd;
 	struct atomicio_journal *journal;
@@ -62,7 +62,7 @@ static void goes_on(struct scene *scene)
 	CHECK(kernel_holds("other", 2 * PAGE, PAGE, scene->seed));
 }
 
-/* The files are good, and so are the journal's next life and all that it holds. */
+/* The files are good, and so are the journal's next life and all its frames. */
 static void end(struct scene *scene, struct atomicio_file *file, int fd)
 {
 	struct journal_files files = {.fds = {[0] = fd, [6] = scene->other_fd}};
@@ -183,7 +183,7 @@ static void *write_to_the_frozen_one(void *context)
 	return (void *)(intptr_t)kernel_write(context, 9, PAGE, 0, ATOMICIO_DSYNC);
 }
 
-/* If all wait for the frozen one, it is thawed all the same, and the test fails. */
+/* If all writers wait for the frozen file, a timer thaws the file, and the test fails. */
 static void *thaw_in_time(void *context)
 {
 	usleep(HANG_US);
@@ -215,7 +215,7 @@ static void a_home_that_hangs_stops_no_other(void)
 	CHECK_EQ(pthread_create(&rescuer, NULL, thaw_in_time, (void *)(intptr_t)directory), 0);
 	MUST(ioctl(directory, FIFREEZE, 0));
 	if (pthread_create(&thread, NULL, write_to_the_frozen_one, file) == 0) {
-		usleep(HANG_US / 10); /* now it waits in its home write */
+		usleep(HANG_US / 10); /* now the writer waits in its home write */
 		while (done < FRAMES && !kernel_write(scene.other, 20, PAGE, 0, ATOMICIO_DSYNC))
 			done++;
 		hung = pthread_tryjoin_np(thread, &error) == EBUSY;
@@ -241,7 +241,7 @@ static void write_and_die(void *context)
 	goes_on(&scene);
 }
 
-/* K3: open writes nothing that has to be allocated; what is live is recovered once there is room.
+/* K3: open writes nothing that has to be allocated; live frames are recovered once room is free.
  */
 static void a_journal_on_a_full_disk_opens(void)
 {

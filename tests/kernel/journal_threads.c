@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: writes of several threads to one page reach it in the order of their frames, so that a
- * crash brings back what the readers had seen last; writes of different pages share frames.
+ * Goal: writes of several threads reach one page in the order of their frames: after a crash the
+ * page is as the readers saw it last.  Writes of different pages share frames.
  *
- * Method: threads write to the same pages at once, the process is killed when all have been
- * answered, and recovery, which goes by the frames, must find nothing to change.  For the second
- * each thread has pages of its own, and the journal's counters are read.
+ * Method: threads write to the same pages at once, and the process is killed when all writes have
+ * returned.  Recovery, which follows the order of the frames, must find nothing to change.  For
+ * shared frames each thread has pages of its own, and the journal's counters are read.
  */
 #include "journal_test.h"
 
@@ -57,7 +57,7 @@ static void *spread(void *context)
 	return (void *)failed;
 }
 
-/* Groups: one page that all write, and pages between those of others, in no order. */
+/* Groups: one page that all threads write, and pages between those of others, in no order. */
 #define GROUP 12
 #define ROUNDS 20
 #define SMALL (4 * KIB)
@@ -135,7 +135,7 @@ static void hammer_pages(void *context)
 static void hammer_and_recover(void)
 {
 	static uint8_t before[HAMMERED * PAGE], after[HAMMERED * PAGE];
-	/* Less than half of it is live, so that nothing is retired. */
+	/* Less than half of the log area is live: nothing is retired. */
 	struct scene scene = {.journal_fd = journal_fresh(JOURNAL, 48 * MIB)};
 
 	scene.files.fds[0] = kernel_file("one", sizeof(before), O_RDWR);
@@ -179,7 +179,7 @@ static void groups_that_go_home_together_keep_their_order(void)
 	}
 }
 
-/* A wrong order is rare even where nothing keeps it: one run in two showed it. */
+/* A wrong order is rare even in a library without the rule: one run in two showed a wrong order. */
 static void overlapping_writes_reach_home_in_the_order_of_their_frames(void)
 {
 	for (int i = 0; i < 5; i++)

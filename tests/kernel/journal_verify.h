@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recover the files of journal_load.h, and check what is in them.
+ * Recover the files of journal_load.h, and check their bytes.
  *
  * Flow: called by journal_crash.c after each death.
  *
  * Rules, for each slot (a page of one writer, always written with a higher seed than before):
  * JV1 the page is whole: its bytes are those of one seed.
- * JV2 the seed is not older than the last one acknowledged as durable.
- * JV3 it is not one that an earlier recovery had found lost, nor one that was never written.
+ * JV2 the seed is not older than the last seed acknowledged as durable.
+ * JV3 the seed was written, and no earlier recovery found the seed lost.
  * JV4 the pages of a group have one seed.
  * JV5 all other bytes of the files are as they were made.
  */
@@ -25,7 +25,7 @@ struct load_result {
 	uint64_t killed_recoveries;
 };
 
-/* One recovery; the descriptors are as they were for the writes, or all buffered. */
+/* One recovery; the descriptors are those of the writes, or all buffered. */
 static struct atomicio_recovery recover_once(const char *directory, bool buffered)
 {
 	struct journal_files files = {.fds = {0}};
@@ -51,7 +51,7 @@ static void recover_in_child(const char *directory, bool buffered)
 	_exit(0);
 }
 
-/* Recover; with `kill_it` from children that are killed at first. */
+/* Recover; with `kill_it` the first recoveries run in children that are killed. */
 static void load_recover(const char *directory, uint64_t seed, bool kill_it,
 			 struct load_result *result)
 {
@@ -119,8 +119,8 @@ static bool gaps_are_whole(uint8_t *bytes[LOAD_FILES])
 }
 
 /*
- * Check the rules.  `before`: only count into the result what recovery has to repair.  Else
- * print each breach, and return whether there is none.
+ * Check the rules.  `before`: only count the pages that recovery has to repair.  Else print each
+ * breach, and return true if all rules hold.
  */
 static bool load_check(const char *directory, const struct load_notes *notes, bool before,
 		       struct load_result *result)
@@ -167,7 +167,7 @@ static bool load_check(const char *directory, const struct load_notes *notes, bo
 	return good || before;
 }
 
-/* After a good check: what was found is what the next round starts from. */
+/* After a good check: the next round starts from the seeds found. */
 static void load_move_on(const char *directory, struct load_notes *notes)
 {
 	uint8_t *bytes[LOAD_FILES];

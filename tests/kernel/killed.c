@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a process that is killed with home writes on their way leaves none behind that lands after
- * its journal's lock is free: its successor recovers and writes at once, and what it wrote stays.
- * What was acknowledged with ATOMICIO_BEHIND, and never came home, is recovered.  A page is seen by
- * others when its call returns, but for those left behind.
+ * Goal: no home write of a killed process lands after the journal's lock is free: the successor
+ * recovers and writes at once, and its pages stay.  A page that was acknowledged with
+ * ATOMICIO_BEHIND, and never came home, is recovered.  Other processes see a page when its call
+ * returns, except a page left behind.
  *
  * Method: killed.sh makes the disk of the home file slow, kills the writer, and starts the
  * successor in the same moment.  With "ring" the writer sends the same pages through an io_uring,
- * which is the hazard: there old pages land later, or the disk was not slow enough to show it.
+ * and shows the hazard: old pages land later (else the disk was not slow enough).
  *
  *	killed make HOME JOURNAL	lay both out
  *	killed write HOME JOURNAL	one group through the journal

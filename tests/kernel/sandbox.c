@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: in a sandbox that refuses one system call, whichever errno it answers, the library works by
- * a stand-in, or says what is missing, and never fails where something else would do.
+ * Goal: a sandbox refuses one system call, with any errno.  The library uses another call, or names
+ * the missing call, and never fails where another call would do.
  *
  * Method: each row of a table is a process of its own with a seccomp filter for one call and errno,
- * set up before or after the files are opened, which probes, writes, and goes through a journal.
+ * set up before or after the open of the files.  The process probes, writes, and writes through a
+ * journal.
  */
 #define _GNU_SOURCE
 #include "kernel_test.h"
@@ -299,7 +300,7 @@ static void open_without_limits(uint32_t number, uint32_t argument, int error)
 	const int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);
 
 	refuse(number, argument, error);
-	/* A limit that is not known would tear the page that crosses it. */
+	/* An unknown limit would tear a page across the limit. */
 	CHECK_EQ(atomicio_open(fd, NULL, 0, &file), -error);
 	CHECK(!file);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A ring in memory, and disks in memory that its writes and those of pwritev2 reach.
+ * An io_uring in memory, with disks in memory for its writes and those of pwritev2.
  *
  * Flow: fake_ring_reset() first; handles are opened over fake_ring_sys (fake_sys with disks),
- * queues made over fake_ring_calls; fields of `fake_ring` say what goes wrong.
+ * queues are made over fake_ring_calls; fields of `fake_ring` order the failures.
  *
  * FR1 descriptors FAKE_FD to FAKE_FD + FAKE_DISKS - 1 are disks of FAKE_DISK_SIZE bytes.
  * FR2 an entry is consumed in order, and completed in any order; its bytes reach the disk when it
@@ -36,10 +36,10 @@ struct fake_ring_system {
 	int enter_error;	/* ... return this */
 	bool enter_fails_late;	/* ... although they have consumed entries */
 	uint32_t drop_at;	/* this completion vanishes */
-	uint32_t duplicate_at;	/* this one comes twice */
-	uint32_t stray_at;	/* with this one comes a completion of nothing */
+	uint32_t duplicate_at;	/* this completion comes twice */
+	uint32_t stray_at;	/* beside this completion comes one of no entry */
 	bool idle;		/* enter() consumes and completes nothing, and says 0 */
-	uint32_t late_from;	/* completions from this one on ... */
+	uint32_t late_from;	/* completions from this number on ... */
 	uint32_t late_sleeps;	/* ... come only after so many sleeps */
 	void (*on_enter)(void); /* called in each enter() */
 	uint32_t fdatasync_at;	/* this fdatasync ... */
@@ -70,7 +70,7 @@ void fake_ring_reset(void);
 /* A handle on disk `disk`. */
 struct atomicio_file *fake_ring_open(uint32_t disk, const struct atomicio_options *options);
 
-/* Bytes that name the write they came from. */
+/* Bytes that name their write. */
 const void *fake_page(uint32_t seed);
 void fake_disk_write(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed);
 bool fake_disk_holds(uint32_t disk, uint64_t offset, uint64_t length, uint32_t seed);

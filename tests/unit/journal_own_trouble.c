@@ -53,7 +53,7 @@ START_TEST(no_frame_is_put_where_the_ring_cannot_be_read)
 		for (int lap = 0; lap < 400; lap++)
 			ck_assert_int_eq(write_page(lap % 2, 5, lap), 0);
 		ck_assert_uint_eq(info().frames, frames + 400);
-		/* Both sides of it are used, and what is live is found. */
+		/* Both sides of the bad part are used, and the live frames are found. */
 		ck_assert_uint_lt(own.low, own.bad_from);
 		ck_assert(own.high > own.bad_to || own.bad_to + 2 * PAGE > own.high);
 		ck_assert_uint_gt(own.high, own.bad_from - 2 * PAGE);
@@ -168,7 +168,7 @@ START_TEST(a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead)
 		ck_assert_int_eq(atomicio_journal_close(journal), 0);
 		journal = NULL;
 	}
-	/* A clean one is attached to, for writes past it. */
+	/* A clean journal accepts handles, for writes past the journal. */
 	restart();
 	end_process();
 	for (int other = 0; other < 2; other++) {
@@ -208,8 +208,9 @@ static ssize_t look_then_write(int fd, const struct iovec *vector, int count, ui
 }
 
 /*
- * H1: a copy that says that the frames are retired, or a file done (H3), may be on the disk though
- * its write failed.  The next recovery writes these pages again: a power cut there tears them.
+ * H1: the write of a header copy may fail, and the copy be on the disk all the same.  The copy says
+ * that the frames are retired, or a file is done (H3).  The next recovery writes these pages again:
+ * a power cut there tears them.
  */
 static void recover_after_failed_header(bool other_fails, uint32_t header_fails)
 {
@@ -252,7 +253,7 @@ START_TEST(a_recovery_after_one_whose_header_failed_has_its_frames_on_the_disk)
 }
 END_TEST
 
-/* H2: the retirement that open read may be lost in a power cut, and then its frames are live. */
+/* H2: a power cut may undo the retirement that open read: the retired frames are live again. */
 START_TEST(a_recovery_that_finds_nothing_live_makes_that_durable)
 {
 	leave_page(70);

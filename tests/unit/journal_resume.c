@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a recovery that cannot finish one file stops that file alone: the others take writes at
- * once, and none of its pages is lost, nor an old one of theirs brought back, by any later crash
- * or recovery (H3, K7).
- * Method: trouble_machine.h.  A crash is the journal as it was, put back behind the end of the
- * process, and homes that have nothing of it.
+ * Goal: a recovery that cannot finish one file stops that file alone: other files accept writes at
+ * once.  No later crash or recovery loses a page of the failed file, or brings back an old page of
+ * another file (H3, K7).
+ * Method: trouble_machine.h.  A crash puts an earlier copy of the journal back after the end of the
+ * process, with homes that have none of its pages.
  */
 #define _GNU_SOURCE
 #include <check.h>
@@ -50,7 +50,7 @@ static int open_file(int i)
 	return write_open(&calls, fds[i], &options, sizeof(options), &files[i]);
 }
 
-/* Homes keep what they have. */
+/* Homes keep their bytes. */
 static void crash(void)
 {
 	uint8_t *bytes = malloc(JOURNAL_SIZE);
@@ -110,7 +110,7 @@ START_TEST(a_file_that_cannot_be_recovered_stops_itself_alone)
 		}
 		ck_assert_int_eq(atomicio_sync(files[1]), 0);
 		ck_assert_uint_gt(info().pages_carried, 0);
-		/* The same process finishes it, when the trouble is over. */
+		/* The same process finishes the file, when the trouble is over. */
 		ck_assert_int_eq(recover_with(0), -EBUSY);
 		ck_assert_int_eq(atomicio_close(files[1]), 0);
 		files[1] = NULL;
@@ -137,7 +137,7 @@ START_TEST(no_crash_after_it_loses_a_page_or_brings_an_old_one_back)
 			ck_assert_int_eq(write_page(1, 2, i), 0);
 		put_home(1, 1, 77); /* past the journal, as a kernel write */
 		if (round >= 20) {
-			/* A second crash, and a second recovery that does not finish it. */
+			/* A second crash, and a second recovery that does not finish the file. */
 			crash();
 			ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_UNCLEAN);
 			ck_assert_int_eq(recover_with(0), -ENOSPC);
@@ -162,7 +162,7 @@ START_TEST(no_crash_after_it_loses_a_page_or_brings_an_old_one_back)
 }
 END_TEST
 
-/* The done row of a file outlives a recovery in which that file is the one that is left. */
+/* The done row of a file survives a recovery that leaves this file. */
 START_TEST(a_file_that_was_done_once_and_left_later_keeps_its_row)
 {
 	leave_two();
@@ -176,7 +176,7 @@ START_TEST(a_file_that_was_done_once_and_left_later_keeps_its_row)
 	fail_file(1, -EIO);
 	ck_assert_int_eq(recover_with(0), -EIO);
 	ck_assert(holds(0, 1, 12));
-	/* What is carried of it is no older than that. */
+	/* The carried pages are no older. */
 	ck_assert_int_eq(open_file(0), 0);
 	for (int lap = 0; lap < 100; lap++)
 		ck_assert_int_eq(write_page(0, 7, lap), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a process retires frames of others only where its own sync would be told of a lost page,
- * and what fails in one process is known to all.
+ * Goal: a process retires frames of others only where its own sync would receive the error of a
+ * lost page, and a failure in one process is known to all processes.
  * Method: turns_machine.h; writes and syncs are counted and made to fail.
  */
 #define _GNU_SOURCE
@@ -49,7 +49,7 @@ START_TEST(frames_older_than_our_description_are_written_home_again_first)
 	ck_assert_int_eq(run(another_turn, 4), 0);
 	ck_assert_int_eq(atomicio_close(files[0]), 0);
 	open_file(0);
-	/* As if the kernel had lost it: nobody will tell the description that is new. */
+	/* As if the kernel had lost the page: a new description never receives the error. */
 	ck_assert_int_eq(pwrite(fds[0], "lost", 4, 0), 4);
 	ck_assert_int_eq(checkpoint_in_turn(), 0);
 	ck_assert_uint_eq(writes, 2 + 1 + 6); /* two pages of it in each of three groups */
@@ -75,7 +75,7 @@ START_TEST(a_process_that_joins_later_writes_older_frames_home_again)
 	ck_assert_int_eq(checkpoint_in_turn(), -EIO);
 	ck_assert_uint_gt(info().live_frames, 0);
 	write_error = 0;
-	/* Pages of an older frame may lie over those of a newer one. */
+	/* Pages of an older frame may lie over pages of a newer frame. */
 	ck_assert_int_eq(atomicio_journal_is_hot(journal), 1);
 	ck_assert_int_eq(begin(), 1);
 	ck_assert_int_eq(recover(), 0);
@@ -91,7 +91,7 @@ START_TEST(older_frames_go_home_again_only_if_all_of_them_can)
 	ck_assert_int_eq(write_in_turn(4), 0);
 	ck_assert_int_eq(atomicio_close(files[1]), 0);
 	open_file(1);
-	/* As if it were another file, of which the shared page knows nothing. */
+	/* As if the file were another one, unknown to the shared page. */
 	journal_identify(&calls, fds[0], &other);
 	journal_encode_file(files[1]->home.row, &other);
 	ck_assert_int_eq(checkpoint_in_turn(), -EBUSY);
@@ -184,7 +184,7 @@ START_TEST(a_home_that_fails_is_recovered_by_another_process)
 	ck_assert_int_eq(write_page(0, 9, 1), 0);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_int_eq(run(recover_others, 5), 0);
-	/* Its handle here is dead; the file is not. */
+	/* The handle here is dead; the file is not. */
 	ck_assert_int_eq(begin(), 0);
 	ck_assert_int_eq(write_page(1, 0, 1), -ENOTRECOVERABLE);
 	ck_assert_int_eq(end(), 0);
@@ -221,7 +221,7 @@ START_TEST(a_close_in_a_turn_may_leave_its_frames_to_others)
 	ck_assert_int_eq(write_in_turn(5), 0);
 	ck_assert_int_eq(atomicio_close(files[1]), 0);
 	ck_assert_int_eq(begin(), 0);
-	/* Frames of the other, which is not attached, stop a retirement, without an error here. */
+	/* Frames of the unattached file stop a retirement, without an error here. */
 	ck_assert_int_eq(atomicio_close(files[0]), 0);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_uint_gt(info().live_frames, 0);

@@ -146,7 +146,7 @@ START_TEST(a_frame_that_fails_poisons_the_journal_and_fails_all_its_pages)
 	ck_assert_int_eq(gather_at(4, 1, 4, 5), -ENOTRECOVERABLE);
 	die();
 	ck_assert_int_eq(recover(), 0);
-	ck_assert(holds(0, 2, 5)); /* whole, or not at all: here it was written */
+	ck_assert(holds(0, 2, 5)); /* whole, or not at all: the group was written */
 }
 END_TEST
 
@@ -217,7 +217,7 @@ START_TEST(a_frame_that_is_refused_its_entry_may_be_asked_for_again)
 	ck_assert_int_eq(prep_next(0, 0, 1), 0);
 	ck_assert_int_eq(done_with(0, carry_out(&entry)), ATOMICIO_DURABLE);
 	bring_home(0, 0, 1);
-	looks = 1; /* its frame has its place then, and no request has it */
+	looks = 1; /* the frame then has its place, and no request has the frame */
 	calls.getfl = appending;
 	ck_assert_int_eq(prep_at(0, 0, 1, 6), -EOPNOTSUPP);
 	ck_assert_uint_eq(journal->guests->hole_count, 1);

@@ -28,7 +28,7 @@ static struct atomicio_file *open_with(uint32_t fallback)
 	return machine_open(&options);
 }
 
-/* A half-mapped buffer, in the ways in which a kernel says so; the last knows no such advice. */
+/* A half-mapped buffer, with each answer of a kernel; the last kernel has no such advice. */
 START_TEST(a_buffer_that_cannot_be_read_is_refused_before_a_plain_write_could_tear)
 {
 	const int errors[] = {-EFAULT, -ENOMEM, -EINVAL, -EHWPOISON, -EINVAL};
@@ -109,7 +109,7 @@ static ssize_t refuse_unaligned(int fd, const struct iovec *vector, int count, u
 	return (ssize_t)vector->iov_len;
 }
 
-/* A descriptor that is direct takes it by way of a copy, or is not asked. */
+/* A direct descriptor accepts the write through a copy, or is not asked. */
 START_TEST(a_plain_write_bounces_as_the_untorn_one_does)
 {
 	const struct atomicio_options options = {.fallback = ATOMICIO_FALLBACK_PLAIN,
@@ -127,7 +127,7 @@ START_TEST(a_plain_write_bounces_as_the_untorn_one_does)
 		ck_assert_uint_ge(machine_stats(file).bounces, 1);
 		ck_assert_int_eq(pthread_mutex_trylock(&file->bounce_lock), 0);
 		pthread_mutex_unlock(&file->bounce_lock);
-		/* Larger than the buffer for it: the kernel is not asked where it would refuse. */
+		/* Larger than the bounce buffer: the kernel, which would refuse, is not asked. */
 		fake.pwritev2_calls = 0;
 		ck_assert_int_eq(atomicio_write(file, page + 1, PAGE + 512, 0, 0), -EINVAL);
 		ck_assert_uint_eq(fake.pwritev2_calls, !told);
@@ -183,7 +183,7 @@ START_TEST(a_plain_write_blocks_whatever_was_asked_for)
 }
 END_TEST
 
-/* FUSE passes the flag on, and its server may drop it. */
+/* FUSE passes the flag on, and its server may drop the flag. */
 START_TEST(a_durable_plain_write_is_synced_where_the_flag_is_not_known_to_be_kept)
 {
 	const uint32_t magics[] = {0x58465342u, 0xef53u,     0x9123683eu, 0x65735546u,
@@ -220,7 +220,7 @@ START_TEST(a_plain_write_that_is_told_of_a_lost_page_poisons)
 		write_machine();
 		file = open_with(ATOMICIO_FALLBACK_PLAIN);
 		disk_lose(-error);
-		/* No hardware takes it, so that the plain write is the first call. */
+		/* No hardware for this length: the plain write is the first call. */
 		ck_assert_int_eq(atomicio_write(file, page, PAGE + 512, 0, ATOMICIO_DSYNC), -error);
 		ck_assert(write_is_poisoned(file));
 		ck_assert_uint_eq(script.seen[1].allowed, ATOMICIO_FAIL);
@@ -247,7 +247,7 @@ START_TEST(the_plain_fallback_goes_on_after_short_writes)
 		ck_assert_mem_eq(disk.bytes[0] + PAGE, page, PAGE);
 		ck_assert(disk_holds(0, PAGE, DISK_OLD));
 		ck_assert(disk_holds(2 * PAGE, PAGE, DISK_OLD));
-		/* The flag that keeps a promise is in no call of it. */
+		/* No call of the write has the flag. */
 		ck_assert_int_eq(fake.pwritev2_flags, SYS_RWF_NOAPPEND | SYS_RWF_DSYNC);
 		ck_assert_uint_eq(machine_stats(file).writes_plain, 1);
 		ck_assert_uint_eq(machine_stats(file).bytes, PAGE);

@@ -3,15 +3,15 @@
  * Writes through the library to pages that another process keeps dirtying through the page cache.
  *
  * Flow: from library.c: `library dirty PATH SIZE COUNT mmap|write WAY LIST [RETRIES]`.  The guest's
- * script traces the commands meanwhile, and looks there for a command for each page of LIST.
+ * script traces the commands meanwhile, and looks for a command for each page of LIST.
  *
  * Rules:
- * VD1 each write has a place of its own, which the other process is known to have dirtied since
- *     the write before, and goes on dirtying while it is made; LIST has the offsets that were
- *     reported untorn, a line each.
- * VD2 the other process changes byte 7 of each 4 KiB and no other.  When it has ended, every other
- *     byte of a page in LIST must be as written: `contents` counts the pages where one is not, and
- *     `sync` is what atomicio_sync() said before they were read.
+ * VD1 each write has a place of its own.  The other process has dirtied the place since the last
+ *     write, and goes on dirtying during the write.  LIST has the offsets that were reported
+ *     untorn, a line each.
+ * VD2 the other process changes only byte 7 of each 4 KiB.  After its end, all other bytes of a
+ *     page in LIST must be as written: `contents` counts the pages with a wrong byte, and `sync` is
+ *     the answer of atomicio_sync() before the pages were read.
  */
 #define _GNU_SOURCE
 #include "library.h"

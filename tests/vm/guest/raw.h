@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw calls, without the library: what the kernel itself does with RWF_ATOMIC.
+ * Raw calls, without the library: the kernel's own behaviour with RWF_ATOMIC.
  *
  * Flow: raw.c reads the command line; raw_shot.c makes one write and looks at the disk after it;
  * raw_sweep.c makes many; raw_dirty.c makes them against another writer; raw_facts.c only asks.
  *
  * Rules:
- * VW1 every command prints one line of KEY=value facts, and its exit status is 0 if the call could
- *     be made at all, whatever its result was.  Only the guest's scripts judge, but for sweep.
- * VW2 what is on the disk after a write is read back with O_DIRECT and told sector by sector.
+ * VW1 every command prints one line of KEY=value facts.  The exit status is 0 if the call could be
+ *     made at all, with any result.  Only the guest's scripts judge, except sweep.
+ * VW2 after a write the disk is read back with O_DIRECT, and printed sector by sector.
  */
 #ifndef TESTS_VM_RAW_H
 #define TESTS_VM_RAW_H
@@ -35,17 +35,17 @@ enum raw_via {
 	RAW_URING_FIXED,
 };
 
-/* A command of one of the programs; 2: its arguments are wrong. */
+/* A command of one of the programs; 2: the arguments are wrong. */
 struct raw_command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 };
 
-/* Run the command that argv[1] names, in NAME.c: its exit status, 2 if there is none. */
+/* Run the command of argv[1], in NAME.c: the exit status, 2 for an unknown command. */
 int raw_run(const char *name, const struct raw_command *commands, size_t count, int argc,
 	    char **argv);
 
-/* One write, and how it is made. */
+/* One write, and the way to make the write. */
 struct raw_shot {
 	const char *path;
 	uint64_t offset;
@@ -65,7 +65,7 @@ struct raw_shot {
 	void *submit_context;
 };
 
-/* What came of it. */
+/* The result of one write. */
 struct raw_outcome {
 	int64_t result;	     /* bytes or negative errno */
 	int64_t link_result; /* of the linked fsync */

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One round's judge gives the guest its command, keeps its records, kills it, and judges.
+ * The judge of one round gives the guest a command, keeps the records, kills the guest, and judges.
  *
- * Flow: crash.sh starts it before each restored machine, on the socket of the channel's disk,
- * and it ends with the machine.  The judge answers a record only after it was judged, so a guest
- * whose pages are wrong does not write over them.
+ * Flow: crash.sh starts the judge before each restored machine, on the socket of the channel's
+ * disk; the judge ends with the machine.  A record is answered only after its judgment: a guest
+ * whose pages are wrong cannot write over them.
  *
  *	kill_judge round STATE SOCKET SEED DISKS kill|check	one line on stdout
  *	kill_judge fresh STATE		the disks that need a new filesystem
- *	kill_judge forget STATE		all disks need one
- *	kill_judge report STATE		a line of counts, and one a target
+ *	kill_judge forget STATE		all disks need a new filesystem
+ *	kill_judge report STATE		a line of counts, and a line per target
  *
- * The moment of the kill is the seed's: for one in four a part of the time that the last round took
- * from its command to the first writes, so that it falls into mount, recovery, or check; for the
- * others a part of that time, or of a second, after the lanes of all disks have begun.
- * Exit of round: 0 as it should be; 1 with a line that says what is wrong.
+ * The seed decides the moment of the kill.  One kill in four falls into mount, recovery or check:
+ * the delay is a part of the time that the last round took from the command to the first writes.
+ * The delay of the other kills is a part of that time, or of a second, counted from the moment when
+ * the lanes of all disks have begun.  Exit of round: 0 all right; 1 with a line that names the
+ * fault.
  */
 #define _GNU_SOURCE
 #include "kill_model.h"
@@ -64,7 +65,7 @@ static void on_hang(int number)
 	on_alarm(number);
 }
 
-/* Without SA_RESTART, so that nothing waits on. */
+/* Without SA_RESTART: a signal ends every wait. */
 static void on_signal(void (*handler)(int))
 {
 	const struct sigaction action = {.sa_handler = handler};
