@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that hands every struct which travels with its size to the library.
+ * Hand the library every struct that travels with its size.
  *
  * Flow: tests/abi/growth.sh compiles the program with the headers of one release and runs it with
  * the library of another.  Status 0: every call succeeds, leaves the bytes behind the struct alone,

@@ -4,9 +4,9 @@
  *
  * Flow: run by hand or by a script.  usage: probe_once PATH [ROUNDS]
  *
- * The probe runs between two calls of getppid(2), which nothing else here makes, so that
- * `strace -f probe_once PATH` shows its calls between two marks.  The first probe of the
- * process is the cold one; with ROUNDS the median of the warm ones is printed too.
+ * The probe runs between two calls of getppid(2), the only ones in the program:
+ * `strace -f probe_once PATH` shows the probe's calls between two marks.  The first probe of the
+ * process is cold; with ROUNDS the median of the warm probes is printed too.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

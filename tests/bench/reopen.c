@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what a journal costs when it is opened again: clean, with live frames, and to recover.
- * Method: a child dies with live frames, in three eighths of its log; how fast that is
- * read at open, and how fast open and recovery are together against the same bytes by hand: read
- * the frames, write their pages as fast as can be, flush, and read them back.
+ * Goal: the cost of opening a journal again: clean, with live frames, and with recovery.
+ * Method: a child dies with live frames in three eighths of the log area.  Two times are measured:
+ * the reading at open, and open with recovery.  The second is compared with the same work by hand:
+ * read the frames, write the pages as fast as possible, flush, and read the pages back.
  *
  *	reopen TIMES [--json] DIRECTORY
  *	reopen clean SIZE DIRECTORY
  *		leave a clean journal of SIZE bytes that wrote something, and open it: strace counts
  *		between the two calls of getppid(2); prints the microseconds
  *
- * Flow: tests/bench/reopen.sh mounts a filesystem and runs this on it.
+ * Flow: tests/bench/reopen.sh mounts a filesystem and runs this program there.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of the simulated disk: what is durable, what is seen, and what a crash makes of it.
+ * The state of the simulated disk: durable bytes, seen bytes, and the effect of a crash.
  *
  * Flow: below disk_sys.c, which is the system table; see disk.h for the model.
  */

@@ -2,9 +2,9 @@
 /*
  * The application's io_uring over the simulated disk.
  *
- * Flow: world_ring.c hands in entries that the library filled.  One that was submitted is in the
- * air, as in disk_aio.c: made when its completion is asked for, as a call like another.  A crash
- * before its completion finds the write anywhere.
+ * Flow: world_ring.c hands in entries that the library filled.  A submitted entry is in the air, as
+ * in disk_aio.c: made when the completion is asked for, as a call like another.  A crash before the
+ * completion finds the write in any state.
  */
 #ifndef CRASH_DISK_RING_H
 #define CRASH_DISK_RING_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several processes over the simulated disk: locks, and the page that they share.
+ * Several processes over the simulated disk: locks, and the shared page.
  *
- * Flow: a part of the system table of disk_sys.c.  disk.process makes the calls; processes run one
- * after the other, so nobody ever waits for a lock: who would, is a bug of the library.
+ * Flow: a part of the system table of disk_sys.c.  disk.process makes the calls.  Processes run one
+ * after the other, and none ever waits for a lock: a wait is a bug of the library.
  *
  * The page behind the journal is in the page cache: written at once, kept when a process is
- * killed.  At a power cut it may have been written back or not; here it always has been, which is
- * the harder case, because an old page that looks good must not be believed.
+ * killed.  A power cut may come before or after the page's write-back.  The simulation always
+ * writes back, the harder case: the library must not believe an old page that looks good.
  */
 #include <errno.h>
 #include <string.h>

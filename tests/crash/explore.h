@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every way in which a scenario can be cut short.
+ * Cut a scenario short in every possible way.
  *
- * Flow: crash.c names a scenario; explore.c runs it once for each call in which it may crash,
- * gives each write that was not durable each of its fates, and starts the machine again: once
- * only to recover, which must succeed and keep all promises, and for some fates to go on with the
- * scenario and crash a second time, in recovery or after it.
+ * Flow: crash.c names a scenario.  explore.c runs the scenario once for each call that may crash,
+ * tries each fate of each write that was not durable, and starts the machine again.  The new start
+ * only recovers, which must succeed and keep all promises.  For some fates the scenario then goes
+ * on, and crashes a second time, in the recovery or later.
  */
 #ifndef CRASH_EXPLORE_H
 #define CRASH_EXPLORE_H

@@ -19,10 +19,10 @@ typedef bool fates_visit(void *context, const uint16_t *fates);
 uint32_t fates_total(const struct disk_state *state, uint32_t bound);
 
 /*
- * All combinations if they are at most `bound`, else, in this order and up to the bound:
- * everything kept, or dropped, but for one write in each of its fates; every combination of
- * kept and dropped; pairs of writes in all their fates; and random ones, always the same.
- * Returns whether the bound cut them short.
+ * All combinations, up to `bound`.  If more exist, in this order: all writes kept, or dropped,
+ * except one write in each of its fates; every combination of kept and dropped; pairs of writes in
+ * all their fates; random combinations, the same in each run.  Returns true if the bound cut the
+ * list short.
  */
 bool fates_each(const struct disk_state *state, uint32_t bound, fates_visit *visit, void *context);
 

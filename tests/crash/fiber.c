@@ -2,8 +2,8 @@
 /*
  * Fibers and the pthread calls that the library makes on them.
  *
- * Flow: see fiber.h.  A locked mutex is a flag in its own memory: the library's mutexes live in
- * memory that the next run takes again, so an abandoned one is of no account.
+ * Flow: see fiber.h.  A locked mutex is a flag in its own memory.  The library's mutexes live in
+ * memory that the next run reuses: an abandoned mutex does no harm.
  */
 #include "fiber.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the applications of the crash suite do.
+ * The applications of the crash suite.
  *
- * Flow: explore.c runs each of these over and over, ending it in another place each time.
- * Journals are as small as they may be, so that rings wrap and headers are rewritten all the
- * time; files are small, so that writes meet.
+ * Flow: explore.c runs each scenario again and again, with another end each time.  Journals have
+ * the smallest size: log areas wrap and headers are rewritten all the time.  Files are small, too:
+ * writes meet.
  */
 #include <errno.h>
 #include <stddef.h>

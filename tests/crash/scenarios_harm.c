@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scenarios for what is not a crash alone: damage, files that are others, pages that look like
- * frames, a page cache that hides what was lost, a full disk (J6, K1, K2, K4, K6, K8).
+ * Scenarios with more than a crash: damage, replaced files, pages that look like frames, a page
+ * cache that hides a loss, a full disk (J6, K1, K2, K4, K6, K8).
  *
- * Flow: see world_harm.c for the steps, and for the recoveries that come before the one that
- * counts.
+ * Flow: see world_harm.c for the steps, and for the recoveries before the full recovery.
  */
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What applications do with a ring of their own: entries that end late, in another order, or
- * never, beside synchronous writes.
+ * Applications with an io_uring of their own: entries that end late, in another order, or never,
+ * beside writes by call.
  *
- * Flow: explore.c runs these as any other; each ends with entries that nobody completes.
+ * Flow: explore.c runs these scenarios like any other; each ends with entries without completion.
  */
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The load of one thread whose frames and homes are entries of its own ring (load.h).
+ * The load of one thread whose frames and home writes are entries of its own io_uring (load.h).
  *
- * Flow: load.c calls load_ring(), which is ended by a signal.
+ * Flow: load.c calls load_ring(), which a signal ends.
  *
- * A unit is one page ("0:slot", "1:slot") or a group over both files ("g:group").  All units that
- * are home are gathered again, with a new version, into as many frames as there may be.
+ * A unit is one page ("0:slot", "1:slot") or a group over both files ("g:group").  Units at home
+ * are gathered again, with a new version, into as many frames as allowed.
  */
 #define _GNU_SOURCE
 #include "load.h"

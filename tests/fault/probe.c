@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: whichever system call of a probe fails, the result is either an error that leaves the
- * caller's struct untouched, or an answer that claims no more than that of the undisturbed
- * probe.  No descriptor leaks.
- * Method: run each machine undisturbed and count its calls; then once for every call and every
- * errno, failing that call.
+ * Goal: if any system call of a probe fails, the result is either an error, with the caller's
+ * struct untouched, or an answer that claims no more than the undisturbed probe.  No descriptor
+ * leaks.
+ * Method: run each machine undisturbed and count the calls; then run once for every call and every
+ * errno, and fail the call.
  *
- * The machines are consistent ones.  Where one source exists to catch another's lie, as the
- * queue for a claim of ext4, to lose it is to believe the lie: a matter of unit tests.
- * EINVAL is not among the errors: to the confirming call it is an answer.
+ * The machines are consistent.  Some sources exist to catch the lie of another source, as the queue
+ * for a claim of ext4.  A probe without such a source believes the lie: unit tests cover this.
+ * EINVAL is not among the errors, because EINVAL is an answer of the confirming call.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: whichever system call of a scenario fails, no success is reported without all bytes
- * there, what the policy and the caller are told of the disk is true, outputs of failed calls
- * are untouched, and nothing leaks.
- * Method: run each scenario undisturbed and count its calls; then once for every call and every
- * errno, failing that call.  Errors of kind MEDIA are run twice: the write that fails is not made,
- * or is made all the same.  Where there is a journal the next start is played too: open it,
- * recover, and only then look at the page, unless the write was answered with success.
+ * Goal: any system call of a scenario may fail.  No success is reported without all bytes on the
+ * disk, policy and caller receive the true state of the disk, outputs of failed calls are
+ * untouched, and nothing leaks.
+ * Method: run each scenario undisturbed and count the calls; then run once for every call and every
+ * errno, and fail the call.  Errors of kind MEDIA are run twice: the failing write is not made, or
+ * is made all the same.  With a journal the next start is played too: open the journal, recover,
+ * and only then look at the page, unless the write returned success.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: decoding of arbitrary bytes reads only what it was given, and what it accepts is sane.
+ * Goal: the decoder of arbitrary bytes reads only the input, and accepts only sane values.
  *
- * Method: libFuzzer, with each input in a heap block of just its length, so that the address
- * sanitizer sees one byte too many.
+ * Method: libFuzzer, with each input in a heap block of exactly its length: the address sanitizer
+ * sees one byte too many.
  */
 #include <stdlib.h>
 #include <string.h>

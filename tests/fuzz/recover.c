@@ -45,7 +45,7 @@ static bool page_of(uint8_t *out, const uint8_t *frame, uint64_t whole, uint64_t
 
 /*
  * Does the frame at `at`, read without the library's code, name these bytes at this place, as one
- * page or as several that lie behind one another?
+ * page or as several adjacent pages?
  */
 static bool names(uint64_t at, const uint8_t *data, uint64_t length, uint64_t offset)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a page that somebody dirties through a mapping while a direct write of it is on its way
- * fails the next sync of each description, although the disk is good; and the library takes it for
- * a lost page.
+ * Goal: a page is dirtied through a mapping while a direct write of the page is on its way.  The
+ * next sync of each description fails, although the disk is good, and the library treats the page
+ * as lost.
  *
- * Method: a thread dirties one byte of the page again and again, and never changes it, while the
- * page is written, and hits a write on its way in a few tries.
+ * Method: during the write a thread dirties one byte of the page again and again, with the same
+ * value, and hits a write on its way in a few tries.
  */
 #include "kernel_test.h"
 

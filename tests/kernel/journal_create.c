@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a journal is made of a file that may be overwritten, of sizes that work, and a create
- * that does not end leaves nothing that looks like one.
- * Method: files that are empty, full of zeroes, or of somebody's bytes; a create that is killed.
+ * Goal: a journal is made only of a file that may be overwritten, and only of sizes that work.  An
+ * interrupted create leaves nothing that looks like a journal.
+ * Method: files that are empty, full of zeroes, or of somebody's bytes; a killed create.
  */
 #include "journal_test.h"
 

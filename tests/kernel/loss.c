@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a page that the device loses in write-back fails the next sync, whoever was told of it
- * before: a durable write, a write to a file with S_SYNC, or somebody's own fsync; and the write
- * that was told poisons the handle.
+ * Goal: a page that the device loses in write-back fails the next sync, even if another call
+ * received the error before: a durable write, a write to a file with S_SYNC, or a caller's own
+ * fsync.  A write that receives the error poisons the handle.
  *
  * Method: loss.sh mounts a filesystem on an image in a tmpfs.  The blocks of page 0 are punched
- * out of the image, and the tmpfs is filled, so that the write-back of page 0 gets ENOSPC and
- * that of any other page does not:
+ * out of the image, and the tmpfs is filled.  The write-back of page 0 then gets ENOSPC, and the
+ * write-back of any other page does not:
  *
  *	loss DIRECTORY IMAGE BALLAST
  */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the writes of a killed process that are under way in an io_uring land after it is gone,
- * over what its successor wrote; and ATOMICIO_OPEN_LOCK keeps the successor out until they are
- * done.
+ * Goal: io_uring writes of a killed process land after the end of the process, over the pages of
+ * the successor.  ATOMICIO_OPEN_LOCK keeps the successor out until these writes are done.
  *
- * Method: orphan.sh serves a slow disk (atomicio crash serve image) and hands the descriptors of
- * its control over, in DISK_TO and DISK_FROM.  A child writes a batch through a queue and is killed
- * while its pages, which are told by a text in them, wait in the disk.
+ * Method: orphan.sh serves a slow disk (atomicio crash serve image) and hands over the control
+ * descriptors in DISK_TO and DISK_FROM.  A child writes a batch through a queue and is killed
+ * while its pages, known by a text in them, wait in the disk.
  */
 #define _GNU_SOURCE
 #include "kernel_test.h"

@@ -2,8 +2,8 @@
 /*
  * Goal: a write that the library calls untorn really carried RWF_ATOMIC, and cost one call.
  *
- * Method: each write stands between two getppid() calls, which trace.sh finds in the output
- * of strace; the program prints the flags that it expects, one line a write:
+ * Method: each write stands between two getppid() calls, which trace.sh finds in the output of
+ * strace; the program prints the expected flags, one line per write:
  *
  *	= FLAGS COUNT	all bits of pwritev2's flags, and its result; no other call was made
  *	~ FLAGS COUNT	the same, but other calls may stand around the pwritev2

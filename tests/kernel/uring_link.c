@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a write of a guest that fails breaks its link as any entry does, wherever it fails, and
- * nothing else.
- * Method: links of writes and other entries on XFS with reflink; one of them is refused in prep,
- * by the kernel, or falls back.
+ * Goal: a failed write of a guest breaks its link as any entry does, and nothing else, at every
+ * place of failure.
+ * Method: links of writes and other entries on XFS with reflink; one write is refused in prep, by
+ * the kernel, or falls back.
  */
 #include <liburing.h>
 #include <sys/mman.h>

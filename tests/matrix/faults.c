@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is in the way (matrix.h).  Each fault is a row; a new one is a row and its functions.
+ * The faults (matrix.h).  Each fault is a row; a new fault is a row and its functions.
  *
- * A fault that cannot be had here (a flag that this filesystem does not know, a server that is not
- * there) sets cell->applies to 0, and the cell is not counted.
+ * A fault that is impossible in this environment (a flag unknown to the filesystem, no server) sets
+ * cell->applies to 0, and the cell is not counted.
  */
 #define _GNU_SOURCE
 #include "faults.h"

@@ -4,14 +4,14 @@
  *
  *	matrix ENVIRONMENT DIRECTORY < cells
  *
- * A cell is a line "way environment fault expected".  Variables say what the environment has:
+ * A cell is a line "way environment fault expected".  Variables describe the environment:
  * MATRIX_TO and MATRIX_FROM, descriptors of a server of atomicio crash; MATRIX_CUT, a command that
- * mounts the cut whose number is its argument at $MATRIX_CUT_AT, and MATRIX_UNCUT, which takes it
- * away; MATRIX_REMOUNT, for a filesystem that was shut down.
+ * mounts cut number $1 at $MATRIX_CUT_AT; MATRIX_UNCUT, which unmounts the cut; MATRIX_REMOUNT, for
+ * a filesystem that was shut down.
  *
- * Each cell is one TAP line.  expected is "ok": every write returned 0; "some": at least one
- * failed; "any": one or the other, as the clock will have it; "new": not known yet, the result is
- * printed.  The pages are judged in each case.
+ * Each cell is one TAP line.  expected is "ok": every write returned 0; "some": at least one write
+ * failed; "any": the result depends on the clock; "new": not known yet, the result is printed.  The
+ * pages are judged in each case.
  */
 #define _GNU_SOURCE
 #include "matrix.h"

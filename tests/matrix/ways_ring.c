@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way of a guest: the caller's own ring (matrix.h).
+ * The way of a guest: the caller's own io_uring (matrix.h).
  *
- * Flow: ways.c calls ring_write().  Where the journal takes guests (the way `entries`), a page is
- * two entries: its frame and its home.
+ * Flow: ways.c calls ring_write().  Where the journal serves guests (the way `entries`), a page is
+ * two entries: the frame and the home write.
  *
- * Each call has a ring of its own, so that threads of a fault need no lock of the test's.
+ * Each call has an io_uring of its own: threads of a fault need no lock of the test's.
  */
 #define _GNU_SOURCE
 #include "ways.h"

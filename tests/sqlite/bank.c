@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what SQLite acknowledged through the VFS is there after a crash, whole.
+ * Goal: every transaction that SQLite acknowledged through the VFS is there after a crash, whole.
  *
- * Method: 100 accounts of 1,000 each; a transaction moves money between two of them, writes the
- * number of the transfer into a row of its worker, and now and then many rows at once, so that it
- * is spilled, or into a second, attached database.  `work` says TRY before a transfer and ACK
- * after it, for atomicio crash.  `check` is the next start: the sum is what it was, no index
- * contradicts its table, and each worker's number is one that the lines allow.
+ * Method: 100 accounts of 1,000 each.  A transaction moves money between two accounts and writes
+ * the number of the transfer into a row of its worker.  Now and then a transaction writes many rows
+ * at once, and is spilled, or writes into a second, attached database.  `work` says TRY before a
+ * transfer and ACK afterwards, for atomicio crash.  `check` is the next start: the sum is the same,
+ * no index contradicts its table, and the lines allow each worker's number.
  *
  *	bank work|check|make|count EXTENSION VFS OPTIONS DIRECTORY [WORKER [SYNCHRONOUS [MODE]]]
  *

@@ -2,10 +2,10 @@
 /*
  * A library for LD_PRELOAD that makes writes and syncs fail, for faults.sh and full.sh.
  *
- * While the file that ATOMICIO_FAIL names is there, it holds WHAT:SUFFIX for the files whose
- * names end so.  WHAT are letters: w, a write says EIO and writes nothing; n, ENOSPC; a, it writes
- * and says EIO; o, a frame's write does so once, and then as w; s, a sync says EIO; k, the process
- * is killed after a write of a database's header.
+ * The file that ATOMICIO_FAIL names, if present, holds WHAT:SUFFIX, for the files whose names end
+ * with SUFFIX.  WHAT are letters: w, a write says EIO and writes nothing; n, the same with ENOSPC;
+ * a, a write writes and says EIO; o, a frame's write does as a once, and later ones as w; s, a sync
+ * says EIO; k, the process is killed after a write of a database's header.
  */
 #include <errno.h>
 #include <fcntl.h>

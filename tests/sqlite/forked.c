@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a child that closes the connection it has inherited takes nothing from its parent: not the
- * parent's locks, nor its transaction, nor the guard; and it may open the database anew.
+ * Goal: a child that closes an inherited connection leaves the parent's locks, the parent's
+ * transaction and the guard alone, and may open the database anew.
  *
- * Method: fork(2) outside a transaction and in one; the child closes; then the parent's lock, the
- * guard and the rows are asked for, and the parent goes on.
+ * Method: fork(2) outside a transaction and in a transaction; the child closes.  Then the parent's
+ * lock, the guard and the rows are checked, and the parent goes on.
  *
  *	forked EXTENSION DATABASE
  */

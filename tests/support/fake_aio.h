@@ -2,13 +2,13 @@
 /*
  * The kernel's AIO over the fake disk.
  *
- * Flow: a part of disk_calls; each of its calls, and each write that it makes, counts and may fail
- * as any other (F3).
+ * Flow: a part of disk_calls; each call, and each write made, counts and may fail as any other
+ * (F3).
  *
- * A1 a write is made when it is reaped or its context destroyed, from the memory as it is then;
- *    the last submitted is made first.
+ * A1 a write is made when it is reaped or its context destroyed, with the bytes of the memory at
+ *    that moment; the last submitted write is made first.
  * A2 a write fails, or is cut short, as a call would be (fake_disk.h).  A sync, too.
- * A3 what is slow has not ended when somebody looks, or waits with a limit, that many times.
+ * A3 a slow request has not ended for that many looks, or waits with a limit.
  * A4 the spoil'th read gets spoil_result or, if that is 0, a wrong byte at its end.
  */
 #ifndef FAKE_AIO_H

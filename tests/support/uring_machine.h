@@ -22,8 +22,8 @@ static uint8_t bytes[REQUESTS][PAGE];
 /* Calls that wait for a disk, or may; what memory was asked for; and events. */
 static uint32_t waits, allocations, events;
 /*
- * Handles of processes that died: nobody frees them, and no leak is found.  volatile: a compiler
- * may leave out what is only written, and then they look leaked.
+ * Handles of dead processes: never freed, and no leak is reported.  volatile: else a compiler may
+ * leave out a variable that is only written, and the handles look leaked.
  */
 static struct atomicio_file *volatile dead[16];
 static uint32_t dead_count;

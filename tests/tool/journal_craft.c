@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Make journals that no program of ours leaves by itself: holes, chains, escapes, done files.
+ * Make journals that no program of ours leaves behind: holes, chains, escapes, done files.
  *
- * Flow: `journal_craft JOURNAL CASE` for journal_craft.sh: lays a journal of 256 KiB out in the
- * file, with the library's encoder, so that the command's own reader is tried on it.  Each frame
- * has one page of 5000 bytes of 'a', 'b', ... at 0 in file 1, and one at 8192 in file 2.
+ * Flow: `journal_craft JOURNAL CASE` for journal_craft.sh lays a journal of 256 KiB out in the
+ * file, with the library's encoder, for the command's own reader.  Each frame has one page of 5000
+ * bytes of 'a', 'b', ... at 0 in file 1, and one page at 8192 in file 2.
  */
 #include <fcntl.h>
 #include <stdio.h>

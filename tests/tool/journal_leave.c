@@ -4,8 +4,8 @@
  *
  * Flow: `journal_leave JOURNAL ONE TWO` for journal.sh: one frame with a page of 16 KiB of 'A' at 0
  * in ONE (id 1), a second with a page of 'B' at 16 KiB in ONE and 5000 bytes of 'C' at 100 in
- * TWO (id 0x20); then it kills itself.  `journal_leave JOURNAL ONE TWO chain`: all three in one
- * group, which is a chain where no frame holds it.
+ * TWO (id 0x20); then the program kills itself.  `journal_leave JOURNAL ONE TWO chain`: all three
+ * pages in one group, which is a chain if longer than a frame.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: no thread dies inside the library, whatever it waits for, and its caller's cancellation
- * state is what it was.
- * Method: threads with a cancellation pending call each public function on real files; threads
- * that wait for a slow disk in a write, a sync or a frame are cancelled, and others go on; and
- * every call of the fake system looks whether cancellation is off.
+ * Goal: no thread dies inside the library, in any wait, and the caller's cancellation state stays
+ * the same.
+ * Method: threads with a pending cancellation call each public function on real files.  Threads
+ * that wait for a slow disk in a write, a sync or a frame are cancelled, and others go on.  Every
+ * call of the fake system checks that cancellation is off.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a group that is longer than a frame is a chain of them (K5): one flush, whole or nothing,
- * in its turn, and refused before its first frame.
- * Method: trouble_machine.h, a ring of eight frames; frames are damaged in the memfd between the
- * end of one process and the start of the next.
+ * Goal: a group longer than a frame is a chain of frames (K5): one flush, whole or nothing, in its
+ * turn, and refused before the first frame.
+ * Method: trouble_machine.h, a log area of eight frames; frames are damaged in the memfd between
+ * the end of one process and the start of the next.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a chain waits for its turn like any other ticket, and nobody overtakes it on its own
- * pages, for ever.
+ * Goal: a chain waits for its turn like any other ticket, and no ticket overtakes the chain on the
+ * same pages for ever.
  * Method: threads on the fake disk: one page is held on its way home while a chain and others
  * wait.
  */

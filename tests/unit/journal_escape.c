@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: no block of a page in a frame starts with the magic of a frame (K1), and the page that
- * comes out is the one that went in.
+ * Goal: no block of a page in a frame starts with the magic of a frame (K1), and the page comes out
+ * unchanged.
  *
- * Method: pages that hold the magic at the start of their blocks, in every pattern, with the keys
- * that would be taken first made useless.
+ * Method: pages with the magic at the start of their blocks, in every pattern; the keys that the
+ * encoder tries first are made useless.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: recovery writes the pages of a frame together, as the home writes of a running journal are,
- * and reads them back together; whatever the kernel's AIO refuses, cuts short or gets wrong, they
- * are home when it returns 0, and their frame is live when it does not.
+ * Goal: recovery writes the pages of a frame together, like the home writes of a running journal,
+ * and reads the pages back together.  The kernel's AIO may refuse, cut short or spoil requests: the
+ * pages are home when recovery returns 0, else their frame is live.
  * Method: a group whose home writes all failed; then recovery over an AIO that misbehaves.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the journal's own file meets what its homes meet, when it is created, opened and recovered:
- * limits, other openers, other tags; and who only looks writes nothing.
+ * Goal: create, open and recovery of the journal's own file meet limits, other openers and other
+ * tags, like the home files; a call that only looks writes nothing.
  * Method: own_machine.h.
  */
 #define _GNU_SOURCE

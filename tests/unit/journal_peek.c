@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: an application can ask what a journal holds without touching it, and how long a group is
- * before it has gathered it.
+ * Goal: an application can ask for the contents of a journal, and nothing changes; and for the
+ * length of a group before gathering the group.
  * Method: trouble_machine.h, own_machine.h's counts; answers are compared with what open and
  * writes find afterwards.
  */

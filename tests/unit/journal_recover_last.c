@@ -2,9 +2,9 @@
 /*
  * Goal: recovery of a page in the last block below INT64_MAX, which no write of ours makes any more
  * (A41), brings the page home, or fails its file and keeps its frames: nothing is lost in silence.
- * Method: frames put into a ring by hand, as an older version left them; a home in memory that says
- * it is direct, in blocks of 4 KiB, and one that answers a write with its length and makes nothing
- * of it, as XFS does.
+ * Method: frames put into a log area by hand, as an older version left them; a home in memory that
+ * claims to be direct, in blocks of 4 KiB; and a home that answers a write with its length and
+ * writes nothing, as XFS does.
  */
 #define _GNU_SOURCE
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the trouble of one file stays that file's: a home write or a sync that fails or hangs;
- * nothing committed is lost by it (J1 to J10, K7, K10).
+ * Goal: a home write or a sync that fails or hangs is the trouble of one file alone, and no
+ * committed page is lost (J1 to J10, K7, K10).
  * Method: trouble_machine.h; then the next start: open, recover, and look.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a journal is shared by all processes or by none, and the last one that closes it may
- * leave it clean.
+ * Goal: all processes share a journal, or none, and the last process that closes the journal may
+ * leave a clean journal.
  * Method: turns_machine.h: children are processes of their own.
  */
 #define _GNU_SOURCE

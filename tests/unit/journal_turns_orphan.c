@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a child that a process forked, and that outlives it, is never taken for a living owner, and
- * where it has the lock of the turn everybody is told, at once or within a second or so, however
- * many others live.
+ * Goal: a forked child that survives its parent is never taken for a living owner.  If the child
+ * holds the lock of the turn, every process receives the error, at once or within about a second,
+ * with any number of living processes.
  * Method: turns_machine.h; children fork again, and are killed.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: an id is one file in all processes: whoever has another one under it is told, and nobody
- * retires frames of a file that he has not synced; and a handle that failed says so to its end.
+ * Goal: an id is one file in all processes: a process with another file under the id receives an
+ * error.  No process retires frames of a file that it has not synced.  A failed handle gives its
+ * error until its end.
  * Method: turns_machine.h; the file "copy" is used under the id of file b.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a sync that was begun and not waited for is as good as one that was: what it reports is
- * believed and never forgotten, nobody gets a 0 past it, and where it cannot be had that is said.
+ * Goal: a sync that was begun and not waited for is as good as a waiting sync.  Its report is
+ * believed and never forgotten, no caller gets a 0 in spite of the report, and a sync that cannot
+ * be begun gives an error.
  * Method: struct loss over the fake disk, whose AIO ends when it is told to.
  */
 #define _GNU_SOURCE

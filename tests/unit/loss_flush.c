@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a flush that the device failed, of which no description keeps a report, fails the next sync
- * where an acknowledged write waited for it, and costs nothing where none did (L7).
- * Method: struct loss over the fake disk, told of errors that the disk itself never had.
+ * Goal: no description keeps the report of a flush that failed in the device.  The next sync fails
+ * if an acknowledged write waited for the flush, and costs nothing else (L7).
+ * Method: struct loss over the fake disk, with reported errors that the disk itself never had.
  */
 #include <check.h>
 #include <errno.h>

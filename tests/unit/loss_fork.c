@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a child after fork(2) never syncs the parent's witness, the same description with one
- * cursor, and so cannot use up its report; the child itself has the strict reading (L8).
- * Method: struct loss over the fake disk, which reports a lost page once a description, while the
+ * Goal: a child after fork(2) never syncs the parent's witness, which is the same description with
+ * one cursor: the child cannot use up the report.  The child has the strict reading (L8).
+ * Method: struct loss over the fake disk, which reports a lost page once per description, while the
  * fake system's pid changes.
  */
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the public call on real files of this machine: what it refuses, what it leaves
- * untouched, and how the size of the caller's struct is treated.
- * Method: descriptors of every kind, made here; no privilege, no special filesystem.
+ * Goal: the public call on real files of this machine: its refusals, its untouched outputs, and
+ * every size of the caller's struct.
+ * Method: descriptors of every kind; no privilege, no special filesystem.
  */
 #define _GNU_SOURCE
 #include <check.h>

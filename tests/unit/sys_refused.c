@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: where a sandbox refuses a call, its stand-in keeps the promise or says that it cannot; an
- * error of the file itself is never taken for a refusal.
+ * Goal: where a sandbox refuses a call, its stand-in keeps the promise or reports that it cannot.
+ * An error of the file itself is never taken for a refusal.
  * Method: the fake system refuses statx, pwritev2 or getrandom, with every errno that filters use,
- * or the file has that error itself; below a probe, a handle and a journal too.
+ * or the file itself gives the errno; also below a probe, a handle and a journal.
  */
 #define _GNU_SOURCE
 #include <check.h>

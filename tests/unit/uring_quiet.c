@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: once a journal takes guests, no prep of a file of its waits for a disk: what has to wait is
- * told to come later, and begun where that can be.  A frame is closed once.
- * Method: uring_machine.h, which counts the calls that wait; and a handle whose writes go past the
+ * Goal: with a journal that serves guests, no prep of one of its files waits for a disk.  A write
+ * that has to wait is refused with "later", and its wait is begun where possible.  A frame is
+ * closed once.
+ * Method: uring_machine.h, which counts the waiting calls; and a handle whose writes go past the
  * journal.
  */
 #define _GNU_SOURCE

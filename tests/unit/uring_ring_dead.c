@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a ring that dies, or loses what it took, loses no write that was answered, and no write
- * is made twice.
- * Method: a ring in memory that dies before, while and after it takes the entries of a batch.
+ * Goal: an io_uring dies, or loses accepted entries: no answered write is lost, and no write is
+ * made twice.
+ * Method: an io_uring in memory that dies before, during and after the submission of a batch.
  */
 #define _GNU_SOURCE
 #include <check.h>

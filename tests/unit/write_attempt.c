@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what surrounds the one call keeps its promises: limits are kept before the kernel would
- * cut a write, the PLAIN fallback writes all bytes where it was told to or fails, buffers bounce,
- * a poisoned handle stays so, and no sync hides a loss.
+ * Goal: the steps around the one call keep their promises.  Limits are checked before the kernel
+ * would cut a write, the PLAIN fallback writes all bytes at the right place or fails, buffers
+ * bounce, a poisoned handle stays poisoned, and no sync hides a loss.
  * Method: writes and syncs on the fake disk, looking at its bytes and at the calls made.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: no success is reported for a write to a raw block device that the kernel may have made
- * through the page cache, and no loop of it runs for ever.
+ * through the page cache, and no loop runs for ever.
  * Method: a fake page cache that holds pages, keeps them, or gets them in the middle of a call,
  * with and without a driver that can do RWF_NOWAIT.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: of writes by call and by ring, those that wait for the flush are known to L7, those that
- * prove nothing are not repeated, and what a repeat tears is broken.
+ * Goal: of writes by call and by io_uring, L7 counts every write that waits for the flush; a write
+ * is repeated only if the repeat proves something; and a page torn by a repeat is broken.
  * Method: handles over the fake disk, whose flush fails, or which refuses the flag.
  */
 #include <check.h>

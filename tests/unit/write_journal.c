@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: writes that go through the journal, past it, and in batches keep each other's promises:
- * nothing that was answered with success is lost by a failure or by the recovery after it.
+ * Goal: writes through the journal, past the journal, and in batches keep each other's promises: no
+ * failure, and no recovery after a failure, loses a successful write.
  * Method: one file and one journal on the fake disk; failures that the disk survives or not;
  * then the next start: open, recover, and look.
  */

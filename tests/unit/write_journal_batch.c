@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: batches and groups that go through the journal keep what they answered: a group is whole
- * or absent, and each op has the result that is its own.
+ * Goal: batches and groups through the journal keep their answers: a group is whole or absent, and
+ * each op has its own result.
  * Method: one file and one journal on the fake disk; failures of the frame; then the next start:
  * open, recover, and look.
  */

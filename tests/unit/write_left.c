@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a policy that leaves its call by longjmp(3) costs its own call and its queue, as the manual
- * says, and nothing else: nobody hangs, and all other calls go on.
- * Method: policies that leave, on each path, from under a queue with writes in its ring, and from
- * under all that a call may hold: the bounce buffer, the journal's role, the state of a request.
+ * Goal: a policy that leaves its call by longjmp(3) costs only this call and its queue, as the
+ * manual says: no thread hangs, and all other calls go on.
+ * Method: policies that leave, on each path, with writes in a queue's io_uring, and with everything
+ * that a call may hold: the bounce buffer, the journal's role, the state of a request.
  */
 #define _GNU_SOURCE
 #include <check.h>

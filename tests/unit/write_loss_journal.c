@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a page lost on its way leaves its frame live, whoever was told of the loss, and a
- * journal that knows nothing of the page alone.
+ * Goal: a lost page leaves its frame live, whichever call received the error, and leaves alone a
+ * journal without a frame of the page.
  * Method: one file and one journal on the fake disk, whose write-backs fail.
  */
 #define _GNU_SOURCE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a write is refused before the kernel sees it exactly if the kernel could not make it
- * untorn, with every broken rule named; and it takes the path that the options say.
+ * Goal: a write is refused before the call exactly if the kernel could not make the write untorn,
+ * with every broken rule named; an accepted write takes the path of the options.
  * Method: call the pure functions on both sides of each bound, and route for every option.
  */
 #include <check.h>

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes that outlive the process that made them.
+ * Writes that land after the end of their process.
  *
  * Flow: from library.c: `library orphan PATH SIZE COUNT PROCS MILLISECONDS [lock]`.
  *
  * Rules:
  * LO1 a child joins the control group whose cgroup.procs is PROCS, where writes are slow, opens
  *     the file with a POSIX record lock on all of it, puts COUNT writes into a ring and is killed.
- * LO2 the successor takes the record lock and LOCK_EX, as soon as it gets them, writes the same
- *     pages at full speed, syncs, and waits MILLISECONDS: `landed` are the pages that are the
- *     child's then; `record` and `flock` are the milliseconds until each lock was had.
- * LO3 with `lock` the child's handle has ATOMICIO_OPEN_LOCK; `refused` is what another open with
- *     it gets while the successor has LOCK_EX.
+ * LO2 the successor takes the record lock and LOCK_EX as soon as possible, writes the same pages at
+ *     full speed, syncs, and waits MILLISECONDS.  `landed` are the pages that are then the child's;
+ *     `record` and `flock` are the milliseconds until each lock was taken.
+ * LO3 with `lock` the child's handle has ATOMICIO_OPEN_LOCK; `refused` is the error of another open
+ *     with the flag while the successor has LOCK_EX.
  */
 #define _GNU_SOURCE
 #include "library.h"

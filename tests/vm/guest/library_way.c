@@ -2,8 +2,8 @@
 /*
  * One write, or several at once, through the library by one of its ways.
  *
- * Flow: from the commands; a handle is opened with a policy that notes what it sees and then
- * answers as the default policy does, or is stubborn.
+ * Flow: from the commands.  The policy of the handle notes each failure and then answers as the
+ * default policy does, or is stubborn.
  */
 #define _GNU_SOURCE
 #include "library.h"

@@ -2,9 +2,9 @@
 /*
  * The guest of a crash test, from a machine that has seen no disk to writers on all of them.
  *
- * Flow: kill_init starts it before the machine is saved.  The guest asks the channel's disk for a
- * command until it gets one, which is after the machine was restored; then it brings the other
- * disks up, so that nothing in memory is older than the cut.
+ * Flow: kill_init starts the guest before the machine is saved.  The guest asks the channel's disk
+ * for a command until the answer comes, after the machine was restored.  The guest then brings the
+ * other disks up: nothing in memory is older than the cut.
  */
 #define _GNU_SOURCE
 #include "kill_guest.h"

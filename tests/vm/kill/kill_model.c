@@ -5,11 +5,11 @@
  * Flow: pure; from kill_judge.c.
  *
  * KM1 every page is whole.  Of the control, only the page that each lane was writing may be torn.
- * KM2 a page is not older than its newest durable version: what returned with the promise, or was
- *     followed by a sync that returned.  Where nothing durable was written, what the last check
- *     found.
- * KM3 a page has the version that the last check found, or one of a later operation that wrote
- *     this very page and had begun: at most one above the lane's last DONE.
+ * KM2 a page is not older than its newest durable version.  A version is durable if its write
+ *     returned with the promise, or a later sync returned.  Without a durable version the version
+ *     of the last check counts.
+ * KM3 a page has the version of the last check, or of a later operation that had begun to write
+ *     this page: at most one above the lane's last DONE.
  * KM4 a group is there on all its pages, or on none; a later version on a page stands for it.
  */
 #include "kill_model.h"

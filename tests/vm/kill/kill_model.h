@@ -38,8 +38,8 @@ void model_made(struct model *model, uint32_t disk);
 /* False: not a number that this lane can have got to. */
 bool model_done(struct model *model, uint32_t target, uint32_t lane, uint64_t number);
 /*
- * Are these versions right?  If not, `problem` says what is wrong.  If so, they are what must be
- * there from now on, and the lanes' next numbers are in start[].
+ * Are these versions right?  If not, `problem` names the fault.  If yes, the versions must be there
+ * from now on, and the lanes' next numbers are in start[].
  */
 bool model_found(struct model *model, uint32_t target, const uint64_t *versions, char *problem,
 		 size_t problem_size);

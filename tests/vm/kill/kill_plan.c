@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which pages there are, what every operation does, and what a page looks like.
+ * The pages, every operation, and the bytes of a page.
  *
- * Flow: pure; the guest does what it says, the judge computes the same again.
+ * Flow: pure; the guest follows the plan, the judge computes the same plan again.
  */
 #include "kill.h"
 

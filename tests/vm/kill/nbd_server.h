@@ -26,9 +26,8 @@ struct nbd_disk {
 
 /*
  * Serve the first client until it is gone.  True: the client said goodbye (NBD_CMD_DISC).
- * A request that had not arrived whole is as if never sent.  If the client goes while a flush or a
- * FUA write takes its time, the flush is not done, and that write, and all that were sent after
- * it, are as without FUA.
+ * A request that had not arrived whole counts as never sent.  If the client goes during a flush or
+ * a FUA write, the flush is not done, and this write and all later writes count as without FUA.
  */
 bool nbd_serve(const char *socket_path, struct nbd_disk *disk);
 
