@@ -90,7 +90,7 @@ static int recover(const char *name, int database)
 		complain(path, "the journal", error);
 		return error;
 	}
-	/* QT6 of turn.c: those beside the other name may be missing. */
+	/* QT6 of turn.c: frames beside the other name may be missing. */
 	if (!recovery.frames && is_linked(database)) {
 		complain(name,
 			 "it has several names (hard links); its commits may be beside another", 0);

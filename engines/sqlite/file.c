@@ -118,7 +118,7 @@ static int file_lock(sqlite3_file *base, int level)
 	code = vfs_turn_enter(file, before);
 	if (!code)
 		return SQLITE_OK;
-	/* Down to what it was; a PENDING that an EXCLUSIVE left goes, too. */
+	/* Back to the earlier lock; a PENDING left by an EXCLUSIVE goes, too. */
 	if (before < SQLITE_LOCK_RESERVED)
 		(void)vfs_real(file)->xUnlock(file->real, before);
 	file->level = before < SQLITE_LOCK_RESERVED ? before : level;
@@ -155,7 +155,7 @@ static int file_is_reserved(sqlite3_file *base, int *is_reserved)
 	return vfs_real(file)->xCheckReservedLock(file->real, is_reserved);
 }
 
-/* PRAGMA atomicio: one line of what this process has done with the database. */
+/* PRAGMA atomicio: one line of counters of this process and database. */
 static int pragma(const struct vfs_file *file, char **words)
 {
 	struct atomicio_journal_info info = {0};

@@ -47,7 +47,7 @@ static int may_keep(struct vfs_file *file, bool *may)
 		return SQLITE_OK;
 	code = vfs_file_look(file);
 	state = code ? GUARD_NONE : guard_read(file->header);
-	/* QT6: before the first frame; what is a frame's already stays one. */
+	/* QT6: before the first frame; existing frames stay. */
 	*may = state == GUARD_ON || (state == GUARD_OFF && !vfs_node_is_linked(file->node));
 	return code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;
 }
@@ -112,7 +112,7 @@ int vfs_file_write(sqlite3_file *base, const void *buffer, int length, sqlite3_i
 	return SQLITE_OK;
 }
 
-/* The file itself, and not what is kept. */
+/* The file itself, without the kept pages. */
 static int truncate_real(struct vfs_file *file, sqlite3_int64 size)
 {
 	file->has_size = false;
@@ -174,7 +174,7 @@ int vfs_file_flush(struct vfs_file *file, const char *super_journal)
 			return code;
 	}
 	assert(file->way == VFS_PLAIN);
-	/* Durable whatever `synchronous` says: later frames build on it. */
+	/* Durable for every `synchronous`: later frames build on this page. */
 	if (file->is_unsynced)
 		code = vfs_real(file)->xSync(file->real, SQLITE_SYNC_FULL);
 	if (!code)

@@ -33,7 +33,7 @@ static void jump(uint8_t *counter)
 		counter[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Both, so that the size in the header stays as valid as it was. */
+/* Both counters: the size in the header stays valid. */
 static void jump_both(uint8_t *header)
 {
 	jump(header + CHANGE_COUNTER);

@@ -58,7 +58,7 @@ static int grow(struct vfs_pages *pages)
 	return SQLITE_OK;
 }
 
-/* A page that is not there yet: as the file has it, up to where the file ends. */
+/* A page not kept yet: the bytes of the file, up to its end. */
 static int add(struct vfs_pages *pages, uint64_t index, bool is_whole, vfs_fill *fill,
 	       void *context, struct vfs_page **made)
 {

@@ -145,7 +145,9 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 	return code;
 }
 
-/* QR2.  One that was never a file is deleted, too, unless it is known that none is there. */
+/*
+ * QR2.  A rollback journal that was never a file is deleted too, unless no file is known to exist.
+ */
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
 {
 	static const char suffix[] = "-journal";
@@ -278,7 +280,7 @@ int sqlite3_atomicio_init(sqlite3 *connection, char **message, const sqlite3_api
 	return sqlite3_vfs_register(&vfs_atomicio, 0) ? SQLITE_ERROR : SQLITE_OK_LOAD_PERMANENTLY;
 }
 
-/* What SQLite looks for first, whatever the file's name is. */
+/* The entry point that SQLite looks for first, for every file name. */
 int sqlite3_extension_init(sqlite3 *connection, char **message, const sqlite3_api_routines *api)
 {
 	return sqlite3_atomicio_init(connection, message, api);

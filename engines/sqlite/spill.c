@@ -29,7 +29,7 @@ static int tell_others(struct vfs_file *file)
 		       : SQLITE_OK;
 }
 
-/* What has to hold before a page is written over the one that a rollback needs. */
+/* Conditions before a page is written over the page that a rollback needs. */
 int vfs_plain_begin(struct vfs_file *file)
 {
 	struct vfs_rollback *rollback = file->rollback;
@@ -59,7 +59,7 @@ int vfs_plain_write(struct vfs_file *file, const void *buffer, uint32_t length, 
 	uint8_t *copy = NULL;
 	int code = vfs_plain_begin(file);
 
-	/* A guard stays, so that the next commit finds it; a format other than 1 has none. */
+	/* A guard stays for the next commit; a format other than 1 has no guard. */
 	if (!code && guard_covers(length, offset)) {
 		code = vfs_real(file)->xRead(file->real, before, GUARD_HEADER, 0);
 		code = code == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : code;

@@ -55,7 +55,7 @@ extern const sqlite3_api_routines *sqlite3_api;
 
 #define VFS_HEADER 100 /* bytes of a database's header */
 
-/* What all connections of this process to one database share.  Guarded by its mutex. */
+/* The state shared by all connections of this process to one database.  Guarded by its mutex. */
 struct vfs_node {
 	struct vfs_node *next;
 	dev_t device;
@@ -97,7 +97,7 @@ struct vfs_pages {
 	uint32_t slots;
 	uint32_t count;
 	uint32_t page_size; /* 0: nothing yet */
-	uint64_t end;	    /* of the file as this transaction sees it */
+	uint64_t end;	    /* of the file, for this transaction */
 	uint64_t start_end; /* of the file below it */
 };
 
@@ -146,7 +146,7 @@ struct vfs_rollback {
 	bool is_real;	  /* the content is in the file, not in memory */
 	bool is_unsynced; /* real was written since its last sync */
 	bool was_read;	  /* SQLite rolls back */
-	bool was_played;  /* in memory: it was read since it was written last */
+	bool was_played;  /* in memory: read since the last write */
 	uint8_t *bytes;
 	uint64_t size, capacity;
 	sqlite3_file *real;

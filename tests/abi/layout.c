@@ -115,7 +115,7 @@ AT(atomicio_queue_stats, waits, 32);
 AT(atomicio_queue_stats, syncs, 40);
 SIZE(atomicio_queue_stats, 48);
 
-/* The values that travel in those structs. */
+/* The values in these structs. */
 static_assert(ATOMICIO_DSYNC == 1 && ATOMICIO_NOWAIT == 2 && ATOMICIO_ALL_OR_NONE == 4 &&
 		      ATOMICIO_BEHIND == 16 && ATOMICIO_REGISTERED_BUFFER == 8,
 	      "flags");

@@ -29,7 +29,7 @@
 #define JOURNALED_PAGE 16384
 #define LENGTH_MAX 65536
 #define ROUNDS_MAX 1001
-#define PLACES 16 /* few, so that a fast disk shows what the calls cost */
+#define PLACES 16 /* few: a fast disk shows the cost of the calls */
 #define SLICE_NS 10e6
 #define RWF_UNTORN (0x40 | 0x20) /* RWF_ATOMIC, RWF_NOAPPEND */
 
@@ -79,7 +79,7 @@ static void library(size_t length, uint64_t offset)
 
 struct slice {
 	double rate; /* writes a second */
-	double cpu;  /* and in a second of this thread's processor time, which others do not take */
+	double cpu;  /* and per second of this thread's processor time */
 };
 
 static struct slice take_slice(void (*write_one)(size_t, uint64_t), size_t length)

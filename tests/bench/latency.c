@@ -46,7 +46,7 @@ static void complete(double now)
 	const uint64_t at = (uint64_t)now, last = atomic_exchange(&run.last_ns, at);
 	uint64_t longest = atomic_load(&run.gap_ns);
 
-	/* Two threads that come at once may pass each other: then there is no gap. */
+	/* Two threads at the same time may pass each other without a gap. */
 	while (at > last && at - last > longest &&
 	       !atomic_compare_exchange_weak(&run.gap_ns, &longest, at - last))
 		;
@@ -110,7 +110,7 @@ static double percentile(void)
 	return value;
 }
 
-/* One run of one rival; returns how many pages it took. */
+/* One run of one rival; returns the number of pages. */
 static uint64_t take_run(bool journaled, uint64_t wraps, uint64_t pages, uint32_t index)
 {
 	const uint32_t rival = journaled ? JOURNAL : PLAIN;

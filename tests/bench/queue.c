@@ -117,7 +117,7 @@ static void scatter(uint32_t count, uint32_t length)
 
 	for (uint32_t i = 0; i < count; i++) {
 		state = state * 1664525u + 1013904223u;
-		/* One op a stretch of the file, so that none overlap. */
+		/* One op per stretch of the file: no two overlap. */
 		ops[i] = (struct atomicio_op){
 			.file = file,
 			.buffer = memory + (size_t)i * length,

@@ -117,7 +117,7 @@ static void choose_pages(struct ways_writer *writer, uint64_t first, uint32_t co
 		writer->offsets[i] = (first + i) * PAGES / all * PAGE;
 }
 
-/* Read that many bytes of the log, write that many pages, flush, and read them back. */
+/* Read `bytes` of the log, write `pages` pages, flush, and read the pages back. */
 static double by_hand(uint64_t bytes, uint64_t pages)
 {
 	struct ways_writer *writer = &stage.workers[0].writer;

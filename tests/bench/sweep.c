@@ -97,7 +97,7 @@ static const struct rival by_threads[] = {
 	{.name = NULL},
 };
 
-/* What one contender has done at one point. */
+/* The results of one contender at one point. */
 struct measure {
 	struct contender with;
 	double rates[ROUNDS_MAX]; /* sorted at the end */
@@ -191,7 +191,7 @@ static void take_slice(struct measure *measure, uint32_t round)
 	double ns, steps = stage_slice(&measure->with, &ns);
 	const struct stage_counters after = stage_counters();
 
-	/* A slice begins with one step that is not timed. */
+	/* A slice begins with one untimed step. */
 	measure->pages += (steps + 1) * step;
 	measure->steps += steps;
 	measure->flushes += after.flushes - before.flushes;

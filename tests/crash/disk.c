@@ -137,7 +137,7 @@ static void extend(struct disk_state *state, uint32_t file, uint64_t size)
 	state->size[file] = size;
 }
 
-/* See and remember one write; a large one in pieces. */
+/* See and remember one write; a large write in pieces. */
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn)
 {
@@ -214,7 +214,7 @@ uint64_t disk_fate(const struct disk_pending *pending, uint32_t fate)
 		kept = UINT64_C(1) << (fate - 2 * n);
 	else
 		kept = all_sectors(n) & ~(UINT64_C(1) << (fate - 3 * n));
-	/* Spread the kept ones over the sectors that are left. */
+	/* Spread the kept sectors over the rest. */
 	for (uint32_t i = 0; i < pending->sectors; i++) {
 		if (!(pending->mask >> i & 1))
 			continue;

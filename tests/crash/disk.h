@@ -54,7 +54,7 @@ struct disk_pending {
 	uint32_t sectors;
 	uint32_t data;	 /* in the pool */
 	uint64_t mask;	 /* sectors that no later durable write has covered */
-	uint32_t number; /* of the write, in the order in which they were made */
+	uint32_t number; /* of the write, in the order of the writes */
 	bool untorn;
 	bool lost; /* no sync will write it any more */
 };
@@ -63,7 +63,7 @@ struct disk_description {
 	bool open;
 	bool direct;
 	uint32_t file;
-	uint32_t seen; /* write-back errors that it has reported */
+	uint32_t seen; /* write-back errors already reported */
 	uint32_t process;
 	bool flock_shared;
 	uint32_t locked; /* of the bytes that are locked, by bits, for the description */
@@ -83,7 +83,7 @@ struct disk_state {
 	struct disk_pending pending[DISK_PENDING];
 	uint32_t pending_count;
 	uint32_t in_flight; /* the last of the pending, which belong to the call cut short */
-	uint32_t air;	    /* but for these, which were in the air (disk_aio.c) */
+	uint32_t air;	    /* except these, which were in the air (disk_aio.c) */
 	uint32_t pool_used;
 	uint8_t pool[DISK_POOL];
 };
@@ -121,7 +121,7 @@ struct disk {
 
 	/* One run of the library. */
 	uint32_t calls;	       /* writes and syncs so far */
-	uint32_t journal_lock; /* descriptor that holds it, 0: none */
+	uint32_t journal_lock; /* descriptor that holds the lock, 0: none */
 	bool faulted;
 	uint32_t process;  /* that makes the calls */
 	uint32_t stranger; /* another file lies in the place of this file; 0: none */

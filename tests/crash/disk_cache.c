@@ -34,7 +34,7 @@ bool disk_cache_lies(uint32_t file, uint64_t offset, uint64_t length)
 	return false;
 }
 
-/* The disk's bytes, with all that is on its way to it. */
+/* The disk's bytes, with all pending writes. */
 static void fill(uint8_t *image, uint32_t file, bool with_lost)
 {
 	struct disk_state *state = &disk.state;

@@ -30,7 +30,7 @@ int disk_ends_sync(int fd, uint32_t before, bool fails);
 
 /* disk_cache.c */
 
-/* Does the cache hold bytes here that the disk lacks, and call them clean? */
+/* Does the cache hold clean bytes here that the disk lacks? */
 bool disk_cache_lies(uint32_t file, uint64_t offset, uint64_t length);
 /* The bytes of a file on the disk itself, which a cut would keep. */
 void disk_read_direct(uint32_t file, uint8_t *buffer, uint64_t length, uint64_t offset);

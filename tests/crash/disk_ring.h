@@ -20,7 +20,7 @@
 void disk_ring_boot(void);
 void disk_ring_submit(uint32_t number, const struct io_uring_sqe *entry);
 bool disk_ring_is_out(uint32_t number);
-/* Its result: a crash point, and one where it may be made to fail. */
+/* The result: a crash point, and a place for a fault. */
 int disk_ring_complete(uint32_t number);
 bool disk_ring_has(int fd);
 /* The machine stops: what is in the air is pending. */

@@ -19,7 +19,7 @@
 
 struct explore_count {
 	uint64_t states;   /* crash states recovered and checked */
-	uint64_t repeated; /* of these, the same image and the same promises as one before */
+	uint64_t repeated; /* of these, repeated images with repeated promises */
 	uint64_t runs;	   /* of the library, recoveries included */
 	uint64_t failures;
 	uint64_t vectors_cut; /* crashes whose combinations were more than the bound */
@@ -34,7 +34,7 @@ struct explore_options {
 bool explore_scenario(const struct scenario *scenario, const struct explore_options *options,
 		      struct explore_count *count);
 
-/* Run the one state that a replay string names.  0: all well, 1: it fails, 2: no such state. */
+/* Run the one state of a replay string.  0: all well, 1: a failure, 2: no such state. */
 int explore_replay(const char *replay);
 
 #endif /* CRASH_EXPLORE_H */

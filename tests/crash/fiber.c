@@ -82,7 +82,7 @@ static bool pass_time(void)
 	return false;
 }
 
-/* Run the next fiber that can; the current one comes back here when it is its turn. */
+/* Run the next ready fiber; the current fiber comes back here in its turn. */
 static void switch_away(void)
 {
 	while (!run_next()) {

@@ -34,6 +34,6 @@ void fiber_join_all(void);   /* wait for all that were started */
 void fiber_point(void);	     /* the schedule may switch here */
 void fiber_crash(void);	     /* leave the run */
 uint32_t fiber_self(void);   /* 0: main */
-uint32_t fiber_points(void); /* counted in the last run, while others were there */
+uint32_t fiber_points(void); /* counted in the last run, beside other fibers */
 
 #endif /* CRASH_FIBER_H */

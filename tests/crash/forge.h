@@ -17,14 +17,14 @@
 #define FORGE_FIRST 16u /* sector */
 #define FORGE_END 32u
 
-/* The frame says that it lies here, and would change file 2. */
+/* The frame claims this place, and would change file 2. */
 #define FORGE_PLACE 36864u
 
-/* The bytes of one of its sectors. */
+/* The bytes of one sector of the forged frame. */
 const uint8_t *forge_sector(uint64_t index);
 /* Is it one? */
 bool forge_is_sector(const uint8_t *sector, uint64_t index);
-/* Does the journal hold it, at FORGE_PLACE, with its first words as they are or escaped? */
+/* Does the journal hold the forged frame at FORGE_PLACE, with its first words plain or escaped? */
 bool forge_is_in_place(void);
 
 #endif /* CRASH_FORGE_H */

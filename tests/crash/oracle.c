@@ -40,7 +40,7 @@ void oracle_fill(uint8_t *data, uint32_t file, uint64_t offset, uint64_t length,
 		memcpy(data + i * SECTOR - offset, forge_sector(i), SECTOR);
 }
 
-/* Which write is this sector from? */
+/* The write of this sector. */
 static uint16_t tag_of(const uint8_t *sector, uint32_t file, uint64_t index)
 {
 	uint64_t word;
@@ -103,7 +103,7 @@ static void remove_empty(struct oracle *oracle)
 	oracle->optional_count = kept;
 }
 
-/* The group must be there, over everything optional that came before it. */
+/* The group must be there, over all earlier optional groups. */
 static void require(struct oracle *oracle, const struct oracle_group *group, uint32_t before)
 {
 	for (uint32_t i = 0; i < before; i++)
@@ -138,7 +138,7 @@ void oracle_begin(struct oracle *oracle, uint32_t fiber, const struct oracle_gro
 	oracle->is_under_way[fiber] = true;
 }
 
-/* Of two that overlap while both are under way, either may be the later one. */
+/* The order of two overlapping writes under way at once is open. */
 static bool meets_another(const struct oracle *oracle, const struct oracle_group *group)
 {
 	for (uint32_t i = 0; i < ORACLE_UNDER_WAY; i++) {
@@ -212,7 +212,7 @@ static void decode(const uint8_t homes[DISK_HOMES][DISK_HOME_SIZE],
 			seen[home][i] = tag_of(homes[home] + i * SECTOR, home + 1, i);
 }
 
-/* The base with the groups of this subset; groups that may tear take what is seen. */
+/* The base with the groups of this subset; groups that may tear take the seen bytes. */
 static bool matches(const struct oracle *oracle, uint32_t subset,
 		    uint16_t seen[DISK_HOMES][HOME_SECTORS])
 {
@@ -270,7 +270,7 @@ bool oracle_check(struct oracle *oracle, const uint8_t homes[DISK_HOMES][DISK_HO
 	uint16_t seen[DISK_HOMES][HOME_SECTORS];
 
 	decode(homes, seen);
-	/* The largest first: what a later write hides may still be there. */
+	/* The largest first: a write hidden by a later one may still be there. */
 	for (uint32_t subset = 1u << oracle->optional_count; subset-- > 0;) {
 		if (!matches(oracle, subset, seen))
 			continue;

@@ -28,7 +28,7 @@
 #define TAG_FIRST 1u	   /* what the homes held in the beginning */
 #define TAG_BROKEN 0xffffu /* torn inside a sector, or in a wrong place */
 
-/* Sectors of one home that one write covers. */
+/* The sectors of one home in one write. */
 struct oracle_op {
 	uint64_t mask;
 	uint16_t tag;

@@ -28,7 +28,7 @@ void replay_print(char *out, size_t size, const struct setting *setting, const s
 		snprintf(out + at, size - at, "/%c", end);
 }
 
-/* Read one number and step over what follows it. */
+/* Read one number and step over the separator. */
 static uint32_t number(const char **at)
 {
 	char *end;

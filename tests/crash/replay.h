@@ -18,11 +18,11 @@
 
 #define VARIANT_FLUSH 1u     /* RWF_DSYNC flushes what came before */
 #define VARIANT_SOON 2u	     /* the next frame waits for short writes to be home */
-#define VARIANT_BACKWARDS 4u /* homes that go out together end in the other order */
+#define VARIANT_BACKWARDS 4u /* homes sent together end in the opposite order */
 #define VARIANT_SLOW 8u	     /* what nobody waits for does not end */
 #define VARIANTS 16u
 
-/* What is the same for all crashes of one run. */
+/* The constants of all crashes of one run. */
 struct setting {
 	const struct scenario *scenario;
 	uint32_t variant;

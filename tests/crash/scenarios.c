@@ -98,7 +98,7 @@ static void reuse(struct world *w, uint32_t boot)
 		step_foreign(2, 0, 4096, false, false);
 }
 
-/* The group that a crash cut short is tried again, with one page the same and one not. */
+/* The group of the crash is tried again, with one equal and one different page. */
 static void retry(struct world *w, uint32_t boot)
 {
 	const struct step_page first[] = {
@@ -112,7 +112,7 @@ static void retry(struct world *w, uint32_t boot)
 
 	step_open(0, 1, J, 0);
 	step_open(1, 2, J, 0);
-	/* With a frame that is live before it, recovery deals with the torn one, else open. */
+	/* With a live frame before, recovery handles the torn frame, else open. */
 	if (boot == 0 && w->scenario->live_before)
 		step_write(0, 12288, 512, 0);
 	if (boot == 0)
@@ -121,7 +121,7 @@ static void retry(struct world *w, uint32_t boot)
 		step_group(PAGES(second));
 }
 
-/* A journal is laid out anew over one that is done with, whose files others have written. */
+/* A journal is laid out over a finished one, whose files others have written. */
 static void recreate(struct world *w, uint32_t boot)
 {
 	const struct atomicio_journal_options options = {

@@ -9,7 +9,7 @@
 
 #include "scenarios.h"
 
-/* Live pages of two files, for a recovery that can have one of them. */
+/* Live pages of two files, for a recovery that can open only one file. */
 void run_partial(struct world *w, uint32_t boot)
 {
 	(void)w;
@@ -22,7 +22,9 @@ void run_partial(struct world *w, uint32_t boot)
 	step_write(0, 8192, 512, 0);
 }
 
-/* A frame rots on the disk, with whole ones behind it: recovery says so, and replays nothing. */
+/*
+ * A frame rots on the disk, before whole frames: recovery reports the damage, and replays nothing.
+ */
 void run_rot(struct world *w, uint32_t boot)
 {
 	(void)w;
@@ -49,7 +51,7 @@ void run_forged(struct world *w, uint32_t boot)
 		step_write(1, i * 4096, 512, 0);
 }
 
-/* What was written home is written by others since: a header of before would bring it back. */
+/* Others have overwritten the home page since: an old header would bring the frame's page back. */
 void run_damage(struct world *w, uint32_t boot)
 {
 	(void)w;

@@ -10,7 +10,7 @@
 #include "scenarios.h"
 #include "world_ring.h"
 
-/* Single pages: the frame, then the home, with others between them. */
+/* Single pages: the frame, then the home, with other entries in between. */
 void run_ring(struct world *w, uint32_t boot)
 {
 	(void)w;
@@ -49,7 +49,7 @@ void run_ring(struct world *w, uint32_t boot)
 	step_write(1, 512, 512, 0);
 }
 
-/* Frames of several requests, some of them groups, that end in another order; one is cancelled. */
+/* Frames of several requests, some of them groups, end in another order; one is cancelled. */
 void run_ring_gather(struct world *w, uint32_t boot)
 {
 	static const struct step_page pair[] = {

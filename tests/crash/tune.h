@@ -14,7 +14,7 @@
 extern unsigned int crash_home_soon;
 #define JOURNAL_HOME_SOON crash_home_soon
 
-/* Pieces of a page, so that one small file has covered ranges and others. */
+/* Pieces of a page: one small file has covered and uncovered ranges. */
 #define JOURNAL_CHUNK_SHIFT 12
 
 /* The page that processes share lies right behind the journal. */

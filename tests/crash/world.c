@@ -94,7 +94,7 @@ int step_write_again(uint32_t handle, uint64_t offset, uint32_t length, uint16_t
 	return write_tagged(handle, offset, length, 0, tag);
 }
 
-/* Pages that are not one group: each is one of its own, from the oracle's view. */
+/* Pages without a group: for the oracle each is its own group. */
 static void end_loose(const struct step_page *pages, const struct atomicio_op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {

@@ -33,7 +33,7 @@ struct scenario {
 	uint32_t descend;      /* how many of the first lead to a second boot */
 	bool faults;	       /* also with each call failing */
 	bool threads;	       /* also under each schedule */
-	bool homes;	       /* also with homes that end in the other order */
+	bool homes;	       /* also with homes that end in the opposite order */
 	bool slow;	       /* also with requests that end only when waited for */
 	bool live_before;      /* see retry() */
 	bool buffered_journal; /* the journal's file cannot be opened direct */
@@ -70,7 +70,7 @@ extern const struct scenario *const scenarios[];
 
 /* The whole of one boot; the argument is not used. */
 void world_main(void *unused);
-/* Before it: what is to be run.  `soon`: a leader waits for writers on their way home. */
+/* Before the run: its parameters.  `soon`: a leader waits for writers on their way home. */
 void world_begin(const struct scenario *scenario, uint32_t boot, bool recover_only, bool soon);
 /* The machine as it is before anything: homes written, no journal. */
 void world_prepare(void);

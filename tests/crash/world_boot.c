@@ -136,7 +136,7 @@ void world_main(void *unused)
 	(void)unused;
 	memset(world.handles, 0, sizeof(world.handles));
 	ring_boot();
-	journal_shares = NULL; /* in memory that this run takes again */
+	journal_shares = NULL; /* in memory that this run reuses */
 	world.notes = 0;
 	if (world.scenario->partial && world.boot && !world.recover_only)
 		world_recover_partly();

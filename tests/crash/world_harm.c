@@ -19,7 +19,7 @@ static int resolve_all_but_2(void *context, uint64_t file_id)
 	return file_id == 102 ? -EACCES : world_resolve(context, file_id);
 }
 
-/* Others write to file 1 when its handle is closed. */
+/* Other programs write to file 1 after the close of its handle. */
 static void close_for_others(void)
 {
 	if (step_close(0) == 0)

@@ -180,7 +180,7 @@ void step_submit(uint32_t request)
 	disk_ring_submit(request, &slot->entry);
 }
 
-/* What a frame's completion says of all that are in it. */
+/* The meaning of a frame's completion for all its requests. */
 static void end_frame(uint32_t frame, int result)
 {
 	enum oracle_end end = ORACLE_UNKNOWN;

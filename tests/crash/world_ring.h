@@ -16,7 +16,7 @@ void ring_boot(void);
 bool ring_is_busy(void);
 
 void step_begin(uint32_t frames);
-/* A frame of its own; or put into the open one, which commit() of any of its requests closes. */
+/* A frame of its own, or a place in the open frame, which commit() of any request closes. */
 int step_prep(uint32_t request, uint32_t handle, uint64_t offset, uint32_t length);
 int step_gather(uint32_t request, uint32_t handle, uint64_t offset, uint32_t length);
 int step_gather_group(uint32_t request, const struct step_page *pages, uint32_t count);
@@ -25,9 +25,9 @@ int step_commit(uint32_t request);
 void step_submit(uint32_t request);
 /* Its completion: DURABLE, AGAIN_SQE, 0 or an error. */
 int step_complete(uint32_t request);
-/* The application says that the entry was never submitted; where it was, cancel it. */
+/* The application reports an entry as never submitted; a submitted entry is cancelled. */
 int step_cancel(uint32_t request);
-/* What comes next: the home, or the same again. */
+/* The next entry: the home, or the same again. */
 int step_next(uint32_t request);
 /* All that is left of it. */
 void step_finish(uint32_t request);

@@ -34,7 +34,7 @@ void load_ring(struct atomicio_journal *journal, struct atomicio_file *const *fi
 /* load_check.c: 0, or 1 if a page is none that the lines on standard input allow. */
 int load_check(void);
 
-/* load_raw.c: a block device over this file, which goes with its last descriptor. */
+/* load_raw.c: a block device over this file, removed with its last descriptor. */
 int load_raw(const char *path);
 
 #endif /* CUTS_LOAD_H */

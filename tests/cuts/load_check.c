@@ -27,7 +27,7 @@ static uint64_t version_of(int file, uint32_t slot)
 	return page[1] == (page[0] ? slot : 0) ? page[0] : UINT64_MAX;
 }
 
-/* The version that these pages of both files have, or UINT64_MAX: half of a group is there. */
+/* The common version of these pages of both files, or UINT64_MAX: half of a group is there. */
 static uint64_t version_of_group(uint32_t slot, uint32_t pages)
 {
 	const uint64_t version = version_of(DIRECT, slot);
@@ -48,7 +48,7 @@ static uint64_t there(char kind, uint32_t number)
 	return version_of(kind - '0', number);
 }
 
-/* What the lines of one key allow, for the message. */
+/* The versions that the lines of one key allow, for the message. */
 struct allowed {
 	char key[16], text[400];
 	uint64_t found;

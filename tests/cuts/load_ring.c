@@ -30,7 +30,7 @@
 static struct unit {
 	struct atomicio_request requests[PAGES_MAX];
 	struct atomicio_op ops[PAGES_MAX];
-	uint32_t count, left; /* pages, and those that are not home */
+	uint32_t count, left; /* pages, and pages not home */
 	uint64_t version;
 	char key[16];
 	bool is_told;	     /* the version is on a line */
@@ -67,7 +67,7 @@ static struct unit *unit_of(const struct atomicio_request *request)
 	return &units[(size_t)((const char *)request - (const char *)units) / sizeof(units[0])];
 }
 
-/* What comes next of a write: its frame, or its home. */
+/* The next entry of a write: the frame, or the home. */
 static void next(struct atomicio_request *request)
 {
 	const struct unit *unit = unit_of(request);

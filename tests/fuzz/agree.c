@@ -70,7 +70,7 @@ static void compare_frames(const struct atomicio_journal *journal, const struct 
 
 		if (!frame->whole)
 			continue;
-		/* Chains that were cut, and nothing else: the library has forgotten them. */
+		/* Only cut chains: the library has forgotten them. */
 		if (reader->state == READER_STATE_READY) {
 			DEMAND(frame->state == READER_ABORTED);
 			continue;

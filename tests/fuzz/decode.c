@@ -37,7 +37,7 @@ static void try_header(const uint8_t *block)
 		abort();
 }
 
-/* As the scan does it: the first block, then as many bytes as it asks for. */
+/* Like the scan: the first block, then as many bytes as the block asks for. */
 static void try_frame(uint8_t *bytes, size_t size)
 {
 	struct journal_frame frame;

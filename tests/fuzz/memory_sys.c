@@ -200,5 +200,5 @@ const struct sys_calls memory_sys = {
 	.release_memory = memory_release,
 };
 
-/* What the library's exported calls would use; nothing here calls them. */
+/* For the library's exported calls, which this program never makes. */
 const struct sys_calls sys_linux;

@@ -39,7 +39,7 @@ static int untorn_shape(const struct atomicio_limits *limits, uint64_t length, u
 	       (length & (length - 1)) == 0 && offset % length == 0;
 }
 
-/* One write, and all that must hold after it. */
+/* One write, and all conditions after the write. */
 static void attempt(struct atomicio_file *file, int reader, const struct atomicio_limits *limits,
 		    uint64_t length, uint64_t offset)
 {

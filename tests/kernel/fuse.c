@@ -22,7 +22,7 @@ struct counts {
 	unsigned long writes, dsyncs, flushes;
 };
 
-/* What has the server seen so far? */
+/* The requests that the server has seen. */
 static struct counts counts(void)
 {
 	struct counts seen = {0};
@@ -44,7 +44,7 @@ static struct counts counts(void)
 	return seen;
 }
 
-/* Without it the other tests show nothing: the kernel passes the bit on, and that is all. */
+/* The control of the other tests: the kernel only passes the bit on. */
 /* A64 */
 static void fuse_sends_no_fsync_for_a_direct_write_with_dsync(void)
 {
@@ -90,7 +90,7 @@ static void a_durable_plain_write_is_synced_by_the_fuse_server(void)
 	writes_are_synced(O_SYNC, ATOMICIO_DSYNC);
 }
 
-/* What is not asked to be durable costs no sync; and then one sync is for all. */
+/* Writes without durability cost no sync; then one sync serves all. */
 static void a_sync_of_plain_writes_reaches_the_fuse_server(void)
 {
 	const int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

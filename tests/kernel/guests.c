@@ -79,7 +79,7 @@ static void completions_are_deferred(void)
 	in_a_ring(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 }
 
-/* What a link before it breaks is a frame that was never begun. */
+/* A frame whose link broke before was never begun. */
 static void a_frame_behind_a_broken_link_is_cancelled(void)
 {
 	struct io_uring_sqe *sqe;
@@ -105,7 +105,7 @@ static void a_frame_behind_a_broken_link_is_cancelled(void)
 	end();
 }
 
-/* Linked behind one another: a frame, and what must not be before it is durable. */
+/* Linked: a frame, then an entry that must wait until the frame is durable. */
 static void what_is_linked_behind_a_frame_comes_after_it(void)
 {
 	struct io_uring_sqe *sqe;
@@ -152,7 +152,7 @@ static void synchronous_writers_of_the_same_journal(void)
 	end();
 }
 
-/* What a process leaves that is killed with everything on its way. */
+/* The leftovers of a process that is killed with everything on its way. */
 static void leave(void *unused)
 {
 	(void)unused;

@@ -88,7 +88,7 @@ static inline int gather(uint32_t i, uint32_t seed)
 	return atomicio_uring_gather(&requests[i], file, page, PAGE, (uint64_t)i * PAGE, 0);
 }
 
-/* One completion: its request, and what done() makes of it. */
+/* One completion: its request, and the answer of done(). */
 static inline uint32_t next(int *result)
 {
 	struct io_uring_cqe *cqe;

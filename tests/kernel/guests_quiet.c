@@ -18,7 +18,7 @@ static void prep_later(uint32_t i)
 	while ((error = prep(i, 0)) == -EAGAIN) {
 		int result = 0;
 
-		/* What was refused has an entry that fails, which is nobody's. */
+		/* A refused request has a failing entry, without an owner. */
 		CHECK_EQ(next(&result), i);
 		CHECK_EQ(result, -EINVAL);
 		CHECK_EQ(poll(&event, 1, 10000), 1);

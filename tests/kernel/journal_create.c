@@ -123,7 +123,7 @@ static void a_torn_header_with_nothing_behind_it_counts_as_zeroes(void)
 	journal_put(fd, zeroes, 1, SIZE - 1);
 	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), 0);
 	atomicio_journal_close(journal_start(fd));
-	journal_put(fd, one, 1, 0); /* and so it is no longer ours */
+	journal_put(fd, one, 1, 0); /* no longer ours */
 	CHECK_EQ(atomicio_journal_create(fd, &options, sizeof(options)), -EEXIST);
 	close(fd);
 }

@@ -33,7 +33,7 @@ static int fixture(uint8_t *copy)
 	return fd;
 }
 
-/* The journal is refused with this error, and not a byte of it is changed by that. */
+/* The journal is refused with this error, and not a byte changes. */
 static void refused(int fd, int error)
 {
 	static uint8_t before[SIZE], after[SIZE];
@@ -220,7 +220,7 @@ static void an_id_names_one_file_and_a_file_has_one_id(void)
 	close(fd);
 }
 
-/* Overlay moves such a write to the end and calls it done (6.18): no write may get there. */
+/* Overlay moves such a write to the end and reports success (6.18): no write may get this far. */
 static void with_append_a_write_stays_in_place_or_is_refused(void)
 {
 	struct journal_files files = {.fds = {kernel_file("one", 2 * PAGE, O_RDWR | O_APPEND)}};

@@ -19,7 +19,7 @@
 #define PAGES 8u
 #define ROUNDS 60u
 
-/* What a reader has of its own. */
+/* The state of one reader. */
 struct reader {
 	int cached, direct; /* -1: the filesystem takes no O_DIRECT */
 	const uint8_t *mapping;
@@ -56,7 +56,7 @@ static void reader_close(const struct reader *reader)
 		close(reader->direct);
 }
 
-/* What the pages have to be; ready before the call, so that the look is made at once. */
+/* The expected pages, ready before the call: the look is immediate. */
 static uint8_t pages[PAGES][PITCH] __attribute__((aligned(4096)));
 
 static void fill_pages(uint32_t seed)
@@ -86,7 +86,7 @@ static int reader_misses(const struct reader *reader)
 	return missed;
 }
 
-/* Another process: it is asked with a seed, and says what it misses. */
+/* Another process: receives a seed, and answers with the missing pages. */
 static int questions[2], answers[2];
 
 static pid_t start_other_process(void)

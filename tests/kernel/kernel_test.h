@@ -38,7 +38,7 @@ struct kernel_test {
 static const char *kernel_directory;
 static jmp_buf kernel_failed;
 
-/* Compare two integers; name both values where they differ. */
+/* Compare two integers; print both values if different. */
 #define CHECK_EQ(left, right)                                                                      \
 	do {                                                                                       \
 		const long long left_ = (long long)(left), right_ = (long long)(right);            \
@@ -77,7 +77,7 @@ static inline uint8_t *kernel_memory(size_t size)
 	return memory;
 }
 
-/* Bytes that name their place and the write they came from, so that a torn page shows. */
+/* Bytes that name their place and their write: a torn page shows. */
 static inline void kernel_fill(uint8_t *buffer, size_t length, uint64_t offset, uint32_t seed)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -142,7 +142,7 @@ static inline uint64_t kernel_size(const char *name)
 	return (uint64_t)status.st_size;
 }
 
-/* A policy that remembers what it saw and answers as told. */
+/* A policy that records each failure and gives a fixed answer. */
 struct kernel_policy {
 	uint32_t answer;
 	uint32_t seen;

@@ -45,7 +45,7 @@ static struct buffer half_mapped(size_t length, size_t misalign, size_t pages, b
 	return buffer;
 }
 
-/* What the kernel itself does, without the library: else the other tests show nothing. */
+/* The control: the kernel alone, without the library. */
 /* A42 */
 static void xfs_writes_a_part_of_a_buffer_beyond_the_end(void)
 {
@@ -107,7 +107,7 @@ static void a_partly_mapped_buffer_is_never_written(void)
 	never_written(by_call);
 }
 
-/* Made before there is a hole that its memory could fill. */
+/* Made before the hole, which its memory could fill. */
 static struct atomicio_queue *queue;
 
 static int by_queue(struct atomicio_file *file, const void *buffer, size_t length, uint64_t offset)

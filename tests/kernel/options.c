@@ -11,7 +11,7 @@
 
 #define NAME "options"
 
-/* An answer that is not allowed must cost the error, whatever it is. */
+/* Every answer that is not allowed must cost the error. */
 static void an_answer_outside_allowed_counts_as_fail(void)
 {
 	static const uint32_t answers[] = {0,
@@ -173,7 +173,7 @@ static void *work(void *context)
 
 	for (uint32_t i = 0; i < WRITES && !worker->error; i++) {
 		const uint64_t offset = (uint64_t)(i * THREADS + worker->number) * 8192;
-		uint8_t *page = worker->memory + (i % 2 ? 0 : 4); /* every other one bounces */
+		uint8_t *page = worker->memory + (i % 2 ? 0 : 4); /* every second write bounces */
 
 		kernel_fill(page, 8192, offset, 10 + worker->number);
 		worker->error = atomicio_write(worker->file, page, 8192, offset, 0);

@@ -288,7 +288,7 @@ static void without_io_uring_the_queue_uses_pwritev2(void)
 	CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-/* Journaled ops share frames, the others fly; both kinds over the same file, in turn. */
+/* Journaled ops share frames, other ops go to the io_uring; both kinds over one file, in turn. */
 static void journal_and_kernel_ops_in_one_batch(void)
 {
 	const struct atomicio_journal_options layout = {.size = 2 * MIB, .frame_max = 256 * KIB};
@@ -307,7 +307,7 @@ static void journal_and_kernel_ops_in_one_batch(void)
 		put_pages(90, 20 + round);
 		for (uint32_t i = 0; i < 90; i += FILES) {
 			ops[i].file = mixed;
-			/* No power of two: the journal's.  Which ones changes each round. */
+			/* No power of two: the journal's.  The choice changes each round. */
 			if ((i / FILES + round) % 4 == 0)
 				ops[i].length = PAGE - 512;
 		}

@@ -178,7 +178,7 @@ static void a_plain_write_of_an_unaligned_buffer_bounces(void)
 	close(fd);
 }
 
-/* XFS refuses those before it has done anything; what others do is theirs. */
+/* XFS refuses these before any change; other filesystems may differ. */
 static void a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page(void)
 {
 	static const struct {
@@ -212,7 +212,7 @@ static void a_plain_write_that_a_direct_descriptor_refuses_leaves_the_old_page(v
 		CHECK_EQ(atomicio_sync(file), 0);
 		atomicio_close(file);
 	}
-	/* Not direct any more: then it is buffered, and takes any shape. */
+	/* Not direct any more: the file is buffered, and accepts any shape. */
 	{
 		struct atomicio_file *file = kernel_open(
 			fd, &(struct atomicio_options){.fallback = ATOMICIO_FALLBACK_PLAIN});
@@ -243,7 +243,7 @@ static void ext4_seeks_up_to_the_largest_size_of_a_file(void)
 	close(fd);
 }
 
-/* The last page of 16 KiB: there is room for 12 KiB of it. */
+/* The last page of 16 KiB, with room for 12 KiB. */
 /* A41 */
 static void a_write_across_the_largest_size_of_a_file_writes_nothing(void)
 {

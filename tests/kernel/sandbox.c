@@ -98,7 +98,7 @@ static struct atomicio_journal *make_journal(int fd)
 	return journal;
 }
 
-/* A group whose homes go out together, or one by one. */
+/* A group with its homes together, or one by one. */
 static int write_group(struct atomicio_file *file)
 {
 	static unsigned char pages[3][4 * KIB] __attribute__((aligned(4096)));

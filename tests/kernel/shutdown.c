@@ -26,11 +26,11 @@
 
 static const size_t sizes[WRITERS] = {4 * KIB, 16 * KIB, 16 * KIB, 64 * KIB};
 
-/* What one writer knows of its pages. */
+/* One writer's knowledge of its pages. */
 struct notes {
 	uint32_t durable[PAGES]; /* the last seed acknowledged with DSYNC */
 	uint32_t tried[PAGES];	 /* the last seed given to the kernel */
-	int32_t error;		 /* that ended it */
+	int32_t error;		 /* that ended the process */
 	uint32_t kind, on_disk;
 };
 

@@ -32,7 +32,7 @@
 #define START 1000
 #define ENOUGH 20u /* kills in turns */
 
-/* Whole if all its sectors are the same. */
+/* Whole if all sectors are the same. */
 union page {
 	struct {
 		uint64_t stamp;

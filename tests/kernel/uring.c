@@ -88,7 +88,7 @@ static void completions_are_polled_for_and_dsync_makes_them_durable(void)
 	begin(ATOMICIO_FAIL, ATOMICIO_FALLBACK_NONE);
 	make_ring(16, IORING_SETUP_IOPOLL);
 	rewrite(16, 7, ATOMICIO_DSYNC, 0);
-	/* An entry that fails and one that does nothing come back there too. */
+	/* A failing entry and an entry without effect come back, too. */
 	CHECK_EQ(prep(0, page_of(0, PAGE, 9), 3 * PAGE, 0, 0, 0), -EINVAL);
 	collect(1, result);
 	CHECK(result[0] < 0);

@@ -98,7 +98,7 @@ static void fallback_in_prep_keeps_its_link_whole(void)
 	make_ring(8, 0);
 	CHECK_EQ(prep(0, page_of(0, PAGE, 6), PAGE, 0, 0, IOSQE_IO_LINK), 0);
 	CHECK_EQ(prep(1, page_of(PAGE, 3 * PAGE, 6), 3 * PAGE, PAGE, 0, IOSQE_IO_LINK), 0);
-	/* Made ahead of the entry that it is linked behind. */
+	/* Made before the entry of its link. */
 	CHECK(kernel_holds("guest", PAGE, 3 * PAGE, 6));
 	CHECK_EQ(prep(2, page_of(4 * PAGE, PAGE, 6), PAGE, 4 * PAGE, 0, 0), 0);
 	collect_done(0, 3);

@@ -55,7 +55,7 @@ static bool waits(int (*call)(int fd, struct atomicio_file *file), int fd,
 static int write_nowait(int fd, struct atomicio_file *file)
 {
 	(void)fd;
-	/* What it answers after the wait is another matter (A43). */
+	/* The answer after the wait is another matter (A43). */
 	(void)kernel_write(file, 2, 4 * KIB, 0, ATOMICIO_NOWAIT);
 	return 0;
 }

@@ -96,7 +96,7 @@ static void *write_and_be_cancelled(void *context)
 	return NULL;
 }
 
-/* Six writers at once, so that some wait for others; whoever dies must not keep the rest. */
+/* Six writers at once: some wait for others; a dying writer must not stop the rest. */
 void fault_cancelled(int fd)
 {
 	pthread_t threads[6];

@@ -87,7 +87,7 @@ static void shut_down(int fd)
 	fault_not_here(ioctl(fd, _IOR('X', 125, uint32_t), &how) < 0);
 }
 
-/* The raw disk is one by itself; where it is a filesystem's, that is. */
+/* The raw disk itself, or the disk below the filesystem. */
 static int raw_read_only(int is)
 {
 	const int fd = matrix_open(matrix_directory, "device", 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The oracle of the matrix: recovery, then each page against what was said of it (matrix.h). */
+/* The oracle of the matrix: recovery, then each page against its reported state (matrix.h). */
 #define _GNU_SOURCE
 #include "matrix.h"
 
@@ -42,7 +42,7 @@ static int recover(const char *directory)
 	int error = fd < 0 ? -errno : atomicio_journal_open(fd, NULL, 0, &journal);
 
 	if (error == -ENODATA || error == -ENOENT)
-		return 0; /* never made, so nothing went through it */
+		return 0; /* never made: nothing went through the journal */
 	if (error)
 		return error;
 	error = atomicio_journal_recover(journal, find, NULL, NULL, 0, NULL, 0);
@@ -90,7 +90,7 @@ static const char *judge_page(const struct outcome *outcome, enum page_state sta
 	return NULL;
 }
 
-/* X8.  A replay of frames hides that their pages went elsewhere: the journal has them still. */
+/* X8.  A replay would hide pages that went to a wrong place: the journal still has these pages. */
 static bool has_grown(void)
 {
 	struct stat stat;

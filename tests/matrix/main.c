@@ -131,7 +131,7 @@ static void run_cell(void)
 	_exit(0);
 }
 
-/* Wait for the cell: NULL, or what is wrong with its end. */
+/* Wait for the cell: NULL, or the fault of its end. */
 static const char *await(pid_t pid)
 {
 	int status;

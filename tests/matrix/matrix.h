@@ -76,7 +76,7 @@ int way_sync(void);
 
 /* faults.c */
 bool fault_is_known(const char *name);
-void fault_print_all(void);		     /* a line for each: its name, and its variants */
+void fault_print_all(void);		     /* a line per fault: name, and variants */
 void fault_early(void);			     /* before the files are opened */
 int fault_open_flags(void);		     /* of open(2) for the page file */
 bool fault_has_lazy_pages(void);	     /* the first three are written without DSYNC */
@@ -90,7 +90,7 @@ void fault_undo(void);	    /* by main.c, whatever became of the cell */
 bool fault_fired(void);	    /* for a fault of the server's: asked before the undo */
 void fault_free_inode(const char *directory); /* of its flags */
 
-/* judge.c: NULL, or what is wrong, in one line. */
+/* judge.c: NULL, or the fault, in one line. */
 const char *judge(const char *directory, bool is_cut);
 void matrix_fill(void *page, uint32_t number, bool is_new);
 int matrix_open(const char *directory, const char *name, int flags);

@@ -63,7 +63,7 @@ int way_flags(void)
 	return find_way(cell->way)->flags;
 }
 
-/* The default policy, but what it was told is kept. */
+/* The default policy, with a record of each failure. */
 static uint32_t policy(void *context, const struct atomicio_failure *failure)
 {
 	const uint32_t answer = atomicio_policy_default(context, failure);

@@ -84,7 +84,7 @@ static uint32_t take(struct guest *guest)
 		result = atomicio_uring_done(&guest->requests[i], result);
 		if (result == ATOMICIO_AGAIN_SQE || result == ATOMICIO_DURABLE) {
 			ended += !prep(guest, i);
-			if (result == ATOMICIO_DURABLE) /* whatever becomes of its home */
+			if (result == ATOMICIO_DURABLE) /* with or without its home write */
 				cell->pages[guest->first + i].result = 0;
 			continue;
 		}

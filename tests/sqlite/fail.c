@@ -33,7 +33,7 @@ static long call(long number, const long *a)
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* Is `what` asked for, and for the file that fd is? */
+/* Is `what` asked for, for the file of fd? */
 static bool is_asked(long fd, char what)
 {
 	const char *control = getenv("ATOMICIO_FAIL");
@@ -89,7 +89,7 @@ static long broken(long number, const long *a, char what, size_t length)
 	return result;
 }
 
-/* Offsets have 64 bits, so this is pwrite64(), which is what SQLite calls. */
+/* Offsets have 64 bits: SQLite calls pwrite64(). */
 ssize_t pwrite(int fd, const void *buffer, size_t length, off_t offset)
 {
 	const long a[6] = {fd, (long)buffer, (long)length, offset};

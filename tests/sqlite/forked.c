@@ -77,7 +77,7 @@ static int is_guarded(void)
 	return count == sizeof(bytes) && bytes[19] == (char)0x81;
 }
 
-/* The status of a child that does it. */
+/* The status of a child that runs the function. */
 static int in_child(int (*work)(void))
 {
 	const pid_t child = fork();

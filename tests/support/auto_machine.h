@@ -16,7 +16,7 @@
 #include "check_run.h"
 #include "write_machine.h"
 
-#define ODD (PAGE + 512) /* no hardware takes it: AUTO gives it to the journal */
+#define ODD (PAGE + 512) /* not for hardware: AUTO chooses the journal */
 
 static struct sys_calls calls;
 static struct atomicio_journal *journal;

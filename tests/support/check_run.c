@@ -11,7 +11,7 @@
 #define TIMEOUT_SECONDS 60
 #define TESTS_MAX 64
 
-/* Each test is a case of its own, so CK_RUN_CASE=name runs one test. */
+/* Each test is a case of its own: CK_RUN_CASE=name runs one test. */
 static void add_case(Suite *suite, const struct check_loop *loop, void (*setup)(void),
 		     void (*teardown)(void))
 {

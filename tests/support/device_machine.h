@@ -11,7 +11,7 @@
 
 extern struct policy_script script;
 
-/* A device that takes untorn writes, nothing in its page cache. */
+/* A device with untorn writes and an empty page cache. */
 void device_machine(void);
 
 struct atomicio_file *device_open(void);

@@ -99,7 +99,7 @@ static int64_t perform(const struct iocb *block)
 	}
 }
 
-/* Make the last of this context, if there is one (A1). */
+/* Make the last request of this context, if any (A1). */
 static int land(aio_context_t context, struct io_event *event)
 {
 	for (uint32_t i = fake_aio.in_air; i-- > 0;) {

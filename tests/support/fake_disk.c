@@ -120,7 +120,7 @@ static bool syncs(int flags)
 	       fake.inode_flags & SYS_INODE_SYNC || fake.mount_flags & SYS_MOUNT_SYNC;
 }
 
-/* A write of the file: its result, and what it does (FD2, FD3, FD5). */
+/* A write of the file: result and effect (FD2, FD3, FD5). */
 static ssize_t make(int fd, const struct iovec *vector, uint64_t offset, int flags)
 {
 	const bool atomic = flags & SYS_RWF_ATOMIC;

@@ -47,7 +47,7 @@ struct fake_disk {
 	uint32_t queue_full; /* that many of the next RWF_NOWAIT calls find no room */
 
 	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (FD4). */
-	uint32_t spoil;	    /* flags that are set in the next write, before it looks at them */
+	uint32_t spoil;	    /* flags that are set in the next write, before its check */
 	bool converts_late; /* INLINE_DATA is cleared by the write-back, not by the write */
 
 	/* What was seen. */

@@ -12,7 +12,7 @@
 /* The file's write-back error, and how much of it each description was told. */
 static struct {
 	int error;
-	uint32_t count, seen; /* of all, and of those that somebody was told of */
+	uint32_t count, seen; /* of all losses, and of the reported ones */
 	uint32_t told[DISK_FD_MAX];
 } lost;
 

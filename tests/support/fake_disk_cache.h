@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What fake_disk.c needs of its page cache. */
+/* The page cache of fake_disk.c. */
 #ifndef FAKE_DISK_CACHE_H
 #define FAKE_DISK_CACHE_H
 

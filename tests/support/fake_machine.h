@@ -9,7 +9,7 @@
 
 #include "fake_sys.h"
 
-/* Count a call; what it fails with (FS3), or `result`. */
+/* Count a call; its error (FS3), or `result`. */
 int fake_answer(int result);
 
 int fake_fs_magic(int fd, uint32_t *magic);

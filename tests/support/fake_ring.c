@@ -45,7 +45,7 @@ static void to_disk(int fd, const void *bytes, uint64_t length, uint64_t offset)
 	disk_written[disk] = true;
 }
 
-/* What an entry comes back with; its bytes land if that is its length. */
+/* The result of an entry; the bytes land if the result is the length. */
 static int64_t perform(const struct io_uring_sqe *entry, uint32_t number)
 {
 	const int64_t result = fake_ring.result ? fake_ring.result(entry, number) : entry->len;

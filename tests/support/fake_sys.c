@@ -17,7 +17,7 @@ struct fake_system fake;
 
 static const char *open_files[OPEN_MAX];
 
-/* Count the call; what it fails with (FS3), or `result`. */
+/* Count the call; its error (FS3), or `result`. */
 int fake_answer(int result)
 {
 	return ++fake.calls == fake.fail_at ? fake.fail_error : result;
@@ -238,7 +238,7 @@ static int fake_device_size(int fd, uint64_t *size)
 	return result;
 }
 
-/* Blocks that are asked for: up to fake.blocks_end, if that is set, there are some. */
+/* Blocks on request: up to fake.blocks_end, if set, blocks exist. */
 static int fake_keep_blocks(int fd, uint64_t offset, uint64_t length)
 {
 	(void)fd;

@@ -94,7 +94,7 @@ extern const struct sys_calls fake_sys;
 
 void fake_reset(void);
 
-/* What statx says of a file that can be written untorn. */
+/* The statx answer for a file with untorn writes. */
 void fake_claim(uint32_t unit_min, uint32_t unit_max, uint32_t unit_max_opt);
 
 #endif /* FAKE_SYS_H */

@@ -20,7 +20,7 @@
 /* Forget all of it. */
 void fake_tree_reset(void);
 
-/* Put a file with this content; a second one at the same path replaces the first. */
+/* Put a file with this content; a second file at the same path replaces the first. */
 void fake_file(const char *path, const char *content);
 void fake_remove(const char *path);
 

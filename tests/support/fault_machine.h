@@ -153,7 +153,7 @@ static inline bool told_new(void)
 	return script.seen_count && script.seen[script.seen_count - 1].on_disk > ATOMICIO_DISK_OLD;
 }
 
-/* What the caller was told is what is there, now that all is over. */
+/* After the end the disk is as the caller was told. */
 static inline void truth(const struct scenario *it, const struct outcome *result)
 {
 	const bool old = holds(it->length, DISK_OLD), new = holds(it->length, NEW);

@@ -40,7 +40,7 @@ int prep_page(void)
 	return prep(fake_page(1), LENGTH, 8192, 0);
 }
 
-/* The entry is one that the kernel refuses without doing anything. */
+/* The kernel refuses the entry without any effect. */
 void check_failing(void)
 {
 	ck_assert_uint_eq(entry.opcode, IORING_OP_WRITE);

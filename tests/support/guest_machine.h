@@ -16,11 +16,11 @@
 
 extern struct atomicio_request request;
 extern struct io_uring_sqe entry;
-extern struct fake_policy guest_policy; /* what it answers, and what it was asked */
+extern struct fake_policy guest_policy; /* the answer, and the questions */
 extern struct atomicio_file *file;
 
 void guest_setup(void);
-/* Open `file` with a policy that answers so. */
+/* Open `file` with a policy of this answer. */
 void guest_open(uint32_t answer, uint32_t fallback);
 
 /* Prep with `request` into `entry`, which is full of other bits before.  prep_page(): one page of

@@ -17,14 +17,14 @@ static struct {
 	int own_write_error;   /* of every write to the journal */
 	uint32_t own_writes;   /* made */
 	uint32_t noappends;    /* of them, with RWF_NOAPPEND */
-	uint32_t dies_after;   /* so many of them, 0: never */
+	uint32_t dies_after;   /* number of these, 0: never */
 	uint32_t headers;      /* written */
-	uint32_t header_fails; /* this one and all after it are written, and say -EIO; 0: none */
+	uint32_t header_fails; /* from this write on all are made, and give -EIO; 0: none */
 	uint32_t own_syncs;
 	uint32_t interrupts;	   /* so many syncs of files say -EINTR first */
 	uint64_t bad_from, bad_to; /* of the journal cannot be read */
-	uint64_t low, high;	   /* of what was written to its ring */
-	uint32_t magic, flags;	   /* of its filesystem, and its inode */
+	uint64_t low, high;	   /* of writes to the log area */
+	uint32_t magic, flags;	   /* of the filesystem, and the inode */
 	int flag_error;
 	bool excluded; /* by O_EXCL */
 	bool hangs;    /* every write of a header */

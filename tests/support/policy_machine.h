@@ -36,7 +36,7 @@ static inline void answer(uint32_t first, uint32_t then)
 	script.answer_count = 2;
 }
 
-/* A kernel that fails always, a policy that never gives up. */
+/* A kernel that always fails, a policy that never gives up. */
 static inline ssize_t always_busy(int fd, const struct iovec *vector, int count, uint64_t offset,
 				  int flags)
 {

@@ -24,7 +24,7 @@ struct ring {
 	uint8_t id[16];
 	uint32_t reads;
 	uint32_t writes;	     /* of the journal's file and of homes */
-	uint64_t bad_start, bad_end; /* reads of the journal that touch this fail with EIO */
+	uint64_t bad_start, bad_end; /* reads of the journal over this place fail with EIO */
 	uint64_t bad_home_offset;    /* writes at this offset of home 2 fail; UINT64_MAX: none */
 	struct journal_identity now[RING_HOMES + 1]; /* what each home is */
 };

@@ -30,7 +30,7 @@ static struct atomicio_journal *journal;
 static struct atomicio_file *files[2];
 static uint8_t page[PAGE] __attribute__((aligned(4096)));
 
-/* What happens to the calls on one file. */
+/* The faults of the calls on one file. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -140,7 +140,7 @@ static inline int write_page(int file, uint32_t at, int value)
 	return atomicio_write(files[file], bytes, PAGE, (uint64_t)at * PAGE, 0);
 }
 
-/* Pages behind one another, in one frame. */
+/* Adjacent pages, in one frame. */
 static inline int write_pages(int file, uint32_t at, uint32_t count, int value)
 {
 	static uint8_t bytes[FRAME];

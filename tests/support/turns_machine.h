@@ -35,11 +35,11 @@
 
 static struct sys_calls calls;
 static char directory[64];
-static pid_t maker; /* the test's process, which removes it */
+static pid_t maker; /* the test's process, which removes the file */
 static int journal_fd, fds[2];
 static struct atomicio_journal *journal;
 static struct atomicio_file *files[2];
-static uint32_t writes, dies_at; /* writes of this process; the one that kills it */
+static uint32_t writes, dies_at; /* writes of this process; the number of the killing write */
 static bool dies_half;		 /* after the first half of it */
 static int write_error, sync_error;
 static ino_t error_inode; /* whose writes, or syncs, give that error */
@@ -304,7 +304,7 @@ static inline pid_t spawn(void (*body)(int), int argument)
 	_exit(0);
 }
 
-/* 0: it ended well; the number of the signal that killed it; or -1. */
+/* 0: a good end; the number of a killing signal; or -1. */
 static inline int reap(pid_t pid)
 {
 	int status;

@@ -146,7 +146,7 @@ static inline void write_by_ring(uint32_t request, int file, uint32_t at, int va
 	bring_home(request, file, at);
 }
 
-/* As when the process dies at this moment: what is in the files is all that is left. */
+/* As if the process died now: only the files are left. */
 static inline void die(void)
 {
 	static uint8_t image[JOURNAL_RING_START + 8 * FRAME];

@@ -18,7 +18,7 @@
 /* A page of NEW, aligned to 4096, with room behind it to be misaligned in. */
 extern uint8_t page[2 * 262144];
 
-/* What the scripted policy answers: its answers in turn, the last one for ever. */
+/* The answers of the scripted policy: in turn, the last for ever. */
 struct policy_script {
 	uint32_t answers[4];
 	uint32_t answer_count;

@@ -34,7 +34,7 @@ static uint64_t at = JOURNAL_RING_START;
 /* A frame's first block, which lies where a first page of the first frame lies. */
 static uint8_t forged[JOURNAL_BLOCK];
 
-/* One frame at `at`, which says that it lies at `place`; its first page may be a forged frame. */
+/* One frame at `at` that claims `place`; its first page may be a forged frame. */
 static void put_at(const struct journal_frame *like, uint64_t place, const uint8_t *first,
 		   uint32_t escape)
 {
@@ -96,7 +96,7 @@ static void put_case(const char *name)
 	if (!strcmp(name, "inside") || !strcmp(name, "escape")) {
 		forge(at + JOURNAL_BLOCK);
 		put_at(&first, at, forged, !strcmp(name, "escape") ? 0x5a5a5a5a : 0);
-	} else if (!strcmp(name, "bare")) { /* the same, where no whole frame is around it */
+	} else if (!strcmp(name, "bare")) { /* the same, outside any whole frame */
 		forge(at);
 		memcpy(bytes + at, forged, sizeof(forged));
 	} else {

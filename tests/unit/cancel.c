@@ -103,7 +103,7 @@ static void *write_it(void *offset)
 	return file;
 }
 
-/* Cancel one of two threads that wait; then both end, and the third finds all as it should be. */
+/* Cancel one of two waiting threads; then both end, and a third thread finds all in order. */
 static void cancel_one(void *(*first)(void *), void *(*second)(void *))
 {
 	pthread_t threads[2];

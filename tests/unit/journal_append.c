@@ -91,7 +91,7 @@ static int write_chain(int value)
 	return atomicio_write_batch(NULL, ops, 40, ATOMICIO_ALL_OR_NONE);
 }
 
-/* Where there is room, and where retirement would have to make it; before the call, and in it. */
+/* With room, and with room only after a retirement; before the call, and in the call. */
 START_TEST(a_chain_is_never_appended)
 {
 	const int before = fcntl(journal_fd, F_GETFL);

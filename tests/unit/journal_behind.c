@@ -91,7 +91,7 @@ START_TEST(pages_that_overlap_go_home_in_order)
 }
 END_TEST
 
-/* BH4: neighbours in a page of the cache, one written direct and one buffered, at the same time. */
+/* BH4: neighbours in one page of the cache, written direct and buffered at the same time. */
 START_TEST(nothing_is_left_behind_beside_a_buffered_handle_of_the_file)
 {
 	struct atomicio_options options = {
@@ -218,7 +218,7 @@ START_TEST(a_group_goes_home_behind_its_call)
 	fake_aio.slow = 0;
 	ck_assert_int_eq(atomicio_settle(file, 0, 0), 0);
 	all_home();
-	/* And one of which submit takes a part. */
+	/* Submit accepts only a part. */
 	fake_aio.most = 1;
 	fake_aio.slow = FAKE_AIO_NEVER;
 	ck_assert_int_eq(write_group_by(NULL, ATOMICIO_BEHIND), 0);

@@ -70,7 +70,7 @@ START_TEST(an_error_of_the_way_home_is_told_by_sync_and_close)
 }
 END_TEST
 
-/* What was cut short, or not begun, is finished by whoever looks. */
+/* The next caller that looks finishes a cut or unbegun request. */
 START_TEST(a_page_that_is_cut_short_is_finished)
 {
 	static const int results[] = {4096, -EAGAIN, -EINTR};

@@ -106,7 +106,7 @@ static uint32_t leave_chain(int value, uint64_t places[8])
 	return count;
 }
 
-/* The first block of a frame, or one of its pages. */
+/* The first block of a frame, or of a page. */
 static void damage(uint64_t place, uint64_t page_in_it)
 {
 	memset(page, 0x5a, PAGE);
@@ -136,7 +136,7 @@ START_TEST(a_chain_that_is_cut_anywhere_counts_as_nothing)
 		restart();
 		for (uint32_t i = 0; i < LONG; i++)
 			ck_assert(holds(0, i, kept));
-		/* What is left of it harms nobody later. */
+		/* The rest does no harm later. */
 		for (int lap = 0; lap < round % 7; lap++)
 			ck_assert_int_eq(write_page(1, 1, lap), 0);
 		restart();
@@ -168,7 +168,7 @@ START_TEST(a_chain_with_an_unreadable_middle_stops_recovery)
 	unreadable_to = 0;
 	restart();
 	ck_assert(holds(0, LONG - 1, 5));
-	/* With the caller's consent it is as if it had never been. */
+	/* With the caller's consent the group counts as never written. */
 	(void)leave_chain(6, places);
 	unreadable_from = places[1];
 	unreadable_to = unreadable_from + PAGE;
@@ -197,7 +197,7 @@ START_TEST(a_chain_without_room_is_refused_before_its_first_frame)
 	while (++value < 70)
 		ck_assert_int_eq(write_chain(LONG, 1, value), 0);
 	ck_assert_uint_gt(info().pages_carried, 0);
-	/* What is live of the other is more than may be carried. */
+	/* The other file has more live pages than may be carried. */
 	trouble.file = 1;
 	trouble.write_error = 0;
 	trouble.sync_error = -EIO;

@@ -30,7 +30,7 @@ static void seal_frame(void)
 	put32(frame_bytes + CRC_OF_FRAME, journal_crc32c(0, frame_bytes, good_frame.header_length));
 }
 
-/* A frame of a page of 4096 bytes, one of 512, one of 5000. */
+/* A frame with pages of 4096, 512 and 5000 bytes. */
 static void make_good(void)
 {
 	static const uint32_t lengths[] = {4096, 512, 5000};

@@ -117,7 +117,7 @@ START_TEST(recovery_reads_the_pages_of_a_frame_back_together)
 	machine_recover();
 	ck_assert_uint_eq(fake_aio.read, 3);
 	all_home();
-	/* What could not be read so is read by call. */
+	/* Pages that AIO could not read are read by call. */
 	for (uint32_t at = 1; at <= 3; at++) {
 		static const int results[] = {-EIO, -EAGAIN, -EINVAL, 512};
 

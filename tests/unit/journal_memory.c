@@ -115,7 +115,7 @@ START_TEST(sizes_that_are_no_whole_blocks_are_rounded_up)
 		uint32_t frame_max, frame_taken;
 	} wishes[] = {{1 * MIB + 1, 10000, 12288},
 		      {1 * MIB + 4095, 8191, 8192},
-		      /* Half of the ring is what fits, and stays so. */
+		      /* Half of the log area fits, and stays so. */
 		      {JOURNAL_RING_START + 20 * KIB, 10 * KIB, 8 * KIB}};
 
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(little_memory_takes_more_frames)
 {
 	start(0, 256 * KIB);
-	/* A page, its header, and no seven more of them, in 128 KiB. */
+	/* In 128 KiB: a frame of one page, but not eight. */
 	ck_assert_int_eq(write_pages(COUNT, PAGE, 3, 0), 0);
 	hold(COUNT, PAGE);
 	ck_assert_uint_ge(info().frames, COUNT / 7);

@@ -73,7 +73,7 @@ START_TEST(a_limit_on_the_file_size_ends_neither_create_nor_recovery)
 }
 END_TEST
 
-/* One that was cut short between its headers: the older of them knows frames that are retired. */
+/* A checkpoint cut between its headers: the older header still has the retired frames. */
 START_TEST(a_create_that_is_cut_short_brings_no_older_header_back)
 {
 	static uint8_t before[PAGE], after[PAGE];
@@ -129,7 +129,7 @@ START_TEST(a_new_journal_on_btrfs_is_not_copied_on_write)
 }
 END_TEST
 
-/* K9: FUSE only passes RWF_DSYNC on to its server, which may drop it. */
+/* K9: FUSE only passes RWF_DSYNC on to the server, which may drop the flag. */
 START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 {
 	static const uint32_t magics[] = {0xEF53u,     0x58465342u, 0x9123683Eu, /* they do it */

@@ -81,13 +81,13 @@ END_TEST
 START_TEST(a_sync_that_a_signal_cuts_short_is_made_again)
 {
 	ck_assert_int_eq(write_page(0, 1, 40), 0);
-	own.interrupts = 300; /* more than one sync makes of itself */
+	own.interrupts = 300; /* more retries than one sync makes */
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
 	ck_assert_uint_eq(own.interrupts, 0);
 	ck_assert_uint_eq(info().live_frames, 0);
 	ck_assert_uint_eq(info().files_failed, 0);
 	ck_assert_int_eq(write_page(0, 1, 41), 0);
-	own.interrupts = 300; /* more than one sync makes of itself */
+	own.interrupts = 300; /* more retries than one sync makes */
 	ck_assert_int_eq(atomicio_close(files[0]), 0);
 	files[0] = NULL;
 }

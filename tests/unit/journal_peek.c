@@ -83,7 +83,7 @@ START_TEST(live_frames_are_seen_and_stay)
 	ck_assert_uint_eq(seen.head_sequence, opened.head_sequence);
 	ck_assert_uint_eq(seen.live_bytes, opened.live_bytes);
 	ck_assert_int_eq(memcmp(seen.id, opened.id, sizeof(seen.id)), 0);
-	/* The journal is open, and locked, which does not matter here. */
+	/* The journal is open and locked: no obstacle here. */
 	ck_assert_int_eq(peek(&seen), 1);
 	restart();
 	end_process();
@@ -131,7 +131,7 @@ START_TEST(what_is_no_journal_is_told_and_info_stays_untouched)
 }
 END_TEST
 
-/* One group of `count` pages in runs; what it took of the ring, or an error. */
+/* One group of `count` pages in runs; its length in the log area, or an error. */
 static int64_t take(uint32_t count, uint32_t runs)
 {
 	static struct atomicio_op ops[64];
@@ -173,7 +173,7 @@ START_TEST(what_group_length_promises_is_what_a_group_takes)
 			if (taken == -EMSGSIZE)
 				ck_assert_int_eq(most, -EMSGSIZE);
 		}
-	/* Nor is it afraid of what is longer than a frame. */
+	/* A group longer than a frame is accepted, too. */
 	ck_assert_int_gt(atomicio_group_length(journal, 20, PAGE, 1), (int64_t)FRAME);
 }
 END_TEST

@@ -79,7 +79,7 @@ START_TEST(another_file_is_left_alone)
 	ck_assert_int_eq(recover_with(0, NULL), -ESTALE);
 	ck_assert_int_eq(fates[2].result, -ESTALE);
 	ck_assert_uint_eq(fates[2].differs, differs[_i]);
-	ck_assert_uint_eq(fates[2].linked, 0); /* its frame holds no other file */
+	ck_assert_uint_eq(fates[2].linked, 0); /* the frame holds no other file */
 	ck_assert(ring_home_is(2, 0, 0x11));
 	/* K7: the other is done. */
 	ck_assert_int_eq(fates[1].result, 0);

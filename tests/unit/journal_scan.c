@@ -194,7 +194,7 @@ START_TEST(a_missing_number_that_a_frame_names_is_void)
 }
 END_TEST
 
-/* The header of a torn frame vouches for those before it. */
+/* The header of a torn frame proves the frames before it. */
 START_TEST(a_torn_frame_shows_that_the_one_before_it_is_lost)
 {
 	struct atomicio_journal *journal;
@@ -233,7 +233,7 @@ START_TEST(a_chain_without_its_last_frame_is_skipped)
 }
 END_TEST
 
-/* H4: between two frames that follow each other nothing can hide. */
+/* H4: no frame can hide between two consecutive frames. */
 START_TEST(what_cannot_be_read_matters_only_where_a_frame_may_hide)
 {
 	const struct atomicio_recover_options consent = {.flags = ATOMICIO_RECOVER_UNREADABLE};

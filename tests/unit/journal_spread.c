@@ -118,7 +118,7 @@ START_TEST(long_writes_sync_at_once)
 }
 END_TEST
 
-/* The pages of one handle are the oldest, and only the other one is written through. */
+/* The pages of one handle are the oldest, and all writes go through the other handle. */
 START_TEST(the_sync_waits_for_no_writer_who_does_not_come)
 {
 	const struct atomicio_options options = {

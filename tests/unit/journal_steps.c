@@ -149,7 +149,7 @@ START_TEST(a_header_that_was_sent_and_failed_is_written_by_call)
 {
 	uint64_t generation = 0;
 
-	/* The first copy is on its way, and lands in the next write: which of its calls is that? */
+	/* The first copy is on its way, and lands in the next write: find the call. */
 	for (uint32_t n = 1; generation == 0 || journal->header.generation != generation + 2; n++) {
 		ck_assert_uint_lt(n, 30);
 		stop();
@@ -209,7 +209,7 @@ START_TEST(headers_that_fail_stop_retirement_and_no_frame)
 }
 END_TEST
 
-/* A sync of the user's finds the one on its way, and waits for it first (L9). */
+/* A sync of the user's finds a sync on its way, and first waits for that sync (L9). */
 START_TEST(a_sync_of_the_user_s_comes_after_the_one_on_its_way)
 {
 	write_frames(frames_half());

@@ -121,7 +121,7 @@ static void end_hang(void)
 	pthread_mutex_unlock(&trouble.lock);
 }
 
-/* Laps of the other file while one hangs, and questions. */
+/* Laps of the other file while one file hangs, and questions. */
 static void go_on_meanwhile(void)
 {
 	await_hang();

@@ -62,7 +62,7 @@ static uint32_t note_reasons(void *context, const struct atomicio_failure *failu
 	return ATOMICIO_FALLBACK; /* which is not allowed */
 }
 
-/* Past the journal, or through it; what the policy is told. */
+/* Past or through the journal; the failure that the policy receives. */
 static int write_told(uint32_t path)
 {
 	const struct atomicio_options options = {.policy = note_reasons,
@@ -178,7 +178,7 @@ static void ask_in_strict_mode(int unused)
 START_TEST(is_hot_makes_no_system_call)
 {
 #ifdef ATOMICIO_TSAN
-	return; /* its runtime makes calls of its own */
+	return; /* the runtime makes calls of its own */
 #endif
 	if (prctl(PR_GET_SECCOMP) < 0)
 		return; /* qemu-user, which has no strict mode */
@@ -226,7 +226,7 @@ START_TEST(a_journal_is_open_once_in_a_process_and_shared_by_all_or_by_none)
 					sizeof(struct atomicio_journal_options)),
 			 -EBUSY);
 	journal = kept;
-	/* Nothing of that has dropped the lock that says that we live. */
+	/* None of these calls has dropped the lock that proves this process alive. */
 	ck_assert_int_eq(begin(), 0);
 	ck_assert_int_eq(write_page(0, 0, 1), 0);
 	ck_assert_int_eq(end(), 0);

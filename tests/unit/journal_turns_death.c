@@ -205,7 +205,7 @@ static void ask_who_lives(int alone)
 	ck_assert_int_eq(atomicio_journal_is_alone(journal), alone);
 }
 
-/* The process closes another descriptor of the file, and with it the lock that says it lives. */
+/* The process closes another descriptor of the file, and so drops the lock that proves it alive. */
 START_TEST(a_process_that_lost_its_lock_is_not_lost)
 {
 	ck_assert_int_eq(write_in_turn(3), 0);

@@ -143,7 +143,7 @@ START_TEST(a_file_closed_while_older_pages_go_home_again_is_not_retired)
 	syncs[1] = 0;
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EBUSY);
 	ck_assert(!closes);
-	ck_assert_uint_eq(syncs[1], 0); /* nobody has synced it: its frame has to stay */
+	ck_assert_uint_eq(syncs[1], 0); /* the page is not synced: the frame has to stay */
 	ck_assert_uint_eq(info().live_frames, 2);
 	open_file(1);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);

@@ -13,7 +13,7 @@
 
 static int told[2];
 
-/* A process that forks in its turn, or outside one, and dies; the child lives on. */
+/* A process forks in its turn, or outside a turn, and dies; the child lives on. */
 static void leave_a_child(int in_turn)
 {
 	pid_t pid;
@@ -24,7 +24,7 @@ static void leave_a_child(int in_turn)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (!pid) {
-		/* Its handles are dead, and its close harms nobody. */
+		/* The handles are dead, and the close does no harm. */
 		ck_assert_int_eq(begin(), -EPERM);
 		ck_assert_int_eq(end(), -EPERM);
 		ck_assert_int_eq(write_page(0, 0, 1), -EBUSY);
@@ -87,7 +87,7 @@ END_TEST
 
 static int ready[2], enough[2];
 
-/* One of the others, never in a turn. */
+/* Another process, never in a turn. */
 static void live_beside(int unused)
 {
 	char byte;
@@ -147,7 +147,7 @@ START_TEST(it_is_told_from_a_living_owner_however_many_others_live)
 }
 END_TEST
 
-/* In its turn until told, with a child that goes on. */
+/* In its turn until the order, with a child that goes on. */
 static void die_with_a_child_when_told(int unused)
 {
 	char byte;

@@ -39,7 +39,7 @@ START_TEST(another_file_is_refused_while_frames_of_the_id_are_live)
 	ck_assert_int_eq(write_in_turn(4), 0);
 	ck_assert_int_eq(run(open_copy_in_vain, 0), 0);
 	ck_assert_int_eq(write_in_turn(5), 0);
-	/* Left to others by who closed it, it is still the same file. */
+	/* The closing process left the file to others: still the same file. */
 	ck_assert_int_eq(atomicio_close(files[1]), 0);
 	ck_assert_int_eq(run(open_copy_in_vain, 0), 0);
 	open_file(1);
@@ -81,7 +81,7 @@ START_TEST(a_process_whose_file_was_replaced_is_told_and_retires_nothing_of_the_
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EBUSY);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_uint_eq(info().live_frames, 2);
-	ck_assert_int_eq(value_of(1, 0), 4); /* its own file is as it was */
+	ck_assert_int_eq(value_of(1, 0), 4); /* its own file is unchanged */
 	ck_assert_int_eq(open_copy(), 0);
 	ck_assert_int_eq(checkpoint_in_turn(), 0);
 	ck_assert_uint_ge(syncs[1], 1);

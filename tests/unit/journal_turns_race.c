@@ -142,7 +142,9 @@ static void take_a_turn(int unused)
 	ck_assert_int_eq(write_page(0, 5, 5), 0);
 	ck_assert_int_eq(write(ready[1], "", 1), 1);
 	ck_assert_int_eq(read(enough[0], &byte, 1), 1);
-	/* The other has told it: the next reader, if we died here, would recover. */
+	/*
+	 * The other process has set `lost`: if we died here, the next reader would recover.
+	 */
 	ck_assert_uint_ne(journal->share->page->lost, journal->share->page->healed);
 	ck_assert_int_eq(end(), 0);
 	ck_assert_int_eq(write(ready[1], "", 1), 1);

@@ -76,7 +76,7 @@ START_TEST(a_lost_page_is_told_once_and_never_forgotten)
 }
 END_TEST
 
-/* Whoever syncs the file's other descriptions, and however often. */
+/* Any number of syncs of the file's other descriptions. */
 START_TEST(nobody_can_use_up_the_report_of_the_witness)
 {
 	open_xfs(0);

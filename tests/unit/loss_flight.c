@@ -85,7 +85,7 @@ START_TEST(what_it_reports_is_a_loss_for_ever)
 }
 END_TEST
 
-/* L9: the kernel has told it, and tells it once; whoever syncs meanwhile has to hear of it. */
+/* L9: the kernel reports the loss once; a sync at the same time must receive the error, too. */
 START_TEST(no_other_sync_says_0_past_its_report)
 {
 	disk_lose(-EIO);

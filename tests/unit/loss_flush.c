@@ -68,7 +68,7 @@ static void open_loss(void)
 	ck_assert_int_eq(loss_open(&loss, &calls, FAKE_FD, FAKE_FD, 0, &poison), 0);
 }
 
-/* The device fails a flush: whoever asked for it is told, and no description remembers it. */
+/* The device fails a flush: the caller receives the error, and no description keeps it. */
 START_TEST(a_failed_flush_fails_the_next_sync_if_a_write_waited_for_it)
 {
 	open_loss();
@@ -140,7 +140,7 @@ START_TEST(a_write_after_the_sync_that_none_waits_for_costs_nothing)
 }
 END_TEST
 
-/* A sync that is cut short gives back what it took. */
+/* An interrupted sync gives the taken writes back. */
 START_TEST(a_sync_that_failed_leaves_those_that_wait)
 {
 	open_loss();

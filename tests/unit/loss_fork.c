@@ -92,7 +92,7 @@ START_TEST(in_a_child_every_error_fails_the_next_sync)
 }
 END_TEST
 
-/* The description that is written through reports it. */
+/* The written description reports the loss. */
 START_TEST(a_child_hears_of_a_lost_page_as_without_a_witness)
 {
 	open_in_parent(SYS_MAGIC_FUSE);

@@ -106,7 +106,9 @@ START_TEST(block_device_is_identified_by_libblkid_alone)
 	fake.identity = (struct sys_identity){"", ""};
 	expect(ATOMICIO_MECHANISM_HARDWARE, 4096, 4096, 4096, 0);
 	ck_assert(caps.evidence & ATOMICIO_EVIDENCE_BLKID);
-	/* What lies on a disk does not make it that filesystem: no bigalloc for a raw device. */
+	/*
+	 * The contents of a disk do not make the disk a filesystem: no bigalloc for a raw device.
+	 */
 	fake.identity = (struct sys_identity){"ext4", "2"};
 	fake_disk(DISK, "8:0", &queue_64k);
 	expect(ATOMICIO_MECHANISM_HARDWARE, 4096, 4096, 4096, 0);

@@ -173,7 +173,7 @@ static void dm_path(char *path, size_t size, int number)
 
 START_TEST(broad_trees_of_layers_are_cut_short)
 {
-	/* Eleven layers, each over four others: 340 devices, of which 32 are looked at. */
+	/* Eleven layers, each over four others: 340 devices, and 32 are read. */
 	char directory[64], slave[64], number[16], file[128];
 
 	dm_over(NULL);

@@ -166,7 +166,7 @@ START_TEST(xfs_software_is_suspect_from_6_16_0_to_6_17_7)
 		       ATOMICIO_REASON_XFS_SOFTWARE |
 			       (rows[i].suspect ? ATOMICIO_REASON_XFS_SUSPECT_KERNEL : 0));
 	}
-	/* One block in hardware has no software path behind it that could be wrong. */
+	/* One block in hardware has no software path that could be wrong. */
 	fake.release = "6.17.7";
 	machine_xfs(&queue_4k);
 	fake_claim(4096, 4096, 0);

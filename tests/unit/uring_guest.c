@@ -139,7 +139,7 @@ START_TEST(retry_asks_for_the_same_write_again_and_waits_for_nothing)
 	ck_assert_uint_eq(guest_policy.last.reasons, ATOMICIO_REASON_CACHED_PAGES);
 	ck_assert_uint_eq(fake_ring.started_write_backs, 1);
 	ck_assert_uint_eq(fake_ring.write_backs, 0);
-	/* Another write than the one that is due. */
+	/* Not the write that is due. */
 	ck_assert_int_eq(prep(fake_page(2), LENGTH, 8192, 0), -EINVAL);
 	ck_assert_int_eq(prep(fake_page(1), 2 * LENGTH, 8192, 0), -EINVAL);
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 4096, 0), -EINVAL);

@@ -292,7 +292,7 @@ static void *write_by_call(void *unused)
 	return write_page(0, 1, 5) ? &trouble : NULL;
 }
 
-/* Pages that overlap go home in the order of their frames. */
+/* Overlapping pages go home in the order of their frames. */
 START_TEST(a_page_waits_for_one_that_is_on_its_way_home_by_call)
 {
 	pthread_t thread;

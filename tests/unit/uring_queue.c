@@ -315,7 +315,7 @@ START_TEST(doubtful_device_write_is_repeated_in_the_ring)
 	ck_assert_uint_eq(queue_stats().submissions, 2);
 	ck_assert_int_eq(fake_ring.last.rw_flags,
 			 SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND | SYS_RWF_NOWAIT | SYS_RWF_DSYNC);
-	/* A reader's page only makes it busy; a dirty one may have torn it. */
+	/* A reader's page only means busy; a dirty page may mean a torn write. */
 	fake_ring.cached_for = 1000;
 	ck_assert_int_eq(atomicio_write_batch(queue, ops, 1, 0), -EAGAIN);
 	ck_assert_uint_eq(policy.last.on_disk, ATOMICIO_DISK_OLD_OR_NEW);

@@ -16,7 +16,7 @@
 #include "check_run.h"
 #include "uring_machine.h"
 
-/* Another handle of file 0, which is taken for one with untorn writes. */
+/* Another handle of file 0, which counts as a file with untorn writes. */
 static struct atomicio_file *past;
 static uint32_t taken; /* calls for blocks */
 
@@ -254,7 +254,7 @@ START_TEST(a_sync_that_ends_before_its_guest_is_told_to_come_later_is_told_all_t
 	syncs_beside = true;
 	ck_assert_int_eq(prep_past(1, 3), -EAGAIN);
 	syncs_beside = false;
-	ck_assert_uint_eq(journal->syncs_out, 0); /* no request is on its way, which would tell */
+	ck_assert_uint_eq(journal->syncs_out, 0); /* no request is on its way to report an error */
 	ck_assert_uint_ge(events, 1);
 	pthread_mutex_unlock(&files[0]->loss.lock);
 	for (uint32_t i = 0; i < 10000 && error == -EAGAIN; i++) {

@@ -156,7 +156,7 @@ START_TEST(no_plain_write_is_moved_to_the_end_by_o_append)
 		ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), rows[i].result);
 		ck_assert_uint_eq(disk.moved, 0);
 		ck_assert(disk_holds(0, PAGE, rows[i].result ? DISK_OLD : NEW));
-		if (rows[i].result) /* and says so, also if it should have been durable */
+		if (rows[i].result) /* and reports the error, also for a durable write */
 			ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC),
 					 rows[i].result);
 		for (uint32_t k = 0; k < script.seen_count; k++)
@@ -318,7 +318,7 @@ START_TEST(threads_that_sync_at_once_share_calls)
 	calls.fdatasync = slow_sync;
 	file->loss.sys = &calls;
 	ck_assert_int_eq(sync_all(file), 8);
-	/* The one under way, one for those who came meanwhile, and a straggler's or two. */
+	/* The sync under way, one for later callers, and one or two for stragglers. */
 	ck_assert_uint_le(machine_stats(file).syncs, 4);
 	/* One after another share nothing. */
 	ck_assert_int_eq(atomicio_sync(file), 0);

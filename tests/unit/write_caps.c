@@ -13,7 +13,7 @@
 #include "check_run.h"
 #include "write_machine.h"
 
-/* Pages that are multiples of what the home write needs, and one byte more. */
+/* Pages of multiples of the home write's alignment, and one byte more. */
 static void journal_takes(uint32_t align)
 {
 	struct atomicio_journal *journal = machine_journal();
@@ -46,7 +46,7 @@ START_TEST(a_journaled_page_has_the_alignment_of_its_home_write)
 	fake.statx.mask &= ~SYS_STATX_DIOALIGN;
 	fake.statx.dio_mem_align = fake.statx.dio_offset_align = 0;
 	journal_takes(4096);
-	/* One that says that its writes are buffered. */
+	/* A file that calls its writes buffered. */
 	disk_reset();
 	fake.statx.dio_mem_align = fake.statx.dio_offset_align = 0;
 	journal_takes(1);

@@ -64,7 +64,7 @@ START_TEST(pages_that_cannot_be_dropped_are_busy_and_nothing_is_written)
 		ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
 		ck_assert_uint_le(fake.pwritev2_calls, 16);
 		ck_assert_uint_le(fake.calls, 100);
-		/* Nothing is lost: when they are gone, it works. */
+		/* Nothing is lost: without the cached pages the write works. */
 		disk.cached = 0;
 		ck_assert_int_eq(device_write(file, 0), 0);
 		ck_assert_uint_eq(disk.tearable, 0);

@@ -93,7 +93,7 @@ START_TEST(a_failed_flush_of_a_write_beside_a_sync_fails_the_next)
 }
 END_TEST
 
-/* An errno that both have: the same write without its flush tells them apart. */
+/* An errno of refusal and flush: the same write without its flush tells them apart. */
 START_TEST(a_refusal_is_told_from_a_failed_flush_by_the_same_write_without_it)
 {
 	const int errors[] = {-EINVAL, -EOPNOTSUPP};

@@ -120,7 +120,7 @@ static bool same_call(const struct call *a, const struct call *b)
 	       a->offset == b->offset && a->length == b->length && a->buffer == b->buffer;
 }
 
-/* One file goes both ways, one the short way alone, and one the long way alone. */
+/* One file goes both ways, one only the short way, one only the long way. */
 static void random_files(struct atomicio_file *whole, struct atomicio_file *hot,
 			 struct atomicio_file *cold)
 {

@@ -62,7 +62,7 @@ START_TEST(a_durable_plain_write_cannot_take_the_report_from_a_checkpoint)
 	ck_assert_int_eq(fake.pwritev2_flags & SYS_RWF_DSYNC, 0);
 	ck_assert_uint_eq(machine_stats(file).syncs, 1);
 	lose();
-	file->options.path = ATOMICIO_PATH_KERNEL; /* which takes no such length */
+	file->options.path = ATOMICIO_PATH_KERNEL; /* for no such length */
 	ck_assert_int_eq(atomicio_write(file, page, ODD, 196608, ATOMICIO_DSYNC), -EIO);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -ENOTRECOVERABLE);
 	ck_assert_int_eq(atomicio_close(file), -ENOTRECOVERABLE);
@@ -87,7 +87,7 @@ START_TEST(a_sync_that_fails_leaves_a_journal_without_live_frames_alone)
 }
 END_TEST
 
-/* A frame fails, and is on disk all the same: then write where it would be replayed. */
+/* A frame fails, and is on disk all the same: then write to a page of that frame. */
 START_TEST(nothing_bypasses_a_frame_that_failed)
 {
 	atomicio_journal_close(journal);

@@ -30,7 +30,7 @@ static void put_frame(void)
 	ck_assert_int_eq(atomicio_write_batch(NULL, &op, 1, ATOMICIO_ALL_OR_NONE), 0);
 }
 
-/* A process that dies does not detach its files. */
+/* A dying process does not detach its files. */
 static void die(void)
 {
 	machine_die(file);
@@ -77,7 +77,7 @@ START_TEST(a_checkpoint_is_told_of_a_loss_that_a_durable_write_did_not_wait_to_a
 	open_file(ATOMICIO_PATH_KERNEL, 0);
 	put_frame();
 	disk_lose(-EINVAL);
-	/* Refused, as it seems, so done through the journal. */
+	/* Seemingly refused: done through the journal. */
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC | ATOMICIO_NOWAIT),
 			 0);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), -EINVAL);
@@ -91,7 +91,7 @@ END_TEST
 
 static bool could_sync;
 
-/* As another thread would: one that cannot get in may not wait here. */
+/* Like another thread: a caller that cannot get in must not wait here. */
 static int watched_write_back(int fd, uint64_t offset, uint64_t length)
 {
 	const int result = disk_calls->write_back(fd, offset, length);

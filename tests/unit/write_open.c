@@ -84,7 +84,7 @@ START_TEST(each_option_has_its_range)
 	ck_assert_int_eq(TRY(.path = ATOMICIO_PATH_KERNEL), 0);
 	ck_assert_int_eq(TRY(.path = ATOMICIO_PATH_PLAIN), -EINVAL);
 	ck_assert_int_eq(TRY(.path = UINT32_MAX), -EINVAL);
-	/* What needs a journal, and what a journal needs. */
+	/* Options that need a journal, and the needs of a journal. */
 	ck_assert_int_eq(TRY(.fallback = ATOMICIO_FALLBACK_JOURNAL), -EINVAL);
 	ck_assert_int_eq(TRY(.path = ATOMICIO_PATH_JOURNAL), -EINVAL);
 	ck_assert_int_eq(TRY(.journal = journal), -EINVAL);
@@ -199,7 +199,7 @@ START_TEST(a_buffered_descriptor_is_reopened_for_direct_writes)
 	ck_assert_int_eq(file->caller_fd, FAKE_FD);
 	ck_assert_int_eq(atomicio_close(file), 0);
 	machine_is_clean();
-	/* Only what was asked for, and only where it is needed. */
+	/* Only on request, and only where needed. */
 	ck_assert_int_eq(try_open(NULL, 0), 0);
 	fake.getfl_result = O_WRONLY | O_DIRECT;
 	disk.open_flags = -1;

@@ -74,7 +74,7 @@ START_TEST(a_policy_sees_the_whole_failure)
 }
 END_TEST
 
-/* What one answer must lead to, for a cause and a fallback. */
+/* The result of one answer, for a cause and a fallback. */
 static void one_answer(const struct cause *cause, uint32_t given, uint32_t fallback)
 {
 	const struct atomicio_options options = scripted(fallback, 3);
@@ -100,7 +100,7 @@ static void one_answer(const struct cause *cause, uint32_t given, uint32_t fallb
 	ck_assert_uint_eq(disk.plain, fell_back);
 	ck_assert_uint_eq(stats.writes_hardware, retried);
 	ck_assert_uint_eq(stats.writes_failed, result != 0);
-	/* A page that was not answered for is not there. */
+	/* An unanswered page is not there. */
 	if (result && cause->kind != ATOMICIO_KIND_BROKEN)
 		ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
 	if (!result)
@@ -137,7 +137,7 @@ START_TEST(a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallb
 	script.answers[2] = RETRY;
 	script.answer_count = 3;
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, 0), -EAGAIN);
-	/* Kernel, kernel again; then plain, with the four retries that are left. */
+	/* Kernel, kernel again; then plain, with the four remaining retries. */
 	ck_assert_uint_eq(script.seen_count, 7);
 	ck_assert_uint_eq(script.seen[0].attempt, 1);
 	ck_assert_uint_eq(script.seen[1].attempt, 2);
@@ -153,7 +153,7 @@ START_TEST(a_write_falls_back_at_most_once_and_shares_its_retries_with_the_fallb
 }
 END_TEST
 
-/* Whatever the kind allows: asked of the step itself, because no plain write fails with these. */
+/* For every answer of the kind: the step itself is asked, because no plain write fails so. */
 START_TEST(no_fallback_leads_on_from_the_fallback)
 {
 	const uint32_t fallbacks[] = {ATOMICIO_FALLBACK_PLAIN, ATOMICIO_FALLBACK_JOURNAL};

@@ -107,7 +107,7 @@ START_TEST(nowait_above_the_hardware_unit_is_never_retried)
 	ck_assert_uint_eq(fake.pwritev2_calls, 1);
 	ck_assert_uint_eq(script.seen[0].reasons, ATOMICIO_REASON_NOWAIT_NEVER);
 	ck_assert_uint_eq(script.seen[0].allowed, FAIL | FALLBACK);
-	/* Without NOWAIT it is the page cache that is in the way. */
+	/* Without NOWAIT the page cache is in the way. */
 	answer(FAIL, FAIL);
 	ck_assert_int_eq(atomicio_write(file, page, 131072, 0, 0), -EAGAIN);
 	ck_assert_uint_eq(script.seen[0].reasons, ATOMICIO_REASON_CACHED_PAGES);

@@ -66,7 +66,7 @@ START_TEST(each_power_of_two_between_the_units_fits_and_its_neighbours_do_not)
 	ck_assert_uint_eq(shape(UINT64_C(1) << 63, 0), LARGE);
 	ck_assert_uint_eq(shape(UINT64_MAX, 0), NOT_POWER | LARGE);
 	ck_assert_uint_eq(shape(49152, 0), NOT_POWER);
-	/* What equals its low 32 bits would be 4096. */
+	/* The low 32 bits of this length would be 4096. */
 	ck_assert_uint_eq(shape((UINT64_C(1) << 32) + 4096, 0), NOT_POWER | LARGE);
 }
 END_TEST

@@ -290,7 +290,7 @@ double stage_slice(const struct contender *contender, double *ns)
 		find_frame_head(&stage.workers[0], contender);
 	for (uint32_t i = 0; i < threads; i++)
 		prepare(&stage.workers[i], contender);
-	/* What the one before has left to be flushed. */
+	/* Flush the leftovers of the contender before. */
 	take_step(&stage.workers[0]);
 	start = now_ns();
 	for (uint32_t i = 0; i < threads; i++) {
@@ -308,7 +308,7 @@ double stage_slice(const struct contender *contender, double *ns)
 			pthread_join(stage.workers[i].thread, NULL);
 		steps += stage.workers[i].steps;
 	}
-	/* What is still on its way is this one's to wait for. */
+	/* The contender waits for its own requests on their way. */
 	if (contender->rival.behind)
 		check(atomicio_settle(stage.files[contender->rival.home], 0, FILE_SIZE),
 		      "atomicio_settle");

@@ -37,7 +37,7 @@ enum stage_home { DIRECT, BUFFERED, COW, HOMES };
 struct stage_worker;
 typedef void stage_step(struct stage_worker *worker);
 
-/* One of those that are compared. */
+/* One contender of a comparison. */
 struct rival {
 	const char *name;
 	enum ways_way way;
@@ -45,7 +45,7 @@ struct rival {
 	enum stage_home home;
 	uint32_t threads;	 /* 0: one */
 	uint32_t pages;		 /* of a batch */
-	double goal;		 /* the first one is to be so many times faster; 0: no goal */
+	double goal;		 /* required factor of the first contender; 0: no goal */
 	enum ways_engine engine; /* the only one, if .fixed */
 	bool fixed;
 	bool behind;	  /* with ATOMICIO_BEHIND: a step is over when the frame is durable */
@@ -53,13 +53,13 @@ struct rival {
 	const char *step_through; /* and what it goes through */
 };
 
-/* A rival with one of its engines. */
+/* A rival with one engine. */
 struct contender {
 	struct rival rival;
 	enum ways_engine engine;
 };
 
-/* What one thread works with. */
+/* The state of one thread. */
 struct stage_worker {
 	struct ways_writer writer;
 	struct contender with;
@@ -105,7 +105,7 @@ void stage_close_homes(void);
 struct atomicio_journal_info stage_info(void);
 int stage_make_file(const char *name, uint64_t size, int flags);
 
-/* Can this filesystem write a page untorn by itself? */
+/* Can this filesystem alone write a page untorn? */
 bool stage_has_cow(void);
 
 /* The rival with each engine that is there, at most WAYS_ENGINES; returns how many. */
@@ -117,7 +117,7 @@ double stage_slice(const struct contender *contender, double *ns);
 void stage_one_step(const struct contender *contender);
 uint32_t stage_pages(const struct rival *rival); /* of a step */
 
-/* Counts of the device since it is there; all zero if it says nothing. */
+/* Counts of the device since its start; all zero if unknown. */
 struct stage_counters stage_counters(void);
 
 /* A result: a line of a table, or a line of JSON.  figure < 0: unknown. */

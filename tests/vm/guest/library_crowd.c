@@ -118,7 +118,7 @@ static int by_threads(struct crowd *crowd)
 	return made == crowd->threads ? 0 : -EAGAIN;
 }
 
-/* Give a request its entry: a new write, or the same again. */
+/* Give a request an entry: a new write, or the same again. */
 static void fill(struct crowd *crowd, struct io_uring *ring, struct atomicio_request *request,
 		 uint64_t offset)
 {
@@ -216,7 +216,7 @@ static int run(struct crowd *crowd)
 		return error;
 	count = start_others(crowd, children);
 	error = crowd->library.way == WAY_RING ? by_ring(crowd) : by_threads(crowd);
-	/* The others never end by themselves. */
+	/* The other processes never end alone. */
 	for (uint32_t i = 0; i < count; i++) {
 		gone += waitpid(children[i], NULL, WNOHANG) == children[i];
 		kill(children[i], SIGKILL);

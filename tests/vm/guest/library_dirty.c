@@ -154,7 +154,7 @@ static int write_all(struct dirty *dirty)
 	return error;
 }
 
-/* Pages of the list that are not what was written there. */
+/* Pages of the list that are not as written. */
 static uint64_t wrong_contents(struct dirty *dirty, const char *list)
 {
 	FILE *in = fopen(list, "r");

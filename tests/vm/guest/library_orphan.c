@@ -50,7 +50,7 @@ static int record_lock(int fd)
 	return fcntl(fd, F_SETLK, &lock);
 }
 
-/* Everything is on its way when this writes to the pipe. */
+/* A byte in the pipe: everything is on its way. */
 static int write_slowly(const char *procs, int ready)
 {
 	const struct atomicio_options options = {.flags = open_flags};

@@ -76,7 +76,7 @@ struct kill_command {
 };
 
 enum kill_record_kind {
-	KILL_MADE = 1,	/* disk: its files are there and durable */
+	KILL_MADE = 1,	/* disk: the files are there and durable */
 	KILL_RECOVERED, /* target, number: what the journal's recovery did */
 	KILL_FOUND,	/* target: versions[] of all its pages */
 	KILL_BEGUN,	/* disk: its lanes start now */
@@ -91,7 +91,7 @@ struct kill_record {
 	uint32_t tail_torn; /* of RECOVERED */
 	uint64_t number;
 	char text[KILL_SECTOR - 32];
-	uint64_t versions[KILL_PAGES]; /* FOUND only: the others end before it */
+	uint64_t versions[KILL_PAGES]; /* FOUND only: other records end before */
 };
 
 #endif /* TESTS_VM_KILL_H */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define JOURNAL_SIZE (1U << 20) /* small, so that it fills and wraps in every life */
+#define JOURNAL_SIZE (1U << 20) /* small: fills and wraps in every life */
 #define PATH_SIZE 64
 
 static uint32_t file_count(const struct kill_target *target)
@@ -107,7 +107,7 @@ static void recover(struct kill_files *files, const char *directory)
 	kill_tell(&record);
 }
 
-/* Read through descriptors of their own, direct: what is on the disk, not what is in memory. */
+/* Read through separate direct descriptors: the bytes of the disk, not of memory. */
 static void check(const struct kill_files *files, const char *directory)
 {
 	const struct kill_target *target = files->target;

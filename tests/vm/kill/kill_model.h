@@ -25,7 +25,7 @@ struct model_count {
 
 struct model {
 	uint64_t kills, kills_early, rounds;
-	uint64_t ready_ms; /* of the last round that came so far, never 0 */
+	uint64_t ready_ms; /* of the last round that became ready, never 0 */
 	uint64_t life[KILL_DISKS];
 	bool made[KILL_DISKS];
 	struct model_target targets[KILL_TARGETS];
@@ -35,7 +35,7 @@ struct model {
 /* Give the disk a new life, with fresh files. */
 void model_fresh(struct model *model, uint32_t disk, uint64_t life);
 void model_made(struct model *model, uint32_t disk);
-/* False: not a number that this lane can have got to. */
+/* False: this lane cannot have reached the number. */
 bool model_done(struct model *model, uint32_t target, uint32_t lane, uint64_t number);
 /*
  * Are these versions right?  If not, `problem` names the fault.  If yes, the versions must be there

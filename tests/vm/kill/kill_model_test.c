@@ -46,7 +46,7 @@ static void expect(const char *name, const char *problem)
 	       right ? "" : seen);
 }
 
-/* The last operation up to DONE, or the first after it, that has this kind and flag. */
+/* The last operation up to DONE, or the first after DONE, of this kind and flag. */
 static uint64_t find(enum kill_kind kind, bool dsync, struct kill_op *op)
 {
 	for (uint64_t n = DONE; n > 0; n--) {
@@ -62,7 +62,7 @@ static uint64_t find(enum kill_kind kind, bool dsync, struct kill_op *op)
 	return 0;
 }
 
-/* Take the last write after the last sync that is not durable back to what was there before. */
+/* Undo the last write after the last sync that is not durable. */
 static void volatile_write_is_gone(void)
 {
 	struct kill_op op;

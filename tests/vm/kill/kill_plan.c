@@ -69,7 +69,7 @@ void kill_plan(const struct kill_target *target, uint64_t life, uint32_t lane, u
 	} else if (target->way == KILL_KERNEL) {
 		op->dsync = chance >= 20;
 	}
-	/* Neighbours among the lane's pages, so that those of a group differ. */
+	/* Neighbours among the lane's pages: the pages of a group differ. */
 	first = own_page(target, lane, kill_random(&state)) / target->lanes;
 	for (uint32_t i = 0; i < op->count; i++)
 		op->pages[i] = own_page(target, lane, first + i);

@@ -21,7 +21,7 @@ struct nbd_disk {
 	volatile sig_atomic_t *stop;	    /* set by a signal: end as if the client were gone */
 	uint32_t (*latency)(void *context); /* of a flush and a FUA write, in us; NULL: none */
 	volatile sig_atomic_t client;	    /* the process on the other side */
-	bool gone; /* it is: what is still read was sent, but is never acknowledged */
+	bool gone; /* later reads were sent before, and are never acknowledged */
 };
 
 /*

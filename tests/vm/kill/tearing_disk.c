@@ -233,7 +233,7 @@ static void on_write(void *context, uint64_t offset, uint32_t length, char *data
 	}
 }
 
-/* TD3.  The line it prints is the record of this cut. */
+/* TD3.  The printed line is the record of this cut. */
 static void power_cut(struct disk *disk, uint64_t seed)
 {
 	uint64_t lost = 0, kept = 0, torn = 0, bytes = disk->cached;
