@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A database: what SQLite reads, locks and asks of it.  What it writes is in file_write.c.
+ * A database: SQLite's reads, locks and questions.  SQLite's writes are in file_write.c.
  *
- * Flow: SQLite's pager -> here -> the VFS below.  The first lock of a transaction is where the turn
- * is taken, and the last unlock where what was not committed is dropped.
+ * Flow: SQLite's pager -> here -> the VFS below.  The first lock of a transaction takes the turn;
+ * the last unlock drops pages that were not committed.
  */
 #include "vfs.h"
 #include "guard.h"

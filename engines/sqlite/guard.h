@@ -2,11 +2,11 @@
 /*
  * The guard: a byte of the header that keeps an SQLite without this VFS out.
  *
- * An SQLite without this VFS knows nothing of frames.  After a crash it would read pages that are
- * not home yet, and recovery would undo its writes.  While frames may be live, byte 19, the file
- * format's version for reading, is 0x81 instead of 1: SQLite reads no format above 2, and says
- * error 26, "file is not a database" (btree.c:lockBtree).  Byte 18, the version for writing, stays
- * 1: a connection that once sees a version above 2 never writes again.
+ * An SQLite without this VFS knows nothing of frames.  After a crash such an SQLite would read old
+ * pages whose new bytes are not home yet, and recovery would undo its writes.  While frames may be
+ * live, byte 19, the file format's version for reading, is 0x81 instead of 1: SQLite reads no
+ * format above 2, and says error 26, "file is not a database" (btree.c:lockBtree).  Byte 18, the
+ * version for writing, stays 1: a connection that once sees a version above 2 never writes again.
  *
  * QG1 the byte and the change counter are changed by one write in one sector, under EXCLUSIVE: else
  *     a connection that has page 1 in its cache would go on, and wipe the guard.  The counter jumps
@@ -30,7 +30,7 @@ enum guard_state {
 	GUARD_ON
 };
 
-/* What the header of GUARD_HEADER bytes says. */
+/* The state in the header of GUARD_HEADER bytes. */
 enum guard_state guard_read(const uint8_t *header);
 
 /* Set the guard in a header, with its counters; or take it off. */

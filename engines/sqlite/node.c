@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all connections of this process to one database share: a list, and our own descriptor.
+ * Shared by all connections of this process to one database: a list, and our own descriptor.
  *
  * Flow: vfs_open() -> vfs_node_get(); a connection's end -> vfs_node_put(), the last of which
  * goes through close.c.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pages that a transaction has written, and how long the file is for it.
+ * The pages that a transaction has written, and the length of the file for the transaction.
  *
- * A hash table by page number.  SQLite writes whole pages; what is not one (a backup between page
- * sizes) is laid into a page that fill() reads first.  No system call is made here.
+ * A hash table by page number.  SQLite writes whole pages; a part of a page (a backup between page
+ * sizes) is laid into a page that fill() reads first.  This file makes no system call.
  */
 #include "vfs.h"
 
@@ -76,7 +76,7 @@ static int add(struct vfs_pages *pages, uint64_t index, bool is_whole, vfs_fill 
 	if (!page)
 		return SQLITE_NOMEM;
 	if (!is_whole) {
-		/* What was cut off in this transaction is zeros when the file grows again. */
+		/* Bytes cut off in this transaction are zeros when the file grows again. */
 		below = pages->start_end < pages->end ? pages->start_end : pages->end;
 		below = below > offset ? below - offset : 0;
 		if (below > pages->page_size)

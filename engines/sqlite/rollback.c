@@ -23,7 +23,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define HEADER_ZEROS 28 /* what journal_mode=PERSIST writes at the end (pager.c:zeroJournalHdr) */
+#define HEADER_ZEROS 28 /* written by journal_mode=PERSIST at the end (pager.c:zeroJournalHdr) */
 
 static const uint8_t journal_magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
 

@@ -72,7 +72,7 @@ struct vfs_node {
 	unsigned int users;    /* connections */
 	unsigned int lockers;  /* that have a lock */
 	int fd;		       /* of the database, our own description, -1: none yet */
-	int *kept_fds;	       /* what fd was before, to be closed without a lock */
+	int *kept_fds;	       /* the earlier fd, to be closed without a lock */
 	unsigned int kept;
 	int journal_fd;			  /* -1: none */
 	struct atomicio_journal *journal; /* NULL: not ours now */

@@ -363,11 +363,11 @@ const char *atomicio_mechanism_name(uint32_t mechanism);
 #define ATOMICIO_OPEN_REOPEN_DIRECT 0x1u
 /*
  * Flag of atomicio_open(): hold a shared flock(2) on every description that the library writes
- * through, the caller's and its own.  Reason: a process killed with io_uring writes on their way,
- * in a queue or in an io_uring of its own, is gone at once, and its record locks (POSIX and OFD)
- * with it.  Its pages land later, after seconds on a slow disk, over the successor's pages.  The
- * kernel holds a flock on the written description until the last write is done.  A successor with
- * LOCK_EX on the file therefore knows that no write is on its way any more.
+ * through, the caller's and its own.  Reason: a process may be killed with io_uring writes on their
+ * way, in a queue or in an io_uring of its own.  The process and its record locks (POSIX and OFD)
+ * are then gone at once.  The pages land later, after seconds on a slow disk, over the successor's
+ * pages.  The kernel holds a flock on the written description until the last write is done.  A
+ * successor with LOCK_EX on the file therefore knows that no write is on its way any more.
  *
  * A description has one flock and no count of holders, therefore the library never gives up the
  * flock of fd, neither in atomicio_close() nor in an atomicio_open() that fails later.  The flock

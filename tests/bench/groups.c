@@ -25,7 +25,7 @@
 #define HALVES 2u
 #define GROUPS 4u /* of one turn: more than half of the log area holds */
 #define GROUPS_LOG (256u << 20)
-#define GROUPS_FRAME (64u << 20) /* what a group takes, in blocks of 4 KiB */
+#define GROUPS_FRAME (64u << 20) /* length of a group, in blocks of 4 KiB */
 #define ROUNDS_MIN 2u
 #define ROUNDS_MAX 100u
 

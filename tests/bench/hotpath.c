@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What atomicio_write() costs over the system call it makes.
+ * The cost of atomicio_write() above its system call.
  *
  * Flow: run by tests/bench/hotpath.sh and tests/bench/peers.sh.
  *

@@ -265,7 +265,7 @@ static void count(uint32_t batch, uint64_t pages, double bytes_goal)
 	char what[64];
 	double bytes;
 
-	stage_one_step(&contender); /* what was left to be flushed */
+	stage_one_step(&contender); /* the rest to be flushed */
 	frames = stage_info().frames;
 	before = stage_counters();
 	for (uint64_t i = 0; i < pages / batch; i++)

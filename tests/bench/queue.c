@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the queue and a guest cost over a raw ring.
+ * The cost of the queue and of a guest above a raw io_uring.
  *
- * Flow: tests/bench/queue.sh runs it on a mounted filesystem.
+ * Flow: tests/bench/queue.sh runs the program on a mounted filesystem.
  *
  *	queue FILE rate LENGTH DEPTH ROUNDS	writes a second: a raw liburing loop and the queue,
  *						in turn; prints both medians and the ratio
@@ -259,7 +259,7 @@ static struct atomicio_file *open_journaled(const char *name, struct atomicio_op
 	return home;
 }
 
-/* What the ring does with the entry is not the library's. */
+/* The work of the io_uring with the entry is not the library's. */
 static int carry_out(void)
 {
 	struct io_uring_cqe *cqe;
@@ -273,9 +273,9 @@ static int carry_out(void)
 }
 
 /*
- * A guest whose writes go through a journal, several times round its log.  What prep and done do is
- * marked, and what the ring does in between, or the caller who is told to come later, is not:
- * strace finds the calls of the library's that can wait.
+ * A guest whose writes go through a journal, several times round its log area.  Marks surround prep
+ * and done, and exclude the io_uring's work and a caller refused with "later": strace finds the
+ * calls of the library's that can wait.
  */
 static int journaled(const char *name, int count)
 {

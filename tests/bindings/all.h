@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a tool for bindings reads: all public headers. */
+/* Input of a tool for bindings: all public headers. */
 #ifndef ATOMICIO_BINDINGS_ALL_H
 #define ATOMICIO_BINDINGS_ALL_H
 

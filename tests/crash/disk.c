@@ -27,7 +27,7 @@ void disk_copy(struct disk_state *to, const struct disk_state *from)
 {
 	const size_t journal = from->size[DISK_JOURNAL];
 
-	/* What lies beyond a file's end is zero in both, or never read. */
+	/* Bytes beyond a file's end are zero in both, or never read. */
 	memcpy(to->durable_journal, from->durable_journal, journal);
 	memcpy(to->seen_journal, from->seen_journal, journal);
 	memcpy(to->durable_home, from->durable_home, sizeof(to->durable_home));
@@ -71,7 +71,7 @@ void disk_put(uint8_t *image, const struct disk_state *state, const struct disk_
 			memcpy(image + pending->offset + i * SECTOR, data + i * SECTOR, SECTOR);
 }
 
-/* What is durable now cannot be overwritten by a write made before it. */
+/* An earlier write cannot overwrite bytes that are durable now. */
 static void clip(struct disk_state *state, uint32_t before, uint32_t file, uint64_t start,
 		 uint64_t sectors)
 {
@@ -250,7 +250,7 @@ void disk_cut_power(struct disk_state *to, const struct disk_state *from, const 
 	to->pool_used = 0;
 }
 
-/* What was seen before the call under way: durable, and the pending writes on top. */
+/* The bytes seen before the call under way: durable, and the pending writes on top. */
 void disk_kill(struct disk_state *state, uint32_t part)
 {
 	const uint32_t end = state->pending_count - state->air;

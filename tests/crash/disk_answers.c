@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of the system table that have one answer: what the disk's filesystem and machine are.
+ * Calls of the system table with one answer: the disk's filesystem and machine.
  *
  * Flow: a part of the system table of disk_sys.c.
  */

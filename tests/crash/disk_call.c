@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens in a call besides the call: the fault of this run, a crash, the end of a process.
+ * Events in a call besides the call: the fault of this run, a crash, the end of a process.
  *
- * Flow: disk_sys.c and disk_aio.c come here with each write and each sync.
+ * Flow: disk_sys.c and disk_aio.c call this file for each write and each sync.
  */
 #include "disk.h"
 

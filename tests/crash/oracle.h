@@ -25,7 +25,7 @@
 #define ORACLE_UNDER_WAY 8u /* by fibers, and by requests of a ring */
 
 #define TAG_ZERO 0u	   /* sectors of zeroes */
-#define TAG_FIRST 1u	   /* what the homes held in the beginning */
+#define TAG_FIRST 1u	   /* the first bytes of the homes */
 #define TAG_BROKEN 0xffffu /* torn inside a sector, or in a wrong place */
 
 /* The sectors of one home in one write. */
@@ -57,7 +57,7 @@ struct oracle {
 	bool journal_made;
 };
 
-/* What came of a write. */
+/* The outcome of a write. */
 enum oracle_end {
 	ORACLE_NOTHING,	 /* refused: nothing was written */
 	ORACLE_UNKNOWN,	 /* failed: there or not, whole */

@@ -8,7 +8,7 @@
  * for each level: in call 17, power cut, with these fates; in call 3, killed, all of the call
  * done; at last L: recovery only, or B: the whole boot.
  *
- * Flow: explore.c prints one for each failure, and goes down the path that one names.
+ * Flow: explore.c prints such a string for each failure, and follows the path of a given string.
  */
 #ifndef CRASH_REPLAY_H
 #define CRASH_REPLAY_H
@@ -19,7 +19,7 @@
 #define VARIANT_FLUSH 1u     /* RWF_DSYNC flushes what came before */
 #define VARIANT_SOON 2u	     /* the next frame waits for short writes to be home */
 #define VARIANT_BACKWARDS 4u /* homes sent together end in the opposite order */
-#define VARIANT_SLOW 8u	     /* what nobody waits for does not end */
+#define VARIANT_SLOW 8u	     /* a request without a waiter does not end */
 #define VARIANTS 16u
 
 /* The constants of all crashes of one run. */

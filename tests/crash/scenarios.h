@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of scenarios share.
+ * Shared by the files of scenarios.
  *
- * Flow: scenarios.c has the table, and the scenarios in which nothing fails; groups are in
- * scenarios_groups.c, those of failing calls and of threads in scenarios_faults.c, those of damage
- * in scenarios_harm.c.
+ * Flow: scenarios.c has the table, and the scenarios without a failure.  Groups are in
+ * scenarios_groups.c, failing calls and threads in scenarios_faults.c, damage in scenarios_harm.c.
  */
 #ifndef CRASH_SCENARIOS_H
 #define CRASH_SCENARIOS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What applications do while calls fail, and while threads take turns.
+ * Applications with failing calls, and with threads that take turns.
  *
  * Flow: explore.c runs the first three also with each call failing in each way, and the last
  * two under every schedule.
@@ -10,7 +10,7 @@
 #include "fiber.h"
 #include "scenarios.h"
 
-/* Whatever fails, nothing acknowledged is lost and nothing older comes back. */
+/* With any failure no acknowledged page is lost and no older page comes back. */
 void run_poison(struct world *w, uint32_t boot)
 {
 	(void)w;

@@ -14,7 +14,7 @@
 #include "write.h"
 
 #define JOURNAL_FD DISK_FD(DISK_JOURNAL)
-#define HOME_SOON (128u << 10) /* what the library is built with */
+#define HOME_SOON (128u << 10) /* the library's own settings */
 
 unsigned int crash_home_soon;
 

@@ -76,7 +76,7 @@ static struct slot *take(uint32_t request, const struct step_page *pages, uint32
 		if (!world.handles[pages[i].handle].file)
 			return NULL;
 	if (slot->count || !has_begun)
-		return NULL; /* what came before has not ended: a fault, or told to come later */
+		return NULL; /* an earlier step has not ended: a fault, or refused with "later" */
 	memset(slot, 0, sizeof(*slot));
 	for (uint32_t i = 0; i < count; i++) {
 		const uint32_t number = world.handles[pages[i].handle].number;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the load share (load.c). */
+/* Shared by the files of the load (load.c). */
 #ifndef CUTS_LOAD_H
 #define CUTS_LOAD_H
 

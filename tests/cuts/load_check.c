@@ -38,7 +38,7 @@ static uint64_t version_of_group(uint32_t slot, uint32_t pages)
 	return version;
 }
 
-/* What is there for a key, or UINT64_MAX: torn, or half a group. */
+/* The version found for a key, or UINT64_MAX: torn, or half a group. */
 static uint64_t there(char kind, uint32_t number)
 {
 	if (kind == 'g')

@@ -144,7 +144,7 @@ static void no_more_than(const struct atomicio_caps *got, const struct atomicio_
 	else
 		ck_assert_mem_eq(&got->direct, &zero, sizeof(zero));
 	ck_assert_mem_eq(&got->buffered, &zero, sizeof(zero));
-	/* What was not heard is not counted as evidence, and leaves its fields zero. */
+	/* A source without an answer is no evidence, and leaves its fields zero. */
 	ck_assert_uint_eq(got->evidence & ~whole->evidence & ~ATOMICIO_EVIDENCE_BLKID, 0);
 	ck_assert(got->queue_unit_max == 0 || got->queue_unit_max == whole->queue_unit_max);
 }

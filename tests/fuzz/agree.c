@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: the library and the command's own reader say the same of any bytes, and recovery writes
- * every page of every live frame: no intact frame is lost in silence.
+ * Goal: the library and the command's own reader agree on any bytes, and recovery writes every page
+ * of every live frame: no intact frame is lost in silence.
  *
- * Method: libFuzzer.  Both read the same bytes, the library in memory and the reader from a
- * memfd; errors, state, place of damage, ends and the frames to be replayed are compared.  Then the
- * library recovers, and the home writes it makes are counted against the reader's entries.
- * The first byte of the input is that of repair.h.
+ * Method: libFuzzer.  The library reads the bytes in memory, and the reader reads the same bytes
+ * from a memfd.  Errors, state, place of damage, ends and the frames to be replayed are compared.
+ * The library then recovers, and its home writes are counted against the reader's entries.
+ * The first byte of the input is the byte of repair.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -92,7 +92,7 @@ static ssize_t home_pwritev(int fd, const struct iovec *vector, int count, uint6
 
 static ssize_t memory_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
-	if (fd != MEMORY_JOURNAL_FD) /* what was written last is read back */
+	if (fd != MEMORY_JOURNAL_FD) /* the last written bytes are read back */
 		return home_pread(fd, buffer, length, offset);
 	if (offset >= memory.size)
 		return 0;

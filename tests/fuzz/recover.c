@@ -2,11 +2,11 @@
 /*
  * Goal: opening and recovering a journal of arbitrary bytes does no harm.
  *
- * Method: libFuzzer.  The first byte of the input says whether the checksums, and the fields that
- * hardly any mutation would get right, are put right; the rest is the journal.  Every home
- * write must be an entry of a whole frame of the input, with its bytes; the ring may only be
- * written with what it holds already, and the headers only in their blocks; all memory comes
- * back.  Sanitizers see the rest.
+ * Method: libFuzzer.  The first byte of the input decides whether the checksums, and other fields
+ * that hardly any mutation would get right, are corrected; the rest is the journal.  Every home
+ * write must be an entry of a whole frame of the input, with the bytes of the entry.  The log area
+ * may only be written with its own bytes, and the headers only in their blocks.  All memory comes
+ * back.  Sanitizers find everything else.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (mode & RECOVER_TWICE)
 			error = atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0);
 		atomicio_journal_close(journal);
-		/* What was recovered is recovered: the next open finds nothing. */
+		/* After a recovery the next open finds nothing. */
 		if (!error && journal_open(&memory_sys, MEMORY_JOURNAL_FD, &journal) == 0) {
 			struct atomicio_journal_info info;
 

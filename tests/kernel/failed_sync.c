@@ -21,7 +21,7 @@
 #define PAGE (16 * KIB)
 #define STRIDE (4 * PAGE)
 #define SLOTS 48u
-/* Who writes a slot: the journal, or an ordinary write after its record in the log. */
+/* The writer of a slot: the journal, or an ordinary write after its record in the log. */
 #define LOGGED_FIRST 16u
 #define LOGGED_END 40u
 /* The disk takes no page with this text. */
@@ -156,7 +156,7 @@ static int expect_closed(int error)
 
 static int write_no_more(void)
 {
-	/* Who does is refused. */
+	/* Such an open is refused. */
 	if (put(LOGGED_FIRST, 3) != -ENOTRECOVERABLE || put(0, 3) != -ENOTRECOVERABLE)
 		return -EINVAL;
 	return 0;

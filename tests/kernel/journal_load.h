@@ -26,7 +26,7 @@
 struct load_notes {
 	atomic_uint tried[LOAD_SLOTS];	 /* the last seed given to the library */
 	atomic_uint durable[LOAD_SLOTS]; /* the last one acknowledged */
-	uint32_t base[LOAD_SLOTS];	 /* what the last recovery found */
+	uint32_t base[LOAD_SLOTS];	 /* found by the last recovery */
 	uint32_t floor[LOAD_SLOTS];	 /* the last seed tried before */
 	atomic_uint written;		 /* acknowledged, in all */
 	atomic_int error;		 /* of a write that should not have failed */

@@ -16,7 +16,7 @@
 
 #include "journal_load.h"
 
-/* What the checks have seen. */
+/* The findings of the checks. */
 struct load_result {
 	uint64_t rounds, frames, pages, torn_tails;
 	uint64_t torn_before, split_before; /* pages and groups that recovery made whole */

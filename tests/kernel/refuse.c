@@ -12,7 +12,7 @@
 
 #define NAME "refuse"
 
-/* What every incapable file has in common. */
+/* Common to all incapable files. */
 static struct atomicio_caps refused(void)
 {
 	int fd = kernel_file(NAME, 64 * KIB, O_RDWR | O_DIRECT);

@@ -224,7 +224,7 @@ static void plain_without_pwritev2(uint32_t number, uint32_t argument, int error
 	/* A fallback blocks. */
 	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 32 * KIB, ATOMICIO_NOWAIT), 0);
 	CHECK(kernel_holds(NAME, 32 * KIB, 16 * KIB, 3));
-	/* What pwrite cannot do. */
+	/* Beyond the abilities of pwrite. */
 	MUST(fcntl(fd, F_SETFL, O_APPEND));
 	CHECK_EQ(kernel_write(file, 3, 16 * KIB, 0, 0), -EOPNOTSUPP);
 	CHECK(kernel_holds(NAME, 0, 16 * KIB, 1));

@@ -220,7 +220,7 @@ void fault_print_all(void)
 		printf("%s %s\n", faults[i].name, faults[i].variants ? faults[i].variants : "");
 }
 
-/* What is to be cleared later.  O_DSYNC stays, and makes each write durable. */
+/* Flags to clear later.  O_DSYNC stays, and makes each write durable. */
 int fault_open_flags(void)
 {
 	if (!strcmp(cell->fault, "append-cleared"))

@@ -110,7 +110,7 @@ const char *judge(const char *directory, bool is_cut)
 	if (has_grown())
 		return "bytes went behind the last page";
 	error = way_uses_journal(cell->way) ? recover(directory) : 0;
-	if (error) /* once: the first to sync is told of what others have lost, and has to run it
+	if (error) /* once: the first sync receives the losses of others, and has to run
 		      again */
 		error = recover(directory);
 	/* The disk is asked, not the cache. */

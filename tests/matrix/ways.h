@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the ways share (matrix.h). */
+/* Shared by the files of the ways (matrix.h). */
 #ifndef MATRIX_WAYS_H
 #define MATRIX_WAYS_H
 

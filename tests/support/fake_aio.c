@@ -130,7 +130,7 @@ static int fake_reap(aio_context_t context, uint32_t least, uint32_t most, struc
 		fake_aio.slow -= fake_aio.slow != FAKE_AIO_NEVER;
 		return 0;
 	}
-	/* Who does not wait gets what has ended: all, but for the slow. */
+	/* A call that does not wait gets the ended requests: all, except slow ones. */
 	while (made < (int)(least ? least : most) && land(context, &events[made]))
 		made++;
 	return made;

@@ -28,7 +28,7 @@
 struct fake_disk {
 	uint8_t bytes[2][DISK_BYTES]; /* of FAKE_FD and of DISK_JOURNAL_FD */
 	uint64_t size[2];
-	uint64_t own_inode; /* what a reopened FAKE_FD turns out to be */
+	uint64_t own_inode; /* the identity of a reopened FAKE_FD */
 
 	/* Results of the next writes: 0: made; > 0: cut short; < 0: that errno. */
 	const int *script;
@@ -44,7 +44,7 @@ struct fake_disk {
 	bool arrivals_vanish; /* and is gone when the call returns */
 	uint32_t readers;    /* after that many of the next writes a reader's clean page is there */
 	bool no_nowait;	     /* the driver cannot do RWF_NOWAIT */
-	uint32_t queue_full; /* that many of the next RWF_NOWAIT calls find no room */
+	uint32_t queue_full; /* number of next RWF_NOWAIT calls that find no room */
 
 	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (FD4). */
 	uint32_t spoil;	    /* flags that are set in the next write, before its check */

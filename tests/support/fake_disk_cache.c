@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cached pages of the files in memory, and those that were lost on their way (FD5).
+ * The cached pages of the files in memory, and the pages lost on their way (FD5).
  *
- * Flow: below fake_disk.c, whose entries these are.
+ * Flow: entries of fake_disk.c.
  */
 #include "fake_disk_cache.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file lies on, the process and the machine.  See fake_machine.h. */
+/* Filesystem, process and machine.  See fake_machine.h. */
 #define _GNU_SOURCE
 #include "fake_machine.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of rings write and look at: pages with a number, policies, counters. */
+/* Tools of the io_uring tests: pages with a number, policies, counters. */
 #include "fake_ring.h"
 
 #include <check.h>

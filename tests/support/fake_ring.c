@@ -240,7 +240,7 @@ static ssize_t disk_pwritev2(int fd, const struct iovec *vector, int count, uint
 					   .rw_flags = flags};
 
 	if (count == 0)
-		return 0; /* there is a pwritev2 */
+		return 0; /* pwritev2 exists */
 	ck_assert_int_eq(count, 1);
 	if (!vector->iov_base)
 		return -EINVAL; /* the probe's confirming call */

@@ -7,9 +7,9 @@
  *
  * FS1 fake_reset() first: a writable O_DIRECT regular file on XFS, Linux 6.18, no sysfs.
  * FS2 a result field that is negative is the errno of that call.
- * FS3 with fail_at = n, the n-th call of any entry fails with fail_error, whatever its field.
+ * FS3 with fail_at = n, the n-th call of any entry fails with fail_error, with any field.
  * FS4 a hook, where set, answers instead of the fields.
- * FS5 the empty pwritev2, which asks whether there is one, is neither counted nor failed by FS3.
+ * FS5 the empty pwritev2, which tests for the call, is neither counted nor failed by FS3.
  */
 #ifndef FAKE_SYS_H
 #define FAKE_SYS_H

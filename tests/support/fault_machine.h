@@ -33,7 +33,7 @@ struct scenario {
 	bool journal;
 };
 
-/* What a run came to. */
+/* The outcome of a run. */
 struct outcome {
 	uint32_t calls;
 	int opened, written, synced, closed;

@@ -21,7 +21,7 @@ static struct {
 	uint32_t headers;      /* written */
 	uint32_t header_fails; /* from this write on all are made, and give -EIO; 0: none */
 	uint32_t own_syncs;
-	uint32_t interrupts;	   /* so many syncs of files say -EINTR first */
+	uint32_t interrupts;	   /* number of file syncs that give -EINTR first */
 	uint64_t bad_from, bad_to; /* of the journal cannot be read */
 	uint64_t low, high;	   /* of writes to the log area */
 	uint32_t magic, flags;	   /* of the filesystem, and the inode */
@@ -145,7 +145,7 @@ static inline void own_setup(void)
 	calls.set_inode_flags = set_own_flags;
 }
 
-/* What a killed process leaves, with a page of file 0. */
+/* The leftovers of a killed process, with a page of file 0. */
 static inline void leave_page(int value)
 {
 	static uint8_t bytes[JOURNAL_RING_START + 8 * FRAME];

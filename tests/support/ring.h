@@ -26,7 +26,7 @@ struct ring {
 	uint32_t writes;	     /* of the journal's file and of homes */
 	uint64_t bad_start, bad_end; /* reads of the journal over this place fail with EIO */
 	uint64_t bad_home_offset;    /* writes at this offset of home 2 fail; UINT64_MAX: none */
-	struct journal_identity now[RING_HOMES + 1]; /* what each home is */
+	struct journal_identity now[RING_HOMES + 1]; /* the kind of each home */
 };
 
 extern struct ring ring;

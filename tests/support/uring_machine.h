@@ -19,7 +19,7 @@
 static struct atomicio_request requests[REQUESTS];
 static struct io_uring_sqe entry;
 static uint8_t bytes[REQUESTS][PAGE];
-/* Calls that wait for a disk, or may; what memory was asked for; and events. */
+/* Calls that wait for a disk, or may; requests for memory; and events. */
 static uint32_t waits, allocations, events;
 /*
  * Handles of dead processes: never freed, and no leak is reported.  volatile: else a compiler may
@@ -101,7 +101,7 @@ static inline int commit_with(uint32_t request, int file, uint32_t at)
 	return error ? error : prep_next(request, file, at);
 }
 
-/* What the kernel does with an entry. */
+/* The kernel's work on an entry. */
 static inline int carry_out(const struct io_uring_sqe *sqe)
 {
 	const struct iovec vector = {.iov_base = (void *)(uintptr_t)sqe->addr, .iov_len = sqe->len};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handles on the fake disk, and a policy that follows a script and remembers what it saw.
+ * Handles on the fake disk, and a policy that follows a script and records each failure.
  *
  * Flow: used by the write tests on top of fake_disk.h.
  */
@@ -52,7 +52,7 @@ void machine_die(struct atomicio_file *file);
 
 struct atomicio_stats machine_stats(const struct atomicio_file *file);
 
-/* What was taken was given back: call after the close of everything. */
+/* Everything taken was given back: call after the close of everything. */
 void machine_is_clean(void);
 
 #endif /* WRITE_MACHINE_H */

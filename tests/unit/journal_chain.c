@@ -193,7 +193,7 @@ START_TEST(a_chain_without_room_is_refused_before_its_first_frame)
 	trouble.file = 0;
 	trouble.write_error = -EIO;
 	ck_assert_int_eq(write_chain(24, 0, value), 0);
-	/* What is carried of it leaves room for a longer chain, again and again. */
+	/* The carried pages leave room for a longer chain, again and again. */
 	while (++value < 70)
 		ck_assert_int_eq(write_chain(LONG, 1, value), 0);
 	ck_assert_uint_gt(info().pages_carried, 0);

@@ -96,7 +96,7 @@ START_TEST(without_aio_homes_go_by_call)
 }
 END_TEST
 
-/* What may be over is asked again, and what is for ever is not. */
+/* A passing refusal is asked again, a permanent one is not. */
 START_TEST(a_limit_is_asked_again_and_a_refusal_is_not)
 {
 	fake_aio.setup_result = -EAGAIN;

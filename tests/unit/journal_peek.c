@@ -148,7 +148,7 @@ static int64_t take(uint32_t count, uint32_t runs)
 	before = info().bytes_written;
 	checkpoints = info().checkpoints;
 	error = atomicio_write_batch(NULL, ops, count, ATOMICIO_ALL_OR_NONE);
-	/* What fills half of the ring is retired at once, with two headers. */
+	/* A group that fills half of the log area is retired at once, with two headers. */
 	before += (info().checkpoints - checkpoints) * JOURNAL_COPIES * JOURNAL_BLOCK;
 	return error ? error : (int64_t)(info().bytes_written - before);
 }

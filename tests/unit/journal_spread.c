@@ -39,7 +39,7 @@ static uint32_t frames_spread(void)
 	return (uint32_t)((room() / 8 * 3 + FRAME_BYTES - 1) / FRAME_BYTES);
 }
 
-/* What the frames of the first half are of. */
+/* The files of the frames of the first half. */
 static uint64_t span(void)
 {
 	return (uint64_t)frames_half() * PAGE;

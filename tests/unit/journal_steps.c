@@ -242,7 +242,7 @@ START_TEST(a_file_is_closed_while_its_sync_is_on_its_way)
 }
 END_TEST
 
-/* What a caller needs who may not wait: steps that send and look, and say when a call is left. */
+/* For a caller that may not wait: steps that send and look, and report when a call is left. */
 START_TEST(steps_without_calls_say_what_is_left)
 {
 	fake_aio.setup_result = -ENOSYS;

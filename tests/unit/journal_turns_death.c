@@ -48,7 +48,7 @@ static void kill_everywhere(bool alone)
 		deaths += status == SIGKILL;
 		if (alone)
 			start();
-		/* Who is not told to recover sees whole groups. */
+		/* A process without the order to recover sees whole groups. */
 		if (atomicio_journal_is_hot(journal))
 			hot++;
 		else
@@ -118,7 +118,7 @@ START_TEST(a_recovery_that_is_killed_is_made_again_by_the_next)
 }
 END_TEST
 
-/* What a page may hold of another time: a turn that was never ended, and a head that is wrong. */
+/* Old contents of a page: a turn that was never ended, and a wrong head. */
 static void leave_a_lie(bool in_turn)
 {
 	const uint64_t place = PLACE;
@@ -213,10 +213,10 @@ START_TEST(a_process_that_lost_its_lock_is_not_lost)
 	ck_assert_int_eq(run(ask_who_lives, 1), 0);
 	child_value = 40;
 	ck_assert_int_eq(run(live_until, NEVER / 2 - 1),
-			 0); /* it makes the page anew, and leaves */
+			 0); /* the process makes the page anew, and leaves */
 	ck_assert_int_eq(group_value(), 41);
 	ck_assert_int_eq(write_in_turn(5), 0);
-	ck_assert_int_eq(run(ask_who_lives, 0), 0); /* it was taken again */
+	ck_assert_int_eq(run(ask_who_lives, 0), 0); /* the lock was taken again */
 	ck_assert_int_eq(group_value(), 5);
 	child_value = 50;
 	ck_assert_int_eq(run(live_until, NEVER / 2 - 1), 0);

@@ -11,7 +11,7 @@
 
 #include "check_run.h"
 
-/* What a power cut would leave: is the frame of the last turn seen by who reads the journal? */
+/* The state after a power cut: does a reader of the journal see the frame of the last turn? */
 static void see_live_frames(int unused)
 {
 	struct atomicio_journal_info now;

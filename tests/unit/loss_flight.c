@@ -71,7 +71,7 @@ END_TEST
 START_TEST(what_it_reports_is_a_loss_for_ever)
 {
 	for (int error = 1; error < 134; error++) {
-		if (error == ECANCELED) /* what nobody knows: see below */
+		if (error == ECANCELED) /* unknown to all: see below */
 			continue;
 		start();
 		disk_lose(-error);

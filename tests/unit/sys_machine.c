@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Goal: memory of any length is zero and aligned, and long memory lies in huge pages where the
- * kernel has them: a disk takes it in fewer pieces.
- * Method: the real call; what the kernel was told of a range is in /proc/self/smaps.
+ * kernel has them: a disk then needs fewer pieces.
+ * Method: the real call; /proc/self/smaps shows the advice for a range.
  */
 #define _GNU_SOURCE
 #include <check.h>

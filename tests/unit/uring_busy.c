@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a queue serves one batch at a time, and says so to whoever comes second.
+ * Goal: a queue serves one batch at a time, and refuses the second with an error.
  * Method: a policy and a thread that hand in a batch while another is in the ring.
  */
 #define _GNU_SOURCE

@@ -111,7 +111,7 @@ START_TEST(full_request_queue_gets_an_entry_without_nowait)
 	check_write(0);
 	ck_assert_int_eq(atomicio_uring_done(&request, LENGTH), 0);
 	ck_assert_uint_eq(guest_policy.seen, 0);
-	/* Who asked not to wait is told. */
+	/* A caller with NOWAIT receives the error. */
 	ck_assert_int_eq(prep(fake_page(1), LENGTH, 8192, ATOMICIO_NOWAIT), 0);
 	ck_assert_int_eq(atomicio_uring_done(&request, -EAGAIN), -EAGAIN);
 	ck_assert_uint_eq(guest_policy.seen, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a journaled write in the caller's ring is entries and nothing else: the frame, then the
- * home; what overlaps it is told to come later; whatever becomes of an entry, the journal is
- * recoverable.
+ * Goal: a journaled write in the caller's io_uring is two entries and nothing else: the frame, then
+ * the home.  An overlapping write is refused with "later".  After any end of an entry the journal
+ * is recoverable.
  * Method: uring_machine.h: the test plays the kernel.
  */
 #define _GNU_SOURCE

@@ -18,7 +18,7 @@ START_TEST(a_frame_that_was_never_written_is_no_gap)
 	ck_assert_int_eq(prep_at(0, 0, 1, 5), 0);
 	ck_assert_int_eq(write_page(0, 2, 6), 0);
 	ck_assert_int_eq(write_page(1, 2, 7), 0);
-	ck_assert(frames_hold(1, 2, 7)); /* who reads steps over it, too */
+	ck_assert(frames_hold(1, 2, 7)); /* a reader steps over the frame, too */
 	die();
 	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_UNCLEAN);
 	ck_assert_int_eq(recover(), 0);

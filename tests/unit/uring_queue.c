@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a batch through a queue ends with every op's own result and its bytes on the disk, in
- * whatever order completions come, and is made durable by as few calls as will do.
- * Method: a ring and disks in memory; every entry that the ring consumes is looked at.  What
- * goes wrong with the ring itself is in uring_ring.c.
+ * Goal: a batch through a queue ends with every op's own result and its bytes on the disk, for any
+ * order of completions, and is made durable with the fewest calls.
+ * Method: an io_uring and disks in memory; every consumed entry is checked.  Failures of the
+ * io_uring itself are in uring_ring.c.
  */
 #define _GNU_SOURCE
 #include <check.h>

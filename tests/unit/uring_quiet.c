@@ -134,7 +134,7 @@ START_TEST(a_file_that_failed_gives_its_error)
 }
 END_TEST
 
-/* Whoever was told to come later because a header was being written hears of its failure, too. */
+/* A caller refused with "later" during a header's write receives the header's failure, too. */
 START_TEST(a_tail_that_could_not_move_is_told)
 {
 	if (!allow_requests())

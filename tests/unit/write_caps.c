@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a handle tells what it can do and has done, in the struct that the caller has room for.
+ * Goal: a handle gives its abilities and counters, in a struct of the caller's size.
  * Method: the fake machine; structs shorter and longer than ours.
  */
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@ static void journal_takes(uint32_t align)
 		ck_assert_int_eq(atomicio_write(file, page, align / 2, 0, 0), -EINVAL);
 		ck_assert_int_eq(atomicio_write(file, page, align, align / 2, 0), -EINVAL);
 	}
-	/* Whatever was refused did not poison the journal. */
+	/* No refusal has poisoned the journal. */
 	ck_assert_int_eq(atomicio_write(file, page, 4096, 8192, 0), 0);
 	ck_assert_int_eq(atomicio_close(file), 0);
 	atomicio_journal_close(journal);

@@ -2,9 +2,9 @@
 /*
  * Goal: the short way of atomicio_write() accepts exactly the writes that the long way accepts
  * (of those whose buffer is aligned to the block), and hands the kernel the same call.
- * Method: random limits and writes, biased to the bounds.  A handle whose `limits` are emptied
- * can write by the short way only, one whose `fast` limits are emptied only by the long way; both
- * are compared with the checks themselves.
+ * Method: random limits and writes, biased to the bounds.  A handle with empty `limits` can write
+ * by the short way only, a handle with empty `fast` limits by the long way only.  The answers of
+ * the two handles are compared with the checks themselves.
  */
 #include <check.h>
 #include <inttypes.h>
@@ -176,7 +176,7 @@ START_TEST(the_short_way_and_the_long_way_accept_the_same_writes)
 				     " flags %#x expected %u",
 				     write.length, write.offset, write.flags, expected);
 	}
-	/* Both answers were seen, and often. */
+	/* The two answers came, and often. */
 	ck_assert_uint_gt(accepted, ROUNDS / 50);
 	ck_assert_uint_lt(accepted, ROUNDS / 2);
 	atomicio_close(whole);

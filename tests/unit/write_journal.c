@@ -123,7 +123,7 @@ START_TEST(the_kernel_path_retires_the_frames_of_its_range_first)
 	file->options.path = ATOMICIO_PATH_KERNEL;
 	memset(page, NEW + 1, sizeof(page));
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, 0, ATOMICIO_DSYNC), 0);
-	/* A crash: no close, so that what is live would be replayed. */
+	/* A crash: no close, and live frames would be replayed. */
 	machine_die(file);
 	restart();
 	ck_assert(disk_holds(0, PAGE, NEW + 1));
@@ -150,7 +150,7 @@ START_TEST(what_no_frame_can_hold_goes_past_the_journal_and_retires_its_range)
 	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_DSYNC), 0);
 	ck_assert_uint_eq(machine_stats(file).writes_hardware, 2);
 	ck_assert_uint_eq(machine_stats(file).writes_journal, 3);
-	/* A crash: no close, so that what is live would be replayed. */
+	/* A crash: no close, and live frames would be replayed. */
 	machine_die(file);
 	restart();
 	ck_assert(disk_holds(0, 2 * large + ODD, NEW + 1));

@@ -126,7 +126,7 @@ START_TEST(without_looks_and_with_journaled_data_there_are_no_untorn_writes)
 		ext4();
 		fake.inode_flags_result = i == 1 ? 0 : -EPERM;
 		fake.inode_flags = SYS_INODE_JOURNAL_DATA;
-		/* Who knows no filesystem must take it for ext4. */
+		/* An unknown filesystem must count as ext4. */
 		fake.fs_magic_result = i == 2 ? -EPERM : 0;
 		file = open_file();
 		ck_assert_int_eq(write_page(file, 0), -EOPNOTSUPP);

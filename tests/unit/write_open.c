@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a handle is made only from options and a file that keep the header's contract, with its
- * outputs untouched otherwise; and structs that travel with their size may grow.
+ * Goal: a handle is made only from options and a file that keep the header's contract; else the
+ * outputs are untouched.  Structs that travel with their size may grow.
  * Method: each option on both sides of its range, sizes around those of the first release, and
  * machines on which opening, or reopening, must fail.
  */

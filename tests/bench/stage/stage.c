@@ -223,7 +223,7 @@ static void prepare(struct stage_worker *worker, const struct contender *contend
 }
 
 /*
- * What a frame of the journal's has before its pages: the least of some steps, because one that
+ * The bytes of a journal's frame before its pages: the least of some steps, because a step that
  * retires frames writes headers too.
  */
 static void find_frame_head(struct stage_worker *worker, const struct contender *contender)

@@ -70,7 +70,7 @@ struct stage_worker {
 	pthread_t thread;
 };
 
-/* What the device below has counted. */
+/* The counters of the device below. */
 struct stage_counters {
 	uint64_t flushes, sectors;
 };
@@ -92,7 +92,7 @@ double now_ns(void);
 double median(double *values, uint32_t count); /* sorts them */
 void progress(const char *what, double done, double all);
 
-/* What a program needs besides workers, and files of DIRECT and BUFFERED pages. */
+/* The needs of a program besides workers, and files of DIRECT and BUFFERED pages. */
 #define STAGE_JOURNAL 0x1u /* a journal of LOG_SIZE, and handles of all files */
 #define STAGE_RIVALS 0x2u  /* where copies and frames by hand go, and COW pages */
 

@@ -3,11 +3,10 @@
  * Writes through the library, by each of its three ways.
  *
  * Flow: library.c reads the command line; library_way.c makes one write; library_sizes.c makes
- * many; library_dirty.c makes them against another process, library_crowd.c many at once;
- * library_orphan.c leaves some behind.  What is
- * on the disk is read by raw_shot.c.
+ * many; library_dirty.c writes against another process, library_crowd.c many pages at once;
+ * library_orphan.c leaves writes behind.  raw_shot.c reads the disk.
  *
- * Rules are those of raw.h; the guest's scripts judge, but for sizes, and for contents in dirty.
+ * The rules of raw.h hold; the guest's scripts judge, except sizes, and contents in dirty.
  */
 #ifndef TESTS_VM_LIBRARY_H
 #define TESTS_VM_LIBRARY_H

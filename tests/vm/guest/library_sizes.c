@@ -5,13 +5,13 @@
  * Flow: from library.c: `library sizes PATH MIN MAX [lies]`; MIN 0 says that the file can write
  * nothing.
  *
- * What must hold, for a length L at an offset O, by every way:
+ * Rules for a length L at an offset O, by every way:
  * - L a power of two, MIN <= L <= MAX, O a multiple of L: atomicio_check() says 0, the write says
  *   0, and all sectors are new;
  * - else check names a reason, the write says EINVAL, and no sector has changed;
  * - a file that cannot: EOPNOTSUPP always, and no sector has changed.
  * The raw way is RWF_ATOMIC without the library: the kernel's bounds are the library's, on both
- * sides.  With `lies` it is left out: there the kernel accepts what it then tears.
+ * sides.  With `lies` the raw way is left out: the kernel accepts such a write, and tears it.
  */
 #define _GNU_SOURCE
 #include "library.h"
@@ -78,8 +78,8 @@ static void try_one(struct sizes *sizes, uint64_t length, uint64_t offset)
 }
 
 /*
- * A length that is no power of two has no right offset: one is enough.  Long ones are tried only
- * where they are next to the maximum.  What can write nothing has no bounds to look at.
+ * A length that is no power of two has no right offset: one offset is enough.  Long lengths are
+ * tried only next to the maximum.  A file without untorn writes has no bounds to test.
  */
 static void try_length(struct sizes *sizes, uint64_t length, uint64_t near)
 {

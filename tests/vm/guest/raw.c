@@ -8,7 +8,7 @@
  *	raw fill PATH SIZE	raw sweep PATH MIN MAX	raw dirty PATH SIZE COUNT mmap|write [uring]
  *	raw write PATH OFFSET LENGTH [buffered] [append] [noappend] [dsync] [nowait] [plain]
  *		[warm] [uring|uring-writev|uring-fixed] [link] [segments=N] [misalign=N] [mapped=N]
- *[limit=N]
+ *		[limit=N]
  */
 #define _GNU_SOURCE
 #include "raw.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel says of a file, without writing to it: statx, queue limits, confirming calls.
+ * The kernel's answers about a file, without a write: statx, queue limits, confirming calls.
  *
  * Flow: from raw.c.
  */

@@ -4,7 +4,7 @@
  *
  * Flow: from raw.c: `raw sweep PATH MIN MAX`; MIN 0 says that the file can write nothing untorn.
  *
- * What must hold, for a length L at an offset O:
+ * Rules for a length L at an offset O:
  * - L a power of two, MIN <= L <= MAX, O a multiple of L: the result is L and all sectors are new;
  * - else the result is EINVAL, and no sector has changed;
  * - a file that cannot: EOPNOTSUPP always, and no sector has changed.

@@ -56,7 +56,7 @@ struct kill_op {
 	uint32_t pages[KILL_GROUP];
 };
 
-/* What operation `number`, from 1, of a lane does. */
+/* Operation `number`, from 1, of a lane. */
 void kill_plan(const struct kill_target *target, uint64_t life, uint32_t lane, uint64_t number,
 	       struct kill_op *op);
 uint64_t kill_random(uint64_t *state);

@@ -38,7 +38,7 @@
 struct judge {
 	struct model model;
 	struct nbd_disk nbd;
-	char sector[CHANNEL_SIZE]; /* what a read of the channel gives */
+	char sector[CHANNEL_SIZE]; /* the answer to a read of the channel */
 	uint64_t seed;
 	uint32_t disks, begun;
 	struct timespec asked_at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be on the disks after a cut, and what was counted so far: kept in a file between rounds.
+ * The allowed state of the disks after a cut, and the counts so far: kept in a file between rounds.
  *
- * Flow: kill_judge.c feeds it the guest's records.
+ * Flow: kill_judge.c feeds the model with the guest's records.
  */
 #ifndef TESTS_VM_KILL_MODEL_H
 #define TESTS_VM_KILL_MODEL_H
@@ -13,7 +13,7 @@
 
 /* Since the last check: lanes began at `start`, and `done` is the last that returned. */
 struct model_target {
-	uint64_t exact[KILL_PAGES]; /* what the last check found */
+	uint64_t exact[KILL_PAGES]; /* found by the last check */
 	uint64_t start[KILL_LANES], done[KILL_LANES];
 };
 

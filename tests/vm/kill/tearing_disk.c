@@ -57,7 +57,7 @@ struct pending {
 struct disk {
 	int image;
 	uint64_t size;
-	char *now; /* what a reader sees: the image with every write applied, in private memory */
+	char *now; /* the reader's view: the image with every write applied, in private memory */
 	struct pending *first, **last;
 	uint64_t cached; /* bytes pending */
 	uint64_t random;
