@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034 # what is set here is the benches'
 #
-# What the benches share: options, filesystems, and results in JSON.
+# Shared by the benches: options, filesystems, and results in JSON.
 #
-# Flow: each bench sources this file; run.sh runs them all and makes one report of it.
+# Flow: each bench sources this file; run.sh runs all benches and makes one report.
 #
-# A result is one JSON object a line: {"what", "way", "on", "figure", "unit"}, with "goal" and
-# "better" ("more" or "less") where it has a goal; and, from sweep.sh, points of a plot.
+# A result is one JSON object per line: {"what", "way", "on", "figure", "unit"}, with "goal" and
+# "better" ("more" or "less") for a result with a goal; and, from sweep.sh, points of a plot.
 
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../kernel/lib.sh"

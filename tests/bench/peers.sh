@@ -5,10 +5,10 @@
 #
 #	tests/bench/peers.sh [--seconds S] [--rounds N] [--json FILE]
 #
-# BP1 fio 3.39 or newer: earlier ones take the option `atomic` and ignore it.  It comes from Debian
-#    trixie, unpacked under build/ and never installed, unless ATOMICIO_FIO names one.
-# BP2 that it really asks for an untorn write is shown, not believed: pvsync2 by its system calls,
-#    both engines by their failure on ext4 over a disk without atomic writes.
+# BP1 fio 3.39 or newer: earlier releases accept the option `atomic` and ignore it.  fio comes from
+#    Debian trixie, unpacked under build/ and never installed, unless ATOMICIO_FIO names a program.
+# BP2 fio must prove that it asks for untorn writes: pvsync2 by its system calls, both engines by
+#    their failure on ext4 over a disk without atomic writes.
 set -u
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -180,7 +180,7 @@ collect() {
 			sweep: map(select(.by))}' "$work/results" >"$work/report"
 }
 
-# What doc/measured.md shows as goals, and what this run has: a row that one lacks is missing there.
+# The goals of doc/measured.md and the rows of this run: each must have every row of the other.
 check_rows() {
 	report 'goals_of_doc[] | .[0:2] | @tsv' | sort >"$work/rows"
 	awk -F ' *[|] *' '/^<!-- measured: / { here = !/end/ }

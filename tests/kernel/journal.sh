@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The journal on filesystems that can write untorn and on ones that cannot: what it takes, and
-# what it refuses.
+# The journal on filesystems with and without untorn writes: accepted and refused files.
 set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"

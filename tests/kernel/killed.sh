@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Goal: no page of a killed process lands after its successor has the journal, and no page that was
-# acknowledged with ATOMICIO_BEHIND is lost with it.  While it lives, its pages are seen when its call
-# returns, but for those left behind.
+# acknowledged with ATOMICIO_BEHIND is lost.  The pages of a living process are seen when its call
+# returns, except pages left behind.
 #
-# Method: ext4 on a disk that atomicio crash serves, and that takes its time over the dead process's
-# pages; the journal lies on a fast one.  The same with a ring is the hazard, so that it is known
-# that this disk shows it.  Then a disk that refuses those pages: they are in the journal alone, as
-# a look before the recovery shows.
+# Method: ext4 on a disk that atomicio crash serves, slow for the dead process's pages; the journal
+# lies on a fast disk.  The same with an io_uring proves that this disk shows the hazard.  A second
+# disk refuses these pages: a look before the recovery finds them in the journal alone.
 set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -4,9 +4,9 @@
 #
 #	run.sh [CHECK...]	names are those of the functions below that start with lint_
 #
-# Each check says what it found and is one TAP line; a tool that is missing is a skip, or a
-# failure with ATOMICIO_REQUIRE=lint (or all).  What a tool says wrongly is suppressed with its
-# reason: clang-tidy in .clang-tidy, cppcheck in cppcheck.txt, tidy.sh in itself.
+# Each check prints its findings and one TAP line.  A missing tool is a skip, or a failure with
+# ATOMICIO_REQUIRE=lint (or all).  A false finding is suppressed with a reason: clang-tidy's in
+# .clang-tidy, cppcheck's in cppcheck.txt, tidy.sh's in the script.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=build/lint

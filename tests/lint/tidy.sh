@@ -166,8 +166,8 @@ calls_of_files_form_no_circle() {
 }
 
 # The C library's functions that are pure, print into memory, lock, or guard a public call; a timed wait
-# needs its clock.  All that is not here or
-# ours is a system call, or hides one, or an allocation: it belongs into sys*.c.
+# needs its clock.  Every other function that is not ours makes a system call, hides one, or
+# allocates: its place is sys*.c.
 libc_without_system_calls='mem(cpy|move|set|cmp|chr)|__mem(cpy|move|set)_chk|str(len|nlen|cmp|ncmp|chr|rchr|str)|v?snprintf|__v?snprintf_chk|strtou?ll?|qsort|__assert_fail|__stack_chk_fail|__cpu_model|__cpu_indicator_init|pthread_(mutex|cond|condattr)_(init|destroy|lock|unlock|trylock|wait|timedwait|signal|broadcast|setclock)|pthread_self|pthread_setcancelstate|clock_gettime|_GLOBAL_OFFSET_TABLE_'
 
 # undefined: OBJECT NAME for each name that an object file takes from elsewhere

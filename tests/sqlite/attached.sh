@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Goal: a transaction over several attached databases is made in all of them or in none, whichever
-# system call fails in its commit; and the connection that saw the failure goes on with what is there.
+# Goal: a transaction over several attached databases is made in all of them or in none, if any system
+# call of the commit fails; and the connection goes on with the databases as they are.
 #
-# Method: the command sqlite3 under strace, which makes the N-th call of a kind fail, for each N that
-# there is; and an ext4 with less and less room.  Compared are what the same connection sees after the
-# commit, what it sees after one more transaction, and what another process reads at the end.
+# Method: the command sqlite3 under strace, which makes the N-th call of a kind fail, for each possible
+# N; and an ext4 with less and less room.  Three views are compared: the same connection's after the
+# commit, the same connection's after one more transaction, and another process's at the end.
 set -u
 # shellcheck source=tests/sqlite/lib.sh
 . "$(dirname "$0")/lib.sh"

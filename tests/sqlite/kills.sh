@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Goal: what was acknowledged is there, whole, after a process is killed at any moment.
+# Goal: after a kill at any moment every acknowledged transaction is there, whole.
 #
-# Method: bank.c works, is killed with SIGKILL after a random time, and is checked against the lines
-# that it said, KILLS times: with plain commits, and with spilled ones, two databases, VACUUM, and
-# connections that come and go; then three processes at once, of which one is killed before the others.
+# Method: bank.c works, is killed with SIGKILL after a random time, and is checked against its printed
+# lines, KILLS times: with plain commits, with spilled commits, two databases, VACUUM, and connections
+# that come and go; then with three processes at once, one killed before the others.
 set -u
 # shellcheck source=tests/sqlite/lib.sh
 . "$(dirname "$0")/lib.sh"

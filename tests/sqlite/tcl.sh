@@ -10,9 +10,9 @@
 #
 # `mptester` among the names is SQLite's test of several processes, with its two scripts.
 #
-# One procedure of SQLite's is changed: db_save_and_close copies the database before it closes it,
-# and a copy of an open one is refused here.  Not in the list: nolock, which opens a database that is
-# open for writing with immutable=1 (refused, see README), and what needs xSetSystemCall, like mmap2.
+# One procedure of SQLite's is changed: db_save_and_close copies the database before the close, and
+# the copy of an open database is refused here.  Not in the list: nolock, which opens a database that
+# is open for writing with immutable=1 (refused, see README), and tests with xSetSystemCall, like mmap2.
 set -u
 # shellcheck source=tests/sqlite/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# What the steps of run.sh share: TAP lines, roots of other systems, and builds.
+# Shared by the steps of run.sh: TAP lines, roots of other systems, and builds.
 #
 # Flow: read first by run.sh.
 #
-# SY1 a root is made once and kept as a tar file under build/systems/; the mirror is the one that this
-#    machine's apt uses.
-# SY2 a step that cannot be made here is a skip with its reason, and a failure where it is required:
-#    ATOMICIO_REQUIRE=systems.
-# SY3 each row that passed is noted in build/systems/table, from which table.sh makes the README's.
+# SY1 a root is made once and kept as a tar file under build/systems/; the mirror is that of this
+#    machine's apt.
+# SY2 an impossible step is a skip with its reason, and a failure with ATOMICIO_REQUIRE=systems.
+# SY3 each passed row is noted in build/systems/table, from which table.sh makes the README's table.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kept=$root/build/systems
 work=$kept/work

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2016,SC2154
 # SPDX-License-Identifier: MIT
-# Goal: bench measures every way that there is, says why one is not there, and whatever ends it leaves
-# the directory as it was.  How fast anything is, is not tested.
+# Goal: bench measures every possible way, says why a way is missing, and leaves the directory
+# unchanged after any end.  Speed is not tested.
 # Method and helpers: run.sh, which sources this file.
 
 bench() { expect_within 120 0 "$tool" bench --seconds 1 "$@"; }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154,SC2317
-# Goal: atomicio crash finds a writer that loses pages, clears one that does not, says in one
-# sentence what is wrong with its arguments, and leaves a clean machine however it ends.
+# Goal: atomicio crash finds a writer that loses pages, clears a writer that loses none, names wrong
+# arguments in one sentence, and leaves a clean machine after any end.
 # Method: the example examples/crash_page as the work and the check, small shell programs as bad
-# ones, signals at many moments.  A machine is clean if the directory for temporary files is empty,
-# no loop device reads from it, and no process has its name among its arguments.
+# writers, signals at many moments.  A machine is clean if the directory for temporary files is empty,
+# no loop device reads from that directory, and no process has its name among the arguments.
 
 crash_program=$(dirname "$tool")/crash/atomicio-crash
 crash_page=$(dirname "$tool")/../examples/crash_page

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2016,SC2154
 # SPDX-License-Identifier: MIT
-# Goal: journal recover writes every page to the file that it belongs to, and to no other; it asks,
-# shows and keeps what it is told to, and drops nothing unasked.
+# Goal: journal recover writes every page to the right file, and to no other file; the command asks,
+# shows and keeps pages as ordered, and drops nothing unasked.
 # Method and helpers: run.sh and journal.sh, which are sourced before.
 
 journal_recover_never_writes_over_the_journal() {

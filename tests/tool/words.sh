@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2016,SC2154
 # SPDX-License-Identifier: MIT
 # Goal: the manual and the program use the same words: every key and value of the JSON output stands in
-# atomicio.1, and what stands there is printed by the program.
-# Method: keys are those of real output, of every command and of errors; values are the words of
-# tools/words.c, which is the only file that has them; both are compared with the section JSON of
-# the manual, as .It and .Sy have keys and .Qq has values.  Helpers: run.sh, which sources this file.
+# atomicio.1, and the program prints every word of the section JSON.
+# Method: keys come from real output, of every command and of errors; values are the words of
+# tools/words.c, the only file with these words.  Keys are compared with .It and .Sy of the section
+# JSON of the manual, values with .Qq.  Helpers: run.sh, which sources this file.
 
 manual=$here/../../man/atomicio.1 sources=$here/../../tools
 man_section() { sed -n '/^\.Ss JSON/,/^\.Sh EXIT/p' "$manual"; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2016,SC2154
 # SPDX-License-Identifier: MIT
-# Goal: write puts exactly the bytes it was given where it was told, untorn, or says why it did not
-# and leaves the old ones.
+# Goal: write puts exactly the given bytes at the given place, untorn, or says why not and leaves the
+# old bytes.
 # Method and helpers: run.sh, which sources this file.
 
 fresh() { # a file with known bytes, its copy, and data to write

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Kill the machine while it writes, with disks that lose and tear what was not flushed.
-# Flow: host/machine.sh brings QEMU and the kernel; tearing_disk serves each disk, kill_judge gives the
-# guest its command, keeps its records and kills it; in it kill_guest checks, then writes on.
+# Kill the machine while it writes, with disks that lose and tear unflushed data.
+# Flow: host/machine.sh brings QEMU and the kernel; tearing_disk serves each disk; kill_judge gives the
+# guest a command, keeps the records and kills the guest; kill_guest in the guest checks, then writes on.
 #
 # usage: crash.sh [--kernel V] [--kills N] [--seed N] [--broken WHAT] [--build DIR] [--keep]
 #	V: 6.1, 6.12 or 7.3; none: N kills in all (100), 60 of them on 7.3, then what must go red
@@ -246,8 +246,8 @@ series() {
 	return $worst
 }
 
-# What CI runs: the kills on three kernels, then what must go red, which ends at the first wrong page,
-# most often after 3 to 10 kills.  A machine has one processor, so there are two at a time.
+# CI's run: the kills on three kernels, then the broken builds, which must go red and end at the first
+# wrong page, most often after 3 to 10 kills.  A machine has one processor: two machines run at a time.
 everything() {
 	local worst=0 all=${kills:-100} job
 	prepare_host 6.1 6.12 7.3

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# What every guest test uses: verdicts, facts, undoing, and counting commands on the wire.
-# Flow: guest/one reads it, then devices.sh, then the test's script.
+# Shared by every guest test: verdicts, facts, undoing, and counting commands on the wire.
+# Flow: guest/one reads this file, then devices.sh, then the test's script.
 #
-# VG1 a test ends at its first wrong thing: fail.  A skip names what is missing.
-# VG2 what a test made, it hands to defer, and it is undone in reverse order however it ends.
+# VG1 a test ends at the first fault: fail.  A skip names the missing thing.
+# VG2 a test hands everything it made to defer, which undoes all in reverse order after any end.
 
 fail() {
 	echo "fail: $*"

@@ -22,10 +22,11 @@ has_no_reason() {
 	[[ ,$(value reasons "$2"), != *,$1,* ]] || fail "reason $1 is wrong: $2"
 }
 
-# The other writer may have read an old page while a write was made, and dirtied it: when that page
-# is written back, its old bytes lie over the new.  The kernel could not drop it, and says so once
-# (mm/filemap.c:kiocb_invalidate_post_direct_write): the library's sync must not say 0, unless a write
-# was told before, whose handle is poisoned then; the one that is opened after it was told nothing.
+# The other writer may have read an old page during a write, and dirtied the cached copy: the
+# write-back then puts the old bytes over the new page.  The kernel could not drop the copy, and
+# reports this once (mm/filemap.c:kiocb_invalidate_post_direct_write): the library's sync must not
+# return 0.  Exception: a write received the report before, and its handle is poisoned; a handle
+# opened later received nothing.
 contents_or_told() {
 	[ "$(value contents "$line")" = 0 ] || [ "$(value poisoned "$line")" -gt 0 ] ||
 		expect sync -EIO "$line"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Goal: what the caller sees when the device fails an untorn write, and what is on disk then.
+# Goal: the caller's errors when the device fails an untorn write, and the bytes on the disk.
 # Method: scsi_debug's error injection (debugfs, since 6.6) for WRITE ATOMIC, and a mapping that is
 # replaced by one with an error target while the filesystem above it is mounted.
 

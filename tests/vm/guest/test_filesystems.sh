@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Goal: what a file can do, by filesystem, its options, and the disk below.
-# Method: make disk and filesystem, compare statx with what they were made with, then write every
-# size on both sides of every bound to a file that is already there, and look at every sector.
+# Goal: the abilities of a file, by filesystem, options, and the disk below.
+# Method: make disk and filesystem, compare statx with the parameters of both, then write every size
+# on both sides of every bound to an existing file, and look at every sector.
 
 # file_bounds MIN MAX OPT [known]: a file of 5 MiB claims exactly this.  0 0: it can nothing.
 file_bounds() {

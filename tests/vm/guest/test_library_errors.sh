@@ -119,8 +119,8 @@ test_library_with_a_dm_error_target_inside() {
 }
 
 # library_error_below FILESYSTEM OPTIONS KIND: the mapping turns bad under the mounted filesystem,
-# which goes on claiming.  The whole mapping has lost its untorn writes, beside the hole too.  To a
-# handle opened before, that is LAYOUT; to one opened after, what its probe makes of it: KIND.
+# which goes on claiming.  The whole mapping has lost its untorn writes, beside the hole too.  A
+# handle opened before gets LAYOUT; a handle opened later gets the verdict of its probe: KIND.
 library_error_below() {
 	local under bad end way turns_bad
 	file_over_linear "$1" "$2"

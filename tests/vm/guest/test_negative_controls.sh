@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Goal: calls that look like success and are not untorn, or that lose data: what a library must
-# not pass on.  Each is shown with raw calls, on the kernels that have it.
+# Goal: some calls look like success and are not untorn, or lose data: a library must not pass these
+# on.  Each case is shown with raw calls, on the kernels that have the case.
 # Method: make the call, read the range back sector by sector, count the commands on the wire.
-# A kernel that has mended one of these makes the test red: then the kernel page is out of date.
+# A kernel that has mended a case makes the test red: the kernel page is then out of date.
 
 ext4_bigalloc() {
 	scsi_disk

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Goal: what raw block devices and the layers over them really do with RWF_ATOMIC.
-# Method: make each disk, write down statx and queue limits, compare them with what the disk was
-# made with, then write every size on both sides of every bound through pwritev2 and io_uring.
+# Goal: the real behaviour of raw block devices, and of the layers above, with RWF_ATOMIC.
+# Method: make each disk, write down statx and queue limits, compare them with the parameters of the
+# disk, then write every size on both sides of every bound through pwritev2 and io_uring.
 
 # bounds MIN MAX [BOUNDARY]: the disk claims exactly these, and keeps to them.  0 0: nothing.
 bounds() {

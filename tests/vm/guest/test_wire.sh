@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Goal: a write that the kernel reports as untorn went to the device as one command of its own.
-# Method: trace the commands, make writes at known places, compare the lists.  This is all that an
-# emulated device can show: that the device then keeps its promise, only a power cut can.
+# Method: trace the commands, make writes at known places, compare the lists.  An emulated device can
+# show no more: only a power cut shows whether a device keeps its promise.
 
 # one_command_each DISK-FILE BLOCK OPCODE LENGTH...: three writes of each length.
 one_command_each() {
