@@ -57,7 +57,7 @@ static bool is_linked(int fd)
 	return fstat(fd, &stat) || stat.st_nlink > 1;
 }
 
-/* Write home what the journal has, and close it clean.  0 or a negative errno. */
+/* Write the journal's pages home, and close the journal clean.  0 or a negative errno. */
 static int recover(const char *name, int database)
 {
 	const struct atomicio_recover_options options = {.report = report};
@@ -136,7 +136,7 @@ static int unguard(const char *name, bool is_forced)
 		return 0;
 	}
 	error = recover(name, fd);
-	if (error == -EBUSY) /* a process that is alive has commits in it: no force is right */
+	if (error == -EBUSY) /* a living process has commits in the journal: no force is right */
 		return complain(name, "in use by another process; the guard stays", 0);
 	if (error && !is_forced)
 		return complain(name, "the guard stays; --force takes it off", 0);

@@ -131,7 +131,7 @@ static int file_unlock(sqlite3_file *base, int level)
 
 	if (file->node && level <= SQLITE_LOCK_SHARED) {
 		vfs_turn_end(file);
-		/* Pages that are still kept are of a transaction that SQLite gave up. */
+		/* Pages still kept belong to an abandoned transaction. */
 		vfs_pages_clear(&file->pages);
 		file->way = VFS_IDLE;
 		file->is_bare = false;
@@ -258,7 +258,7 @@ static int file_shm_unmap(sqlite3_file *base, int is_deleted)
 	return vfs_real(file)->xShmUnmap(file->real, is_deleted);
 }
 
-/* A mapping shows the file: not what is kept, nor what did not go home, nor the guard hidden. */
+/* A mapping shows the file: without kept pages and pages not home, and with the guard. */
 static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int length, void **mapped)
 {
 	struct vfs_file *file = (struct vfs_file *)base;

@@ -196,7 +196,7 @@ struct vfs_page **vfs_pages_sorted(const struct vfs_pages *pages)
 	return sorted;
 }
 
-/* Less than a page at the end of a file that is no multiple of it. */
+/* Less than a page, at the end of a file of another length. */
 uint32_t vfs_pages_length(const struct vfs_pages *pages, const struct vfs_page *page)
 {
 	const uint64_t start = page->index * pages->page_size;

@@ -43,8 +43,8 @@ static uint64_t journal_size(const char *name)
 }
 
 /*
- * Nobody locks an immutable file, or one opened with nolock.  The VFS then makes no frames, and
- * accepts none that somebody else has left.
+ * Nobody locks an immutable file, or a file opened with nolock.  The VFS then makes no frames, and
+ * refuses a guarded database.
  */
 static int open_unlocked(struct vfs_file *file)
 {
@@ -97,7 +97,7 @@ static int open_database(const char *name, struct vfs_file *file, int flags, int
 	return SQLITE_OK;
 }
 
-/* QR1: without SQLITE_OPEN_CREATE it is a hot one, to be played back. */
+/* QR1: without SQLITE_OPEN_CREATE: a hot rollback journal, to be played back. */
 static int open_rollback(const char *name, struct vfs_rollback *rollback, int flags, int *given)
 {
 	/* By the name's place in memory, which is the pager's own: another VFS may lie above. */
@@ -138,7 +138,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
 		code = open_database(name, (struct vfs_file *)file, flags, given);
 	else if (name && flags & SQLITE_OPEN_MAIN_JOURNAL && !(flags & SQLITE_OPEN_READONLY))
 		code = open_rollback(name, (struct vfs_rollback *)file, flags, given);
-	else /* also a rollback journal that is only looked at, for its super-journal's name */
+	else /* also a rollback journal opened only for the super-journal's name */
 		return base->xOpen(base, name, file, flags, given);
 	if (code)
 		file->pMethods = NULL;

@@ -239,7 +239,7 @@ int vfs_turn_begin(struct vfs_file *file)
 	 */
 	if (!vfs_share_has_name(node))
 		return -ESTALE;
-	/* The journal was not hot under this lock, so nobody can have died in a turn since. */
+	/* The journal was not hot under this lock: no process can have died in a turn since. */
 	return result ? -EIO : 0;
 }
 

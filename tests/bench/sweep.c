@@ -34,7 +34,7 @@ static const struct rival by_batch[] = {
 	{.name = NULL},
 };
 
-/* Pages of many threads that go through one double write, as InnoDB's do. */
+/* Pages of many threads through one double write, like InnoDB's. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
@@ -72,7 +72,7 @@ static void lead(struct stage_worker *worker)
 	pthread_cond_broadcast(&shared.done);
 }
 
-/* One page: who finds nobody at work leads, with all pages that have gathered. */
+/* One page: a writer without a leader at work leads, with all gathered pages. */
 static void double_shared(struct stage_worker *worker)
 {
 	uint64_t mine;
@@ -130,7 +130,7 @@ static int by_size(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Of too few steps a high percentile says nothing: then it is left out. */
+/* A high percentile of too few steps is left out. */
 static void print_percentiles(struct measure *measure)
 {
 	static const struct {

@@ -9,7 +9,7 @@
 
 #include "disk_internal.h"
 
-/* The sectors of a pending write that lie in a range of its file. */
+/* The sectors of a pending write in a range of the file. */
 static uint64_t sectors_in(const struct disk_pending *pending, uint64_t offset, uint64_t length)
 {
 	uint64_t mask = 0;

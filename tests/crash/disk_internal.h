@@ -20,7 +20,7 @@ void disk_compact(struct disk_state *state);
 void disk_write(struct disk_state *state, uint32_t file, uint64_t offset, const uint8_t *data,
 		uint64_t length, bool untorn);
 
-#define DISK_OWN_FIRST 18 /* the first descriptor that a process opens itself */
+#define DISK_OWN_FIRST 18 /* the first descriptor opened by a process itself */
 
 /* disk_sys.c */
 

@@ -151,7 +151,7 @@ static ssize_t fake_pread(int fd, void *buffer, size_t length, uint64_t offset)
 	return (ssize_t)length;
 }
 
-/* Does this call report a write-back that failed?  Once a description. */
+/* Does this call report a failed write-back?  Once per description. */
 static bool reports_error(struct disk_description *where)
 {
 	if (where->seen == disk.state.errors[where->file])

@@ -110,7 +110,7 @@ struct visit {
 
 static void explore_level(uint32_t level);
 
-/* Check what recovery makes of the state on the disk now; if `descend`, go on from it. */
+/* Check the result of recovery from the state on the disk; with `descend` go on from there. */
 static void check_state(uint32_t level, bool killed, bool descend)
 {
 	struct snapshot *next = &starts[level + 1];

@@ -18,13 +18,13 @@
 
 enum fiber_end { FIBER_DONE, FIBER_CRASHED, FIBER_DEADLOCK };
 
-/* Switch to the next fiber that can run, at these of the points counted by fiber_point(). */
+/* Switch to the next ready fiber, at these points of fiber_point(). */
 struct fiber_schedule {
 	uint32_t count;
 	uint32_t at[FIBER_SWITCHES];
 };
 
-/* Run `main` and what it starts, to the end, the crash or the deadlock. */
+/* Run `main` and its fibers, to the end, the crash or the deadlock. */
 enum fiber_end fiber_run(void (*main)(void *), void *argument,
 			 const struct fiber_schedule *schedule);
 

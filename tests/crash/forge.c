@@ -10,7 +10,7 @@
 #include "journal_format.h"
 
 #define FRAME_CRC 40
-#define SEQUENCE 1000u /* no frame of a run comes so far: live wherever it is found */
+#define SEQUENCE 1000u /* beyond every frame of a run: live in any place */
 
 static uint8_t frame[2 * JOURNAL_BLOCK];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keep the promises that were made, and compare images with them.  See oracle.h.
+ * Record the promises, and compare images with them.  See oracle.h.
  */
 #include "oracle.h"
 
@@ -239,8 +239,8 @@ static bool matches(const struct oracle *oracle, uint32_t subset,
 }
 
 /*
- * After a kill: what the journal had is durable now, what is only seen may still be lost; of
- * what a later write hides, nothing is known.
+ * After a kill: pages in the journal are durable now, pages that are only seen may still be lost;
+ * nothing is known of a page hidden by a later write.
  */
 static void settle_on(struct oracle *oracle, uint32_t subset,
 		      uint16_t seen[DISK_HOMES][HOME_SECTORS])

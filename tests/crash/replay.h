@@ -43,7 +43,7 @@ struct step {
 void replay_print(char *out, size_t size, const struct setting *setting, const struct step *path,
 		  uint32_t levels, char end);
 
-/* Read the part before the crashes, or one crash, and step over it. */
+/* Read and skip the part before the crashes, or one crash. */
 bool replay_setting(const char **at, struct setting *setting);
 void replay_step(const char **at, struct step *step);
 

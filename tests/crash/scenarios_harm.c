@@ -36,7 +36,7 @@ void run_rot(struct world *w, uint32_t boot)
 		step_rot();
 }
 
-/* A page looks like a frame: where it was cut short, and where its own frame is written over. */
+/* A page looks like a frame: in a cut frame, and in a frame written over. */
 void run_forged(struct world *w, uint32_t boot)
 {
 	(void)w;

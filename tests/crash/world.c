@@ -17,7 +17,7 @@
 
 struct world world;
 
-/* A buffer for each page that may be under way at one time. */
+/* A buffer for each page under way at one time. */
 static uint8_t buffers[ORACLE_FIBERS][ORACLE_OPS][PAGE_MAX] __attribute__((aligned(4096)));
 
 void world_problem(const char *format, ...)

@@ -29,9 +29,9 @@ int step_complete(uint32_t request);
 int step_cancel(uint32_t request);
 /* The next entry: the home, or the same again. */
 int step_next(uint32_t request);
-/* All that is left of it. */
+/* All the rest. */
 void step_finish(uint32_t request);
-/* All of a durable write by the kernel's path, if what is live in its range can be retired. */
+/* A whole durable write by the kernel's path, if the live frames of its range can be retired. */
 void step_past(uint32_t request, uint32_t handle, uint64_t offset, uint32_t length);
 /* A synchronous write that a request is in the way of. */
 void step_write_busy(uint32_t handle, uint64_t offset, uint32_t length);

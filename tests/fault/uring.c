@@ -150,7 +150,7 @@ static void compare_all(int64_t result)
 
 START_TEST(every_errno_means_what_it_means_to_a_call)
 {
-	/* The table's errors, those of block/blk-core.c, and some that nobody should give. */
+	/* The errors of the table, of block/blk-core.c, and some impossible errors. */
 	const int errors[] = {
 		EOPNOTSUPP, ENOSYS,    ENOTBLK,	  EINVAL,      EAGAIN, EINTR,	ENOSPC,
 		EDQUOT,	    EFBIG,     EBADF,	  ECANCELED,   EIO,    ENODATA, ENOMEM,

@@ -22,7 +22,7 @@ static void repair_header(uint8_t *block)
 	put32(block + 4092, journal_crc32c(0, block, 4092));
 }
 
-/* Of a page as it goes home: the escape is taken off for it. */
+/* Of a page on its way home: without the escape. */
 static uint32_t page_crc(uint8_t *page, uint64_t length, uint32_t escape)
 {
 	uint32_t crc = 0;
@@ -39,7 +39,7 @@ static uint32_t page_crc(uint8_t *page, uint64_t length, uint32_t escape)
 	return crc;
 }
 
-/* The page checksums and then the frame's own, as far as it lies inside the journal. */
+/* The page checksums and then the frame's own, for the part inside the journal. */
 static void repair_frame(uint8_t *journal, uint64_t size, uint64_t at, uint32_t mode)
 {
 	uint8_t *frame = journal + at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Put right what hardly any mutation would: checksums, ids, places.
+ * Correct fields that hardly any mutation gets right: checksums, ids, places.
  *
- * Flow: the fuzz targets prepare their inputs with it.
+ * Flow: the fuzz targets prepare their inputs with this file.
  */
 #ifndef FUZZ_REPAIR_H
 #define FUZZ_REPAIR_H

@@ -82,7 +82,7 @@ static void a_page_dirtied_beside_a_direct_write_fails_the_sync(void)
 	CHECK_EQ(errno, EIO);
 	CHECK_EQ(fdatasync(buffered), -1);
 	CHECK_EQ(errno, EIO);
-	/* The other has received the error, and there is nothing more to report. */
+	/* The other call has received the error, and no report is left. */
 	CHECK_EQ(fdatasync(other), 0);
 	CHECK(kernel_holds(NAME, 0, PAGE, 1));
 	close(buffered);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: writes through the journal in real rings of every kind are durable at their first
- * completion, and home at their second.
+ * Goal: writes through the journal in real io_urings of every kind are durable at their first
+ * completion, and home at the second.
  *
  * Method: pages that name their place, read back through another descriptor.
  */

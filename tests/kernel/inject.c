@@ -24,7 +24,7 @@ static const char *scenario;
 static int injected;
 static uint32_t number; /* the kind, or the count of retries */
 
-/* The table of the header, for durable writes: no room may be what their sync was told. */
+/* The table of the header, for durable writes: "no room" may come from their sync. */
 static const struct {
 	uint32_t on_disk, allowed;
 } table[] = {

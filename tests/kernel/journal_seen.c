@@ -65,7 +65,7 @@ static void fill_pages(uint32_t seed)
 		kernel_fill(pages[i], length, i * PITCH + shift, seed);
 }
 
-/* How many looks of this reader find another page; at the page that was written last first. */
+/* The number of looks of this reader at a wrong page; the last written page comes first. */
 static int reader_misses(const struct reader *reader)
 {
 	static uint8_t found[PITCH] __attribute__((aligned(4096)));

@@ -15,7 +15,7 @@
 
 #include "libatomicio/journal.h"
 
-/* Files by their id, for recovery; an fd of 0 means that the file is gone. */
+/* Files by their id, for recovery; fd 0: the file is gone. */
 struct journal_files {
 	int fds[8];
 };
@@ -95,7 +95,7 @@ static inline struct atomicio_recovery journal_replay(int fd, struct journal_fil
 	return done;
 }
 
-/* Run `body` in a child that then dies as a killed program does, without closing anything. */
+/* Run `body` in a child; the child then dies like a killed program, without any close. */
 static inline void journal_in_a_child(void (*body)(void *context), void *context)
 {
 	const pid_t child = fork();
@@ -103,7 +103,7 @@ static inline void journal_in_a_child(void (*body)(void *context), void *context
 
 	MUST(child);
 	if (child == 0) {
-		/* A failed check of the child ends it with a status of its own. */
+		/* A failed check ends the child with a status of its own. */
 		if (!setjmp(kernel_failed)) {
 			body(context);
 			fflush(stdout);

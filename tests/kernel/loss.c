@@ -128,7 +128,7 @@ static void an_fsync_of_the_caller_does_not_use_up_the_report(void)
 	sync_knows(file, -ENOSPC);
 }
 
-/* A write of another page that syncs receives the error, and says so to the handle. */
+/* A syncing write of another page receives the error, and reports it to the handle. */
 static void told(struct atomicio_file *file, uint32_t flags)
 {
 	const int error = atomicio_write(file, page, PAGE, FAR, flags);

@@ -86,7 +86,7 @@ static void a_bounced_write_has_the_flag(void)
 	syscall(SYS_getppid);
 	CHECK_EQ(error, 0);
 	CHECK_EQ(kernel_stats(file).bounces, 1);
-	/* Before it the buffer is asked for, which is not aligned to the block. */
+	/* First the buffer is tested, which is not aligned to the block. */
 	printf("~ %#x %#x\n", ATOMIC | NOAPPEND | DSYNC, 16 * KIB);
 	atomicio_close(file);
 	free(page);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: a guest's writes through real rings of every kind reach the disk untorn, and a refused
- * one does nothing but break its link.
+ * Goal: a guest's writes through real io_urings of every kind reach the disk untorn, and a refused
+ * write only breaks its link.
  * Method: on XFS with reflink; pages that name their place, read back through another descriptor.
  */
 #include <liburing.h>

@@ -33,7 +33,7 @@ static void whole_link_is_written_when_none_fails(void)
 	end();
 }
 
-/* Where request 1 of 4 linked ones fails: what became of the rest, and of a second round. */
+/* Request 1 of 4 linked ones fails: the results of the rest, and of a second round. */
 static void check_broken_link(int32_t *results, int own_error)
 {
 	CHECK_EQ(atomicio_uring_done(&requests[0], results[0]), 0);

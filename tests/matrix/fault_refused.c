@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * System calls that a filter refuses, each with several errnos, and limits of several values
- * (matrix.h).  The part of the fault's name behind ':' says which.
+ * (matrix.h).  The part of the fault's name behind ':' names the call or limit.
  *
  * Flow: faults.c has them in its table.
  */

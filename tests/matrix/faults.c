@@ -115,7 +115,7 @@ void fault_writable(void)
 	(void)remount(0);
 }
 
-/* As after an error of its metadata: the filesystem is read-only, under descriptors that are not.
+/* As after an error of metadata: the filesystem is read-only, under writable descriptors.
  */
 void fault_aborted(int fd)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults: what faults.c has in its table and fault_*.c make (matrix.h). */
+/* Faults: the table of faults.c, and the makers in fault_*.c (matrix.h). */
 #ifndef MATRIX_FAULTS_H
 #define MATRIX_FAULTS_H
 

@@ -195,7 +195,7 @@ static bool any_failed(void)
 	return cell->setup_result != 0;
 }
 
-/* Faults of the disk shut filesystems down: nothing can be made there then. */
+/* Faults of the disk shut filesystems down: afterwards no file can be made. */
 static bool is_dead(void)
 {
 	const int fd = matrix_open(matrix_directory, "trial", O_CREAT);

@@ -47,7 +47,7 @@ static int prep_once(struct guest *guest, uint32_t i)
 	return error;
 }
 
-/* Prepare page i, however often it is told to come later: true: a completion of it will come. */
+/* Prepare page i, again after each "later"; true: its completion will come. */
 static bool prep(struct guest *guest, uint32_t i)
 {
 	struct outcome *outcome = &cell->pages[guest->first + i];

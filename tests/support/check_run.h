@@ -15,13 +15,13 @@
 /* `setup`, if not NULL, runs before each test, in the test's process. */
 int check_run(const char *name, const TTest *const *tests, size_t count, void (*setup)(void));
 
-/* A test that runs for each `_i` from first to end - 1; once where both are 0. */
+/* A test that runs for each `_i` from first to end - 1; once if the two are 0. */
 struct check_loop {
 	const TTest *test;
 	int first, end;
 };
 
-/* The same for tests that loop, with a function to run after each. */
+/* The same for loop tests, with a function to run after each. */
 int check_run_loops(const char *name, const struct check_loop *tests, size_t count,
 		    void (*setup)(void), void (*teardown)(void));
 

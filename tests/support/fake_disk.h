@@ -42,9 +42,9 @@ struct fake_disk {
 	uint32_t drops_needed; /* calls of drop_cache() until they are gone */
 	uint32_t arrivals;    /* a page comes up in that many of the next calls, behind the check */
 	bool arrivals_vanish; /* and is gone when the call returns */
-	uint32_t readers;    /* after that many of the next writes a reader's clean page is there */
-	bool no_nowait;	     /* the driver cannot do RWF_NOWAIT */
-	uint32_t queue_full; /* number of next RWF_NOWAIT calls that find no room */
+	uint32_t readers;     /* number of next writes that leave a reader's clean page */
+	bool no_nowait;	      /* the driver cannot do RWF_NOWAIT */
+	uint32_t queue_full;  /* number of next RWF_NOWAIT calls that find no room */
 
 	/* ext4: with a flag of write_look.c set, an untorn write goes through the cache (FD4). */
 	uint32_t spoil;	    /* flags that are set in the next write, before its check */
@@ -71,7 +71,7 @@ void disk_reset(void);
 /* The same machine with a raw device in place of the file. */
 void disk_is_device(void);
 
-/* The same machine with ext4, and a file of so many blocks of 512 bytes. */
+/* The same machine with ext4, and a file of `blocks` blocks of 512 bytes. */
 void disk_is_ext4(uint64_t blocks);
 /* A page of the file is lost with this negative errno, which is still to be reported (FD5). */
 void disk_lose(int error);

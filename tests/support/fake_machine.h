@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The half of the fake system table that is about filesystem, process and machine.
+ * The half of the fake system table for filesystem, process and machine.
  *
- * Flow: fake_sys.c puts these into its table; only it includes this.
+ * Flow: only fake_sys.c includes this file, and puts the functions into its table.
  */
 #ifndef FAKE_MACHINE_H
 #define FAKE_MACHINE_H

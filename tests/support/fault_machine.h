@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every call of a write fails once, with every errno, and the truth is compared with what the
- * write said.
+ * Every call of a write fails once, with every errno, and the result of the write is compared with
+ * the disk.
  *
  * Flow: for the tests of tests/fault that write.  Each program has its own: include it once.
  */
@@ -71,7 +71,7 @@ static inline bool holds(uint64_t length, int value)
 	return disk_holds(AT, length, value);
 }
 
-/* Is what the policy was told of the disk true, at the moment when it was told? */
+/* Was the policy told the true state of the disk, at that moment? */
 static inline uint32_t truthful_policy(void *context, const struct atomicio_failure *failure)
 {
 	const bool old = holds(failure->length, DISK_OLD), new = holds(failure->length, NEW);
@@ -127,7 +127,7 @@ static inline struct outcome run(const struct scenario *it, uint32_t fail_at, in
 		result.written = atomicio_write(file, page + it->offset_in_buffer, it->length, AT,
 						it->flags);
 		result.plain = machine_stats(file).writes_plain;
-		/* A page that was answered for is there before anything else is done. */
+		/* An answered page is there before any other step. */
 		if (result.written == 0)
 			ck_assert(holds(it->length, NEW) ||
 				  (journal && frames_hold(journal, it->length)));

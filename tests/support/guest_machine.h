@@ -28,7 +28,7 @@ void guest_open(uint32_t answer, uint32_t fallback);
 int prep(const void *buffer, size_t length, uint64_t offset, uint32_t flags);
 int prep_page(void);
 
-/* The entry is one that the kernel refuses without doing anything; or the page's write. */
+/* The kernel refuses the entry without any effect; or the entry is the page's write. */
 void check_failing(void);
 void check_write(int rwf);
 

@@ -2,8 +2,7 @@
 /*
  * A file and a journal on the fake disk, which loses a page.
  *
- * Flow: for the tests of losses that a write is told of.  Each program has its own: include it
- * once.
+ * Flow: for the tests of losses reported to a write.  Each program has its own: include it once.
  */
 #ifndef LOSSY_MACHINE_H
 #define LOSSY_MACHINE_H

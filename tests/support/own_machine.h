@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trouble_machine.h, with calls of the table replaced that a memfd cannot refuse: what happens to
- * the journal's own file.
+ * The trouble of the journal's own file: trouble_machine.h, with replaced calls where a memfd
+ * cannot refuse.
  *
- * Flow: included by the tests of that file; each has a machine of its own.
+ * Flow: included by the tests of the journal's own file; each has a machine of its own.
  */
 #ifndef OWN_MACHINE_H
 #define OWN_MACHINE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machines to probe, and what a probe of them must say.  See probe_machine.h.
+ * Machines to probe, and the expected answers.  See probe_machine.h.
  */
 #include "probe_machine.h"
 

@@ -41,7 +41,7 @@ void ring_free(void);
  */
 struct journal_frame ring_frame(uint64_t sequence, uint64_t offset);
 void ring_put(struct journal_frame frame, uint64_t file_id, uint64_t home_offset, uint8_t fill);
-/* Put a page that the caller made at `place` of the frame; files 1, one entry. */
+/* Put a page of the caller's at `place` of the frame; files 1, one entry. */
 void ring_poke(uint64_t offset, const void *bytes, size_t length);
 
 struct atomicio_journal *ring_open(void);

@@ -82,7 +82,7 @@ static inline ssize_t dying_write(int fd, const struct iovec *vector, int count,
 	return result;
 }
 
-/* The shared page is written by pwrite: a point to die, too, before it and after it. */
+/* The shared page is written by pwrite: a point to die, too, before and after the call. */
 static inline ssize_t dying_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
 {
 	ssize_t result;

@@ -38,7 +38,7 @@ void policy_saw(const struct policy_script *script, uint32_t kind, int error, ui
 /* disk_reset(), and the page filled. */
 void write_machine(void);
 
-/* Open FAKE_FD; it must succeed.  The counters of calls start at 0 after it. */
+/* Open FAKE_FD, with success.  The counters of calls then start at 0. */
 struct atomicio_file *machine_open(const struct atomicio_options *options);
 
 /* A journal on DISK_JOURNAL_FD, laid out and open. */

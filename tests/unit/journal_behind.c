@@ -160,7 +160,7 @@ START_TEST(a_write_in_a_ring_over_the_page_is_taken_when_it_is_home)
 }
 END_TEST
 
-/* Memory: as many frames as there are stages, and then a writer waits. */
+/* Memory: one frame per stage, and then a writer waits. */
 START_TEST(what_is_left_behind_is_bounded)
 {
 	struct atomicio_journal_info info;

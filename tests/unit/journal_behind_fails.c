@@ -97,7 +97,7 @@ START_TEST(a_page_that_is_cut_short_is_finished)
 }
 END_TEST
 
-/* Any call, any errno: after the next start the page is there, or none of it. */
+/* Any call, any errno: after the next start the page is there, wholly or not at all. */
 START_TEST(it_survives_every_failure)
 {
 	static const int errors[] = {-EPERM,  -EINTR,  -EIO,	-EBADF,	 -EAGAIN, -ENOMEM,

@@ -59,7 +59,7 @@ START_TEST(nobody_overtakes_a_chain_on_its_own_pages)
 	while (!trouble.hanging)
 		pthread_cond_wait(&trouble.changed, &trouble.lock);
 	pthread_mutex_unlock(&trouble.lock);
-	/* The chain waits for page 3; page 7, which is free, is not taken from it. */
+	/* The chain waits for page 3, and keeps page 7, which is free. */
 	pthread_create(&chain, NULL, chain_thread, &value);
 	await_line(1);
 	pthread_create(&later, NULL, page_thread, &at[1]);

@@ -264,7 +264,7 @@ START_TEST(an_interrupted_reap_is_made_again)
 }
 END_TEST
 
-/* Any call of a group, any errno: all its pages are there after the next start, or none. */
+/* Any call of a group, any errno: after the next start all pages are there, or none. */
 START_TEST(a_group_survives_every_failure)
 {
 	static const int errors[] = {-EPERM,  -EINTR,  -EIO,	-EBADF,	 -EAGAIN, -ENOMEM,

@@ -132,7 +132,7 @@ END_TEST
 /* K9: FUSE only passes RWF_DSYNC on to the server, which may drop the flag. */
 START_TEST(a_journal_on_a_filesystem_that_leaves_syncs_to_a_server_is_synced)
 {
-	static const uint32_t magics[] = {0xEF53u,     0x58465342u, 0x9123683Eu, /* they do it */
+	static const uint32_t magics[] = {0xEF53u,     0x58465342u, 0x9123683Eu, /* no server */
 					  0x65735546u, 0x794c7630u, 0x01021997u, 0x12345u};
 
 	for (size_t i = 0; i < 7; i++) {

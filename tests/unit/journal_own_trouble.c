@@ -159,7 +159,7 @@ START_TEST(a_full_filesystem_that_copies_on_write_is_read_and_flushed_instead)
 		ck_assert_int_eq(!(info().notes & ATOMICIO_JOURNAL_NOTE_BUFFERED), direct);
 		own.own_write_error = -ENOSPC;
 		own.own_syncs = 0;
-		/* The pages go home, but the header that says so cannot be written. */
+		/* The pages go home, but the header for this cannot be written. */
 		ck_assert_int_eq(atomicio_journal_recover(journal, resolve, NULL, NULL, 0, NULL, 0),
 				 -ENOSPC);
 		ck_assert_uint_eq(own.own_syncs, direct ? 2 : 0); /* the header, and the frame */

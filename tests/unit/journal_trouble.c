@@ -236,7 +236,7 @@ static void *write_laps(void *unused)
 	return NULL;
 }
 
-/* C1: a quarter of the ring.  Nothing fails: the others wait, and go on with it. */
+/* C1: a quarter of the log area.  Nothing fails: other writers wait, and then go on. */
 START_TEST(more_of_a_file_that_hangs_than_may_be_carried_makes_others_wait)
 {
 	pthread_t threads[2];

@@ -65,7 +65,7 @@ static void kill_everywhere(bool alone)
 	}
 	ck_assert_int_ge(deaths, 20);
 	ck_assert_int_ge(hot, 10);
-	/* Nothing that was killed has left the frames of others behind: all can be retired. */
+	/* No killed process has left frames of others behind: all can be retired. */
 	ck_assert_int_eq(begin(), 0);
 	ck_assert_int_eq(atomicio_journal_checkpoint(journal), 0);
 	ck_assert_int_eq(end(), 0);
@@ -139,7 +139,7 @@ START_TEST(a_page_of_a_time_when_nobody_lived_is_not_believed)
 	ck_assert_int_eq(write_in_turn(7), 0);
 	ck_assert_int_eq(close_all(), 0);
 	leave_a_lie(true);
-	/* Used by one process meanwhile: all that the page says is wrong now. */
+	/* Used by one process meanwhile: everything in the page is wrong now. */
 	ck_assert_int_eq(journal_open(&calls, journal_fd, &own), 0);
 	ck_assert_int_eq(atomicio_journal_recover(own, resolve, NULL, NULL, 0, NULL, 0), 0);
 	journal = own;

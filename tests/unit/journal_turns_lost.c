@@ -154,7 +154,9 @@ START_TEST(a_file_closed_while_older_pages_go_home_again_is_not_retired)
 }
 END_TEST
 
-/* Write-back fails, the page counts as clean, and reclaim drops it: the disk has an older one. */
+/*
+ * Write-back fails, the page counts as clean, reclaim drops the page: the disk has an older page.
+ */
 START_TEST(an_older_copy_of_the_page_is_not_believed)
 {
 	static uint8_t page[PAGE];

@@ -44,7 +44,7 @@ static void *ask(void *nothing)
 	return nothing;
 }
 
-/* Another thread's write fails while the sync is under way, and has said so before that ends. */
+/* Another thread's write fails, and reports the error, while the sync is under way. */
 static int let_another_ask(void)
 {
 	in_sync = NULL;
@@ -103,7 +103,7 @@ START_TEST(a_failed_flush_costs_nothing_that_was_durable_and_a_refusal_is_none)
 }
 END_TEST
 
-/* Told to a write that began before or beside the sync, and asked only after it. */
+/* The error of a write that began before or beside the sync, with the question after the sync. */
 START_TEST(a_failed_flush_that_is_asked_after_a_sync_beside_it_fails_the_next_sync)
 {
 	for (int may_wait = 0; may_wait < 2; may_wait++) {

@@ -16,7 +16,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-/* Sanitizers end a program that asks for too much memory, unless they are told not to. */
+/* Sanitizers end a program that asks for too much memory, except with an option. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 
@@ -35,7 +35,7 @@ static bool is_zero(const uint8_t *memory, size_t length)
 	return memory[0] == 0 && memcmp(memory, memory + 1, length - 1) == 0;
 }
 
-/* Is the range that this address lies in marked for huge pages?  -1: nobody can say. */
+/* Is the range of this address marked for huge pages?  -1: unknown. */
 static int is_marked(const void *memory)
 {
 	FILE *maps = fopen("/proc/self/smaps", "re");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goal: what a guest may not write as asked is written by the fallback, at once, and its entry
+ * Goal: a guest's write that is impossible as asked is made by the fallback, at once, and the entry
  * then does nothing.
  * Method: entries in memory, and files over the fake system table that refuse the first write.
  */

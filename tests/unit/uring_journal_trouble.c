@@ -249,7 +249,7 @@ START_TEST(a_home_that_fails_fails_its_file_and_not_the_commit)
 }
 END_TEST
 
-/* Recovery looks for an acknowledged frame only so far behind the last whole one (H4). */
+/* Recovery searches acknowledged frames only to a limit behind the last whole frame (H4). */
 START_TEST(frames_that_are_not_durable_stay_in_reach_of_a_recovery)
 {
 	struct io_uring_sqe frames[2];

@@ -207,7 +207,7 @@ static void tell_to_come_later(void)
 	events = 0;
 }
 
-/* All of these hold the lock that the sync of a retirement needs. */
+/* All these calls hold the lock for the sync of a retirement. */
 START_TEST(who_came_while_a_file_was_synced_or_asked_is_told_to_come_again)
 {
 	struct write_request request = {.file = past,
@@ -231,7 +231,7 @@ START_TEST(who_came_while_a_file_was_synced_or_asked_is_told_to_come_again)
 }
 END_TEST
 
-/* A thread that syncs files[0], between a retirement's look for the lock and its next step. */
+/* A thread syncs files[0], between a retirement's test of the lock and the next step. */
 static bool syncs_beside;
 
 static int sync_beside(void)

@@ -36,7 +36,7 @@ START_TEST(readers_pages_are_busy_and_never_broken)
 }
 END_TEST
 
-/* Four readers at once: after this share of the writes a clean page is there. */
+/* Four readers at once: this share of the writes leaves a clean page. */
 static ssize_t read_beside(int fd, const struct iovec *vector, int count, uint64_t offset,
 			   int flags)
 {
@@ -96,7 +96,7 @@ START_TEST(a_full_request_queue_is_waited_for_without_rwf_nowait)
 	ck_assert_int_eq(fake.pwritev2_flags, SYS_RWF_ATOMIC | SYS_RWF_NOAPPEND);
 	ck_assert_uint_eq(disk.drops, 0);
 	ck_assert_uint_eq(disk.untorn, 1);
-	/* A page that comes meanwhile is seen, before the call and after it. */
+	/* A page cached meanwhile is seen, before and after the call. */
 	disk.queue_full = 1;
 	disk.arrivals = 1;
 	ck_assert_int_eq(device_write(file, 0), 0);
@@ -106,7 +106,7 @@ START_TEST(a_full_request_queue_is_waited_for_without_rwf_nowait)
 }
 END_TEST
 
-/* The queue is full, and then a page is there: only a try with RWF_NOWAIT may be made. */
+/* The request queue is full, and then a page is cached: only RWF_NOWAIT is allowed. */
 static ssize_t full_then_cached(int fd, const struct iovec *vector, int count, uint64_t offset,
 				int flags)
 {

@@ -73,7 +73,7 @@ static uint64_t random_offset(uint64_t length)
 		return multiple + (UINT64_C(1) << random_below(20));
 	case 2:
 		return (uint64_t)INT64_MAX - length + random_below(3) - 1;
-	case 3: /* the last multiple before the end of offsets, and the one behind it */
+	case 3: /* the last multiple before the end of offsets, and the next */
 		return length ? ((uint64_t)INT64_MAX / length - random_below(2)) * length : 0;
 	case 4:
 		return (UINT64_C(1) << 63) - length * random_below(3);

@@ -35,7 +35,7 @@ START_TEST(a_batch_shares_one_frame_and_leaves_the_hardware_its_own)
 	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, PAGE), op(file, 131072, ODD),
 				    op(file, 196608, 512)};
 
-	/* The second is the hardware's, so the first is alone in its frame. */
+	/* The second page goes to hardware: the first is alone in its frame. */
 	ck_assert_int_eq(atomicio_write_batch(NULL, ops, 4, 0), 0);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(ops[i].result, 0);

@@ -61,7 +61,7 @@ START_TEST(a_lock_is_on_what_is_written_through_and_outlives_the_handle)
 }
 END_TEST
 
-/* A description has one flock, without a count: neither a close nor an open that fails unlocks. */
+/* A description has one flock, without a count: no close and no failed open unlocks. */
 START_TEST(no_second_handle_gives_up_the_lock_of_the_first)
 {
 	struct atomicio_file *first, *second = NULL;

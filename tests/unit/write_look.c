@@ -36,7 +36,7 @@ END_TEST
 
 START_TEST(the_first_write_to_a_file_without_blocks_is_made_twice_and_then_durably)
 {
-	/* One block may be that of the attributes. */
+	/* One block may hold the attributes. */
 	for (uint64_t blocks = 0; blocks <= 16; blocks += 8) {
 		struct atomicio_file *file;
 

@@ -58,7 +58,7 @@ START_TEST(a_buffer_that_the_kernel_cannot_read_costs_no_file_and_no_frame)
 	open_file(ATOMICIO_PATH_KERNEL, 0);
 	file->options.policy = atomicio_policy_strict;
 	put_frame();
-	/* A write waits for a flush: an error that may be one would fail the next sync (L7). */
+	/* A write waits for a flush: a possible flush error would fail the next sync (L7). */
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, 0), 0);
 	DISK_SCRIPT(-EFAULT);
 	ck_assert_int_eq(atomicio_write(file, page, PAGE, FAR, ATOMICIO_DSYNC), -EFAULT);

@@ -42,7 +42,7 @@ START_TEST(retries_are_bounded_exactly)
 }
 END_TEST
 
-/* The kernel tells each description of a lost page once: here that of our write-back. */
+/* The kernel reports a lost page once to each description: here to that of our write-back. */
 START_TEST(a_loss_that_a_write_back_is_told_of_poisons_and_its_own_failure_does_not)
 {
 	const int errors[] = {EIO, ENOSPC, EINVAL, EBADF, EINTR, ENOSYS};

@@ -50,7 +50,7 @@ struct rival {
 	bool fixed;
 	bool behind;	  /* with ATOMICIO_BEHIND: a step is over when the frame is durable */
 	stage_step *step; /* in place of a step of the way */
-	const char *step_through; /* and what it goes through */
+	const char *step_through; /* and the mechanism of the step */
 };
 
 /* A rival with one engine. */
@@ -108,11 +108,11 @@ int stage_make_file(const char *name, uint64_t size, int flags);
 /* Can this filesystem alone write a page untorn? */
 bool stage_has_cow(void);
 
-/* The rival with each engine that is there, at most WAYS_ENGINES; returns how many. */
+/* The rival with each available engine, at most WAYS_ENGINES; returns the number. */
 uint32_t stage_contenders(const struct rival *rival, struct contender *contenders);
 const char *stage_through(const struct contender *contender);
 
-/* The steps of a contender in one slice of time; *ns is how long it really was. */
+/* The steps of a contender in one slice of time; *ns is the real length. */
 double stage_slice(const struct contender *contender, double *ns);
 void stage_one_step(const struct contender *contender);
 uint32_t stage_pages(const struct rival *rival); /* of a step */

@@ -25,7 +25,7 @@ enum way {
 	WAYS,
 };
 
-/* A handle, the rings it is written through, and what its policy saw. */
+/* A handle, its io_urings, and the failures seen by its policy. */
 struct library {
 	int fd;
 	struct atomicio_file *file;

@@ -21,7 +21,7 @@
 #define STATX_BYTES 256
 #define STATX_WANTED 0x000127ffU /* basic, DIOALIGN, WRITE_ATOMIC */
 
-/* By offset, so that no header needs to know the fields (include/uapi/linux/stat.h, 7.3). */
+/* By offset: no header needs the fields (include/uapi/linux/stat.h, 7.3). */
 static uint32_t field32(const unsigned char *statx, size_t offset)
 {
 	uint32_t value;
@@ -60,7 +60,7 @@ int raw_statx_command(int argc, char **argv)
 	return 0;
 }
 
-/* A limit of the queue of device major:minor, -1: there is no such file. */
+/* A limit of the request queue of device major:minor, -1: no such file. */
 static long long queue_value(unsigned major, unsigned minor, const char *name)
 {
 	static const char *const places[] = {"queue", "../queue"};

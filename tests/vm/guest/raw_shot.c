@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One write: make it, then tell what is on the disk.
+ * One write: make the write, then print the bytes of the disk.
  *
  * Flow: from raw.c and raw_sweep.c.  The range and the pages around it are read before and after.
  */

@@ -63,8 +63,8 @@ static void try_one(struct sweep *sweep, uint64_t length, uint64_t offset)
 }
 
 /*
- * A length that is no power of two has no right offset: one is enough.  Long ones are tried only
- * where they are next to the maximum.  What can write nothing has no bounds to look at.
+ * A length that is no power of two has no right offset: one offset is enough.  Long lengths are
+ * tried only next to the maximum.  A file without untorn writes has no bounds to test.
  */
 static void try_length(struct sweep *sweep, uint64_t length, uint64_t near)
 {

@@ -152,7 +152,9 @@ static void settle(struct model *model, uint32_t target, const uint64_t *version
 		now->exact[page] = versions[page];
 	}
 	for (uint32_t lane = 0; lane < kill_targets[target].lanes; lane++) {
-		/* The number that may have begun is not used again; without any DONE, it may be. */
+		/*
+		 * A number that may have begun is not used again; without any DONE it may be used.
+		 */
 		now->start[lane] = view(model, target, lane).last + 1;
 		now->done[lane] = 0;
 	}

@@ -79,7 +79,7 @@ static bool give(struct nbd_disk *disk, int client, const void *buffer, size_t l
 	return true;
 }
 
-/* Take the time that a flush takes, and see whether the client lives to its end. */
+/* Wait as long as a flush, and see whether the client lives to the end. */
 static void linger(struct nbd_disk *disk, int client)
 {
 	struct pollfd poll_for = {.fd = client, .events = POLLRDHUP};
