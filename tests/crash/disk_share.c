@@ -132,7 +132,7 @@ static void fake_unmap(const void *mapped, size_t length)
 
 static const uint32_t *fake_mark_process(void)
 {
-	return NULL; /* shared by all processes of the simulation */
+	return NULL; /* one memory for all processes of the simulation */
 }
 
 const struct sys_share_calls disk_share = {

@@ -156,7 +156,7 @@ static int expect_closed(int error)
 
 static int write_no_more(void)
 {
-	/* Such an open is refused. */
+	/* Such a write is refused. */
 	if (put(LOGGED_FIRST, 3) != -ENOTRECOVERABLE || put(0, 3) != -ENOTRECOVERABLE)
 		return -EINVAL;
 	return 0;

@@ -30,7 +30,7 @@ static const size_t sizes[WRITERS] = {4 * KIB, 16 * KIB, 16 * KIB, 64 * KIB};
 struct notes {
 	uint32_t durable[PAGES]; /* the last seed acknowledged with DSYNC */
 	uint32_t tried[PAGES];	 /* the last seed given to the kernel */
-	int32_t error;		 /* that ended the process */
+	int32_t error;		 /* the error that ended the writes */
 	uint32_t kind, on_disk;
 };
 

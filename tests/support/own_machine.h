@@ -17,7 +17,7 @@ static struct {
 	int own_write_error;   /* of every write to the journal */
 	uint32_t own_writes;   /* made */
 	uint32_t noappends;    /* of them, with RWF_NOAPPEND */
-	uint32_t dies_after;   /* number of these, 0: never */
+	uint32_t dies_after;   /* dies after this many writes; 0: never */
 	uint32_t headers;      /* written */
 	uint32_t header_fails; /* from this write on all are made, and give -EIO; 0: none */
 	uint32_t own_syncs;

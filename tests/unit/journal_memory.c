@@ -115,7 +115,7 @@ START_TEST(sizes_that_are_no_whole_blocks_are_rounded_up)
 		uint32_t frame_max, frame_taken;
 	} wishes[] = {{1 * MIB + 1, 10000, 12288},
 		      {1 * MIB + 4095, 8191, 8192},
-		      /* Half of the log area fits, and stays so. */
+		      /* Half of the log area is the limit, and stays so. */
 		      {JOURNAL_RING_START + 20 * KIB, 10 * KIB, 8 * KIB}};
 
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {

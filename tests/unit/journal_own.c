@@ -73,7 +73,7 @@ START_TEST(a_limit_on_the_file_size_ends_neither_create_nor_recovery)
 }
 END_TEST
 
-/* A checkpoint cut between its headers: the older header still has the retired frames. */
+/* A create cut between its two headers: the older header still has the retired frames. */
 START_TEST(a_create_that_is_cut_short_brings_no_older_header_back)
 {
 	static uint8_t before[PAGE], after[PAGE];

@@ -76,7 +76,7 @@ START_TEST(a_loss_told_in_a_turn_that_heals_another_stays_told)
 	ck_assert_int_eq(recover(), 0);
 	ck_assert_int_eq(write_page(1, 7, 7), 0);
 	go();
-	await(); /* the error came in our turn, after our recovery */
+	await(); /* reported in our turn, after our recovery */
 	ck_assert_int_eq(end(), 0);
 	ck_assert_int_eq(atomicio_journal_is_hot(journal), 1);
 	recover_in_turn();

@@ -116,7 +116,7 @@ START_TEST(a_journal_heals_what_a_look_after_found_and_nothing_is_poisoned)
 	fake.inode_flags = 0;
 	ck_assert_int_eq(write_page(file, 0), 0);
 	ck_assert_uint_eq(machine_stats(file).writes_hardware, 1);
-	/* Without the journal's write the handle is broken. */
+	/* If the policy declines the journal, the handle is broken. */
 	script.answers[0] = ATOMICIO_FAIL;
 	disk.spoil = SYS_INODE_JOURNAL_DATA;
 	ck_assert_int_eq(write_page(file, 0), -EIO);

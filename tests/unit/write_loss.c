@@ -62,7 +62,7 @@ START_TEST(after_a_failure_that_lost_nothing_retry_and_fallback_stay_allowed)
 }
 END_TEST
 
-/* The error goes to every write of the file, with any flags; also after open. */
+/* Ways to make every write of the file sync, with any flags; also after open. */
 static void always_sync(int how)
 {
 	if (how == 0)

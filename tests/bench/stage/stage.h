@@ -50,7 +50,7 @@ struct rival {
 	bool fixed;
 	bool behind;	  /* with ATOMICIO_BEHIND: a step is over when the frame is durable */
 	stage_step *step; /* in place of a step of the way */
-	const char *step_through; /* and the mechanism of the step */
+	const char *step_through; /* the mechanism of that step */
 };
 
 /* A rival with one engine. */
