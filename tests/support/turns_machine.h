@@ -35,7 +35,7 @@
 
 static struct sys_calls calls;
 static char directory[64];
-static pid_t maker; /* the test's process, which removes the file */
+static pid_t maker; /* the test's process, which removes the directory */
 static int journal_fd, fds[2];
 static struct atomicio_journal *journal;
 static struct atomicio_file *files[2];
