@@ -168,6 +168,7 @@ static int close_handles(void)
 
 	if (!error)
 		error = expect_closed(atomicio_close(logged));
+	framed = logged = NULL;
 	return error ? error : expect_closed(atomicio_journal_close(journal));
 }
 
@@ -198,9 +199,12 @@ static int recover(void)
 
 static int replay(void)
 {
+	const struct atomicio_options plain = {.fallback = ATOMICIO_FALLBACK_PLAIN};
 	uint32_t record[2], count = 0;
 	int error = 0;
 
+	if (!logged) /* step 4 was left out: an engine that forgot its journal */
+		error = atomicio_open(home, &plain, sizeof(plain), &logged);
 	for (off_t at = 0; pread(log_fd, record, sizeof(record), at) == sizeof(record) && !error;
 	     at += (off_t)sizeof(record), count++)
 		error = put(record[0], record[1]);
