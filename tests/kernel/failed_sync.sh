@@ -12,35 +12,16 @@
 set -u
 # shellcheck source=tests/kernel/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/support/serve.sh
-. "$KERNEL_HERE/../support/serve.sh"
+# shellcheck source=tests/support/served.sh
+. "$KERNEL_HERE/../support/served.sh"
 
-tool=${KERNEL_BIN%/tests/kernel}/tools/atomicio
 kernel_begin mkfs.ext4
 "$KERNEL_BIN/failed_sync" steps >"$kernel_scratch/steps" || exit 1
 sed -n '/^\.Ss After a failed sync/,/^\.El/p' "$KERNEL_HERE/../../man/atomicio.7" |
 	sed -n '/^\.It$/{n;p;}' | cmp - "$kernel_scratch/steps"
 kernel_report $? the_steps_are_those_of_the_manual
 
-[ -x "${tool%/*}/crash/atomicio-crash" ] || kernel_skip "atomicio crash is not built (libfuse3-dev)"
-disk=$kernel_scratch/disk
-at=$kernel_scratch/at
-device=
-stop() {
-	umount "$at" 2>/dev/null || umount -l "$at" 2>/dev/null
-	[ -z "$device" ] || losetup -d "$device"
-	serve_end
-	kernel_end
-}
-trap stop EXIT
-trap 'exit 1' INT TERM HUP
-
-mkdir "$disk" "$at" || exit 1
-serve_begin "$tool" "$kernel_scratch" "$disk" image "$disk" --size 128M ||
-	kernel_skip "no FUSE disk can be served here"
-device=$(losetup --find --show --direct-io=on "$disk/image") || kernel_skip "no loop device can be had"
-mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 "$device" >/dev/null 2>&1 &&
-	mount "$device" "$at" || exit 1
+served_begin
 mkfifo "$kernel_scratch/go" || exit 1
 
 engine() {

@@ -3,7 +3,7 @@
 #
 # A server of `atomicio crash`: its commands go to descriptor 7, its answers come from 8.
 #
-# Flow: sourced by tests/matrix/run.sh and tests/kernel/killed.sh, one server at a time.
+# Flow: sourced by tests/matrix/run.sh and tests/support/served.sh, one server at a time.
 
 serve_pid=
 serve_at=
