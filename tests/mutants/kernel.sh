@@ -34,9 +34,5 @@ try() { # NAME FILE WHERE HOW
 }
 
 kernel_mutants() {
-	if [ "$(id -u)" != 0 ]; then
-		skip kernel "needs root to mount filesystems"
-	else
-		one_by_one
-	fi
+	one_by_one_as_root kernel
 }

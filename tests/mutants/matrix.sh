@@ -12,15 +12,8 @@ cell() {
 }
 
 prepare() {
-	local where bad
 	tree_prepare "atomicio_matrix atomicio_crash atomicio_tool" || return
-	while read -r where; do
-		bad=$(cell "$where")
-		if [ -n "$bad" ]; then
-			echo "not ok - the unbroken library fails $bad"
-			return 1
-		fi
-	done < <(cut -d'|' -f3 "$lines" | sort -u)
+	unbroken_passes cell
 }
 
 try() { # NAME FILE WHERE HOW
@@ -29,9 +22,5 @@ try() { # NAME FILE WHERE HOW
 }
 
 matrix_mutants() {
-	if [ "$(id -u)" != 0 ]; then
-		skip matrix "needs root to mount filesystems"
-	else
-		one_by_one
-	fi
+	one_by_one_as_root matrix
 }

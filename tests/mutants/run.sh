@@ -66,6 +66,27 @@ skip() {
 	skipped=$((skipped + 1))
 }
 
+# unbroken_passes PART: what the list names passes before anything is broken; PART prints a failure
+unbroken_passes() {
+	local where bad
+	while read -r where; do
+		bad=$("$1" "$where")
+		if [ -n "$bad" ]; then
+			echo "not ok - the unbroken code fails $where: $bad"
+			return 1
+		fi
+	done < <(cut -d'|' -f3 "$lines" | sort -u)
+}
+
+# one_by_one_as_root SUITE: of a suite that mounts filesystems
+one_by_one_as_root() {
+	if [ "$(id -u)" != 0 ]; then
+		skip "$1" "needs root to mount filesystems"
+	else
+		one_by_one
+	fi
+}
+
 # one_by_one SUITE: the driver's two functions
 one_by_one() {
 	local name files where how red why status=0 begun

@@ -19,16 +19,10 @@ compile() {
 }
 
 prepare() {
-	local where bad
 	cp -r "$root/engines/sqlite" "$work/source"
 	rm "$work/source/command.c" # a program of its own
 	compile || return
-	while read -r where; do
-		if bad=$(part "$where"); then
-			echo "not ok - the unbroken extension fails $where: $bad"
-			return 1
-		fi
-	done < <(cut -d'|' -f3 "$lines" | sort -u)
+	unbroken_passes part
 }
 
 try() { # NAME FILES WHERE HOW

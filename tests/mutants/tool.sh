@@ -12,15 +12,9 @@ part() {
 }
 
 prepare() {
-	local name bad
 	tree_of=tools
 	tree_prepare "atomicio_tool atomicio_tool_journal_leave atomicio_tool_journal_craft" || return
-	while read -r name; do
-		if bad=$(part "$name"); then
-			echo "not ok - the unbroken command fails $name: $bad"
-			return 1
-		fi
-	done < <(cut -d'|' -f3 "$lines" | sort -u)
+	unbroken_passes part
 }
 
 try() { # NAME FILE WHERE HOW
@@ -29,9 +23,5 @@ try() { # NAME FILE WHERE HOW
 }
 
 tool_mutants() {
-	if [ "$(id -u)" != 0 ]; then
-		skip tool "needs root to mount filesystems"
-	else
-		one_by_one
-	fi
+	one_by_one_as_root tool
 }
