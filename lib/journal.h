@@ -79,10 +79,11 @@ int journal_guest_retire_id(struct atomicio_journal *journal, uint64_t file_id);
 /*
  * Have blocks and permission for a home write before its frame (K6).  0, or the error that the home
  * write would give: -ENOSPC, -EDQUOT, -EFBIG or -EPERM.  Best effort (K6).  Without `may_wait` no
- * block is taken, and -ENXIO says that new blocks are needed.
+ * block is taken, and -ENXIO says that new blocks are needed.  *size_limit is RLIMIT_FSIZE as asked
+ * in this call of the application, 0: not yet.
  */
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
-		  uint64_t length, bool may_wait);
+		  uint64_t length, uint64_t *size_limit, bool may_wait);
 
 /* Is the journal shared with other processes, and this process not in a turn? */
 bool journal_has_no_turn(const struct atomicio_journal *journal);

@@ -100,19 +100,19 @@ static int look_for_blocks(const struct sys_calls *sys, struct journal_file *fil
 }
 
 int journal_claim(struct atomicio_journal *journal, struct journal_file *file, uint64_t offset,
-		  uint64_t length, bool may_wait)
+		  uint64_t length, uint64_t *size_limit, bool may_wait)
 {
 	const struct sys_calls *sys = journal->sys;
 	const uint64_t end = offset + length;
-	uint64_t limit;
-	int error;
+	int error = 0;
 
 	if (!file->grows)
 		return 0;
-	error = sys->file_size_limit(&limit);
+	if (*size_limit < end)
+		error = sys->file_size_limit(size_limit);
 	if (error)
 		return error;
-	if (end > limit)
+	if (*size_limit < end)
 		return -EFBIG;
 	error = file->may_be_sealed ? check_seals(sys, file, end) : 0;
 	if (error)

@@ -112,6 +112,7 @@ struct write_request {
 	int32_t error;		 /* of the worst attempt: the caller's errno */
 	uint64_t mark;		 /* loss_mark() before the last call */
 	uint32_t mode;		 /* WRITE_GUEST, WRITE_SYNC_LATER */
+	uint64_t *size_limit;	 /* RLIMIT_FSIZE for all ops of one call, 0: unknown; NULL: ask */
 	uint32_t doubtful_calls; /* with looks: calls in doubt since the policy was last asked */
 	bool doubtful;		 /* with looks: a success without proof; the repeat is durable */
 	bool maybe_torn;	 /* and probably through the page cache */

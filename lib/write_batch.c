@@ -38,11 +38,12 @@ static int check_batch(const struct atomicio_op *ops, uint32_t count, uint32_t f
 }
 
 /* May this op take part in a frame?  If not, its outcome comes when the op runs alone. */
-static bool is_journaled(const struct atomicio_op *op, uint32_t flags)
+static bool is_journaled(const struct atomicio_op *op, uint32_t flags, uint64_t *size_limit)
 {
 	struct write_request request = request_of(op, flags);
 	struct write_outcome ignored;
 
+	request.size_limit = size_limit;
 	if (write_misuse(op->buffer, op->length, op->offset, request.flags, BATCH_FLAGS) ||
 	    write_is_poisoned(op->file) || write_route(&request) != ATOMICIO_PATH_JOURNAL)
 		return false;
@@ -72,11 +73,13 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	struct atomicio_journal *journal = ops[0].file->options.journal;
 	struct write_outcome outcome;
+	uint64_t size_limit = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct atomicio_op *op = &ops[i];
-		const struct write_request request = request_of(op, flags);
+		struct write_request request = request_of(op, flags);
 
+		request.size_limit = &size_limit;
 		if (!op->file->options.journal)
 			return -EOPNOTSUPP;
 		if (op->file->options.journal != journal)
@@ -100,11 +103,11 @@ static int write_group(struct atomicio_op *ops, uint32_t count, uint32_t flags)
 static uint32_t frame_run(const struct atomicio_op *ops, uint32_t count, uint32_t flags)
 {
 	const struct atomicio_journal *journal = ops[0].file->options.journal;
-	uint64_t room = 0;
+	uint64_t room = 0, size_limit = 0;
 	uint32_t run = 0;
 
 	while (run < count && ops[run].file->options.journal == journal && journal &&
-	       is_journaled(&ops[run], flags)) {
+	       is_journaled(&ops[run], flags, &size_limit)) {
 		room += journal_room(ops[run].length);
 		if (!journal_fits(journal, (uint64_t)run + 1, room))
 			break;

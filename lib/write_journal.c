@@ -13,6 +13,7 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 {
 	const uint64_t broken =
 		write_journal_shape(request->file, request->length, request->offset);
+	uint64_t limit = 0;
 	int error;
 
 	if (request->length > JOURNAL_PAGE_LIMIT) {
@@ -27,7 +28,8 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	if (!write_fits_limits(request, outcome))
 		return false;
 	error = journal_claim(request->file->options.journal, &request->file->home, request->offset,
-			      request->length, !write_is_entry(request));
+			      request->length, request->size_limit ? request->size_limit : &limit,
+			      !write_is_entry(request));
 	if (!error)
 		return true;
 	write_fail(outcome, ATOMICIO_KIND_SPACE, error,

@@ -30,9 +30,11 @@ static inline void setup(void)
 	ck_assert_int_eq(journal_open(&calls, DISK_JOURNAL_FD, &journal), 0);
 }
 
-/* The call that writes the first frame: limits are asked for each page, for the ring, for
- * two headers, which are written, and for it. */
-#define FIRST_FRAME(pages) (7u + (pages))
+/*
+ * The call that writes the first frame: limits are asked once for the pages, for the ring, for two
+ * headers, which are written, and for it.
+ */
+#define FIRST_FRAME 8u
 
 static inline struct atomicio_file *open_auto(uint32_t fallback)
 {

@@ -99,7 +99,7 @@ START_TEST(nothing_bypasses_a_frame_that_failed)
 		setup();
 		file = open_auto(fallback);
 		disk.fail_late = true;
-		fake.fail_at = FIRST_FRAME(1);
+		fake.fail_at = FIRST_FRAME;
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write(file, page, ODD, 0, 0), -EIO);
 		memset(page, NEW + 1, sizeof(page));

@@ -48,6 +48,41 @@ START_TEST(a_batch_shares_one_frame_and_leaves_the_hardware_its_own)
 }
 END_TEST
 
+#define LIMIT (UINT64_C(1) << 24) /* the journal and most pages are below */
+
+static unsigned int limit_asked;
+
+static int count_limit(uint64_t *limit)
+{
+	limit_asked++;
+	*limit = LIMIT;
+	return 0;
+}
+
+/* At each call, and once: a batch of 64 pages made 64 calls for the same number. */
+START_TEST(the_size_limit_is_asked_once_for_the_pages_of_a_call)
+{
+	static const uint32_t flags[] = {0, ATOMICIO_ALL_OR_NONE};
+	struct atomicio_file *file = open_auto(0);
+
+	calls.file_size_limit = count_limit;
+	for (int i = 0; i < 2; i++) {
+		struct atomicio_op ops[8];
+
+		for (uint64_t j = 0; j < 8; j++)
+			ops[j] = op(file, j * 4096, 512);
+		limit_asked = 0;
+		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 8, flags[i]), 0);
+		ck_assert_uint_ge(limit_asked, 2); /* for the pages, and for the frame */
+		ck_assert_uint_lt(limit_asked, 8);
+		ops[1] = op(file, LIMIT - 512, 1024); /* this page alone is too far */
+		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, flags[i]), -EFBIG);
+		ck_assert_int_eq(ops[1].result, flags[i] ? 77 : -EFBIG);
+	}
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
 START_TEST(each_op_of_a_batch_has_its_own_result)
 {
 	struct atomicio_file *file = open_auto(0);
@@ -165,7 +200,7 @@ START_TEST(a_group_whose_frame_fails_is_whole_or_absent_after_recovery)
 		ops[0] = op(file, 0, PAGE);
 		ops[1] = op(file, 65536, PAGE);
 		disk.fail_late = late;
-		fake.fail_at = FIRST_FRAME(2);
+		fake.fail_at = FIRST_FRAME;
 		fake.fail_error = -EIO;
 		ck_assert_int_eq(atomicio_write_batch(NULL, ops, 2, ATOMICIO_ALL_OR_NONE), -EIO);
 		ck_assert_int_eq(ops[0].result, -EIO);
@@ -185,7 +220,7 @@ START_TEST(ops_of_a_frame_that_fails_are_not_written_past_it)
 	struct atomicio_op ops[] = {op(file, 0, ODD), op(file, 65536, ODD)};
 
 	disk.fail_late = true;
-	fake.fail_at = FIRST_FRAME(2);
+	fake.fail_at = FIRST_FRAME;
 	fake.fail_error = -EIO;
 	ck_assert_int_lt(atomicio_write_batch(NULL, ops, 2, 0), 0);
 	ck_assert_int_lt(ops[0].result, 0);
@@ -202,6 +237,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_batch_shares_one_frame_and_leaves_the_hardware_its_own,
+		the_size_limit_is_asked_once_for_the_pages_of_a_call,
 		each_op_of_a_batch_has_its_own_result,
 		a_batch_that_is_misused_touches_no_result,
 		a_group_is_one_frame_whatever_the_hardware_could_take,
