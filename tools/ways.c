@@ -27,12 +27,17 @@ int ways_begin(struct ways_writer *writer)
 		return -ENOMEM;
 	memset(head, 'h', WAYS_HEAD_MAX);
 	writer->vector[0] = (struct iovec){.iov_base = head, .iov_len = writer->frame_head};
-	for (uint32_t i = 0; i < writer->pages; i++)
-		writer->vector[i + 1] =
-			(struct iovec){.iov_base = writer->memory + (size_t)i * writer->size,
-				       .iov_len = writer->size};
+	ways_use_memory(writer, writer->memory);
 	ways_disk_begin(&writer->disk);
 	return 0;
+}
+
+void ways_use_memory(struct ways_writer *writer, unsigned char *memory)
+{
+	writer->memory = memory;
+	for (uint32_t i = 0; i < writer->pages; i++)
+		writer->vector[i + 1] = (struct iovec){
+			.iov_base = memory + (size_t)i * writer->size, .iov_len = writer->size};
 }
 
 void ways_end(struct ways_writer *writer)
@@ -164,6 +169,23 @@ static int put_first(struct ways_writer *writer, enum ways_way way, enum ways_en
 	return way == WAYS_FLOOR ? put_frame(writer, engine, count) : 0;
 }
 
+int ways_settle(struct ways_writer *writer)
+{
+	return ways_disk_wait(&writer->disk);
+}
+
+/* The frame of these pages was written during the way of the last step's pages. */
+static int leave_behind(struct ways_writer *writer, uint32_t count)
+{
+	const int error = ways_settle(writer);
+
+	if (error)
+		return error;
+	scatter(writer, count);
+	return ways_disk_start(&writer->disk, writer->fd, writer->vector + 1, writer->offsets,
+			       count);
+}
+
 static int step_by_hand(struct ways_writer *writer, enum ways_way way, enum ways_engine engine,
 			enum ways_shape shape)
 {
@@ -173,6 +195,8 @@ static int step_by_hand(struct ways_writer *writer, enum ways_way way, enum ways
 
 	if (error)
 		return error;
+	if (writer->behind)
+		return leave_behind(writer, count);
 	scatter(writer, count);
 	if (count == 1 && durable)
 		return ways_disk_put_durable(&writer->disk, engine, writer->fd, writer->vector + 1,

@@ -55,6 +55,8 @@ struct ways_ring;
 struct ways_disk {
 	bool has_aio;
 	aio_context_t aio;
+	uint32_t flying;	/* requests on their way */
+	int error;		/* of one of them */
 	struct ways_ring *ring; /* NULL: there is none */
 };
 
@@ -69,6 +71,7 @@ struct ways_writer {
 	uint64_t log_size;   /* 0: there is no floor */
 	uint32_t frame_head; /* the part of a frame before its pages: bytes, up to WAYS_HEAD_MAX */
 	uint32_t flags;	     /* of the library's writes, besides DSYNC */
+	bool behind;	     /* the floor, with AIO: a step leaves its pages on their way */
 	uint64_t copy_offset;
 	unsigned char *memory;	    /* of `pages` pages, aligned */
 	struct atomicio_file *file; /* the home file of a way of the library */
@@ -88,9 +91,14 @@ struct ways_writer {
 int ways_begin(struct ways_writer *writer);
 void ways_end(struct ways_writer *writer);
 
+/* From now on the pages come from this memory, of `pages` pages and aligned. */
+void ways_use_memory(struct ways_writer *writer, unsigned char *memory);
+
 /* One step.  The engine must be possible: ways_has_engine(). */
 int ways_step(struct ways_writer *writer, enum ways_way way, enum ways_engine engine,
 	      enum ways_shape shape);
+/* Wait for the pages that a step has left on their way. */
+int ways_settle(struct ways_writer *writer);
 uint32_t ways_step_pages(const struct ways_writer *writer, enum ways_shape shape);
 
 /* Is an engine worth a measurement here?  For a single page only the plain call is. */
@@ -108,6 +116,11 @@ void ways_disk_end(struct ways_disk *disk);
 /* Write the pages together, each at its offset, and wait until all are written. */
 int ways_disk_put(struct ways_disk *disk, enum ways_engine engine, int fd,
 		  const struct iovec *pages, const uint64_t *offsets, uint32_t count);
+
+/* The same with AIO in two halves: send the pages, and wait for all that was sent. */
+int ways_disk_start(struct ways_disk *disk, int fd, const struct iovec *pages,
+		    const uint64_t *offsets, uint32_t count);
+int ways_disk_wait(struct ways_disk *disk);
 
 /* Write one run of bytes, durably. */
 int ways_disk_put_durable(struct ways_disk *disk, enum ways_engine engine, int fd,

@@ -28,12 +28,26 @@ void ways_disk_end(struct ways_disk *disk)
 }
 
 /* io_submit(2) and io_getevents(2), which have no wrapper in the C library. */
-static int aio_run(struct ways_disk *disk, int fd, const struct iovec *pages,
-		   const uint64_t *offsets, uint32_t count, uint16_t opcode)
+static int collect(struct ways_disk *disk, uint32_t least)
+{
+	struct io_event events[WAYS_PAGES_MAX];
+	const long now =
+		syscall(SYS_io_getevents, disk->aio, (long)least, (long)disk->flying, events, NULL);
+
+	if (now < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (long i = 0; i < now; i++)
+		if (events[i].res != (int64_t)events[i].data)
+			disk->error = events[i].res < 0 ? (int)events[i].res : -EIO;
+	disk->flying -= (uint32_t)now;
+	return 0;
+}
+
+static int aio_start(struct ways_disk *disk, int fd, const struct iovec *pages,
+		     const uint64_t *offsets, uint32_t count, uint16_t opcode)
 {
 	struct iocb blocks[WAYS_PAGES_MAX], *list[WAYS_PAGES_MAX];
-	struct io_event events[WAYS_PAGES_MAX];
-	uint32_t sent = 0, done = 0;
+	uint32_t sent = 0;
 	int error = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -45,28 +59,47 @@ static int aio_run(struct ways_disk *disk, int fd, const struct iovec *pages,
 					  .aio_data = pages[i].iov_len};
 		list[i] = &blocks[i];
 	}
-	while (done < count) {
-		if (sent < count) {
-			const long now = syscall(SYS_io_submit, disk->aio, (long)(count - sent),
-						 list + sent);
+	while (sent < count && !error) {
+		const long now =
+			syscall(SYS_io_submit, disk->aio, (long)(count - sent), list + sent);
 
-			if (now < 0 && errno != EINTR && (errno != EAGAIN || sent == done))
-				return -errno;
-			sent += now < 0 ? 0 : (uint32_t)now;
-		}
-		if (sent > done) {
-			const long now = syscall(SYS_io_getevents, disk->aio, (long)(sent - done),
-						 (long)(sent - done), events, NULL);
-
-			if (now < 0 && errno != EINTR)
-				return -errno;
-			for (long i = 0; i < now; i++)
-				if (events[i].res != (int64_t)events[i].data)
-					error = events[i].res < 0 ? (int)events[i].res : -EIO;
-			done += now < 0 ? 0 : (uint32_t)now;
+		if (now >= 0) {
+			sent += (uint32_t)now;
+			disk->flying += (uint32_t)now;
+		} else if (errno == EAGAIN && disk->flying) {
+			error = collect(disk, 1);
+		} else if (errno != EINTR) {
+			error = -errno;
 		}
 	}
 	return error;
+}
+
+int ways_disk_wait(struct ways_disk *disk)
+{
+	int error = 0;
+
+	while (disk->flying && !error)
+		error = collect(disk, disk->flying);
+	if (!error)
+		error = disk->error;
+	disk->error = 0;
+	return error;
+}
+
+int ways_disk_start(struct ways_disk *disk, int fd, const struct iovec *pages,
+		    const uint64_t *offsets, uint32_t count)
+{
+	return aio_start(disk, fd, pages, offsets, count, IOCB_CMD_PWRITE);
+}
+
+static int aio_run(struct ways_disk *disk, int fd, const struct iovec *pages,
+		   const uint64_t *offsets, uint32_t count, uint16_t opcode)
+{
+	const int error = aio_start(disk, fd, pages, offsets, count, opcode);
+	const int answer = ways_disk_wait(disk);
+
+	return error ? error : answer;
 }
 
 static int call_put(int fd, const struct iovec *vector, uint32_t count, uint64_t offset, int flags)
@@ -98,12 +131,31 @@ int ways_disk_put(struct ways_disk *disk, enum ways_engine engine, int fd,
 	return error;
 }
 
+/* Neighbours in memory are one part: the kernel walks the parts of a write. */
+static uint32_t join(const struct iovec *vector, uint32_t count, struct iovec *joined)
+{
+	uint32_t parts = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct iovec *last = parts ? &joined[parts - 1] : NULL;
+
+		if (last && (uint8_t *)last->iov_base + last->iov_len == vector[i].iov_base)
+			last->iov_len += vector[i].iov_len;
+		else
+			joined[parts++] = vector[i];
+	}
+	return parts;
+}
+
 int ways_disk_put_durable(struct ways_disk *disk, enum ways_engine engine, int fd,
 			  const struct iovec *vector, uint32_t count, uint64_t offset)
 {
+	struct iovec joined[WAYS_PAGES_MAX + 1];
+
+	count = join(vector, count, joined);
 	if (engine == WAYS_RING)
-		return ways_ring_put_durable(disk->ring, fd, vector, count, offset);
-	return call_put(fd, vector, count, offset, RWF_DSYNC);
+		return ways_ring_put_durable(disk->ring, fd, joined, count, offset);
+	return call_put(fd, joined, count, offset, RWF_DSYNC);
 }
 
 int ways_disk_get(struct ways_disk *disk, int fd, const struct iovec *pages,

@@ -49,6 +49,17 @@ struct comparison {
 		.name = title, .way = WAYS_JOURNAL, .shape = WAYS_PAGES, .home = place,            \
 		.pages = count, .goal = wanted, .engine = by, .fixed = true                        \
 	}
+#define HUGE_OF(title, kind)                                                                       \
+	{                                                                                          \
+		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGES, .home = DIRECT,            \
+		.pages = BATCH, .huge = true                                                       \
+	}
+/* The floor, whose pages are on their way while the next frame is written: needs AIO. */
+#define FLOOR_BEHIND_OF(count)                                                                     \
+	{                                                                                          \
+		.name = "floor", .way = WAYS_FLOOR, .shape = WAYS_PAGES, .home = DIRECT,           \
+		.pages = count, .goal = 0.95, .engine = WAYS_AIO, .fixed = true, .behind = true    \
+	}
 #define THREADS_OF(count, title, kind, wanted)                                                     \
 	{                                                                                          \
 		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGE, .home = DIRECT,             \
@@ -57,12 +68,13 @@ struct comparison {
 
 static const struct comparison comparisons[] = {
 	{"journal, page, direct",
-	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("double write", DOUBLE, DIRECT, 1.0),
-	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.7),
+	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("floor", FLOOR, DIRECT, 0.95),
+	  PAGE_OF("double write", DOUBLE, DIRECT, 1.0), PAGE_OF("unprotected", PLAIN, DIRECT, 0.7),
 	  PAGE_OF("unprotected, not flushed", BARE, DIRECT, 0),
 	  PAGE_OF("copy on write", KERNEL, COW, 1.0)}},
 	{"journal, page, direct, BEHIND",
 	 {{.name = "journal", .way = WAYS_JOURNAL, .behind = true},
+	  FLOOR_BEHIND_OF(1),
 	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.95)}},
 	{"journal, page, buffered",
 	 {PAGE_OF("journal", JOURNAL, BUFFERED, 0), PAGE_OF("double write", DOUBLE, BUFFERED, 1.0),
@@ -76,12 +88,16 @@ static const struct comparison comparisons[] = {
 	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0),
 	  BATCH_OF(BATCH, "unprotected, not flushed", BARE, DIRECT, 0),
 	  BATCH_OF(BATCH, "copy on write", KERNEL, COW, 1.0)}},
+	{"journal, batch of 64, direct, from huge pages",
+	 {HUGE_OF("journal", JOURNAL), HUGE_OF("floor", FLOOR), HUGE_OF("double write", DOUBLE),
+	  HUGE_OF("unprotected", PLAIN)}},
 	{"journal, batch of 64, direct, BEHIND",
 	 {{.name = "journal",
 	   .way = WAYS_JOURNAL,
 	   .shape = WAYS_PAGES,
 	   .pages = BATCH,
 	   .behind = true},
+	  FLOOR_BEHIND_OF(BATCH),
 	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0.85)}},
 	{"journal, batch of 64, buffered",
 	 {JOURNAL_OF(BATCH, "journal", BUFFERED, WAYS_CALLS, 0),

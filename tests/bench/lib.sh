@@ -67,10 +67,29 @@ bench_disk() {
 	sd*) source=SCSI ;;
 	xvd*) source="a Xen disk" ;;
 	mmcblk*) source=MMC ;;
-	dm-* | mapper*) source=device-mapper ;;
+	dm-* | mapper*) source="device-mapper" ;;
 	*) source= ;;
 	esac
-	echo "loop device over $type${source:+ on $source}"
+	echo "$(bench_loop_kind "$1") over $type${source:+ on $source}"
+}
+
+# bench_loop IMAGE: prints a loop device.  With direct I/O the bytes go to the disk below, as on a disk.
+# Without (ATOMICIO_BENCH_CACHED=1, and where the kernel refuses it) the page cache of the machine is the
+# disk's cache, and a flush writes it back.
+bench_loop() {
+	{ [ -z "${ATOMICIO_BENCH_CACHED:-}" ] && losetup --find --show --direct-io=on "$1" 2>/dev/null; } ||
+		losetup --find --show "$1"
+}
+
+bench_loop_kind() {
+	local file device kind="loop device"
+	file=$(mktemp "$1/atomicio-loop.XXXXXX") && truncate -s 1M "$file" || return 1
+	if device=$(bench_loop "$file" 2>/dev/null); then
+		[ "$(cat "/sys/block/${device##*/}/loop/dio")" != 1 ] || kind="loop device with direct I/O"
+		losetup -d "$device"
+	fi
+	rm -f "$file"
+	echo "$kind"
 }
 
 bench_machine() {
@@ -93,12 +112,15 @@ bench_begin() {
 
 # bench_image IMAGE TYPE DIRECTORY: a filesystem on a loop device
 bench_image() {
+	local device
 	mkdir -p "$3" && truncate -s "${bench_size:-512M}" "$1" || exit 1
 	"mkfs.$2" -q "$1" >"$kernel_scratch/mkfs.log" 2>&1 || {
 		cat "$kernel_scratch/mkfs.log" >&2
 		exit 1
 	}
-	mount -o loop "$1" "$3" || kernel_skip "no loop device can be had"
+	device=$(bench_loop "$1") || kernel_skip "no loop device can be had"
+	mount "$device" "$3" || kernel_skip "$device cannot be mounted"
+	losetup -d "$device" # in effect when it is unmounted
 }
 
 # bench_fresh TYPE: an empty filesystem in $kernel_scratch/home, in place of what was there

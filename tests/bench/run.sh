@@ -258,6 +258,7 @@ write_doc() {
 		cp "$work/plots/throughput-xfs.svg" "$here/../../doc/measured.svg" &&
 		cp "$work/document" "$file"
 	tap $? the_document_is_written
+	head -n 5 "$work/plots.log" | sed 's/^/# /'
 }
 
 measure() {

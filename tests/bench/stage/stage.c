@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "stage.h"
 
 #define HEAD_TRIES 3
+#define HUGE_PAGE (UINT32_C(2) << 20)
 
 struct stage stage;
 
@@ -120,8 +121,25 @@ static void make_worker(uint32_t index)
 		.random = index,
 		.copy_offset = (uint64_t)(index == 0 ? 0 : WAYS_PAGES_MAX + index) * PAGE,
 	};
+	stage.workers[index].memory = memory;
 	check(ways_begin(writer), "ways_begin");
 	check(atomicio_queue_create(WAYS_PAGES_MAX, &writer->queue), "atomicio_queue_create");
+}
+
+/*
+ * Memory as a buffer pool in huge pages has it: the disk gets a write in few pieces.  The library's
+ * own memory of frames is such memory, whatever the caller's is.
+ */
+static void make_huge(void)
+{
+	const size_t size = (size_t)WAYS_PAGES_MAX * PAGE;
+	void *memory;
+
+	if (posix_memalign(&memory, HUGE_PAGE, size))
+		err(1, "memory");
+	(void)madvise(memory, size, MADV_HUGEPAGE); /* else its rows are like all others */
+	memset(memory, 'h', size);
+	stage.huge = memory;
 }
 
 static void make_rivals(void)
@@ -149,6 +167,7 @@ void stage_begin(double seconds, uint32_t parts)
 					       i == BUFFERED ? 0 : O_DIRECT);
 	if (parts & STAGE_RIVALS)
 		make_rivals();
+	make_huge();
 	if (!(parts & STAGE_JOURNAL))
 		return;
 	stage_open_journal("journal", LOG_SIZE, 0, true);
@@ -159,12 +178,13 @@ void stage_end(void)
 {
 	stage_close_homes();
 	atomicio_journal_close(stage.journal);
+	free(stage.huge);
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct ways_writer *writer = &stage.workers[i].writer;
 
 		ways_end(writer);
 		atomicio_queue_destroy(writer->queue);
-		free(writer->memory);
+		free(stage.workers[i].memory);
 	}
 }
 
@@ -217,9 +237,11 @@ static void prepare(struct stage_worker *worker, const struct contender *contend
 	worker->with = *contender;
 	worker->writer.fd = stage.fds[rival->home];
 	worker->writer.file = stage.files[rival->home];
+	worker->writer.behind = rival->behind && rival->way == WAYS_FLOOR;
 	worker->writer.flags = rival->behind ? ATOMICIO_BEHIND : 0;
 	if (rival->shape != WAYS_PAGE)
 		worker->writer.pages = rival->pages;
+	ways_use_memory(&worker->writer, rival->huge ? stage.huge : worker->memory);
 }
 
 /*
@@ -309,33 +331,11 @@ double stage_slice(const struct contender *contender, double *ns)
 		steps += stage.workers[i].steps;
 	}
 	/* The contender waits for its own requests on their way. */
-	if (contender->rival.behind)
+	if (contender->rival.way == WAYS_FLOOR)
+		check(ways_settle(&stage.workers[0].writer), "ways_settle");
+	else if (contender->rival.behind)
 		check(atomicio_settle(stage.files[contender->rival.home], 0, FILE_SIZE),
 		      "atomicio_settle");
 	*ns = now_ns() - start;
 	return steps;
-}
-
-struct stage_counters stage_counters(void)
-{
-	struct stage_counters counters = {0, 0};
-	uint64_t fields[17] = {0};
-	struct stat status;
-	char name[64];
-	FILE *file;
-
-	if (fstat(stage.fds[DIRECT], &status))
-		err(1, "fstat");
-	snprintf(name, sizeof(name), "/sys/dev/block/%u:%u/stat", major(status.st_dev),
-		 minor(status.st_dev));
-	file = fopen(name, "r");
-	if (!file)
-		return counters;
-	for (uint32_t i = 0; i < 17; i++)
-		if (fscanf(file, "%" SCNu64, &fields[i]) != 1)
-			break;
-	fclose(file);
-	counters.sectors = fields[6];
-	counters.flushes = fields[15];
-	return counters;
 }

@@ -48,7 +48,8 @@ struct rival {
 	double goal;		 /* required factor of the first contender; 0: no goal */
 	enum ways_engine engine; /* the only one, if .fixed */
 	bool fixed;
-	bool behind;	  /* with ATOMICIO_BEHIND: a step is over when the frame is durable */
+	bool huge;	  /* the pages come from huge pages: one thread alone */
+	bool behind;	  /* ATOMICIO_BEHIND, and the floor alike: a step ends with its frame */
 	stage_step *step; /* in place of a step of the way */
 	const char *step_through; /* the mechanism of that step */
 };
@@ -62,6 +63,7 @@ struct contender {
 /* The state of one thread. */
 struct stage_worker {
 	struct ways_writer writer;
+	unsigned char *memory;
 	struct contender with;
 	double *latencies; /* in ns, of the steps of one slice, up to LATENCIES_MAX; NULL: not kept
 			    */
@@ -81,6 +83,7 @@ struct stage {
 	struct atomicio_journal *journal;
 	int journal_fd;
 	struct stage_worker workers[THREADS_MAX];
+	unsigned char *huge; /* pages of a batch, in huge pages */
 	double slice_ns;
 	bool json;
 };
