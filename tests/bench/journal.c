@@ -117,6 +117,12 @@ static const struct comparison comparisons[] = {
 	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
 	{"journal, 8 threads, page, direct",
 	 {THREADS_OF(THREADS, "journal", JOURNAL, 0),
+	  {.name = "floor",
+	   .way = WAYS_FLOOR,
+	   .threads = THREADS,
+	   .goal = 0.95,
+	   .step = stage_floor_shared,
+	   .step_through = "shared frames"},
 	  THREADS_OF(THREADS, "unprotected, 8 threads", PLAIN, 0.85),
 	  THREADS_OF(1, "journal, 1 thread", JOURNAL, 3.0)}},
 };

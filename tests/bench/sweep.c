@@ -34,64 +34,14 @@ static const struct rival by_batch[] = {
 	{.name = NULL},
 };
 
-/* Pages of many threads through one double write, like InnoDB's. */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	struct iovec pages[THREADS_MAX];
-	uint64_t offsets[THREADS_MAX];
-	uint32_t waiting;
-	uint64_t gathering; /* the batch that takes pages */
-	uint64_t finished;  /* batches before this one are durable */
-	bool busy;
-} shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-
-/* Copies and a flush, pages and a flush; with the lock held at start and end. */
-static void lead(struct stage_worker *worker)
-{
-	struct ways_writer *writer = &worker->writer;
-	const enum ways_engine engine = writer->disk.has_aio ? WAYS_AIO : WAYS_CALLS;
-	struct iovec pages[THREADS_MAX];
-	uint64_t offsets[THREADS_MAX];
-	const uint32_t count = shared.waiting;
-	const uint64_t batch = shared.gathering++;
-
-	memcpy(pages, shared.pages, sizeof(pages));
-	memcpy(offsets, shared.offsets, sizeof(offsets));
-	shared.waiting = 0;
-	shared.busy = true;
-	pthread_mutex_unlock(&shared.lock);
-	check(ways_disk_put_durable(&writer->disk, engine, writer->copy, pages, count, 0),
-	      "the copies");
-	check(ways_disk_put(&writer->disk, engine, writer->fd, pages, offsets, count), "the pages");
-	if (fdatasync(writer->fd))
-		err(1, "fdatasync");
-	pthread_mutex_lock(&shared.lock);
-	shared.busy = false;
-	shared.finished = batch + 1;
-	pthread_cond_broadcast(&shared.done);
-}
-
-/* One page: a writer without a leader at work leads, with all gathered pages. */
-static void double_shared(struct stage_worker *worker)
-{
-	uint64_t mine;
-
-	pthread_mutex_lock(&shared.lock);
-	mine = shared.gathering;
-	shared.pages[shared.waiting] = worker->writer.vector[1];
-	shared.offsets[shared.waiting++] = ways_any_offset(&worker->writer);
-	while (shared.busy && shared.finished <= mine)
-		pthread_cond_wait(&shared.done, &shared.lock);
-	if (shared.finished <= mine)
-		lead(worker);
-	pthread_mutex_unlock(&shared.lock);
-}
-
 static const struct rival by_threads[] = {
 	{.name = "journal", .way = WAYS_JOURNAL},
+	{.name = "floor",
+	 .way = WAYS_FLOOR,
+	 .step = stage_floor_shared,
+	 .step_through = "shared frames"},
 	{.name = "double write", .way = WAYS_DOUBLE},
-	{.name = "double write", .step = double_shared, .step_through = "shared AIO"},
+	{.name = "double write", .step = stage_double_shared, .step_through = "shared AIO"},
 	{.name = "copy on write", .way = WAYS_KERNEL, .home = COW},
 	{.name = "unprotected", .way = WAYS_PLAIN},
 	{.name = NULL},

@@ -108,6 +108,9 @@ void stage_close_homes(void);
 struct atomicio_journal_info stage_info(void);
 int stage_make_file(const char *name, uint64_t size, int flags);
 
+/* shared.c: one durable page of a thread, in one step with the pages of other threads. */
+stage_step stage_double_shared, stage_floor_shared;
+
 /* Can this filesystem alone write a page untorn? */
 bool stage_has_cow(void);
 
