@@ -151,7 +151,7 @@ static double by_hand(uint64_t bytes, uint64_t pages)
 
 static void compare_recovery(uint32_t times)
 {
-	double ratios[TIMES_MAX], rates[TIMES_MAX];
+	double ratios[TIMES_MAX], wholes[TIMES_MAX], rates[TIMES_MAX];
 
 	for (uint32_t i = 0; i < times; i++) {
 		struct atomicio_recovery recovery;
@@ -167,11 +167,18 @@ static void compare_recovery(uint32_t times)
 		close_again();
 		rates[i] = (double)live / ours * 1e3;
 		ratios[i] = by_hand(live, recovery.pages) / ours;
+		wholes[i] = by_hand(LOG_SIZE, recovery.pages) / ours;
 	}
 	progress("recoveries", times, times);
 	stage_report(&(struct stage_result){.what = "journal, open and recovery",
 					    .way = "reading, writing and reading back by hand",
 					    .figure = median(ratios, times),
+					    .unit = "x",
+					    .goal = 0.9});
+	/* What recovery has to read: a frame may lie behind a gap, and nothing says where the last is. */
+	stage_report(&(struct stage_result){.what = "journal, open and recovery",
+					    .way = "the same by hand, with the whole log read",
+					    .figure = median(wholes, times),
 					    .unit = "x",
 					    .goal = 0.9});
 	stage_report(&(struct stage_result){.what = "journal, open and recovery",
