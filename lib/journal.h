@@ -26,9 +26,6 @@ struct journal_page {
 	uint32_t length;
 };
 
-/* Give page `index` of a group: the write family shows its ops without an array. */
-typedef void journal_page_at(const void *pages, uint32_t index, struct journal_page *page);
-
 /*
  * Attach a file before its first write: 0; -EEXIST: the id names another file, or the file has
  * another id; -ENOTRECOVERABLE: the file has failed, and its pages are live until recovery;
@@ -58,7 +55,7 @@ static inline uint64_t journal_room(uint64_t length)
  * -ENOMEM; -EINTR; any error that leaves the journal unpoisoned: its header could not be written.
  * Any other error: the journal is poisoned, and recovery leaves each page old or new, whole.
  */
-int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
+int journal_commit(struct atomicio_journal *journal, const struct journal_page *pages,
 		   uint32_t count, bool behind);
 /*
  * Wait until no page of the range is on its way home.  0, or the error of the home write that has
@@ -130,13 +127,17 @@ bool journal_has_guests(const struct atomicio_journal *journal);
 void journal_guest_synced(struct atomicio_journal *journal);
 
 /*
- * Put pages into the open frame, all or none; *place is the first page's, and the other pages
- * follow.  With `io` the frame is then closed, and *io is its entry, or no page was put.  JG5;
- * -EINVAL: two pages overlap; -EMSGSIZE: no frame holds the pages; or as journal_commit() with
- * nothing written.
+ * Put pages into the open frame, all or none, in three steps; *place is the first page's, and the
+ * other pages follow.  A begin that gives 0 is ended, with the error of the first put that failed:
+ * then no page was put.  With `io` the frame is closed at the end, and *io is its entry, or no page
+ * was put.  JG5; -EINVAL: two pages overlap; -EMSGSIZE: no frame holds the pages; or as
+ * journal_commit() with nothing written.
  */
-int journal_gather(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
-		   uint32_t count, struct journal_guest_place *place, struct journal_guest_io *io);
+int journal_gather_begin(struct atomicio_journal *journal, struct journal_guest_place *place);
+int journal_gather_put(struct atomicio_journal *journal, const struct journal_guest_place *place,
+		       const struct journal_page *page);
+int journal_gather_end(struct atomicio_journal *journal, const struct journal_guest_place *place,
+		       struct journal_guest_io *io, int error);
 /*
  * Close the frame of a gathered page; the frame's entry is due. -EALREADY: the frame is not open.
  */

@@ -50,17 +50,16 @@ static int fill(const struct atomicio_journal *journal, const struct journal_tic
 	uint32_t count = 0;
 
 	while (first + count < ticket->count) {
-		struct journal_page page;
-		uint64_t length;
+		const struct journal_page *page = &ticket->pages[first + count];
+		const uint64_t length =
+			journal_header_length(files + (page->file != file), (uint64_t)count + 1) +
+			data + journal_padded(page->length);
 
-		ticket->page_at(ticket->pages, first + count, &page);
-		length = journal_header_length(files + (page.file != file), (uint64_t)count + 1) +
-			 data + journal_padded(page.length);
 		if (length > journal->header.frame_max)
 			break;
-		files += page.file != file;
-		file = page.file;
-		data += journal_padded(page.length);
+		files += page->file != file;
+		file = page->file;
+		data += journal_padded(page->length);
 		count++;
 	}
 	if (count == 0)
@@ -114,13 +113,12 @@ static void stage(struct member *member, const struct journal_ticket *ticket)
 	uint32_t row = 0;
 
 	for (uint32_t i = 0; i < member->count; i++) {
-		struct journal_page page;
+		const struct journal_page *page = &ticket->pages[member->first + i];
 
-		ticket->page_at(ticket->pages, member->first + i, &page);
-		if (page.file != file)
-			journal_put_row(member->bytes, row++, page.file->row);
-		file = page.file;
-		at = journal_stage_page(member->bytes, &member->frame, i, row - 1, at, &page);
+		if (page->file != file)
+			journal_put_row(member->bytes, row++, page->file->row);
+		file = page->file;
+		at = journal_stage_page(member->bytes, &member->frame, i, row - 1, at, page);
 	}
 }
 

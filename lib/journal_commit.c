@@ -84,14 +84,13 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 		ticket->data_offset = at;
 		ticket->first_page = index;
 		for (uint32_t i = 0; i < ticket->count; i++, index++) {
-			struct journal_page page;
+			const struct journal_page *page = &ticket->pages[i];
 
-			ticket->page_at(ticket->pages, i, &page);
-			if (page.file != file)
-				journal_put_row(stage->frame, files++, page.file->row);
-			file = page.file;
+			if (page->file != file)
+				journal_put_row(stage->frame, files++, page->file->row);
+			file = page->file;
 			at = journal_stage_page(stage->frame, &group->frame, index, files - 1, at,
-						&page);
+						page);
 		}
 	}
 	assert(files == group->frame.files);
@@ -254,10 +253,10 @@ static int run_ticket(struct atomicio_journal *journal, struct journal_ticket *t
 	return error;
 }
 
-int journal_commit(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
+int journal_commit(struct atomicio_journal *journal, const struct journal_page *pages,
 		   uint32_t count, bool behind)
 {
-	struct journal_ticket own = {.pages = pages, .page_at = page_at, .count = count};
+	struct journal_ticket own = {.pages = pages, .count = count};
 	struct journal_ticket *ticket = &own;
 	bool left = false;
 	int error;

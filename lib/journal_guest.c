@@ -115,28 +115,6 @@ static int check_page(struct atomicio_journal *journal, const struct journal_gue
 	return journal_guest_covers(journal, page->file->file_id, page->offset, end) ? -EBUSY : 0;
 }
 
-static int put_all(struct atomicio_journal *journal, struct journal_guest_frame *open,
-		   const void *pages, journal_page_at *page_at, uint32_t count)
-{
-	const uint32_t first = open->frame.count;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct journal_page page;
-		int error;
-
-		page_at(pages, i, &page);
-		pthread_mutex_lock(&journal->lock);
-		error = journal_refused(journal);
-		if (!error)
-			error = check_page(journal, open, first, &page);
-		pthread_mutex_unlock(&journal->lock);
-		if (error)
-			return error;
-		put(journal->guests, open, &page);
-	}
-	return 0;
-}
-
 /* Write rows, entries and header; the pages are in place. */
 static void encode(const struct atomicio_journal *journal, struct journal_guest_frame *frame)
 {
@@ -249,13 +227,10 @@ static int close_frame(struct atomicio_journal *journal, struct journal_guest_fr
 	return 0;
 }
 
-int journal_gather(struct atomicio_journal *journal, const void *pages, journal_page_at *page_at,
-		   uint32_t count, struct journal_guest_place *place, struct journal_guest_io *io)
+int journal_gather_begin(struct atomicio_journal *journal, struct journal_guest_place *place)
 {
 	struct journal_guests *guests = journal->guests;
-	struct journal_guest_frame *open;
-	uint32_t first;
-	int error;
+	const struct journal_guest_frame *open;
 
 	pthread_mutex_lock(&guests->lock);
 	open = open_frame(journal);
@@ -263,9 +238,32 @@ int journal_gather(struct atomicio_journal *journal, const void *pages, journal_
 		pthread_mutex_unlock(&guests->lock);
 		return -EBUSY;
 	}
-	first = open->frame.count;
-	*place = (struct journal_guest_place){.serial = open->serial, .page = first};
-	error = put_all(journal, open, pages, page_at, count);
+	*place = (struct journal_guest_place){.serial = open->serial, .page = open->frame.count};
+	return 0;
+}
+
+int journal_gather_put(struct atomicio_journal *journal, const struct journal_guest_place *place,
+		       const struct journal_page *page)
+{
+	struct journal_guests *guests = journal->guests;
+	int error;
+
+	pthread_mutex_lock(&journal->lock);
+	error = journal_refused(journal);
+	if (!error)
+		error = check_page(journal, guests->open, place->page, page);
+	pthread_mutex_unlock(&journal->lock);
+	if (!error)
+		put(guests, guests->open, page);
+	return error;
+}
+
+int journal_gather_end(struct atomicio_journal *journal, const struct journal_guest_place *place,
+		       struct journal_guest_io *io, int error)
+{
+	struct journal_guests *guests = journal->guests;
+	struct journal_guest_frame *open = guests->open;
+
 	if (!error && io)
 		error = close_frame(journal, open);
 	if (!error && io) {
@@ -275,7 +273,7 @@ int journal_gather(struct atomicio_journal *journal, const void *pages, journal_
 	}
 	if (error && open->state == JOURNAL_GUEST_OPEN) {
 		pthread_mutex_lock(&journal->lock);
-		take_back(guests, open, first);
+		take_back(guests, open, place->page);
 		pthread_mutex_unlock(&journal->lock);
 	}
 	pthread_mutex_unlock(&guests->lock);

@@ -10,7 +10,7 @@
  * A frame (enum journal_guest_state); what holds in each state, and which function leaves it:
  *
  *	FREE     nothing.
- *	  | journal_gather()
+ *	  | journal_gather_begin(), _put() and _end()
  *	OPEN     its pages are copied; the frame has no number and no place, and covers no range.
  *	  | journal_gather_close()              | journal_gather_drop(), or close is refused: FREE
  *	DUE      the frame has number and place, the head is behind it, its ranges are covered (J3),

@@ -41,19 +41,18 @@ void journal_list_homes(const struct journal_ticket *ticket, uint32_t first, uin
 			const uint8_t *data, struct journal_run *runs)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct journal_page page;
+		const struct journal_page *page = &ticket->pages[first + i];
 
-		ticket->page_at(ticket->pages, first + i, &page);
 		runs[i] = (struct journal_run){
-			.owner = page.file,
-			.offset = page.offset,
-			.length = page.length,
+			.owner = page->file,
+			.offset = page->offset,
+			.length = page->length,
 			.data = data,
-			.fd = page.file->fd,
-			.rwf = page.file->rwf,
-			.direct = page.file->direct,
+			.fd = page->file->fd,
+			.rwf = page->file->rwf,
+			.direct = page->file->direct,
 		};
-		data += journal_padded(page.length);
+		data += journal_padded(page->length);
 	}
 }
 
@@ -92,12 +91,10 @@ void journal_go_home(struct atomicio_journal *journal, const struct journal_tick
 {
 	const struct journal_stage *stage = &journal->stages[ticket->stage];
 	struct journal_run *runs = stage->runs + ticket->first_page;
-	struct journal_page page;
 	uint32_t count;
 
 	if (ticket->count == 1) {
-		ticket->page_at(ticket->pages, 0, &page);
-		write_page(journal, &page, ticket->data);
+		write_page(journal, ticket->pages, ticket->data);
 		return;
 	}
 	journal_list_homes(ticket, 0, ticket->count, ticket->data, runs);

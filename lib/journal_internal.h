@@ -121,12 +121,11 @@ struct journal_extent {
 /* A group of pages for one frame, or for a chain of its own; on the stack of the writing thread. */
 struct journal_ticket {
 	struct journal_ticket *next;
-	struct journal_behind *behind; /* journal_behind.c; NULL: the call waits for the homes */
-	struct journal_chain *chain;   /* journal_chain.c; NULL: shares one frame */
-	pthread_cond_t woken;	       /* answered, or the first in line and free to lead */
-	const void *pages;
-	journal_page_at *page_at;
-	struct journal_extent *ranges; /* sorted, neighbours merged */
+	struct journal_behind *behind;	  /* journal_behind.c; NULL: the call waits for the homes */
+	struct journal_chain *chain;	  /* journal_chain.c; NULL: shares one frame */
+	pthread_cond_t woken;		  /* answered, or the first in line and free to lead */
+	const struct journal_page *pages; /* until the call returns */
+	struct journal_extent *ranges;	  /* sorted, neighbours merged */
 	uint32_t range_count;
 	uint32_t count;			 /* pages */
 	uint32_t files;			 /* rows for its pages: one for each run of a file */

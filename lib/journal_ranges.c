@@ -58,7 +58,6 @@ static bool join(struct journal_ticket *ticket)
 int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket)
 {
 	const struct journal_file *file = NULL;
-	struct journal_page page;
 
 	ticket->ranges = ticket->few;
 	if (ticket->count > JOURNAL_RANGES_FEW) {
@@ -68,13 +67,15 @@ int journal_measure(const struct sys_calls *sys, struct journal_ticket *ticket)
 			return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < ticket->count; i++) {
-		ticket->page_at(ticket->pages, i, &page);
-		ticket->bytes += page.length;
-		ticket->data_length += journal_padded(page.length);
-		ticket->files += page.file != file;
-		file = page.file;
-		ticket->ranges[i] = (struct journal_extent){
-			.file = page.file, .offset = page.offset, .end = page.offset + page.length};
+		const struct journal_page *page = &ticket->pages[i];
+
+		ticket->bytes += page->length;
+		ticket->data_length += journal_padded(page->length);
+		ticket->files += page->file != file;
+		file = page->file;
+		ticket->ranges[i] = (struct journal_extent){.file = page->file,
+							    .offset = page->offset,
+							    .end = page->offset + page->length};
 	}
 	ticket->range_count = ticket->count;
 	if (!is_sorted(ticket->ranges, ticket->count))

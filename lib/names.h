@@ -55,10 +55,10 @@
 #define sys_flights_send_many atomicio__sys_flights_send_many
 #define sys_flights_wait atomicio__sys_flights_wait
 #define sys_identify atomicio__sys_identify
+#define sys_is_same atomicio__sys_is_same
 #define sys_largest_size atomicio__sys_largest_size
 #define sys_linux atomicio__sys_linux
 #define sys_list_names atomicio__sys_list_names
-#define sys_is_same atomicio__sys_is_same
 #define sys_machine_allocate atomicio__sys_machine_allocate
 #define sys_machine_file_size_limit atomicio__sys_machine_file_size_limit
 #define sys_machine_populate atomicio__sys_machine_populate
@@ -92,6 +92,7 @@
 #define write_fits_journal atomicio__write_fits_journal
 #define write_fits_limits atomicio__write_fits_limits
 #define write_fly atomicio__write_fly
+#define write_gather_group atomicio__write_gather_group
 #define write_give_bounce atomicio__write_give_bounce
 #define write_guest_begin_frame atomicio__write_guest_begin_frame
 #define write_guest_done atomicio__write_guest_done
@@ -116,7 +117,6 @@
 #define write_lost atomicio__write_lost
 #define write_misuse atomicio__write_misuse
 #define write_open atomicio__write_open
-#define write_page_of_op atomicio__write_page_of_op
 #define write_page_of_request atomicio__write_page_of_request
 #define write_plain atomicio__write_plain
 #define write_plain_open atomicio__write_plain_open

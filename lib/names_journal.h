@@ -82,9 +82,11 @@
 #define journal_free_pieces atomicio__journal_free_pieces
 #define journal_free_stage_memory atomicio__journal_free_stage_memory
 #define journal_gaps atomicio__journal_gaps
-#define journal_gather atomicio__journal_gather
+#define journal_gather_begin atomicio__journal_gather_begin
 #define journal_gather_close atomicio__journal_gather_close
 #define journal_gather_drop atomicio__journal_gather_drop
+#define journal_gather_end atomicio__journal_gather_end
+#define journal_gather_put atomicio__journal_gather_put
 #define journal_get_entry atomicio__journal_get_entry
 #define journal_get_file atomicio__journal_get_file
 #define journal_give_courier atomicio__journal_give_courier

@@ -192,9 +192,10 @@ void write_journal(const struct write_request *request, struct write_outcome *ou
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome);
 void write_journal_group(const struct atomicio_op *ops, uint32_t count, uint32_t flags,
 			 struct write_outcome *outcome);
-/* The page of a request, and of op `index` of a list: each is a journal_page_at. */
-void write_page_of_request(const void *pages, uint32_t index, struct journal_page *page);
-void write_page_of_op(const void *pages, uint32_t index, struct journal_page *page);
+struct journal_page write_page_of_request(const struct write_request *request);
+/* The same for a frame of guests: all pages are put, or none; as journal_gather_end(). */
+int write_gather_group(const struct atomicio_op *ops, uint32_t count,
+		       struct journal_guest_place *place);
 
 /* write_look.c: an untorn write with looks around the call. */
 void write_look(struct write_request *request, const struct iovec *vector,

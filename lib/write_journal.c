@@ -8,6 +8,9 @@
 
 #include <errno.h>
 
+/* Pages of a group that need no memory beside the stack. */
+#define PAGES_FEW 16u
+
 /* All checks known before the journal is asked.  False: the outcome says why not. */
 bool write_fits_journal(const struct write_request *request, struct write_outcome *outcome)
 {
@@ -38,12 +41,9 @@ bool write_fits_journal(const struct write_request *request, struct write_outcom
 	return false;
 }
 
-void write_page_of_request(const void *pages, uint32_t index, struct journal_page *page)
+struct journal_page write_page_of_request(const struct write_request *request)
 {
-	const struct write_request *request = pages;
-
-	(void)index; /* always 0 */
-	*page = (struct journal_page){
+	return (struct journal_page){
 		.file = &request->file->home,
 		.buffer = request->buffer,
 		.offset = request->offset,
@@ -51,11 +51,11 @@ void write_page_of_request(const void *pages, uint32_t index, struct journal_pag
 	};
 }
 
-static void commit(const struct atomicio_file *file, const void *pages, journal_page_at *page_at,
+static void commit(const struct atomicio_file *file, const struct journal_page *pages,
 		   uint32_t count, uint32_t flags, struct write_outcome *outcome)
 {
-	const int error = journal_commit(file->options.journal, pages, page_at, count,
-					 flags & ATOMICIO_BEHIND);
+	const int error =
+		journal_commit(file->options.journal, pages, count, flags & ATOMICIO_BEHIND);
 
 	if (error)
 		write_classify_journal(file, outcome, error);
@@ -65,15 +65,17 @@ static void commit(const struct atomicio_file *file, const void *pages, journal_
 
 void write_journal(const struct write_request *request, struct write_outcome *outcome)
 {
-	if (write_fits_journal(request, outcome))
-		commit(request->file, request, write_page_of_request, 1, request->flags, outcome);
+	struct journal_page page;
+
+	if (!write_fits_journal(request, outcome))
+		return;
+	page = write_page_of_request(request);
+	commit(request->file, &page, 1, request->flags, outcome);
 }
 
-void write_page_of_op(const void *pages, uint32_t index, struct journal_page *page)
+static struct journal_page page_of_op(const struct atomicio_op *op)
 {
-	const struct atomicio_op *op = (const struct atomicio_op *)pages + index;
-
-	*page = (struct journal_page){
+	return (struct journal_page){
 		.file = &op->file->home,
 		.buffer = op->buffer,
 		.offset = op->offset,
@@ -88,5 +90,34 @@ void write_page_of_op(const void *pages, uint32_t index, struct journal_page *pa
 void write_journal_group(const struct atomicio_op *ops, uint32_t count, uint32_t flags,
 			 struct write_outcome *outcome)
 {
-	commit(ops[0].file, ops, write_page_of_op, count, flags, outcome);
+	const struct atomicio_file *file = ops[0].file;
+	struct journal_page few[PAGES_FEW], *pages = few;
+
+	if (count > PAGES_FEW)
+		pages = file->sys->allocate(_Alignof(struct journal_page), count * sizeof(*pages));
+	if (!pages) {
+		write_classify_journal(file, outcome, -ENOMEM);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		pages[i] = page_of_op(&ops[i]);
+	commit(file, pages, count, flags, outcome);
+	if (pages != few)
+		file->sys->release_memory(pages);
+}
+
+int write_gather_group(const struct atomicio_op *ops, uint32_t count,
+		       struct journal_guest_place *place)
+{
+	struct atomicio_journal *journal = ops[0].file->options.journal;
+	int error = journal_gather_begin(journal, place);
+
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < count && !error; i++) {
+		const struct journal_page page = page_of_op(&ops[i]);
+
+		error = journal_gather_put(journal, place, &page);
+	}
+	return journal_gather_end(journal, place, NULL, error);
 }

@@ -3,7 +3,7 @@
  * Make, read and free a handle.
  *
  * Flow: open probes the descriptor once and lays out what the fast path of write.c will read;
- * nothing later in the write family allocates.
+ * nothing later in the write family allocates, except the list of a long batch.
  */
 #define _GNU_SOURCE
 #include "write.h"

@@ -78,12 +78,16 @@ static bool enter_frame(struct guest *guest, struct journal_guest_io *io,
 			struct write_outcome *outcome)
 {
 	const struct write_request *write = &guest->write;
+	const struct journal_page page = write_page_of_request(write);
+	struct atomicio_journal *journal = journal_of(guest);
 	int error;
 
 	if (!write_fits_journal(write, outcome))
 		return false;
-	error = journal_gather(journal_of(guest), write, write_page_of_request, 1, &guest->place,
-			       io);
+	error = journal_gather_begin(journal, &guest->place);
+	if (!error)
+		error = journal_gather_end(journal, &guest->place, io,
+					   journal_gather_put(journal, &guest->place, &page));
 	if (!error)
 		return true;
 	write_classify_journal(write->file, outcome, error);
@@ -223,8 +227,7 @@ static int gather(struct atomicio_request *requests, const struct atomicio_op *o
 			error = -EXDEV;
 	}
 	if (!error)
-		error = journal_gather(ops[0].file->options.journal, ops, write_page_of_op, count,
-				       &place, NULL);
+		error = write_gather_group(ops, count, &place);
 	for (uint32_t i = 0; i < count && !error; i++) {
 		struct guest *guest = (struct guest *)&requests[i];
 

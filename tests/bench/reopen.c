@@ -175,7 +175,10 @@ static void compare_recovery(uint32_t times)
 					    .figure = median(ratios, times),
 					    .unit = "x",
 					    .goal = 0.9});
-	/* What recovery has to read: a frame may lie behind a gap, and nothing says where the last is. */
+	/*
+	 * Recovery reads the whole log: a frame can follow a gap, and the log does not say where
+	 * its last frame is.
+	 */
 	stage_report(&(struct stage_result){.what = "journal, open and recovery",
 					    .way = "the same by hand, with the whole log read",
 					    .figure = median(wholes, times),

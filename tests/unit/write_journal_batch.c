@@ -83,6 +83,37 @@ START_TEST(the_size_limit_is_asked_once_for_the_pages_of_a_call)
 }
 END_TEST
 
+static int allocations;
+
+static void *allocate_some(size_t alignment, size_t size)
+{
+	return allocations-- > 0 ? disk_calls->allocate(alignment, size) : NULL;
+}
+
+/* More pages than lie on the stack, and every allocation of the call fails in turn. */
+START_TEST(a_long_group_without_memory_writes_nothing)
+{
+	struct atomicio_file *file = open_auto(0);
+	struct atomicio_op ops[17];
+	int fails = 0, error;
+
+	for (uint64_t j = 0; j < 17; j++)
+		ops[j] = op(file, j * 4096, 512);
+	calls.allocate = allocate_some;
+	while ((allocations = fails,
+		error = atomicio_write_batch(NULL, ops, 17, ATOMICIO_ALL_OR_NONE))) {
+		ck_assert_int_eq(error, -ENOMEM);
+		ck_assert(disk_holds(0, DISK_BYTES, DISK_OLD));
+		ck_assert_uint_eq(frames(), 0);
+		fails++;
+	}
+	ck_assert_int_ge(fails, 4); /* the list, its ranges, a chain */
+	for (uint64_t j = 0; j < 17; j++)
+		ck_assert(disk_holds(j * 4096, 512, NEW));
+	ck_assert_int_eq(atomicio_close(file), 0);
+}
+END_TEST
+
 START_TEST(each_op_of_a_batch_has_its_own_result)
 {
 	struct atomicio_file *file = open_auto(0);
@@ -238,6 +269,7 @@ int main(void)
 	const TTest *const tests[] = {
 		a_batch_shares_one_frame_and_leaves_the_hardware_its_own,
 		the_size_limit_is_asked_once_for_the_pages_of_a_call,
+		a_long_group_without_memory_writes_nothing,
 		each_op_of_a_batch_has_its_own_result,
 		a_batch_that_is_misused_touches_no_result,
 		a_group_is_one_frame_whatever_the_hardware_could_take,
