@@ -174,7 +174,10 @@ int ways_settle(struct ways_writer *writer)
 	return ways_disk_wait(&writer->disk);
 }
 
-/* The frame of these pages was written during the way of the last step's pages. */
+/*
+ * The frame is durable, and the pages of the previous step were in flight meanwhile: wait for them,
+ * then send these.
+ */
 static int leave_behind(struct ways_writer *writer, uint32_t count)
 {
 	const int error = ways_settle(writer);

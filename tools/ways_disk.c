@@ -27,7 +27,7 @@ void ways_disk_end(struct ways_disk *disk)
 	*disk = (struct ways_disk){.ring = NULL};
 }
 
-/* io_submit(2) and io_getevents(2), which have no wrapper in the C library. */
+/* The system calls of AIO have no wrappers in the C library. */
 static int collect(struct ways_disk *disk, uint32_t least)
 {
 	struct io_event events[WAYS_PAGES_MAX];

@@ -13,8 +13,8 @@
 #	--json      all results, machine and kernel in one object
 #	--plots     throughput, latency and overhead as SVG, with gnuplot
 #	--markdown  the table as it stands in doc/measured.md
-#	--doc    measure all but crash, and put that table into doc/measured.md and its plot beside
-#	            this script
+#	--doc       measure all but crash; write the tables into doc/measured.md, and the plot into
+#	            doc/measured.svg
 #	--from      measure nothing: take the results from an earlier --json
 #	--strict    fail where a goal is not met
 #	--check     short, and prints TAP: what is counted must be right, the report whole, and the

@@ -48,7 +48,7 @@ tables() {
 		"; \(.date); \(.seconds) seconds a comparison; load \(.load_before) before, " +
 		"\(.load_after) after."' --arg form "$form"
 	report 'rows(.goal != null)[] | @tsv' |
-		table "Goals: a ratio is how many times faster the first is than the one after the slash." \
+		table "Goals.  With >= a ratio is one of speeds: at 2x the first way is twice as fast as the one after the slash.  With <= it is one of times: at 2x the first takes twice as long." \
 			what goal XFS ext4 "no loop"
 	report 'rates[] | @tsv' |
 		table "Durable pages of 16 KiB a second." what on journal floor "double write" \

@@ -82,7 +82,7 @@ static void lead(struct ways_writer *writer, write_batch *write)
 	pthread_cond_broadcast(&shared.done);
 }
 
-/* One page: a writer without a leader at work leads, with all gathered pages. */
+/* One page: a thread leads if no thread leads now, and takes all gathered pages. */
 static uint64_t share(struct stage_worker *worker, write_batch *write)
 {
 	struct ways_writer *writer = &worker->writer;

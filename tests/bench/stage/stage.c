@@ -137,7 +137,7 @@ static void make_huge(void)
 
 	if (posix_memalign(&memory, HUGE_PAGE, size))
 		err(1, "memory");
-	(void)madvise(memory, size, MADV_HUGEPAGE); /* else its rows are like all others */
+	(void)madvise(memory, size, MADV_HUGEPAGE); /* without: ordinary memory */
 	memset(memory, 'h', size);
 	stage.huge = memory;
 }

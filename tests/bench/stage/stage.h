@@ -49,7 +49,7 @@ struct rival {
 	enum ways_engine engine; /* the only one, if .fixed */
 	bool fixed;
 	bool huge;	  /* the pages come from huge pages: one thread alone */
-	bool behind;	  /* ATOMICIO_BEHIND, and the floor alike: a step ends with its frame */
+	bool behind;	  /* ATOMICIO_BEHIND; the floor: a step does not wait for its pages */
 	stage_step *step; /* in place of a step of the way */
 	const char *step_through; /* the mechanism of that step */
 };
