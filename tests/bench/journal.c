@@ -3,9 +3,11 @@
  * Goal: the cost of a durable untorn page through the journal, against every rival way.
  * Method: all contenders of a comparison take turns of a fraction of a second in one run, for many
  * rounds: other work of the machine hits all of them.  A ratio is the median of the rounds' ratios,
- * with the rival's best engine.
+ * with the rival's best engine.  The rounds are spread over several layouts, each with new files in
+ * a new directory: the same write takes up to a quarter longer in one place of a disk than in
+ * another.
  *
- *	journal [--seconds S] [--json] [--only WORD] DIRECTORY
+ *	journal [--seconds S] [--layouts N] [--json] [--only WORD] DIRECTORY
  *		compare, S seconds per comparison, only names with WORD
  *	journal --count page|PAGES N DIRECTORY
  *		N steps of one page, or of batches, through the journal, for strace to count; prints
@@ -14,124 +16,26 @@
  * Flow: tests/bench/journal.sh mounts the filesystems and runs this program on each.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "stage/stage.h"
+#include "journal_rows.h"
 
 #define ROUNDS_MAX 400
-#define RIVALS_MAX 7
 #define CONTENDERS_MAX (RIVALS_MAX * WAYS_ENGINES)
-#define THREADS 8
+#define LAYOUTS_MAX 16
 #define SECTOR 512
-
-/* All others are compared with the first rival. */
-struct comparison {
-	const char *name;
-	struct rival rivals[RIVALS_MAX];
-};
-
-#define PAGE_OF(title, kind, place, wanted)                                                        \
-	{                                                                                          \
-		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGE, .home = place,              \
-		.goal = wanted                                                                     \
-	}
-#define BATCH_OF(count, title, kind, place, wanted)                                                \
-	{                                                                                          \
-		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGES, .home = place,             \
-		.pages = count, .goal = wanted                                                     \
-	}
-#define JOURNAL_OF(count, title, place, by, wanted)                                                \
-	{                                                                                          \
-		.name = title, .way = WAYS_JOURNAL, .shape = WAYS_PAGES, .home = place,            \
-		.pages = count, .goal = wanted, .engine = by, .fixed = true                        \
-	}
-#define HUGE_OF(title, kind)                                                                       \
-	{                                                                                          \
-		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGES, .home = DIRECT,            \
-		.pages = BATCH, .huge = true                                                       \
-	}
-/* The floor, whose pages are on their way while the next frame is written: needs AIO. */
-#define FLOOR_BEHIND_OF(count)                                                                     \
-	{                                                                                          \
-		.name = "floor", .way = WAYS_FLOOR, .shape = WAYS_PAGES, .home = DIRECT,           \
-		.pages = count, .goal = 0.95, .engine = WAYS_AIO, .fixed = true, .behind = true    \
-	}
-#define THREADS_OF(count, title, kind, wanted)                                                     \
-	{                                                                                          \
-		.name = title, .way = WAYS_##kind, .shape = WAYS_PAGE, .home = DIRECT,             \
-		.threads = count, .goal = wanted                                                   \
-	}
-
-static const struct comparison comparisons[] = {
-	{"journal, page, direct",
-	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("floor", FLOOR, DIRECT, 0.95),
-	  PAGE_OF("double write", DOUBLE, DIRECT, 1.0), PAGE_OF("unprotected", PLAIN, DIRECT, 0.7),
-	  PAGE_OF("unprotected, not flushed", BARE, DIRECT, 0),
-	  PAGE_OF("copy on write", KERNEL, COW, 1.0)}},
-	{"journal, page, direct, BEHIND",
-	 {{.name = "journal", .way = WAYS_JOURNAL, .behind = true},
-	  FLOOR_BEHIND_OF(1),
-	  PAGE_OF("unprotected", PLAIN, DIRECT, 0.95)}},
-	{"journal, page, buffered",
-	 {PAGE_OF("journal", JOURNAL, BUFFERED, 0), PAGE_OF("double write", DOUBLE, BUFFERED, 1.0),
-	  PAGE_OF("unprotected", PLAIN, BUFFERED, 0.9),
-	  PAGE_OF("copy on write, direct", KERNEL, COW, 1.0)}},
-	{"journal, batch of 64, direct",
-	 {JOURNAL_OF(BATCH, "journal", DIRECT, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "the same with a queue", DIRECT, WAYS_RING, 0.97),
-	  BATCH_OF(BATCH, "floor", FLOOR, DIRECT, 0.95),
-	  BATCH_OF(BATCH, "double write", DOUBLE, DIRECT, 1.05),
-	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0),
-	  BATCH_OF(BATCH, "unprotected, not flushed", BARE, DIRECT, 0),
-	  BATCH_OF(BATCH, "copy on write", KERNEL, COW, 1.0)}},
-	{"journal, batch of 64, direct, from huge pages",
-	 {HUGE_OF("journal", JOURNAL), HUGE_OF("floor", FLOOR), HUGE_OF("double write", DOUBLE),
-	  HUGE_OF("unprotected", PLAIN)}},
-	{"journal, batch of 64, direct, BEHIND",
-	 {{.name = "journal",
-	   .way = WAYS_JOURNAL,
-	   .shape = WAYS_PAGES,
-	   .pages = BATCH,
-	   .behind = true},
-	  FLOOR_BEHIND_OF(BATCH),
-	  BATCH_OF(BATCH, "unprotected", PLAIN, DIRECT, 0.85)}},
-	{"journal, batch of 64, buffered",
-	 {JOURNAL_OF(BATCH, "journal", BUFFERED, WAYS_CALLS, 0),
-	  BATCH_OF(BATCH, "double write", DOUBLE, BUFFERED, 1.0),
-	  BATCH_OF(BATCH, "unprotected", PLAIN, BUFFERED, 1.0)}},
-	{"journal, batch of 128, direct",
-	 {JOURNAL_OF(128, "journal", DIRECT, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 256, direct",
-	 {JOURNAL_OF(256, "journal", DIRECT, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 128, buffered",
-	 {JOURNAL_OF(128, "journal", BUFFERED, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 256, buffered",
-	 {JOURNAL_OF(256, "journal", BUFFERED, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
-	{"journal, 8 threads, page, direct",
-	 {THREADS_OF(THREADS, "journal", JOURNAL, 0),
-	  {.name = "floor",
-	   .way = WAYS_FLOOR,
-	   .threads = THREADS,
-	   .goal = 0.95,
-	   .step = stage_floor_shared,
-	   .step_through = "shared frames"},
-	  THREADS_OF(THREADS, "unprotected, 8 threads", PLAIN, 0.85),
-	  THREADS_OF(1, "journal, 1 thread", JOURNAL, 3.0)}},
-};
-#define COMPARISONS (sizeof(comparisons) / sizeof(comparisons[0]))
 
 static struct {
 	double seconds;
+	uint32_t layouts;
 	const char *only;
-} run = {.seconds = 8, .only = ""};
+} run = {.seconds = 8, .layouts = 1, .only = ""};
 
 /* The time of one contender in each round: ns per page. */
 struct series {
@@ -139,10 +43,15 @@ struct series {
 	double times[ROUNDS_MAX];
 };
 
-static struct series series[CONTENDERS_MAX];
-static uint32_t series_count, rounds;
+/* One comparison, over all layouts. */
+struct race {
+	struct series series[CONTENDERS_MAX];
+	uint32_t series_count, rounds;
+};
 
-static double median_time(const struct series *of)
+static struct race races[COMPARISONS];
+
+static double median_time(const struct series *of, uint32_t rounds)
 {
 	static double times[ROUNDS_MAX];
 
@@ -151,20 +60,25 @@ static double median_time(const struct series *of)
 }
 
 /* The rival's fastest engine (ST3); NULL: not measured. */
-static const struct series *best_of(const char *name)
+static const struct series *best_of(const struct race *race, const char *name)
 {
 	const struct series *best = NULL;
 
-	for (uint32_t i = 0; i < series_count; i++)
-		if (!strcmp(series[i].contender.rival.name, name) &&
-		    (!best || median_time(&series[i]) < median_time(best)))
-			best = &series[i];
+	for (uint32_t i = 0; i < race->series_count; i++) {
+		const struct series *one = &race->series[i];
+
+		if (!strcmp(one->contender.rival.name, name) &&
+		    (!best || median_time(one, race->rounds) < median_time(best, race->rounds)))
+			best = one;
+	}
 	return best;
 }
 
-static void report_rival(const char *what, const struct rival *rival, bool first)
+static void report_rival(const struct race *race, const char *what, const struct rival *rival,
+			 bool first)
 {
-	const struct series *ours = &series[0], *theirs = best_of(rival->name);
+	const struct series *ours = &race->series[0], *theirs = best_of(race, rival->name);
+	const uint32_t rounds = race->rounds;
 	double ratios[ROUNDS_MAX];
 	char more[128];
 
@@ -175,11 +89,11 @@ static void report_rival(const char *what, const struct rival *rival, bool first
 	for (uint32_t i = 0; i < rounds; i++)
 		ratios[i] = theirs->times[i] / ours->times[i];
 	snprintf(more, sizeof(more), "\"rate\": %.1f, \"through\": \"%s\", \"rounds\": %" PRIu32,
-		 1e9 / median_time(theirs), stage_through(&theirs->contender), rounds);
+		 1e9 / median_time(theirs, rounds), stage_through(&theirs->contender), rounds);
 	if (first || !stage.json)
 		stage_report(&(struct stage_result){.what = what,
 						    .way = rival->name,
-						    .figure = 1e9 / median_time(theirs),
+						    .figure = 1e9 / median_time(theirs, rounds),
 						    .unit = "pages/s",
 						    .more = more});
 	if (!first)
@@ -195,19 +109,19 @@ static void report_rival(const char *what, const struct rival *rival, bool first
  * One flush and two transfers against one flush and one transfer: the best that a journal can
  * reach, without overlap.  T is the time of unprotected writes, t without their flush: T / (T + t).
  */
-static void report_bound(const char *what)
+static void report_bound(const struct race *race, const char *what)
 {
-	const struct series *plain = best_of("unprotected"), *bare;
+	const struct series *plain = best_of(race, "unprotected"), *bare;
 	double bounds[ROUNDS_MAX];
 
-	bare = best_of("unprotected, not flushed");
+	bare = best_of(race, "unprotected, not flushed");
 	if (!plain || !bare)
 		return;
-	for (uint32_t i = 0; i < rounds; i++)
+	for (uint32_t i = 0; i < race->rounds; i++)
 		bounds[i] = plain->times[i] / (plain->times[i] + bare->times[i]);
 	stage_report(&(struct stage_result){.what = what,
 					    .way = "unprotected, the bound",
-					    .figure = median(bounds, rounds),
+					    .figure = median(bounds, race->rounds),
 					    .unit = "x"});
 }
 
@@ -233,41 +147,50 @@ static void shuffle(uint32_t *order, uint32_t count)
 	}
 }
 
-static void compare(const struct comparison *comparison)
+static void list_contenders(struct race *race, const struct comparison *comparison)
 {
-	uint32_t order[CONTENDERS_MAX];
-	const double start = now_ns(), end = start + run.seconds * 1e9;
-
-	series_count = 0;
+	race->series_count = 0;
 	for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++) {
 		struct contender contenders[WAYS_ENGINES];
 		const uint32_t count = stage_contenders(&comparison->rivals[i], contenders);
 
 		for (uint32_t j = 0; j < count; j++)
-			series[series_count++].contender = contenders[j];
+			race->series[race->series_count++].contender = contenders[j];
 	}
-	rounds = 0;
+}
+
+/* The rounds of one layout: as many as its part of the time allows, and one at least. */
+static void compare(struct race *race, const struct comparison *comparison)
+{
+	uint32_t order[CONTENDERS_MAX];
+	const double start = now_ns(), seconds = run.seconds / run.layouts;
+
+	list_contenders(race, comparison);
 	do {
-		progress(comparison->name, (now_ns() - start) / 1e9, run.seconds);
-		shuffle(order, series_count);
-		for (uint32_t i = 0; i < series_count; i++) {
-			struct series *at = &series[order[i]];
+		progress(comparison->name, (now_ns() - start) / 1e9, seconds);
+		shuffle(order, race->series_count);
+		for (uint32_t i = 0; i < race->series_count; i++) {
+			struct series *at = &race->series[order[i]];
 			double ns, steps = stage_slice(&at->contender, &ns);
 
-			at->times[rounds] = ns / steps / stage_pages(&at->contender.rival);
+			at->times[race->rounds] = ns / steps / stage_pages(&at->contender.rival);
 		}
-		rounds++;
-	} while (now_ns() < end && rounds < ROUNDS_MAX);
-	progress(comparison->name, run.seconds, run.seconds);
+		race->rounds++;
+	} while (now_ns() < start + seconds * 1e9 && race->rounds < ROUNDS_MAX);
+	progress(comparison->name, seconds, seconds);
+}
+
+static void report(const struct race *race, const struct comparison *comparison)
+{
 	for (uint32_t i = 0; i < RIVALS_MAX && comparison->rivals[i].name; i++)
-		report_rival(comparison->name, &comparison->rivals[i], i == 0);
-	report_bound(comparison->name);
+		report_rival(race, comparison->name, &comparison->rivals[i], i == 0);
+	report_bound(race, comparison->name);
 }
 
 static void report_count(const char *what, const char *of, double figure, const char *unit,
 			 double goal)
 {
-	char name[96];
+	char name[128];
 
 	snprintf(name, sizeof(name), "%s: %s", what, of);
 	stage_report(&(struct stage_result){
@@ -305,6 +228,30 @@ static void count(uint32_t batch, uint64_t pages, double bytes_goal)
 		     (double)(uint64_t)(bytes * 100 + 0.5) / 100, "bytes", bytes_goal);
 }
 
+/* The files of one layout lie in a directory of their own, which the filesystem puts elsewhere. */
+static void use_layout(uint32_t index, uint64_t counted)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "layout.%" PRIu32, index);
+	if ((mkdir(name, 0700) && errno != EEXIST) || chdir(name))
+		err(1, "%s", name);
+	stage_begin(run.seconds, STAGE_JOURNAL | STAGE_RIVALS);
+	if (counted) {
+		count(1, counted / 2, 2.25); /* a frame of a page is larger, and slower */
+		count(BATCH, counted, 2.02);
+		count(128, counted, 0);
+		count(256, counted, 0);
+	}
+	for (uint32_t i = 0; i < COMPARISONS; i++)
+		if (strstr(comparisons[i].name, run.only))
+			compare(&races[i], &comparisons[i]);
+	stage_end();
+	stage_remove_files();
+	if (chdir(".."))
+		err(1, "..");
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t counted = 0;
@@ -315,26 +262,22 @@ int main(int argc, char **argv)
 			stage.json = true;
 		else if (!strcmp(argv[at], "--seconds") && at + 1 < argc)
 			run.seconds = atof(argv[++at]);
+		else if (!strcmp(argv[at], "--layouts") && at + 1 < argc)
+			run.layouts = (uint32_t)atoi(argv[++at]);
 		else if (!strcmp(argv[at], "--only") && at + 1 < argc)
 			run.only = argv[++at];
 		else if (!strcmp(argv[at], "--count") && at + 1 < argc)
 			counted = strtoull(argv[++at], NULL, 10);
 	}
-	if (at + 1 != argc)
-		errx(2, "usage: journal [--seconds S] [--json] [--only WORD] [--count PAGES] "
-			"DIRECTORY");
+	if (at + 1 != argc || run.layouts < 1 || run.layouts > LAYOUTS_MAX)
+		errx(2, "usage: journal [--seconds S] [--layouts N] [--json] [--only WORD] "
+			"[--count PAGES] DIRECTORY");
 	if (chdir(argv[at]))
 		err(1, "%s", argv[at]);
-	stage_begin(run.seconds, STAGE_JOURNAL | STAGE_RIVALS);
-	if (counted) {
-		count(1, counted / 2, 2.25); /* a frame of a page is larger, and slower */
-		count(BATCH, counted, 2.02);
-		count(128, counted, 0);
-		count(256, counted, 0);
-	}
+	for (uint32_t i = 0; i < run.layouts; i++)
+		use_layout(i, i == 0 ? counted : 0);
 	for (uint32_t i = 0; i < COMPARISONS; i++)
 		if (strstr(comparisons[i].name, run.only))
-			compare(&comparisons[i]);
-	stage_end();
+			report(&races[i], &comparisons[i]);
 	return 0;
 }

@@ -18,6 +18,8 @@ program=$BENCH_BIN/journal
 # Pages that are counted: some rounds of the log, or what a short check has time for.
 pages=12288
 ! bench_meets "$bench_seconds" '<' 1 || pages=4096
+layouts=4
+! bench_meets "$bench_seconds" '<' 2 || layouts=1
 
 bench_begin jq mkfs.xfs mkfs.ext4
 
@@ -25,7 +27,7 @@ bench_begin jq mkfs.xfs mkfs.ext4
 measure() {
 	local type=$1
 	shift
-	"$program" --json --seconds "$bench_seconds" "$@" "$kernel_scratch/home" \
+	"$program" --json --seconds "$bench_seconds" --layouts $layouts "$@" "$kernel_scratch/home" \
 		>"$kernel_scratch/results" || exit 1
 	bench_add "$type" <"$kernel_scratch/results"
 	jq -r -L "$BENCH_HERE" --arg on "$type" 'include "report"; . + {on: $on} |

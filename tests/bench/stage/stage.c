@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files, journal, threads and slices of the benches.
+ * Files, memory and journal of the benches.
  *
  * Flow: see stage.h.
  */
@@ -17,7 +17,6 @@
 
 #include "stage.h"
 
-#define HEAD_TRIES 3
 #define HUGE_PAGE (UINT32_C(2) << 20)
 
 struct stage stage;
@@ -144,18 +143,19 @@ static void make_huge(void)
 
 static void make_rivals(void)
 {
-	const int copy = stage_make_file("copy", (uint64_t)2 * WAYS_PAGES_MAX * PAGE, O_DIRECT);
-	const int log = stage_make_file("log", LOG_SIZE, O_DIRECT);
-
+	stage.copy = stage_make_file("copy", (uint64_t)2 * WAYS_PAGES_MAX * PAGE, O_DIRECT);
+	stage.log = stage_make_file("log", LOG_SIZE, O_DIRECT);
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
-		stage.workers[i].writer.copy = copy;
-		stage.workers[i].writer.log = log;
+		stage.workers[i].writer.copy = stage.copy;
+		stage.workers[i].writer.log = stage.log;
 		stage.workers[i].writer.log_size = LOG_SIZE;
 	}
 }
 
 void stage_begin(double seconds, uint32_t parts)
 {
+	stage.copy = stage.log = -1;
+	stage.head_known_for = 0;
 	stage.slice_ns = seconds * 1e9 / 16;
 	stage.slice_ns = stage.slice_ns > SLICE_NS_MAX ? SLICE_NS_MAX : stage.slice_ns;
 	stage.slice_ns = stage.slice_ns < SLICE_NS_MIN ? SLICE_NS_MIN : stage.slice_ns;
@@ -178,6 +178,13 @@ void stage_end(void)
 {
 	stage_close_homes();
 	atomicio_journal_close(stage.journal);
+	close(stage.journal_fd);
+	for (uint32_t i = 0; i < HOMES; i++)
+		close(stage.fds[i]);
+	if (stage.copy >= 0)
+		close(stage.copy);
+	if (stage.log >= 0)
+		close(stage.log);
 	free(stage.huge);
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct ways_writer *writer = &stage.workers[i].writer;
@@ -186,6 +193,15 @@ void stage_end(void)
 		atomicio_queue_destroy(writer->queue);
 		free(stage.workers[i].memory);
 	}
+}
+
+void stage_remove_files(void)
+{
+	for (uint32_t i = 0; i < HOMES; i++)
+		(void)unlink(home_names[i]);
+	(void)unlink("copy");
+	(void)unlink("log");
+	(void)unlink("journal");
 }
 
 uint32_t stage_pages(const struct rival *rival)
@@ -217,125 +233,4 @@ const char *stage_through(const struct contender *contender)
 	if (contender->rival.step)
 		return contender->rival.step_through;
 	return ways_engine_name(contender->rival.way, contender->engine);
-}
-
-static void take_step(struct stage_worker *worker)
-{
-	const struct rival *rival = &worker->with.rival;
-
-	if (rival->step)
-		rival->step(worker);
-	else
-		check(ways_step(&worker->writer, rival->way, worker->with.engine, rival->shape),
-		      rival->name);
-}
-
-static void prepare(struct stage_worker *worker, const struct contender *contender)
-{
-	const struct rival *rival = &contender->rival;
-
-	worker->with = *contender;
-	worker->writer.fd = stage.fds[rival->home];
-	worker->writer.file = stage.files[rival->home];
-	worker->writer.behind = rival->behind && rival->way == WAYS_FLOOR;
-	worker->writer.flags = rival->behind ? ATOMICIO_BEHIND : 0;
-	if (rival->shape != WAYS_PAGE)
-		worker->writer.pages = rival->pages;
-	ways_use_memory(&worker->writer, rival->huge ? stage.huge : worker->memory);
-}
-
-/*
- * The bytes of a journal's frame before its pages: the least of some steps, because a step that
- * retires frames writes headers too.
- */
-static void find_frame_head(struct stage_worker *worker, const struct contender *contender)
-{
-	static uint64_t known_for;
-	const struct rival journal = {.name = "a frame",
-				      .way = WAYS_JOURNAL,
-				      .shape = contender->rival.shape,
-				      .home = contender->rival.home,
-				      .pages = contender->rival.pages};
-	const uint64_t pages = stage_pages(&journal);
-	uint64_t least = UINT64_MAX;
-
-	if (known_for == pages)
-		return;
-	known_for = pages;
-	for (uint32_t i = 0; i < HEAD_TRIES; i++) {
-		const uint64_t before = stage_info().bytes_written;
-		uint64_t bytes;
-
-		prepare(worker, &(struct contender){.rival = journal});
-		take_step(worker);
-		bytes = stage_info().bytes_written - before;
-		if (bytes > pages * PAGE && bytes - pages * PAGE < least)
-			least = bytes - pages * PAGE;
-	}
-	if (least > WAYS_HEAD_MAX || least % 512)
-		errx(1, "the journal writes %" PRIu64 " bytes before %" PRIu64 " pages", least,
-		     pages);
-	worker->writer.frame_head = (uint32_t)least;
-}
-
-void stage_one_step(const struct contender *contender)
-{
-	if (contender->rival.way == WAYS_FLOOR)
-		find_frame_head(&stage.workers[0], contender);
-	prepare(&stage.workers[0], contender);
-	take_step(&stage.workers[0]);
-}
-
-static void *take_turn(void *argument)
-{
-	struct stage_worker *worker = argument;
-	double before = now_ns(), after;
-
-	worker->steps = 0;
-	do {
-		take_step(worker);
-		after = now_ns();
-		if (worker->latencies && worker->steps < LATENCIES_MAX)
-			worker->latencies[worker->steps] = after - before;
-		worker->steps++;
-		before = after;
-	} while (after < worker->deadline);
-	return NULL;
-}
-
-double stage_slice(const struct contender *contender, double *ns)
-{
-	const uint32_t threads = contender->rival.threads ? contender->rival.threads : 1;
-	double steps = 0, start;
-
-	if (contender->rival.way == WAYS_FLOOR)
-		find_frame_head(&stage.workers[0], contender);
-	for (uint32_t i = 0; i < threads; i++)
-		prepare(&stage.workers[i], contender);
-	/* Flush the leftovers of the contender before. */
-	take_step(&stage.workers[0]);
-	start = now_ns();
-	for (uint32_t i = 0; i < threads; i++) {
-		struct stage_worker *worker = &stage.workers[i];
-
-		worker->deadline = start + stage.slice_ns;
-		if (threads == 1)
-			take_turn(worker);
-		else
-			check(-pthread_create(&worker->thread, NULL, take_turn, worker),
-			      "pthread_create");
-	}
-	for (uint32_t i = 0; i < threads; i++) {
-		if (threads > 1)
-			pthread_join(stage.workers[i].thread, NULL);
-		steps += stage.workers[i].steps;
-	}
-	/* The contender waits for its own requests on their way. */
-	if (contender->rival.way == WAYS_FLOOR)
-		check(ways_settle(&stage.workers[0].writer), "ways_settle");
-	else if (contender->rival.behind)
-		check(atomicio_settle(stage.files[contender->rival.home], 0, FILE_SIZE),
-		      "atomicio_settle");
-	*ns = now_ns() - start;
-	return steps;
 }

@@ -81,7 +81,8 @@ struct stage {
 	int fds[HOMES];
 	struct atomicio_file *files[HOMES];
 	struct atomicio_journal *journal;
-	int journal_fd;
+	int journal_fd, copy, log;
+	uint64_t head_known_for; /* pages of the floor's frames */
 	struct stage_worker workers[THREADS_MAX];
 	unsigned char *huge; /* pages of a batch, in huge pages */
 	double slice_ns;
@@ -102,6 +103,7 @@ void progress(const char *what, double done, double all);
 /* Files, journal, workers; seconds a comparison say how long a slice is. */
 void stage_begin(double seconds, uint32_t parts);
 void stage_end(void);
+void stage_remove_files(void);
 void stage_open_journal(const char *name, uint64_t size, uint32_t frame_max, bool create);
 void stage_open_homes(void);
 void stage_close_homes(void);
