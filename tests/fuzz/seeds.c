@@ -29,14 +29,17 @@ static struct loss losses[2];
 
 static uint8_t page[8192];
 
-static void page_at(const void *pages, uint32_t index, struct journal_page *out)
+/* A group of pages of one length, by turns of both files. */
+static int write_group(struct atomicio_journal *journal, uint32_t length, uint32_t count)
 {
-	const uint32_t *length = pages;
+	struct journal_page pages[3];
 
-	*out = (struct journal_page){.file = &files[index % 2],
-				     .buffer = page,
-				     .offset = 4096 * index,
-				     .length = *length};
+	for (uint32_t i = 0; i < count; i++)
+		pages[i] = (struct journal_page){.file = &files[i % 2],
+						 .buffer = page,
+						 .offset = UINT64_C(4096) * i,
+						 .length = length};
+	return journal_commit(journal, pages, count, false);
 }
 
 static void save(const char *directory, const char *name, int mode)
@@ -76,12 +79,12 @@ int main(int argc, char **argv)
 		CHECK(journal_attach(journal, &files[i]));
 	}
 	for (uint32_t i = 0; i < 4; i++)
-		CHECK(journal_commit(journal, &lengths[i], page_at, i % 3 + 1, false));
+		CHECK(write_group(journal, lengths[i], i % 3 + 1));
 	for (int mode = 0; mode < 8; mode++)
 		save(argv[1], "live", mode);
 	CHECK(journal_checkpoint(journal));
 	for (uint32_t i = 0; i < 3; i++)
-		CHECK(journal_commit(journal, &lengths[i], page_at, 3, false));
+		CHECK(write_group(journal, lengths[i], 3));
 	save(argv[1], "wrapped", 0);
 	save(argv[1], "wrapped", 3);
 	/* A torn last frame, and a damaged one in the middle. */
