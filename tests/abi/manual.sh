@@ -73,7 +73,7 @@ absent "${pages[@]}" <"$scratch/constants" >"$scratch/missing"
 none_missing every_constant_of_the_headers_is_mentioned "$scratch/missing"
 grep -hv '^\.Dt' "${pages[@]}" "$root/README.md" "$root"/doc/*.md |
 	grep -oE '\bATOMICIO_[A-Z0-9_]*[A-Z0-9]\b' | sort -u |
-	grep -vE '^ATOMICIO_(BUILD_|SANITIZE$|REQUIRE$|WERROR$|BLKID$|URING$|INSTALL$)' |
+	grep -vE '^ATOMICIO_(BUILD_|SANITIZE$|REQUIRE$|WERROR$|BENCH_CACHED$|BLKID$|URING$|INSTALL$)' |
 	absent "$root"/include/libatomicio/*.h >"$scratch/missing"
 [ -e "$root/include/libatomicio/uring.h" ] ||
 	sed -i '/^ATOMICIO_AGAIN_SQE$/d; /^ATOMICIO_REGISTERED_BUFFER$/d' "$scratch/missing"
