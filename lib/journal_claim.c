@@ -57,14 +57,17 @@ static bool has_no_room(int error)
 	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || error == -EPERM;
 }
 
-/* No block is taken of a gap between the end and a page far behind: a hole (K6). */
+/*
+ * No block is taken of a gap between the end and a page far behind: a hole (K6); and none beyond
+ * RLIMIT_FSIZE, where tmpfs sends SIGXFSZ (6.18, mm/shmem.c:shmem_fallocate()).
+ */
 static int take_blocks(const struct sys_calls *sys, struct journal_file *file, uint64_t offset,
-		       uint64_t end)
+		       uint64_t end, uint64_t limit)
 {
 	const uint64_t room = atomic_load_explicit(&file->room, memory_order_relaxed);
 	const uint64_t from = offset > room ? offset : room;
 	const uint64_t wanted = (end + CHUNK - 1) / CHUNK * CHUNK;
-	uint64_t to = wanted > INT64_MAX ? end : wanted;
+	uint64_t to = wanted > INT64_MAX || wanted > limit ? end : wanted;
 	int error;
 
 	if (room >= end)
@@ -117,5 +120,6 @@ int journal_claim(struct atomicio_journal *journal, struct journal_file *file, u
 	error = file->may_be_sealed ? check_seals(sys, file, end) : 0;
 	if (error)
 		return error;
-	return may_wait ? take_blocks(sys, file, offset, end) : look_for_blocks(sys, file, end);
+	return may_wait ? take_blocks(sys, file, offset, end, *size_limit)
+			: look_for_blocks(sys, file, end);
 }

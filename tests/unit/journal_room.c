@@ -61,6 +61,25 @@ START_TEST(a_limit_on_the_file_size_ends_no_process_and_poisons_nothing)
 }
 END_TEST
 
+/* tmpfs sends SIGXFSZ for blocks beyond the limit, too, though the file does not grow. */
+START_TEST(blocks_taken_ahead_stay_below_the_limit)
+{
+	const uint32_t index = (8u << 20) / PAGE;
+	struct rlimit before, now;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	now = before;
+	now.rlim_cur = (rlim_t)(index + 1) * PAGE;
+	ck_assert_uint_gt(now.rlim_cur, info().size);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &now), 0);
+	ck_assert_int_eq(write_page(0, index, 1), 0);
+	ck_assert_int_eq(write_page(0, index + 1, 1), -EFBIG);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert(holds(0, index, 1));
+	ck_assert_int_eq(write_page(0, index + 1, 2), 0);
+}
+END_TEST
+
 START_TEST(no_flag_set_later_moves_or_refuses_a_home_write)
 {
 	const int before = fcntl(fds[0], F_GETFL);
@@ -94,6 +113,7 @@ int main(void)
 		a_sealed_file_is_refused_before_the_frame,
 		a_page_far_behind_the_end_takes_no_blocks_for_the_gap,
 		a_limit_on_the_file_size_ends_no_process_and_poisons_nothing,
+		blocks_taken_ahead_stay_below_the_limit,
 		no_flag_set_later_moves_or_refuses_a_home_write,
 	};
 
