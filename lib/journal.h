@@ -150,6 +150,8 @@ int journal_guest_next(struct atomicio_journal *journal, uint64_t serial,
 		       struct journal_guest_io *io);
 /* 0: durable; -EAGAIN: ask for the next entry; or an error, as of journal_commit(). */
 int journal_guest_framed(struct atomicio_journal *journal, uint64_t serial, int64_t result);
+/* The due entry will never be asked for.  -ECANCELED; or -EIO: the journal is poisoned (J9). */
+int journal_guest_give_up(struct atomicio_journal *journal, uint64_t serial);
 /* 0: durable; -EINPROGRESS; -ECANCELED; or the error of a frame that poisoned the journal. */
 int journal_guest_look(struct atomicio_journal *journal, uint64_t serial);
 /* The home entry of a page in a durable frame. */

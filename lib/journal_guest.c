@@ -269,7 +269,7 @@ int journal_gather_end(struct atomicio_journal *journal, const struct journal_gu
 	if (!error && io) {
 		error = journal_guest_next(journal, open->serial, io);
 		if (error) /* no request has the frame, and none could give the frame up later */
-			(void)journal_guest_framed(journal, open->serial, -ECANCELED);
+			(void)journal_guest_give_up(journal, open->serial);
 	}
 	if (error && open->state == JOURNAL_GUEST_OPEN) {
 		pthread_mutex_lock(&journal->lock);

@@ -165,9 +165,7 @@ int journal_guest_framed(struct atomicio_journal *journal, uint64_t serial, int6
 
 	pthread_mutex_lock(&journal->lock);
 	frame = find(journal, serial);
-	if (frame && frame->state == JOURNAL_GUEST_DUE && result == -ECANCELED)
-		error = cancel(journal, frame); /* the caller gives the frame up */
-	else if (frame && frame->state == JOURNAL_GUEST_WRITING)
+	if (frame && frame->state == JOURNAL_GUEST_WRITING)
 		error = written(journal, frame, result);
 	else if (frame && frame->state == JOURNAL_GUEST_SYNCING && result == 0)
 		error = publish(journal, frame);
@@ -176,6 +174,22 @@ int journal_guest_framed(struct atomicio_journal *journal, uint64_t serial, int6
 		error = result == -EAGAIN || result == -EINTR || result == -ECANCELED
 				? again(journal, frame)
 				: fail(journal, frame, result < 0 ? (int)result : -EIO);
+	pthread_mutex_unlock(&journal->lock);
+	return error;
+}
+
+/* A frame whose sync is due is on the disk, or will be. */
+int journal_guest_give_up(struct atomicio_journal *journal, uint64_t serial)
+{
+	struct journal_guest_frame *frame;
+	int error = -EINVAL;
+
+	pthread_mutex_lock(&journal->lock);
+	frame = find(journal, serial);
+	if (frame && frame->state == JOURNAL_GUEST_DUE)
+		error = cancel(journal, frame);
+	else if (frame && frame->state == JOURNAL_GUEST_SYNCING)
+		error = fail(journal, frame, -EIO);
 	pthread_mutex_unlock(&journal->lock);
 	return error;
 }

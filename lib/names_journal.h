@@ -94,6 +94,7 @@
 #define journal_guest_covers atomicio__journal_guest_covers
 #define journal_guest_find atomicio__journal_guest_find
 #define journal_guest_framed atomicio__journal_guest_framed
+#define journal_guest_give_up atomicio__journal_guest_give_up
 #define journal_guest_has_homes atomicio__journal_guest_has_homes
 #define journal_guest_help atomicio__journal_guest_help
 #define journal_guest_home atomicio__journal_guest_home

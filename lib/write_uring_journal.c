@@ -161,7 +161,10 @@ int write_guest_next(struct guest *guest, struct io_uring_sqe *sqe)
 
 static int frame_done(struct guest *guest, int32_t res)
 {
-	const int error = journal_guest_framed(journal_of(guest), guest->place.serial, res);
+	const uint64_t serial = guest->place.serial;
+	const int error = guest->state == GUEST_FRAME_DUE
+				  ? journal_guest_give_up(journal_of(guest), serial)
+				  : journal_guest_framed(journal_of(guest), serial, res);
 
 	if (error == -EAGAIN) {
 		guest->state = GUEST_FRAME_DUE;
@@ -331,6 +334,8 @@ ATOMICIO_EXPORT int atomicio_uring_result(struct atomicio_request *request)
 	case GUEST_DURABLE:
 	case GUEST_HOME:
 		return ATOMICIO_DURABLE;
+	case GUEST_REFUSED:
+		return guest->result;
 	default:
 		return -EINPROGRESS;
 	}

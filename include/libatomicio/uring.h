@@ -180,9 +180,9 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *	  that was cancelled gives AGAIN_SQE.  Never give -ECANCELED for an entry that may still be
  *	  submitted.
  *	- A frame that is closed, or due again after AGAIN_SQE, is also given up by -ECANCELED to
- *	  done.  If the kernel may have written a part of the frame (a short result, -EINTR), done
- *	  returns -EIO instead, and the journal is poisoned.  A durable write cannot be given up:
- *	  its home write must be made.
+ *	  done.  If the kernel may have written bytes of the frame (a short result, -EINTR, a
+ *	  whole frame whose sync is due), done returns -EIO, and the journal is poisoned.  A
+ *	  durable write cannot be given up: its home write must be made.
  *	- An error of a frame's entry poisons the journal, like an error of a synchronous write.
  *
  * Until the page is home every reader (another descriptor or process, a mapping, a direct read)
@@ -198,7 +198,8 @@ int atomicio_uring_done(struct atomicio_request *request, int32_t res);
  *			or all frames are on their way
  *	-ENOBUFS	the open frame is full, and must be closed first
  *	-ENOSPC		as -EAGAIN, but only atomicio_journal_checkpoint(), which waits, can
- *			retire the frames (no AIO on this machine, or a file has failed)
+ *			retire the frames: no AIO on this machine; a file has failed, has no
+ *			witness, or lies on a filesystem other than ext4, XFS and btrfs
  *	-ENXIO		the page ends behind the end of its file, and needs new blocks: make the
  *			file longer first, as by fallocate(2) or its entry in your ring
  *
@@ -281,7 +282,8 @@ int atomicio_uring_discard(struct atomicio_request *request);
  *	-EINPROGRESS	the result is not yet known
  *	-EINVAL		the request is not in use, as after its end
  *	others		the write failed, with the error that atomicio_uring_done() returned for
- *			the frame; the request may serve another write
+ *			the frame, or atomicio_uring_prep() for this request; the request may
+ *			serve another write
  */
 int atomicio_uring_result(struct atomicio_request *request);
 

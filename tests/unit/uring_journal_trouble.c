@@ -287,6 +287,13 @@ START_TEST(where_dsync_is_not_trusted_a_sync_is_the_second_entry)
 	ck_assert_int_eq(prep_next(0, 0, 1), 0);
 	ck_assert_int_eq(done_with(0, 0), ATOMICIO_DURABLE);
 	bring_home(0, 0, 1);
+	/* The frame is there, and perhaps durable: an end of the ring here is no hole. */
+	ck_assert_int_eq(prep_at(0, 0, 1, 6), 0);
+	ck_assert_int_eq(done_with(0, carry_out(&entry)), ATOMICIO_AGAIN_SQE);
+	ck_assert_int_eq(done_with(0, -ECANCELED), -EIO);
+	ck_assert_uint_eq(journal->guests->hole_count, 0);
+	ck_assert_uint_eq(info().state, ATOMICIO_JOURNAL_POISONED);
+	ck_assert_int_eq(atomicio_uring_result(&requests[0]), -EINVAL);
 }
 END_TEST
 

@@ -265,12 +265,26 @@ START_TEST(a_sync_that_ends_before_its_guest_is_told_to_come_later_is_told_all_t
 }
 END_TEST
 
+/* An entry that will fail may be in the ring, and need never be. */
+START_TEST(a_request_refused_by_prep_is_not_in_progress)
+{
+	ck_assert_int_eq(gather_at(0, 0, 1, 5), 0);
+	ck_assert_int_eq(gather_at(1, 0, 2, 5), 0);
+	ck_assert_int_eq(atomicio_uring_discard(&requests[0]), 0);
+	ck_assert_int_eq(prep_next(1, 0, 2), -ECANCELED);
+	ck_assert_int_eq(atomicio_uring_result(&requests[1]), -ECANCELED);
+	ck_assert_int_eq(done_with(1, -EINVAL), -ECANCELED);
+	ck_assert_int_eq(atomicio_uring_result(&requests[1]), -EINVAL);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		who_came_while_a_file_was_synced_or_asked_is_told_to_come_again,
 		a_sync_that_ends_before_its_guest_is_told_to_come_later_is_told_all_the_same,
 		a_frame_is_closed_once,
+		a_request_refused_by_prep_is_not_in_progress,
 		a_write_past_a_live_frame_is_told_to_come_later,
 		what_is_in_the_way_of_it_is_retired_in_the_background,
 		it_waits_for_no_entry_of_the_callers_own,
