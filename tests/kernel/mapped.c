@@ -20,6 +20,7 @@
 
 #define NAME "mapped"
 #define MEMORY_PAGE 4096u
+#define BLOCK_MAX 65536u
 #define RWF_ATOMIC_BIT 0x40
 
 /* `readable` bytes of 'N', then a hole or forbidden memory up to `length`. */
@@ -29,13 +30,27 @@ struct buffer {
 	uint8_t *start;
 };
 
+/* Memory at a multiple of the largest block, wherever the kernel would have put it. */
+static uint8_t *map_aligned(size_t size)
+{
+	uint8_t *all = mmap(NULL, size + BLOCK_MAX, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before;
+
+	CHECK(all != MAP_FAILED);
+	before = -(uintptr_t)all & (BLOCK_MAX - 1);
+	if (before)
+		MUST(munmap(all, before));
+	MUST(munmap(all + before + size, BLOCK_MAX - before));
+	return all + before;
+}
+
 static struct buffer half_mapped(size_t length, size_t misalign, size_t pages, bool hole)
 {
-	const size_t size = length + 2 * MEMORY_PAGE, from = pages * MEMORY_PAGE;
-	struct buffer buffer = {.size = size};
+	const size_t size = (length + 3 * MEMORY_PAGE - 1) & ~(size_t)(MEMORY_PAGE - 1);
+	const size_t from = pages * MEMORY_PAGE;
+	struct buffer buffer = {.size = size, .map = map_aligned(size)};
 
-	buffer.map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(buffer.map != MAP_FAILED);
 	memset(buffer.map, 'N', size);
 	if (hole)
 		MUST(munmap(buffer.map + from, size - from));
