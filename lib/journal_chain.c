@@ -108,18 +108,11 @@ static int plan(const struct atomicio_journal *journal, const struct journal_tic
 
 static void stage(struct member *member, const struct journal_ticket *ticket)
 {
-	const struct journal_file *file = NULL;
-	uint64_t at = member->frame.header_length;
-	uint32_t row = 0;
+	uint32_t files = 0;
 
-	for (uint32_t i = 0; i < member->count; i++) {
-		const struct journal_page *page = &ticket->pages[member->first + i];
-
-		if (page->file != file)
-			journal_put_row(member->bytes, row++, page->file->row);
-		file = page->file;
-		at = journal_stage_page(member->bytes, &member->frame, i, row - 1, at, page);
-	}
+	(void)journal_stage_pages(member->bytes, &member->frame, 0, &files,
+				  member->frame.header_length, ticket->pages + member->first,
+				  member->count);
 }
 
 /* Give each member its place and number.  The head is moved, and moved back. */

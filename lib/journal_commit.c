@@ -79,19 +79,11 @@ static void stage_pages(struct journal_stage *stage, const struct group *group)
 	uint32_t index = 0, files = 0;
 
 	for (struct journal_ticket *ticket = group->first; ticket; ticket = ticket->next) {
-		const struct journal_file *file = NULL;
-
 		ticket->data_offset = at;
 		ticket->first_page = index;
-		for (uint32_t i = 0; i < ticket->count; i++, index++) {
-			const struct journal_page *page = &ticket->pages[i];
-
-			if (page->file != file)
-				journal_put_row(stage->frame, files++, page->file->row);
-			file = page->file;
-			at = journal_stage_page(stage->frame, &group->frame, index, files - 1, at,
-						page);
-		}
+		at = journal_stage_pages(stage->frame, &group->frame, index, &files, at,
+					 ticket->pages, ticket->count);
+		index += ticket->count;
 	}
 	assert(files == group->frame.files);
 }

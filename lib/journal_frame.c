@@ -63,8 +63,8 @@ struct journal_stage *journal_find_stage(struct atomicio_journal *journal)
 }
 
 /* Copy one page into a frame, with its entry; the frame header is for later. */
-uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
-			    uint32_t row, uint64_t at, const struct journal_page *page)
+static uint64_t stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			   uint32_t row, uint64_t at, const struct journal_page *page)
 {
 	const uint64_t padded = journal_padded(page->length);
 	uint8_t *data = bytes + at;
@@ -86,6 +86,23 @@ uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, u
 	journal_escape(data, padded, entry.escape);
 	journal_put_entry(bytes, frame->files, index, &entry);
 	return at + padded;
+}
+
+uint64_t journal_stage_pages(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			     uint32_t *files, uint64_t at, const struct journal_page *pages,
+			     uint32_t count)
+{
+	const struct journal_file *file = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct journal_page *page = &pages[i];
+
+		if (page->file != file)
+			journal_put_row(bytes, (*files)++, page->file->row);
+		file = page->file;
+		at = stage_page(bytes, frame, index + i, *files - 1, at, page);
+	}
+	return at;
 }
 
 /*

@@ -89,9 +89,13 @@ static inline uint64_t journal_frame_length(uint64_t count, uint64_t data_length
 /* journal_frame.c: no lock.  The frame is staged; its header is made here. */
 int journal_write_frame(const struct atomicio_journal *journal, uint8_t *bytes,
 			const struct journal_frame *frame);
-/* Put a page into a frame with files and header_length set; returns the place of the next page. */
-uint64_t journal_stage_page(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
-			    uint32_t row, uint64_t at, const struct journal_page *page);
+/*
+ * Copy pages into a frame, from entry `index` on and from byte `at` on; *files is the next row, and
+ * a run of pages of one file has one.  Returns where the next page goes.
+ */
+uint64_t journal_stage_pages(uint8_t *bytes, const struct journal_frame *frame, uint32_t index,
+			     uint32_t *files, uint64_t at, const struct journal_page *pages,
+			     uint32_t count);
 int journal_frame_error(int error);
 /* With the lock: a stage without home writes, or NULL; and memory for one more stage. */
 struct journal_stage *journal_find_stage(struct atomicio_journal *journal);

@@ -206,7 +206,7 @@
 #define journal_size_of atomicio__journal_size_of
 #define journal_spread atomicio__journal_spread
 #define journal_stage_chain atomicio__journal_stage_chain
-#define journal_stage_page atomicio__journal_stage_page
+#define journal_stage_pages atomicio__journal_stage_pages
 #define journal_sync_own atomicio__journal_sync_own
 #define journal_take atomicio__journal_take
 #define journal_take_courier atomicio__journal_take_courier
