@@ -50,6 +50,16 @@ struct comparison {
 		.threads = count, .goal = wanted                                                   \
 	}
 
+/* A whole row: a larger batch beside the usual one. */
+#define LARGER_OF(count, word, place)                                                              \
+	{                                                                                          \
+		"journal, batch of " #count ", " word,                                             \
+		{                                                                                  \
+			JOURNAL_OF(count, "journal", place, WAYS_CALLS, 0),                        \
+				JOURNAL_OF(BATCH, "batch of 64", place, WAYS_CALLS, 1.0)           \
+		}                                                                                  \
+	}
+
 static const struct comparison comparisons[] = {
 	{"journal, page, direct",
 	 {PAGE_OF("journal", JOURNAL, DIRECT, 0), PAGE_OF("floor", FLOOR, DIRECT, 0.95),
@@ -87,18 +97,10 @@ static const struct comparison comparisons[] = {
 	 {JOURNAL_OF(BATCH, "journal", BUFFERED, WAYS_CALLS, 0),
 	  BATCH_OF(BATCH, "double write", DOUBLE, BUFFERED, 1.0),
 	  BATCH_OF(BATCH, "unprotected", PLAIN, BUFFERED, 1.0)}},
-	{"journal, batch of 128, direct",
-	 {JOURNAL_OF(128, "journal", DIRECT, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 256, direct",
-	 {JOURNAL_OF(256, "journal", DIRECT, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", DIRECT, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 128, buffered",
-	 {JOURNAL_OF(128, "journal", BUFFERED, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
-	{"journal, batch of 256, buffered",
-	 {JOURNAL_OF(256, "journal", BUFFERED, WAYS_CALLS, 0),
-	  JOURNAL_OF(BATCH, "batch of 64", BUFFERED, WAYS_CALLS, 1.0)}},
+	LARGER_OF(128, "direct", DIRECT),
+	LARGER_OF(256, "direct", DIRECT),
+	LARGER_OF(128, "buffered", BUFFERED),
+	LARGER_OF(256, "buffered", BUFFERED),
 	{"journal, 8 threads, page, direct",
 	 {THREADS_OF(THREADS, "journal", JOURNAL, 0),
 	  {.name = "floor",
